@@ -1,0 +1,3 @@
+"""logship: web server access logs into API events, exactly once."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,95 @@
+"""The command line: one file per subcommand, loaded only when it is the one that was typed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from logship import __version__
+from logship.errors import ConfigError, Exit, LogshipError, UsageError
+
+COMMANDS = {
+    "run": "the daemon: follow the logs and ship them",
+    "backfill": "ship old logs, plain or compressed, once",
+    "check": "find every mistake in config and mappings before the daemon does",
+    "preview": "show lines beside the events they become",
+    "test": "run the examples of mapping files",
+    "diff": "show which events a changed mapping changes",
+    "init": "look at this machine's web servers and write a config",
+    "formats": "list the format presets",
+    "fields": "list the vocabulary of fields",
+    "schema": "print the JSON Schema of logship.yml and mapping files",
+    "status": "show each file's position and what needs a person",
+    "trace": "find out what became of a line",
+    "dead-letters": "look at, retry or purge what was set aside",
+    "collector": "the ingestion API itself, with a page to look at",
+    "collector-erase": "erase one user's events from a collector's store",
+    "demo": "collector, live traffic and the daemon, all at once",
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a subcommand's file when it is called, so that `--version` costs no YAML, HTTP or SQLite."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"logship.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, 1)
+            hint = f"; did you mean '{close[0]}'?" if close else ""
+            raise click.UsageError(f"no command '{args[0]}'{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "--version", message="logship %(version)s")
+def logship() -> None:
+    """Web server access logs into API events: nothing lost, nothing twice."""
+
+
+def main() -> None:
+    """Console entry point: turns every expected error into its sentence and exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Exit code of one command line; prints errors to stderr, never a traceback for what a person can mend."""
+    try:
+        result = logship.main(args=arguments, prog_name="logship", standalone_mode=False)
+    except click.exceptions.Abort:
+        return 130  # what shells report for Ctrl-C
+    except click.ClickException as exc:
+        exc.show()
+        return Exit.USAGE
+    except UsageError as exc:
+        click.echo(f"logship: {exc}", err=True)
+        return exc.exit_code
+    except ConfigError as exc:
+        for problem in exc.problems:
+            click.echo(str(problem), err=True)
+        return exc.exit_code
+    except LogshipError as exc:
+        click.echo(f"logship: {exc}", err=True)
+        return exc.exit_code
+    except BrokenPipeError:  # `logship preview | head`: the reader has seen enough
+        sys.stderr.close()
+        return Exit.FINE
+    return result if isinstance(result, int) else Exit.FINE
