@@ -6,7 +6,7 @@ LogshipError                 a sentence: what, where, which value, what to do
 ├── FormatError              a format string can't be compiled; carries the column
 ├── MappingError             one mistake in a mapping; carries where in the tree
 ├── StateError               the state can't be used (newer schema, another daemon)   exit 78
-└── Refused                  the receiver said no and a person is needed               exit 1
+└── RefusedError                the receiver said no and a person is needed               exit 1
 """
 
 from __future__ import annotations
@@ -91,7 +91,9 @@ class FormatError(LogshipError):
 
     exit_code = Exit.CONFIG
 
-    def __init__(self, message: str, *, text: str = "", column: int | None = None, width: int = 1, hint: str = "") -> None:
+    def __init__(
+        self, message: str, *, text: str = "", column: int | None = None, width: int = 1, hint: str = ""
+    ) -> None:
         super().__init__(f"{message}; {hint}" if hint else message)
         self.message = message
         self.text = text
@@ -133,5 +135,5 @@ class StateError(LogshipError):
     exit_code = Exit.CONFIG
 
 
-class Refused(LogshipError):
+class RefusedError(LogshipError):
     """The receiver's answer needs a person; nothing is lost."""

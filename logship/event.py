@@ -31,12 +31,11 @@ class LogFile:
 class Chunk:
     """Consecutive bytes of one log; positions count decompressed bytes.
 
-    Shapes: data is whole lines, each with its newline (the tailer appends the one that a finished file's last line lacks),
-    data[0] stands at `start`; `end` is the position after everything the chunk accounts for, so it may exceed
-    start + len(data) by `skipped_nul`, or be one less where the newline was appended.
-    `before` is up to ANCHOR_BYTES that precede `start`.
-    An over-long line comes alone: data is its first bytes plus newline, `oversize` is true, start and end span all of it.
-    A hole of NUL bytes comes alone: data is empty.
+    Shapes: data is whole lines, each with its newline (the tailer appends the one that a finished file's last line
+    lacks), data[0] stands at `start`; `end` is the position after everything the chunk accounts for, so it is one less
+    than start + len(data) where the newline was appended. `before` is up to ANCHOR_BYTES that precede `start`.
+    An over-long line comes alone: data is its first bytes plus newline, `oversize` is true, start and end span it all.
+    A hole of NUL bytes comes alone: data is empty, `skipped_nul` is its length.
     """
 
     file: LogFile

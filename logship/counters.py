@@ -1,0 +1,155 @@
+"""What happened, as numbers; metrics, status and the summaries read them.
+
+The sum that always holds, per file, per source and in all:
+lines = sent + dropped by rule + sampled out + out of range + too old + dead letters + lost + waiting
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from logship.event import Conversion
+
+
+def add_counts(into: dict[str, int], counts: Mapping[str, int]) -> None:
+    """Add named counts to named counts."""
+    for name, count in counts.items():
+        into[name] = into.get(name, 0) + count
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the lines of one file or source.
+
+    Shapes: all counts of lines, but nul_bytes and lost_bytes; `lines` counts at reading, everything else when decided.
+    """
+
+    lines: int = 0
+    sent: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    sampled_out: dict[str, int] = field(default_factory=dict)
+    out_of_range: int = 0
+    too_old: int = 0
+    dead_letters: int = 0
+    lost: int = 0
+    already_confirmed: int = 0
+    nul_bytes: int = 0
+    lost_bytes: int = 0
+    sent_bytes: int = 0
+
+    @property
+    def dropped_total(self) -> int:
+        return sum(self.dropped.values())
+
+    @property
+    def sampled_out_total(self) -> int:
+        return sum(self.sampled_out.values())
+
+    @property
+    def decided(self) -> int:
+        """Lines whose fate is known."""
+        return (
+            self.sent
+            + self.dropped_total
+            + self.sampled_out_total
+            + self.out_of_range
+            + self.too_old
+            + self.dead_letters
+            + self.lost
+        )
+
+    @property
+    def waiting(self) -> int:
+        """Lines read whose fate is not known yet: batched or in flight."""
+        return self.lines - self.decided
+
+    def add_conversion(self, conversion: Conversion) -> None:
+        """Count what the converter decided by itself; events count when they are confirmed."""
+        add_counts(self.dropped, conversion.dropped)
+        add_counts(self.sampled_out, conversion.sampled_out)
+        self.too_old += conversion.too_old
+        self.out_of_range += conversion.out_of_range
+
+    def add(self, other: Tally) -> None:
+        """Add another tally to this one."""
+        add_counts(self.dropped, other.dropped)
+        add_counts(self.sampled_out, other.sampled_out)
+        for name in PLAIN_COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def sentence(self) -> str:
+        """The sum, in the words and order that are the same everywhere."""
+        parts = [
+            f"lines {self.lines:,} = sent {self.sent:,}",
+            f"dropped by rule {self.dropped_total:,}",
+            f"sampled out {self.sampled_out_total:,}",
+            f"out of range {self.out_of_range:,}",
+            f"too old {self.too_old:,}",
+            f"dead letters {self.dead_letters:,}",
+            f"lost {self.lost:,}",
+        ]
+        if self.waiting:
+            parts.append(f"waiting {self.waiting:,}")
+        beside = []
+        if self.already_confirmed:
+            beside.append(f"already confirmed, skipped {self.already_confirmed:,}")
+        if self.nul_bytes:
+            beside.append(f"NUL bytes skipped {self.nul_bytes:,}")
+        if self.lost_bytes:
+            beside.append(f"bytes lost {self.lost_bytes:,}")
+        return " · ".join([" + ".join(parts), *beside])
+
+
+PLAIN_COUNTS = (
+    "lines",
+    "sent",
+    "out_of_range",
+    "too_old",
+    "dead_letters",
+    "lost",
+    "already_confirmed",
+    "nul_bytes",
+    "lost_bytes",
+    "sent_bytes",
+)
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """One tally over many."""
+    result = Tally()
+    for tally in tallies:
+        result.add(tally)
+    return result
+
+
+@dataclass(slots=True)
+class Counters:
+    """All numbers of one process.
+
+    Shapes: `sources` by source name; `files` by file_id, forgotten when the file is; the rest are plain totals.
+    Only the work thread writes `sources` and `files`; each sender writes its own fields under the delivery's lock.
+    """
+
+    sources: dict[str, Tally] = field(default_factory=dict)
+    files: dict[int, Tally] = field(default_factory=dict)
+    batches: int = 0
+    body_bytes: int = 0
+    posts: int = 0
+    retries: int = 0
+    answers: dict[str, int] = field(default_factory=dict)  # by status or kind of failure ("201", "timeout")
+    rotations: int = 0
+    truncations: int = 0
+    config_reloads: int = 0
+    config_reload_failed: int = 0
+    state_errors: int = 0
+    dead_letters_overflow: int = 0
+
+    def of_source(self, name: str) -> Tally:
+        return self.sources.setdefault(name, Tally())
+
+    def of_file(self, file_id: int) -> Tally:
+        return self.files.setdefault(file_id, Tally())
+
+    def total(self) -> Tally:
+        return total(self.sources.values())
