@@ -1,0 +1,214 @@
+"""logship's own log: one line per fact on stderr, as text, as JSON, or for journald.
+
+A fact is a sentence with `key=%s` after it, the values as arguments:
+
+    log.warning("receiver is slow, reading pauses status=%s next_try_s=%.1f", 503, 1.5)
+
+text       2026-10-10T13:55:36.120Z WARNING delivery: receiver is slow, reading pauses status=503 next_try_s=1.5
+journald   <4>delivery: receiver is slow, reading pauses status=503 next_try_s=1.5        (sd-daemon(3): priority first)
+json       {"time":"…","level":"warning","part":"delivery","message":"receiver is slow, reading pauses","status":503,…}
+
+Levels ask something of a person: INFO nothing, WARNING nothing (nothing is lost), ERROR a look: something was lost, or
+it goes no further by itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Literal, TextIO
+
+import orjson
+
+LogFormat = Literal["text", "json", "journald"]
+
+FOLD_S = 60.0  # a repeated warning is written at most once in this time
+MAX_FOLDED = 1000  # different warnings remembered for folding; the oldest is forgotten first
+
+PAIRS = re.compile(r"(?:\s+[a-z_][a-z0-9_]*=%[-0-9.]*[a-zA-Z])+\s*\Z")
+PAIR = re.compile(r"\s+([a-z_][a-z0-9_]*)=(%[-0-9.]*[a-zA-Z])")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
+
+
+def setup_logging(
+    form: LogFormat,
+    *,
+    level: int = logging.INFO,
+    stream: TextIO | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Sends every log record of the process to `stream` (stderr) in `form`; may be called again.
+
+    Other libraries' records come from WARNING up.
+    """
+    handler = FoldingHandler(FORMATTERS[form](), sys.stderr if stream is None else stream, clock)
+    root = logging.getLogger()
+    for old in root.handlers[:]:
+        if isinstance(old, FoldingHandler):
+            root.removeHandler(old)
+            old.close()
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("logship").setLevel(level)
+
+
+def escaped(text: str) -> str:
+    """`text` with control characters as \\xNN or \\uNNNN: nothing in it can drive a terminal or begin a line."""
+    return CONTROL.sub(lambda found: _escape(found.group()), text)
+
+
+def _escape(char: str) -> str:
+    return f"\\x{ord(char):02x}" if ord(char) < 0x100 else f"\\u{ord(char):04x}"
+
+
+def sentence_of(record: logging.LogRecord) -> tuple[str, dict[str, tuple[str, object]]]:
+    """The record's sentence, and its pairs as name -> (text as formatted, value)."""
+    template, arguments = str(record.msg), record.args
+    tail = PAIRS.search(template)
+    if not tail or not isinstance(arguments, tuple):
+        return record.getMessage(), {}
+    pairs: list[tuple[str, str]] = PAIR.findall(tail.group())
+    head, values = template[: tail.start()], arguments[len(arguments) - len(pairs) :]
+    sentence = head % arguments[: len(arguments) - len(pairs)]
+    return sentence, {name: (form % (value,), value) for (name, form), value in zip(pairs, values, strict=True)}
+
+
+def _quoted(text: str) -> str:
+    return orjson.dumps(escaped(text)).decode() if not text or re.search(r'[\s"=]', text) else escaped(text)
+
+
+def _plain(record: logging.LogRecord) -> str:
+    sentence, pairs = sentence_of(record)
+    part = record.name.removeprefix("logship.")
+    return " ".join((f"{part}: {escaped(sentence)}", *(f"{name}={_quoted(text)}" for name, (text, _) in pairs.items())))
+
+
+def _iso(created_s: float) -> str:
+    return datetime.fromtimestamp(created_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class TextFormatter(logging.Formatter):
+    """For people and files: time, level, part, sentence, pairs."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = f"{_iso(record.created)} {record.levelname:<7} {_plain(record)}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JournaldFormatter(logging.Formatter):
+    """For journald: the priority in front of every line, no time (the journal has its own)."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        priority = next(number for level, number in PRIORITIES if record.levelno >= level)
+        text = _plain(record)
+        if record.exc_info:
+            text += "\n" + self.formatException(record.exc_info)
+        return "\n".join(f"<{priority}>{line}" for line in text.split("\n"))
+
+
+class JsonFormatter(logging.Formatter):
+    """For log collectors: one object a line, the pairs as keys with their types."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        sentence, pairs = sentence_of(record)
+        fact: dict[str, object] = {
+            "time": _iso(record.created),
+            "level": record.levelname.lower(),
+            "part": record.name.removeprefix("logship."),
+            "message": escaped(sentence),
+        }
+        for name, (text, value) in pairs.items():
+            fact[name] = value if isinstance(value, int | float) else escaped(text)
+        if record.exc_info:
+            fact["traceback"] = escaped(self.formatException(record.exc_info).replace("\n", " | "))
+        return orjson.dumps(fact).decode()
+
+
+FORMATTERS: Mapping[LogFormat, type[logging.Formatter]] = {
+    "text": TextFormatter,
+    "json": JsonFormatter,
+    "journald": JournaldFormatter,
+}
+
+
+class FoldingHandler(logging.Handler):
+    """Writes facts; a warning said again within FOLD_S is counted and said once more when the time is over."""
+
+    def __init__(self, formatter: logging.Formatter, stream: TextIO, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self.stream = stream
+        self.clock = clock
+        self.told: OrderedDict[tuple[object, ...], _Told] = OrderedDict()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Writes, or folds, one record; a stream that is gone is no reason to stop shipping."""
+        now_s = self.clock()
+        self._write_due(now_s)
+        if record.levelno < logging.WARNING:
+            self._write(record)
+            return
+        fact = _fact(record)
+        told = self.told.get(fact)
+        if told:
+            told.record, told.folded = record, told.folded + 1
+            return
+        self.told[fact] = _Told(record, now_s)
+        if len(self.told) > MAX_FOLDED:
+            self._write_folded(self.told.popitem(last=False)[1])
+        self._write(record)
+
+    def close(self) -> None:
+        """Says what is still folded."""
+        while self.told:
+            self._write_folded(self.told.popitem(last=False)[1])
+        super().close()
+
+    def _write_due(self, now_s: float) -> None:
+        while self.told:
+            fact, told = next(iter(self.told.items()))
+            if now_s - told.since_s < FOLD_S:
+                return
+            del self.told[fact]
+            if self._write_folded(told):
+                self.told[fact] = _Told(told.record, now_s)
+
+    def _write_folded(self, told: _Told) -> bool:
+        if not told.folded:
+            return False
+        again = logging.makeLogRecord(told.record.__dict__)
+        if isinstance(again.args, tuple):
+            again.msg, again.args = f"{again.msg} repeated=%d", (*again.args, told.folded)
+        self._write(again)
+        return True
+
+    def _write(self, record: logging.LogRecord) -> None:
+        try:
+            self.stream.write(self.format(record) + "\n")
+            self.stream.flush()
+        except TypeError:  # the call's template and arguments don't match: say where, as logging does
+            self.handleError(record)
+        except (OSError, ValueError):  # full disk under a redirected stderr, a closed pipe: shipping goes on
+            return
+
+
+class _Told:
+    """A fact that was written at `since_s`, its latest record, and how often it came since."""
+
+    __slots__ = ("folded", "record", "since_s")
+
+    def __init__(self, record: logging.LogRecord, since_s: float) -> None:
+        self.record, self.since_s, self.folded = record, since_s, 0
+
+
+def _fact(record: logging.LogRecord) -> tuple[object, ...]:
+    """What makes two records the same fact: everything but the numbers in it."""
+    arguments = record.args if isinstance(record.args, tuple) else ()
+    words = tuple(str(value) for value in arguments if not isinstance(value, int | float))
+    return (record.name, record.levelno, str(record.msg), *words)

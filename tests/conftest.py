@@ -1,0 +1,43 @@
+"""What every test shares: hypothesis profiles, the seed, and no way off this machine."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.rigs.machine import require
+from tests.rigs.network import stay_on_loopback
+
+__all__ = ["require"]
+
+# A busy machine makes a healthy example slow: no deadlines, the whole test has pytest's timeout.
+settings.register_profile(
+    "ci", deadline=None, print_blob=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "soak", deadline=None, print_blob=True, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow]
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Picks the profile (HYPOTHESIS_PROFILE) and a seed, the same for all worker processes."""
+    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+    if getattr(config.option, "hypothesis_seed", None) is None:
+        config.option.hypothesis_seed = random.randrange(2**32)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """The seed that repeats this run's hypothesis examples."""
+    return f"hypothesis: repeat these examples with --hypothesis-seed={config.option.hypothesis_seed}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_way_out() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        stay_on_loopback(patch)
+        yield
