@@ -1,0 +1,58 @@
+"""What is remembered of a log file: the record that the tailer keeps and the state stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """What stood before a position.
+
+    Shapes: `digest` is the hash of the up to ANCHOR_BYTES decompressed bytes before `position`.
+    """
+
+    position: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Confirmed bytes [start, end) of a log; `anchor` is the hash of what stands before `end`, empty if unknown."""
+
+    start: int
+    end: int
+    anchor: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """One generation of a log, as it is known after a restart.
+
+    Shapes: `generation` is unique in a state and grows with age: of two generations of a log the smaller is the older.
+    `directory` and `stem` name the log it belongs to; `path` is the name the content was last seen under.
+    device, inode, size_bytes and mtime_ns are hints: first line and anchors decide. size_bytes counts decompressed bytes.
+    `position` is the end of the range [range_start, position) that is confirmed for `receiver`.
+    `tail` is the hash of what stands before size_bytes, for a generation without any anchor.
+    """
+
+    generation: int
+    source: str
+    receiver: str
+    directory: str
+    stem: str
+    origin: str
+    path: str
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    first_line: bytes  # hash of the first line
+    key: int
+    range_start: int
+    position: int
+    anchors: tuple[Anchor, ...] = field(default=())  # oldest first, at most 16
+    tail: bytes = b""
+    is_finished: bool = False  # rotated away and read to its end: not looked for any more
+    lost_bytes: int = 0  # counted as lost so far
+    gone_at_s: float = 0.0  # wall clock since when no name holds it; 0 while one does
