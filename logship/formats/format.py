@@ -1,0 +1,98 @@
+"""The contract of every format: what a compiled format can do with a line and with a chunk of lines."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from logship.formats.slot import Misfit, Row, Slot, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """The rows of a chunk, one for each line.
+
+    Shapes: rows[i] holds the needed fields of line i as raw text known to need neither unescaping nor JSON escaping,
+    '-' is absent (never ''). `dirty` are the indexes, ascending, of lines whose row must not be used (its values are
+    '' or unusable): they go through Scanner.parse.
+    """
+
+    rows: list[Row]
+    dirty: Sequence[int]
+
+
+class Scanner(ABC):
+    """Reads the needed fields of lines, for the hot path; made by Format.scanner.
+
+    Shapes: `slots` are the slots of the needed fields, in the order they were asked for.
+    """
+
+    slots: tuple[Slot, ...]
+
+    @abstractmethod
+    def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
+        """The chunk at once, for lines that are clean; None: this chunk is better done line by line with `parse`.
+
+        `data` is whole lines, each with its newline; `lines` are the same lines without it (a '\\r' may be left on).
+        Times are not checked here: where the slot's decoder gives None for a row's time, hand that line to `parse`,
+        which decides. A STATUS value is three digits, the first not 0; other numbers may have leading zeros.
+        """
+
+    def clean_rows(self, data: bytes, lines: Sequence[bytes]) -> list[Row | None] | None:
+        """`scan` with None in the place of every dirty row."""
+        found = self.scan(data, lines)
+        if found is None:
+            return None
+        rows: list[Row | None] = list(found.rows)
+        for index in found.dirty:
+            rows[index] = None
+        return rows
+
+    @abstractmethod
+    def parse(self, line: bytes) -> tuple[Value, ...] | None:
+        """The needed fields of one line, decoded: escapes undone, bytes that are not UTF-8 as U+FFFD, '' = absent.
+
+        None: the line does not fit the format (an impossible time does not fit either).
+        """
+
+
+class Format(ABC):
+    """A compiled format.
+
+    Shapes: `slots` in the order of `parse`'s values; each field occurs once. `members` are the formats of a list, each
+    line taking the first that fits; (self,) for any other: whoever compiles against slots compiles once for each member
+    and asks `choose` which member a line belongs to. `is_open`: further names than the slots' may be asked for
+    (JSON: any key, dotted for nested ones); `slot` and `scanner` then accept them.
+    """
+
+    name: str
+    slots: tuple[Slot, ...]
+    is_open: bool = False
+
+    @property
+    def members(self) -> tuple[Format, ...]:
+        return (self,)
+
+    def slot(self, field: str) -> Slot | None:
+        """The slot of a canonical field name; None where this format can't have it."""
+        return next((slot for slot in self.slots if slot.field == field), None)
+
+    def choose(self, line: bytes) -> int | None:
+        """Index of the first member that fits the line; None if none does."""
+        return 0 if self.parse(line) is not None else None
+
+    @abstractmethod
+    def scanner(self, needed: Sequence[str]) -> Scanner:
+        """A scanner for these canonical field names, each of which has a slot here.
+
+        Raises: KeyError for a name without a slot.
+        """
+
+    @abstractmethod
+    def parse(self, line: bytes) -> tuple[Value, ...] | None:
+        """Every slot's value, decoded as Scanner.parse says; None: the line does not fit."""
+
+    @abstractmethod
+    def explain(self, line: bytes) -> Misfit | None:
+        """Where the line stops fitting; None: it fits. For people: may cost more than linear constants, never more than linear time."""

@@ -1,0 +1,34 @@
+"""A format as a person wrote it: checked for shape, not yet compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+FormatKind = Literal["apache", "nginx", "json", "regex", "named", "list", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpec:
+    """Where a JSON or regex format finds a field: the (dotted) key or group, and the time format if one was given."""
+
+    key: str
+    time_format: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatSpec:
+    """One entry under `format:` or `formats:`.
+
+    Shapes: `text` is the format string of apache and nginx, the pattern of regex, the name of named; `keys` belong to
+    json (None: {json: auto}) and give time formats to regex; `members` belong to list.
+    `meaning` and `example` are shown by `logship formats`.
+    """
+
+    kind: FormatKind
+    text: str = ""
+    keys: Mapping[str, KeySpec] | None = None
+    members: tuple[FormatSpec, ...] = ()
+    meaning: str = ""
+    examples: tuple[str, ...] = field(default=())
