@@ -1,0 +1,120 @@
+"""Events joined to bodies of at most so many bytes, counted exactly, and at most so old."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from logship.event import Batch, Chunk, Conversion, EventOrigin, Piece, Span
+
+BRACKETS_LESS_COMMA = 1  # "[" and "]" around n events and n - 1 commas, where each event is counted with a comma
+
+
+SpanOf = Callable[[Chunk, int, int], Span]  # (chunk, start, end) with the anchor before `end`
+
+
+@dataclass(frozen=True, slots=True)
+class TooLarge:
+    """An event that is over the limit alone; it can only become a dead letter."""
+
+    origin: EventOrigin
+    event: str
+
+
+@dataclass(slots=True)
+class Cut:
+    """What adding a conversion gave.
+
+    Shapes: batches are full; `settled` are stretches without an event, confirmed as soon as all before them is.
+    """
+
+    batches: list[Batch] = field(default_factory=list)
+    too_large: list[TooLarge] = field(default_factory=list)
+    settled: list[Span] = field(default_factory=list)
+
+
+class Batcher:
+    """Collects the events of all files of one receiver.
+
+    Every stretch of a file that is handed in leaves again in exactly one span, in order and without gaps.
+    """
+
+    def __init__(self, max_bytes: int, max_age_s: float, span_of: SpanOf) -> None:
+        self.max_bytes = max_bytes
+        self.max_age_s = max_age_s
+        self._span_of = span_of
+        self._events: list[str] = []
+        self._counted_bytes = 0  # the waiting events, each with the comma after it
+        self._pieces: list[Piece] = []
+        self._spans: list[Span] = []
+        self._oldest_s = 0.0
+
+    @property
+    def waiting(self) -> int:
+        """Events that wait for a full body or for their age."""
+        return len(self._events)
+
+    @property
+    def due_s(self) -> float | None:
+        """The moment at which the oldest waiting event is max_age old; None without one."""
+        return self._oldest_s + self.max_age_s if self._events else None
+
+    def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int, now_s: float) -> Cut:
+        """Take the events of `conversion`; [start, end) is the stretch of the file that they settle.
+
+        Shapes: `start` is where the file's last stretch ended, `end` stands after the line of the last event.
+        """
+        cut = Cut()
+        events = conversion.events
+        counted = list(accumulate(map(len, events), lambda total, size: total + size + 1, initial=0))
+        first = 0
+        while first < len(events):
+            room = self.max_bytes - BRACKETS_LESS_COMMA - self._counted_bytes
+            last = bisect_right(counted, counted[first] + room) - 1
+            if last <= first:
+                if self._events:
+                    cut.batches += self.flush()
+                    continue
+                last = first + 1
+                if len(events[first]) > self.max_bytes:  # a bare object needs no brackets
+                    cut.too_large.append(TooLarge(Piece(chunk, conversion, first, last).origin(0), events[first]))
+                    first = last
+                    continue
+            piece_end = conversion.line_starts[conversion.event_lines[last]] if last < len(events) else end
+            self._take(Piece(chunk, conversion, first, last), counted[last] - counted[first], now_s)
+            self._spans.append(self._span_of(chunk, start, piece_end))
+            first, start = last, piece_end
+            if first < len(events):
+                cut.batches += self.flush()
+        if start < end:
+            cut.settled.append(self._span_of(chunk, start, end))
+        return cut
+
+    def flush(self) -> list[Batch]:
+        """What waits, as one batch; an empty list where nothing waits."""
+        if not self._events:
+            return []
+        is_bare = len(self._events) == 1
+        size = len(self._events[0]) if is_bare else self._counted_bytes + BRACKETS_LESS_COMMA
+        batch = Batch(self._events, size, joined(self._spans), tuple(self._pieces))
+        self._events, self._pieces, self._spans, self._counted_bytes = [], [], [], 0
+        return [batch]
+
+    def _take(self, piece: Piece, counted_bytes: int, now_s: float) -> None:
+        if not self._events:
+            self._oldest_s = now_s
+        self._events += piece.conversion.events[piece.first : piece.last]
+        self._pieces.append(piece)
+        self._counted_bytes += counted_bytes
+
+
+def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """The same stretches with neighbours of one file made into one."""
+    result: dict[tuple[int, int], Span] = {}  # by file and end
+    for one in spans:
+        before = result.pop((one.file.file_id, one.start), None)
+        start = one.start if before is None else before.start
+        result[one.file.file_id, one.end] = Span(one.file, start, one.end, one.anchor)
+    return tuple(result.values())

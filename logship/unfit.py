@@ -1,0 +1,140 @@
+"""Lines that fit no format: single ones are set aside, a hundred in a row mean that the format is wrong.
+
+A run of unfit lines stays undecided, and the file's position before it, until a later line fits (then they are dead
+letters) or it is RUN_LIMIT lines long (then the file is held at the first of them, and only looked through for a line
+that fits).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from logship.event import Chunk, Conversion, EventOrigin
+
+RUN_LIMIT = 100  # lines; a burst of port scans stays below, a changed log_format does not
+NO_FORMAT = "fits no format"
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A line on its way to the dead letters."""
+
+    origin: EventOrigin
+    reason: str
+
+
+@dataclass(slots=True)
+class Settled:
+    """What a chunk settles of its file.
+
+    Shapes: [start, end) follows the last stretch without a gap; end == start while nothing is decided; `lines` are the
+    lines in it, among them `letters`.
+    `rewind_to` is set where a held file goes on: read again from there.
+    """
+
+    start: int
+    end: int
+    letters: list[SetAside] = field(default_factory=list)
+    lines: int = 0
+    newly_held: bool = False
+    rewind_to: int | None = None
+
+
+@dataclass(slots=True)
+class UnfitRun:
+    """The undecided or held run of one file.
+
+    Shapes: `start` is the position up to which everything is decided; `unfit` counts lines that fit no format in a row
+    (over-long lines and NULs are no part of that count).
+    """
+
+    start: int
+    letters: list[SetAside] = field(default_factory=list)
+    unfit: int = 0
+    is_held: bool = False
+    known_unfit_until: int = 0  # a line behind this position fitted: unfit ones before it are dead letters at once
+
+    def settle(self, chunk: Chunk, conversion: Conversion) -> Settled:
+        """What `chunk` decides; its events may go out only if `end` passes them."""
+        unfit = conversion.unfit
+        if self.is_held:
+            return self._look_ahead(chunk, conversion)
+        tail = trailing_run(unfit, conversion.lines)
+        starts = conversion.line_starts
+        while tail < len(unfit) and starts[unfit[tail]] < self.known_unfit_until:
+            tail += 1
+        settled = Settled(self.start, self.start)
+        fits_in_between = tail == 0 and conversion.lines == len(unfit)
+        if not fits_in_between:
+            settled.letters = [*self.letters, *(line_letter(chunk, conversion, line) for line in unfit[:tail])]
+            settled.lines = len(self.letters) + conversion.lines - (len(unfit) - tail)
+            settled.end = starts[unfit[tail]] if tail < len(unfit) else chunk.end
+            self.letters, self.unfit, self.start = [], 0, settled.end
+        self._append(settled, chunk, conversion, unfit[tail:])
+        return settled
+
+    def set_aside(self, chunk: Chunk, reason: str) -> Settled:
+        """An over-long line: a dead letter by itself, behind an undecided run with it."""
+        if self.is_held:
+            return Settled(self.start, self.start)
+        letter = SetAside(EventOrigin(chunk.file, chunk.start, chunk.data.rstrip(b"\n")), reason)
+        if self.unfit:
+            self.letters.append(letter)
+            return Settled(self.start, self.start)
+        settled = Settled(self.start, chunk.end, [letter], lines=1)
+        self.start = chunk.end
+        return settled
+
+    def skip(self, chunk: Chunk) -> Settled:
+        """A stretch without lines (NUL bytes)."""
+        if self.unfit or self.is_held:
+            return Settled(self.start, self.start)
+        settled = Settled(self.start, chunk.end)
+        self.start = chunk.end
+        return settled
+
+    def finish(self, end: int) -> Settled:
+        """Nothing more will be read: a run below the limit is dead letters; a held one stays."""
+        if self.is_held or not self.unfit:
+            return Settled(self.start, self.start)
+        settled = Settled(self.start, end, self.letters, lines=len(self.letters))
+        self.letters, self.unfit, self.start = [], 0, end
+        return settled
+
+    def release(self) -> int:
+        """Where to read on with a new format."""
+        self.is_held, self.unfit, self.letters = False, 0, []
+        return self.start
+
+    def _append(self, settled: Settled, chunk: Chunk, conversion: Conversion, lines: Sequence[int]) -> None:
+        self.unfit += len(lines)
+        if self.unfit >= RUN_LIMIT:
+            self.is_held, self.letters = True, []
+            settled.newly_held = True
+        else:
+            self.letters += [line_letter(chunk, conversion, line) for line in lines]
+
+    def _look_ahead(self, chunk: Chunk, conversion: Conversion) -> Settled:
+        settled = Settled(self.start, self.start)
+        if len(conversion.unfit) < conversion.lines:
+            unfit = set(conversion.unfit)
+            fitting = next(line for line in range(conversion.lines) if line not in unfit)
+            self.known_unfit_until = conversion.line_starts[fitting]
+            settled.rewind_to = self.release()
+        return settled
+
+
+def trailing_run(unfit: Sequence[int], lines: int) -> int:
+    """Index in `unfit` from which on the lines run without a gap to the last line."""
+    first = len(unfit)
+    while first and unfit[first - 1] == lines - (len(unfit) - first) - 1:
+        first -= 1
+    return first
+
+
+def line_letter(chunk: Chunk, conversion: Conversion, line: int) -> SetAside:
+    """One line of a chunk as it stands."""
+    start, end = conversion.line_starts[line], conversion.line_starts[line + 1]
+    raw = chunk.data[start - chunk.start : end - chunk.start].rstrip(b"\n")
+    return SetAside(EventOrigin(chunk.file, start, raw), NO_FORMAT)
