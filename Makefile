@@ -1,0 +1,58 @@
+# Every target does its own set-up; nothing but Python >= 3.11, git and make is asked of the machine.
+#
+#   make demo [SECONDS=15]   collector, live traffic and the daemon, with the page's address
+#   make test [ARGS=...]     the tests; what needs a server that is not installed is skipped with the reason
+#   make check               ruff, mypy, the floors, the documentation
+#   make bench               CPU, speed and memory beside other shippers
+#   make soak                the long runs
+#   make deb                 dist/logship_*.deb with everything inside
+#   make install             /opt/logship, man pages, completions, units (DESTDIR= and PREFIX= honoured)
+
+PYTHON ?=
+SECONDS ?=
+ARGS ?=
+DESTDIR ?=
+PREFIX ?= /opt/logship
+JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
+BIN := .venv/bin
+MADE := .venv/.made
+EXTRAS := collector,postgres,cluster,dev
+
+.PHONY: demo test check bench soak deb install man clean help
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^#  //p' Makefile
+
+$(MADE): setup.cfg pyproject.toml packaging/make-venv
+	@PYTHON='$(PYTHON)' packaging/make-venv $(EXTRAS)
+
+demo: $(MADE)
+	@$(BIN)/logship demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test: $(MADE)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(ARGS)
+
+check: $(MADE)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/house
+
+bench: $(MADE)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(MADE)
+	@LOGSHIP_SOAK=1 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --timeout 7200 $(ARGS)
+
+man: $(MADE)
+	@$(BIN)/python -m packaging.manual build/share
+
+deb: $(MADE)
+	@packaging/make-deb
+
+install: $(MADE)
+	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/make-install
+
+clean:
+	rm -rf .venv build dist *.egg-info
