@@ -1,1 +1,23 @@
-"""."""
+"""The receiver's side: batches leave, answers decide, nothing is lost in between."""
+
+from __future__ import annotations
+
+from logship.delivery.clock import Clock, SystemClock
+from logship.delivery.deadletters import DeadLetter, DeadLetters
+from logship.delivery.delivery import Delivery
+from logship.delivery.endpoint import Api, Compression, DeliverySettings, Endpoint
+from logship.delivery.status import DeliveryState, DeliveryStatus
+
+__all__ = [
+    "Api",
+    "Clock",
+    "Compression",
+    "DeadLetter",
+    "DeadLetters",
+    "Delivery",
+    "DeliverySettings",
+    "DeliveryState",
+    "DeliveryStatus",
+    "Endpoint",
+    "SystemClock",
+]
