@@ -95,4 +95,4 @@ class Format(ABC):
 
     @abstractmethod
     def explain(self, line: bytes) -> Misfit | None:
-        """Where the line stops fitting; None: it fits. For people: may cost more than linear constants, never more than linear time."""
+        """Where the line stops fitting; None: it fits. For people: slower than parse, still in linear time."""

@@ -36,8 +36,8 @@ class TimeFormat(Protocol):
     def decoder(self, timezone: str) -> DecodeTime:
         """A function from the field's value (text, or a JSON number) to epoch milliseconds.
 
-        Shapes: the int is rounded down to whole milliseconds; None means that it is no possible time, so the line does not fit.
-        `timezone` (an IANA name or 'UTC') is used for times that carry no zone. The function is pure: cache it by value.
+        Shapes: the int is rounded down to whole milliseconds; None: no possible time, so the line does not fit.
+        `timezone` (an IANA name or 'UTC') is used for times without a zone. The function is pure: cache it by value.
         Raises: FormatError for a timezone that does not exist.
         """
 
@@ -48,7 +48,7 @@ class Slot:
 
     Shapes: `field` is the canonical name; `spelled` is what the format wrote ('$status', '%>s', a JSON key).
     `time` is set for time kinds only. `part_of` names the field that this one is cut from: a format with
-    request_first_line also has request_method, request_url and request_http_ver, all '' where the line holds no request.
+    request_first_line also has request_method, request_url, request_http_ver, all '' where the line holds no request.
     """
 
     field: str
