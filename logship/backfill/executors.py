@@ -1,0 +1,101 @@
+"""Where pieces are worked at: an executor, a queue of reports and a stop flag, made in one of two ways.
+
+local.py makes them of processes on this machine, cluster.py of a Dask cluster. What a task is handed is a Channel: its
+end of the queue and of the flag.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from typing import Concatenate, ParamSpec, Protocol
+
+from logship.backfill.reports import Report
+
+P = ParamSpec("P")
+
+
+class Channel(Protocol):
+    """A task's end; what it is pickled with must find its way from wherever the task runs."""
+
+    def send(self, report: Report) -> None: ...
+
+    def is_stopping(self) -> bool: ...
+
+
+Work = Callable[Concatenate[Channel, P], Report]
+
+
+class Crew(Protocol):
+    """The driver's end.
+
+    Shapes: `reports` holds what tasks sent, in the order of each task; `slots` is how many tasks run at a time now.
+    """
+
+    @property
+    def reports(self) -> SimpleQueue[Report]: ...
+
+    @property
+    def slots(self) -> int: ...
+
+    def submit(self, work: Work[P], /, *args: P.args, **kwargs: P.kwargs) -> Future[Report]:
+        """Run work(channel, …) somewhere.
+
+        Raises: concurrent.futures.BrokenExecutor (from here or from the future) when the crew must be replaced.
+        """
+        ...
+
+    def drain(self) -> None:
+        """Tell all tasks to stop reading, and to end when what they have read is decided."""
+        ...
+
+    def replace(self) -> None:
+        """Give up a broken crew's workers for new ones; what the old ones had sent is in `reports` afterwards."""
+        ...
+
+    def close(self, *, at_once: bool = False) -> None:
+        """End the workers, `at_once` in the middle of their tasks; every report sent is in `reports` afterwards."""
+        ...
+
+
+@dataclass(slots=True)
+class NearChannel:
+    """A task's end where the task is a thread of the driver."""
+
+    reports: SimpleQueue[Report]
+    stop: threading.Event
+
+    def send(self, report: Report) -> None:
+        self.reports.put(report)
+
+    def is_stopping(self) -> bool:
+        return self.stop.is_set()
+
+
+@dataclass(slots=True)
+class NearCrew:
+    """One thread of the driver itself: stdin can't be read anywhere else."""
+
+    reports: SimpleQueue[Report] = field(default_factory=SimpleQueue)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "logship-stdin"))
+
+    @property
+    def slots(self) -> int:
+        return 1
+
+    def submit(self, work: Work[P], /, *args: P.args, **kwargs: P.kwargs) -> Future[Report]:
+        return self._threads.submit(work, NearChannel(self.reports, self._stop), *args, **kwargs)
+
+    def drain(self) -> None:
+        self._stop.set()
+
+    def replace(self) -> None:
+        """A thread of this process can't break without it."""
+
+    def close(self, *, at_once: bool = False) -> None:
+        self._stop.set()
+        self._threads.shutdown(wait=not at_once, cancel_futures=True)
