@@ -1,1 +1,26 @@
-"""."""
+"""logship.yml and mapping files become validated settings and compiled converters; the only reader of package data."""
+
+from __future__ import annotations
+
+from logship.config.loading import config_path, load_settings
+from logship.config.secret import Secret
+from logship.config.settings import (
+    BatchSettings,
+    DeliverySettings,
+    EndpointSettings,
+    Settings,
+    SourceSettings,
+    StatusSettings,
+)
+
+__all__ = [
+    "BatchSettings",
+    "DeliverySettings",
+    "EndpointSettings",
+    "Secret",
+    "Settings",
+    "SourceSettings",
+    "StatusSettings",
+    "config_path",
+    "load_settings",
+]

@@ -1,0 +1,116 @@
+"""Endpoints: URLs normalised, defaults resolved, the application id found where it may stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from logship.config.models import EndpointModel
+from logship.config.secret import Cloak, Secret
+from logship.config.settings import EndpointSettings
+from logship.config.urls import environment_proxy
+from logship.errors import Severity
+
+MOESIF_MAX_AGE_S = 30 * 86_400.0  # the hosted service rejects older events
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+Tell = Callable[[str, str, str, Severity], None]  # key, message, hint, severity
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointBuilder:
+    """Makes EndpointSettings of what the file says; mistakes go to `tell(key, message, hint, severity)`."""
+
+    environ: Mapping[str, str]
+    directory: Path
+    cloak: Cloak
+    is_sending: bool
+
+    def build(self, model: EndpointModel, tell: Tell) -> EndpointSettings:
+        url, parts = self._url(model, tell)
+        age = model.max_event_age
+        if age == "auto":
+            age = MOESIF_MAX_AGE_S if (parts.hostname or "").endswith("moesif.net") else None
+        if model.client_key and not model.client_cert:
+            tell("client_key", "client_key is set, client_cert is not", "give both", "error")
+        return EndpointSettings(
+            url=url,
+            receiver=url,
+            api=model.api,
+            application_id=self._application_id(model, tell) if self.is_sending else None,
+            compression=model.compression,
+            max_event_age_s=age,
+            timeout_s=model.timeout,
+            ca_file=self._file(model, "ca_file", tell),
+            client_cert=self._file(model, "client_cert", tell),
+            client_key=self._file(model, "client_key", tell),
+            proxy=model.proxy or environment_proxy(parts, self.environ),
+        )
+
+    def _url(self, model: EndpointModel, tell: Tell) -> tuple[str, SplitResult]:
+        if model.url is None:
+            if self.is_sending:
+                hint = "say where events go, e.g.  url: https://api.moesif.net"
+                tell("url", "endpoint.url is missing", hint, "error")
+            return "", urlsplit("")
+        parts = urlsplit(model.url)
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            tell("url", "http sends events and the application id readable by all", "use https", "warning")
+        return model.url, parts
+
+    def _application_id(self, model: EndpointModel, tell: Tell) -> Secret | None:
+        if model.application_id is not None:
+            self.cloak.hide(model.application_id)
+            if model.application_id_file is not None:
+                tell("application_id_file", "application_id is set too and counts", "remove one of them", "warning")
+            return self._checked(Secret(model.application_id), "application_id", tell)
+        if model.application_id_file is not None:
+            path = self.directory / model.application_id_file
+            return self._from_file(path, "application_id_file", tell)
+        credentials = self.environ.get("CREDENTIALS_DIRECTORY")
+        if credentials and (path := Path(credentials) / "application_id").exists():
+            return self._from_file(path, "application_id", tell)
+        if value := self.environ.get("LOGSHIP_APPLICATION_ID"):
+            self.cloak.hide(value)
+            return self._checked(Secret(value), "application_id", tell)
+        tell(
+            "application_id",
+            "endpoint.application_id is missing",
+            'add  application_id: "${env:MOESIF_ID}"  or application_id_file, or set $LOGSHIP_APPLICATION_ID',
+            "error",
+        )
+        return None
+
+    def _from_file(self, path: Path, key: str, tell: Tell) -> Secret | None:
+        try:
+            secret = Secret.from_file(path)
+        except (OSError, UnicodeDecodeError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8 text"
+            tell(key, f"endpoint.{key}: {path}: {reason}", "name a file that logship may read", "error")
+            return None
+        self.cloak.hide(secret.reveal())
+        return self._checked(secret, key, tell)
+
+    def _checked(self, secret: Secret, key: str, tell: Tell) -> Secret | None:
+        """The secret if a header can carry it; what is wrong is told without showing it."""
+        value = secret.reveal()
+        if not value:
+            tell(key, f"endpoint.{key} is empty", "put the application id there", "error")
+        elif any(not "!" <= char <= "~" for char in value):
+            tell(key, f"endpoint.{key} holds a blank or a character no header can carry", "copy it again", "error")
+        else:
+            return secret
+        return None
+
+    def _file(self, model: EndpointModel, key: str, tell: Tell) -> Path | None:
+        name: str | None = getattr(model, key)
+        if name is None:
+            return None
+        path = self.directory / name
+        try:
+            path.open("rb").close()
+        except OSError as exc:
+            tell(key, f"endpoint.{key}: {path}: {exc.strerror}", "name a PEM file that logship may read", "error")
+        return path

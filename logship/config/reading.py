@@ -1,0 +1,134 @@
+"""Files of a configuration: read, parsed, included, with their references filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from logship.config.document import Document, Tree
+from logship.config.expansion import Expander
+from logship.config.models import IncludedModel
+from logship.config.secret import Cloak
+from logship.config.validation import validate
+from logship.config.yaml_door import parse
+from logship.errors import Location, Problem
+
+MAX_CONFIG_BYTES = 10_000_000  # no one writes so much YAML by hand; somebody named a log
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTree:
+    """One entry of sources: and where it stands."""
+
+    document: Document
+    location: Location
+    tree: dict[str, Any]
+
+    @property
+    def directory(self) -> Path:
+        return Path(self.document.path).absolute().parent
+
+
+@dataclass(slots=True)
+class FileReader:
+    """Reads YAML files; every mistake goes to `problems`, every secret under the cloak.
+
+    Shapes: `unresolved` are the places of references that couldn't be filled in; what else is wrong there is an echo.
+    """
+
+    environ: Mapping[str, str]
+    is_sending: bool
+    cloak: Cloak = field(default_factory=Cloak)
+    problems: list[Problem] = field(default_factory=list)
+    unresolved: list[Problem] = field(default_factory=list)
+
+    def in_order(self) -> tuple[Problem, ...]:
+        """Every mistake once, secrets hidden, by file as first met, then line and column."""
+        files = {problem.path: index for index, problem in reversed(list(enumerate(self.problems)))}
+        places = {(problem.path, problem.location) for problem in self.unresolved}
+        told = [
+            problem
+            for problem in dict.fromkeys(self.problems)
+            if problem in self.unresolved or (problem.path, problem.location) not in places
+        ]
+        told.sort(key=lambda problem: (files[problem.path], problem.line or 0, problem.column or 0))
+        return self.cloak.over_problems(told)
+
+    def read(self, path: Path, *, is_first: bool = False) -> Document | None:
+        """The parsed file, None if it can't be read."""
+        try:
+            with path.open("rb") as file:
+                content = file.read(MAX_CONFIG_BYTES + 1)
+        except OSError as exc:
+            hint = "name another with -c FILE, or write one with: logship init" if is_first else ""
+            self.problems.append(Problem(str(path), None, None, exc.strerror or str(exc), hint))
+            return None
+        if len(content) > MAX_CONFIG_BYTES:
+            self.problems.append(Problem(str(path), None, None, "this is too large for a config", "name a YAML file"))
+            return None
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as exc:
+            line = content.count(b"\n", 0, exc.start) + 1
+            column = exc.start - (content.rfind(b"\n", 0, exc.start) + 1) + 1
+            hint = "save the file as UTF-8"
+            self.problems.append(Problem(str(path), line, column, "a byte that is not UTF-8 text", hint))
+            return None
+        document = parse(text, str(path))
+        self.problems += document.problems
+        return document
+
+    def expand(self, document: Document) -> Tree:
+        """The document's tree with its references filled in."""
+        expander = Expander(
+            self.environ,
+            Path(document.path).absolute().parent,
+            self.cloak,
+            is_optional=lambda location: not self.is_sending and "application_id" in location,
+        )
+        tree = expander.expand(document)
+        self.problems += expander.problems
+        self.unresolved += expander.problems
+        return tree
+
+    def included(self, tree: dict[str, Any], document: Document) -> list[SourceTree]:
+        """The sources of every file that include: names."""
+        patterns = tree.get("include") or []
+        found: list[SourceTree] = []
+        directory = Path(document.path).absolute().parent
+        for index, pattern in enumerate([patterns] if isinstance(patterns, str) else patterns):
+            if not isinstance(pattern, str):
+                continue
+            names = sorted(glob(str(directory / pattern), recursive=True))
+            if not names and not any(sign in pattern for sign in "*?["):
+                location = ("include", index) if isinstance(patterns, list) else ("include",)
+                message = f"include: no file {directory / pattern}"
+                self.problems.append(document.problem(location, message, hint="create it, or use a glob"))
+            for name in names:
+                found += self._included_file(Path(name))
+        return found
+
+    def _included_file(self, path: Path) -> list[SourceTree]:
+        document = self.read(path)
+        if document is None or document.root is None:
+            return []
+        tree = self.expand(document)
+        _, problems = validate(IncludedModel, tree, document)
+        self.problems += problems
+        return self.source_trees(document, tree) if isinstance(tree, dict) else []
+
+    @staticmethod
+    def source_trees(document: Document, tree: dict[str, Any]) -> list[SourceTree]:
+        """The entries of sources: that are maps at all."""
+        entries = tree.get("sources")
+        if not isinstance(entries, list):
+            return []
+        return [
+            SourceTree(document, ("sources", index), entry)
+            for index, entry in enumerate(entries)
+            if isinstance(entry, dict)
+        ]
+

@@ -1,0 +1,116 @@
+"""A value that never shows itself, and the cloak that keeps secrets out of everything printed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from logship.errors import Problem
+
+HIDDEN = "***"
+SECRET_KEY = re.compile(
+    r"""(?ix) (?: (?<![\w.-]) (?: a\w{2,11}n_?id | (?:app|api|auth|access|secret)[\w-]*[_-]?(?:id|key|token)
+                  | [\w.-]*(?:secret|passw|token|credential)[\w.-]* )
+              | (?: ^\s* | \bredact:\s*\{.* ) \bkey )
+        ["']? \s*[:=]\s* (?P<value> [^\s,}#][^,}#]*)"""
+)
+PASSWORD_IN_URL = re.compile(r"(?<=://)(?P<value>[^/\s@'\"]+)(?=@)")
+SHORTEST = 4  # shorter values would blot out half of every message
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """Text for one header; str() and repr() never show it.
+
+    Shapes: `file` is where it came from and may change, "" for a value given directly.
+    """
+
+    _value: str
+    file: str = ""
+
+    def reveal(self) -> str:
+        return self._value
+
+    def reread(self) -> Secret:
+        """The same secret as its file has it now.
+
+        Raises: OSError when the file can't be read.
+        """
+        return Secret.from_file(Path(self.file)) if self.file else self
+
+    @classmethod
+    def from_file(cls, path: Path) -> Secret:
+        """The file's text without the blanks around it.
+
+        Raises: OSError, UnicodeDecodeError.
+        """
+        return cls(path.read_text(encoding="utf-8").strip(), str(path))
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN})"
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str, str]]:
+        return Secret, (self._value, self.file)  # workers of a backfill need it
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+
+class Cloak:
+    """Knows every secret met while loading and what to show in its place."""
+
+    def __init__(self) -> None:
+        self._shown: dict[str, str] = {}
+
+    def hide(self, value: str, shown: str = HIDDEN) -> None:
+        """From now on `value` is printed as `shown`."""
+        if len(value) >= SHORTEST and not value.startswith("${"):  # a reference shows nothing
+            self._shown.setdefault(value, shown)
+
+    def over(self, text: str) -> str:
+        """The text without any secret."""
+        for value in sorted(self._shown, key=len, reverse=True):
+            if value in text:
+                text = text.replace(value, self._shown[value])
+        return text
+
+    def over_excerpt(self, line: str) -> str:
+        """A source line with its secrets starred out at the same width, so that underlines stay in place."""
+        for value in sorted(self._shown, key=len, reverse=True):
+            line = line.replace(value, "*" * len(value))
+        return _star(PASSWORD_IN_URL, _star(SECRET_KEY, line))
+
+    def over_problems(self, problems: Iterable[Problem]) -> tuple[Problem, ...]:
+        return tuple(
+            replace(
+                problem,
+                message=_hide_pairs(self.over(problem.message)),
+                hint=self._over_hint(problem.hint),
+                excerpt=self.over_excerpt(problem.excerpt),
+            )
+            for problem in problems
+        )
+
+    def _over_hint(self, hint: str) -> str:
+        hidden = _hide_pairs(self.over(hint))
+        return _star(SECRET_KEY, hidden) if hidden.startswith("quote it:") else hidden
+
+
+def _star(pattern: re.Pattern[str], text: str) -> str:
+    def stars(match: re.Match[str]) -> str:
+        value = match["value"].rstrip()
+        if value.strip("'\"").startswith("$"):  # ${env:…} and $field are names, not secrets
+            return match.group()
+        start = match.start("value") - match.start()
+        return match.group()[:start] + "*" * len(value) + match.group()[start + len(value) :]
+
+    return pattern.sub(stars, text)
+
+
+def _hide_pairs(text: str) -> str:
+    return PASSWORD_IN_URL.sub(HIDDEN, text)

@@ -1,0 +1,97 @@
+"""What logship.yml says, checked and typed: the values the rest of the program is built from.
+
+Shapes: durations are seconds, sizes bytes, paths absolute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from logship.config.secret import Secret
+from logship.errors import Location, Problem
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointSettings:
+    """One way to one receiver.
+
+    Shapes: `receiver` is the normalised base URL: the key of confirmed ranges in the state. `application_id` is None
+    only where the settings were loaded without the wish to send. `max_event_age_s` None = no limit.
+    """
+
+    url: str
+    receiver: str
+    api: Literal["auto", "moesifapi", "v1"]
+    application_id: Secret | None
+    compression: Literal["auto", "none", "gzip"]
+    max_event_age_s: float | None
+    timeout_s: float
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    proxy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    max_bytes: int
+    max_age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    concurrency: int
+    retry_initial_s: float
+    retry_max_s: float
+    shutdown_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StatusSettings:
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """One entry of sources:.
+
+    Shapes: paths, exclude and rotated are absolute globs; format and mapping are trees as the file has them, references
+    expanded; `path` and `location` say where the entry stands, for messages.
+    """
+
+    name: str
+    paths: tuple[str, ...]
+    exclude: tuple[str, ...]
+    rotated: tuple[str, ...]
+    format: object
+    mapping: object
+    fields: Mapping[str, str]
+    path_fields: str | None
+    envelope: Literal["none", "docker", "cri", "auto"]
+    start_at: Literal["end", "beginning"]
+    timezone: str
+    on_unmatched: Literal["dead_letter", "drop"]
+    endpoint: EndpointSettings
+    path: str = ""
+    location: Location = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A whole configuration; `problems` are its warnings."""
+
+    path: Path
+    endpoint: EndpointSettings
+    batch: BatchSettings
+    delivery: DeliverySettings
+    state_dir: Path
+    origin: str
+    status: StatusSettings | None
+    max_line_bytes: int
+    held_max: int
+    sources: tuple[SourceSettings, ...]
+    problems: tuple[Problem, ...] = ()

@@ -1,0 +1,231 @@
+"""What a YAML syntax error means in plain words, and the mended line where the mend is evident."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from logship.errors import Problem
+
+MAX_REPAIRS = 50  # a file with more broken lines than this is no YAML at all
+STARTS_BADLY = "$%*@`&!|>{["  # first characters that YAML gives a meaning of its own
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxFault:
+    """One mistake as the parser tells it: where it noticed, in the middle of what.
+
+    Shapes: `offset` counts characters of the text where there is no line; `opened` is the line where the construct
+    began; `mended` is the line written right.
+    """
+
+    line: int
+    column: int
+    context: str
+    message: str
+    hint: str = ""
+    width: int = 1
+    opened: int = 0
+    offset: int | None = None
+    mended: str | None = None
+
+    def problem(self, path: str, lines: Sequence[str]) -> Problem:
+        excerpt = lines[self.line - 1] if 0 < self.line <= len(lines) else ""
+        return Problem(path, self.line, self.column, self.message, self.hint, excerpt, self.width)
+
+
+def repair(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable[[str], int]) -> SyntaxFault:
+    """The fault in plain words; with the mended line when quoting makes the parser get past it.
+
+    Shapes: first_mistake(text) is the line of the first mistake, 0 for none.
+    """
+    if fault.offset is not None:
+        return _control_byte(fault, lines)
+    tab = _leading_tab(fault, lines)
+    if tab:
+        return tab
+    for number in dict.fromkeys((fault.line, fault.opened)):
+        if not 0 < number <= len(lines):
+            continue
+        for candidate in quoted(lines[number - 1]):
+            stop = first_mistake("\n".join([*lines[: number - 1], candidate, *lines[number:]]) + "\n")
+            if stop == 0 or stop > max(number, fault.line):
+                return _quote_it(fault, lines[number - 1], number, candidate)
+    return _in_words(fault, lines)
+
+
+def _quote_it(fault: SyntaxFault, line: str, number: int, candidate: str) -> SyntaxFault:
+    start = next((at for at, (old, new) in enumerate(zip(line, candidate, strict=False)) if old != new), 0)
+    same_end = 0
+    while same_end < len(line) - start and line[-1 - same_end] == candidate[-1 - same_end]:
+        same_end += 1
+    value = line[start : len(line) - same_end]
+    return replace(
+        fault,
+        line=number,
+        column=start + 1,
+        width=max(1, len(value)),
+        message=f"YAML reads {_culprit(value)} as its own sign",
+        hint=f"quote it:  {candidate.strip()}",
+        mended=candidate,
+    )
+
+
+def _culprit(value: str) -> str:
+    if value[:1] in "%*@`&!|>":
+        return f"the '{value[0]}' at the start of a value"
+    for sign in ("{", "[", "}", "]", ": ", '"', "'"):
+        if sign in value:
+            return f"the '{sign.strip()}' in this value"
+    return f"'{value}'"
+
+
+def _control_byte(fault: SyntaxFault, lines: Sequence[str]) -> SyntaxFault:
+    assert fault.offset is not None
+    rest = fault.offset
+    for number, line in enumerate(lines, 1):
+        if rest <= len(line):
+            return replace(fault, line=number, column=rest + 1, hint="remove it, or write it as an escape in quotes")
+        rest -= len(line) + 1
+    return replace(fault, line=1, column=1)
+
+
+def _leading_tab(fault: SyntaxFault, lines: Sequence[str]) -> SyntaxFault | None:
+    """Tabs in the indentation: YAML refuses them, editors hide them."""
+    if not 0 < fault.line <= len(lines):
+        return None
+    line = lines[fault.line - 1]
+    indent = line[: len(line) - len(line.lstrip())]
+    if "\t" not in indent:
+        return None
+    return replace(
+        fault,
+        column=indent.index("\t") + 1,
+        width=indent.count("\t"),
+        message="a tab in the indentation",
+        hint="indent with spaces",
+        mended=line.replace("\t", "  ", indent.count("\t")),
+    )
+
+
+WORDS = (
+    ("found undefined alias", "no anchor of this name", "quote the value if the * belongs to it"),
+    ("found unexpected end of stream", "a quote is opened here and never closed", "close it, or double it inside '…'"),
+    ("unknown escape character", 'this \\ escape doesn\'t exist inside "…"', "use '…', there a \\ is just a \\"),
+    (
+        "mapping values are not allowed",
+        "a 'key: value' can't begin here",
+        "line it up with the key above, or quote the value if the ':' belongs to it",
+    ),
+    ("did not find expected '-' indicator", "this line ends the list above it", "indent it, or begin it with '- '"),
+    ("block sequence entries are not allowed", "a list item can't begin here", "put '- …' on a line of its own"),
+    ("could not find expected ':'", "no ':' after this key", "write 'key: value'"),
+    (
+        "did not find expected key",
+        "this line doesn't belong to the map above it",
+        "line it up with the keys above; text after a closing quote must be inside the quotes",
+    ),
+    ("but found another document", "a second document begins here", "one file holds one document: remove the ---"),
+    ("did not find expected ',' or", "the { or [ before this isn't closed", "close it, or separate with a comma"),
+    ("did not find expected node content", "a value is missing here", "write one, or remove the comma"),
+    ("found character that cannot start any token", "YAML gives this sign a meaning of its own", "quote the value"),
+)
+
+
+def _in_words(fault: SyntaxFault, lines: Sequence[str]) -> SyntaxFault:
+    for parser_says, message, hint in WORDS:
+        if parser_says in fault.message:
+            is_unclosed = "end of stream" in parser_says or fault.line > len(lines)
+            line = fault.opened if is_unclosed and fault.opened else min(fault.line, max(1, len(lines)))
+            column = fault.column if line == fault.line else _first_column(lines, line)
+            return replace(fault, line=line, column=column, message=message, hint=hint)
+    context = f" {fault.context}" if fault.context else ""
+    return replace(fault, line=min(fault.line, max(1, len(lines))), message=f"{fault.message}{context}")
+
+
+def _first_column(lines: Sequence[str], line: int) -> int:
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    quote = re.search(r"""["'\[{]""", text)
+    return quote.start() + 1 if quote else 1
+
+
+KEY = re.compile(
+    r"""(\s*(?:-[ ]+)*(?:[\w.$<>-]+|'[^']*'|"[^"]*"):\s+|\s*(?:-[ ]+)+)(?P<value>\S.*?)(?P<after>\s+\#.*|\s*)\Z"""
+)
+
+
+def quoted(line: str) -> list[str]:
+    """Ways to write the line with its troublesome values in quotes, the gentlest first."""
+    ways = []
+    match = KEY.match(line)
+    if match and match["value"][0] in "{[":
+        inner = _quote_flow(match["value"])
+        if inner != match["value"]:
+            ways.append(match[1] + inner + match["after"])
+    if match:
+        ways.append(match[1] + in_quotes(match["value"]) + match["after"])
+    return [way for way in ways if way != line]
+
+
+def in_quotes(value: str) -> str:
+    """The value as a single-quoted scalar, in which only ' itself is written differently."""
+    if len(value) > 1 and value[0] == value[-1] == "'":
+        value = value[1:-1].replace("''", "'")
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _quote_flow(text: str) -> str:
+    """A flow collection with every plain value that holds a sign of YAML put in quotes."""
+    out: list[str] = []
+    at = 0
+    while at < len(text):
+        char = text[at]
+        if char in "{}[]," or char.isspace():
+            out.append(char)
+            at += 1
+        elif char in "'\"":
+            end = _past_quotes(text, at)
+            out.append(text[at:end])
+            at = end
+        elif (key := re.compile(r"[\w.<-]+:\s+").match(text, at)) is not None:
+            out.append(key.group())
+            at = key.end()
+        else:
+            end = _value_end(text, at)
+            value = text[at:end].rstrip()
+            troublesome = value[0] in "%*@`&!|>" or any(sign in value for sign in ("{", "[", "}", "]", ": ", ","))
+            out.append(in_quotes(value) if troublesome else value)
+            out.append(text[at + len(value) : end])
+            at = end
+    return "".join(out)
+
+
+def _past_quotes(text: str, at: int) -> int:
+    quote = text[at]
+    end = at + 1
+    while end < len(text):
+        is_escape = text[end] == "\\" if quote == '"' else text.startswith("''", end)
+        if is_escape:
+            end += 2
+        elif text[end] == quote:
+            return end + 1
+        else:
+            end += 1
+    return len(text)
+
+
+def _value_end(text: str, at: int) -> int:
+    """Past a plain value, brackets inside it counted as its own."""
+    depth = 0
+    for end in range(at, len(text)):
+        char = text[end]
+        if char in "{[":
+            depth += 1
+        elif char in "}]":
+            if depth == 0:
+                return end
+            depth -= 1
+        elif char == "," and depth == 0 and (end + 1 == len(text) or text[end + 1].isspace()):
+            return end
+    return len(text)

@@ -1,0 +1,59 @@
+"""URLs in one spelling, and the proxy that the environment gives for one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from logship.config.quantities import UnfitError
+
+API_PATHS = ("/moesifapi/events/batch", "/moesifapi/events", "/v1/events/batch", "/v1/events", "/moesifapi", "/v1")
+
+
+def normalised(url: str, *, may_hold_password: bool = False) -> str:
+    """The URL in one spelling: lower-case host, no default port, no slash at the end.
+
+    Raises: UnfitError.
+    """
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError as exc:
+        raise UnfitError(f"'{url}' is no URL: {exc}", "write https://host or https://host:port") from exc
+    if parts.scheme not in {"http", "https"}:
+        raise UnfitError(f"'{url}' is not http(s)", "give an https URL, e.g. https://api.moesif.net")
+    if not parts.hostname or any(char.isspace() or not char.isprintable() for char in url.strip()):
+        raise UnfitError(f"'{url}' names no host", "write https://host or https://host:port")
+    if (parts.username or parts.password) and not may_hold_password:
+        raise UnfitError("a user or password in the URL", "the application id goes into application_id")
+    if parts.query or parts.fragment:
+        raise UnfitError(f"'{url}' has a query", "end it before the ? or #")
+    path = parts.path.rstrip("/")
+    for api_path in API_PATHS:
+        if path.endswith(api_path):
+            raise UnfitError(f"'{url}' ends in {api_path}", "remove that: logship adds it (see api:)")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    default = {"http": 80, "https": 443}[parts.scheme]
+    authority = host if port in {None, default} else f"{host}:{port}"
+    if may_hold_password and "@" in parts.netloc:
+        authority = f"{parts.netloc.rpartition('@')[0]}@{authority}"
+    return f"{parts.scheme}://{authority}{path}"
+
+
+def environment_proxy(parts: SplitResult, environ: Mapping[str, str]) -> str | None:
+    """The proxy that $HTTPS_PROXY, $HTTP_PROXY, $ALL_PROXY and $NO_PROXY give for a URL, None for a direct way."""
+    host = parts.hostname or ""
+    for entry in _variable(environ, "NO_PROXY").split(","):
+        name, _, port = entry.strip().lower().partition(":")
+        name = name.lstrip("*").lstrip(".")
+        if entry.strip() == "*":
+            return None
+        if name and (host == name or host.endswith("." + name)) and (not port or port == str(parts.port or "")):
+            return None
+    proxy = _variable(environ, f"{parts.scheme}_proxy") or _variable(environ, "ALL_PROXY")
+    return proxy or None
+
+
+def _variable(environ: Mapping[str, str], name: str) -> str:
+    """Lower case goes before upper case, as in curl; HTTP_PROXY in capitals is taken too: this is no CGI script."""
+    return environ.get(name.lower()) or environ.get(name.upper()) or ""
