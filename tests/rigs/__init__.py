@@ -1,6 +1,6 @@
 """Real programs for tests: private servers on loopback, real rotation, the daemon as a process.
 
-nginx.py      Nginx, MAIN        a private nginx; access logs in formats the test gives; a truth log that is never rotated
+nginx.py      Nginx, MAIN        a private nginx; logs in formats the test gives; a truth log that is never rotated
 apache.py     Apache, COMBINED   the same with Apache httpd
 servers.py    AccessLog, free_port, and what the servers have in common (start, stop, get, truth_ids, reopen_logs)
 load.py       Load               exact counts of requests in the background, over keep-alive connections

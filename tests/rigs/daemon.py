@@ -1,10 +1,10 @@
 """`logship run` as its own process, the way systemd would have it.
 
-    daemon = Daemon(config, directory)         # config: Path of a logship.yml
-    with daemon:                               # starts, and ends it with SIGTERM (SIGKILL after 15 s)
-        daemon.wait_for_log("ready")
-        daemon.kill()                          # SIGKILL; daemon.start() again goes on with the same state
-        assert daemon.terminate() == 0         # SIGTERM, exit code
+daemon = Daemon(config, directory)         # config: Path of a logship.yml
+with daemon:                               # starts, and ends it with SIGTERM (SIGKILL after 15 s)
+    daemon.wait_for_log("ready")
+    daemon.kill()                          # SIGKILL; daemon.start() again goes on with the same state
+    assert daemon.terminate() == 0         # SIGTERM, exit code
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One run of the real logrotate.
 
-    rotate(nginx.log_path("access.log"), nginx.pid)                       # rename, create, USR1
-    rotate(path, nginx.pid, "copytruncate compress")                      # no signal needed
-    rotate(path, nginx.pid, "dateext dateformat -%Y%m%d-%s compress delaycompress")
+rotate(nginx.log_path("access.log"), nginx.pid)                       # rename, create, USR1
+rotate(path, nginx.pid, "copytruncate compress")                      # no signal needed
+rotate(path, nginx.pid, "dateext dateformat -%Y%m%d-%s compress delaycompress")
 """
 
 from __future__ import annotations

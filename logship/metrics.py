@@ -1,0 +1,269 @@
+"""The snapshot as Prometheus metrics; every name, unit and meaning stands in one table.
+
+Labels are bounded by the configuration: source, rule, receiver, state, answer. Paths are no labels: see /status.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric as Family
+from prometheus_client.registry import Collector
+
+from logship.status import FileState, ReceiverReport, SourceReport, Status
+
+Samples = Iterable[tuple[tuple[str, ...], float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric: `samples` gives (label values, value) of a snapshot; counters end in _total."""
+
+    name: str
+    help: str
+    samples: Callable[[Status], Samples]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def is_counter(self) -> bool:
+        return self.name.endswith("_total")
+
+    def family(self, status: Status) -> Family:
+        """The metric with its samples, as prometheus_client writes it."""
+        kind = CounterMetricFamily if self.is_counter else GaugeMetricFamily
+        family = kind(self.name, self.help, labels=self.labels)
+        for values, number in self.samples(status):
+            family.add_metric(values, number)
+        return family
+
+
+def _one(value: Callable[[Status], float]) -> Callable[[Status], Samples]:
+    return lambda status: [((), value(status))]
+
+
+def _count(name: str) -> Callable[[Status], Samples]:
+    return lambda status: [((), status.counts.get(name, 0))]
+
+
+def _per_source(value: Callable[[SourceReport], float]) -> Callable[[Status], Samples]:
+    return lambda status: [((source.name,), value(source)) for source in status.sources]
+
+
+def _per_rule(counts: Callable[[SourceReport], Mapping[str, int]]) -> Callable[[Status], Samples]:
+    return lambda status: [
+        ((source.name, rule), number) for source in status.sources for rule, number in counts(source).items()
+    ]
+
+
+def _per_receiver(value: Callable[[ReceiverReport], float | None]) -> Callable[[Status], Samples]:
+    def samples(status: Status) -> Iterator[tuple[tuple[str, ...], float]]:
+        for receiver in status.receivers:
+            number = value(receiver)
+            if number is not None:
+                yield (receiver.name,), number
+
+    return samples
+
+
+def _files(status: Status) -> Samples:
+    counts = {(file.source, state.value): 0 for file in status.files for state in FileState}
+    for file in status.files:
+        counts[file.source, file.state.value] += 1
+    return counts.items()
+
+
+def _lag_bytes(status: Status) -> Samples:
+    sums: dict[tuple[str, ...], float] = {}
+    for file in status.files:
+        sums[(file.source,)] = sums.get((file.source,), 0) + file.lag_bytes
+    return sums.items()
+
+
+def _lag_seconds(status: Status) -> Samples:
+    oldest: dict[tuple[str, ...], float] = {}
+    for file in status.files:
+        oldest[(file.source,)] = max(oldest.get((file.source,), 0.0), file.lag_s or 0.0)
+    return oldest.items()
+
+
+METRICS = (
+    Metric("logship_info", "Version of the daemon; always 1.", lambda status: [((status.version,), 1)], ("version",)),
+    Metric("logship_uptime_seconds", "Since the daemon started.", _one(lambda status: status.uptime_s)),
+    Metric(
+        "logship_ready",
+        "1 while events are delivered, 0 while something is in the way.",
+        _one(lambda status: not status.obstacle),
+    ),
+    Metric(
+        "logship_needs_person",
+        "1 when something goes no further by itself: see logship status.",
+        _one(lambda status: status.needs_a_person),
+    ),
+    Metric("logship_files", "Followed files by what they are doing.", _files, ("source", "state")),
+    Metric("logship_lag_bytes", "Log bytes not confirmed by the receiver.", _lag_bytes, ("source",)),
+    Metric(
+        "logship_lag_seconds",
+        "Age of the oldest log line not confirmed, as far as the daemon has seen it grow.",
+        _lag_seconds,
+        ("source",),
+    ),
+    Metric(
+        "logship_deleted_open_bytes",
+        "Disk space of deleted logs kept open until they are read.",
+        _one(lambda status: sum(file.held_bytes for file in status.files)),
+    ),
+    Metric(
+        "logship_lines_total",
+        "Lines read. All of the following kinds add up to it.",
+        _per_source(lambda source: source.lines),
+        ("source",),
+    ),
+    Metric(
+        "logship_lines_sent_total",
+        "Lines whose event the receiver confirmed.",
+        _per_source(lambda source: source.sent),
+        ("source",),
+    ),
+    Metric(
+        "logship_lines_dropped_total",
+        "Lines dropped by a rule of the mapping.",
+        _per_rule(lambda source: source.dropped),
+        ("source", "rule"),
+    ),
+    Metric(
+        "logship_lines_sampled_out_total",
+        "Lines a sampling rule left out.",
+        _per_rule(lambda source: source.sampled_out),
+        ("source", "rule"),
+    ),
+    Metric(
+        "logship_lines_out_of_range_total",
+        "Lines outside --since and --until.",
+        _per_source(lambda source: source.out_of_range),
+        ("source",),
+    ),
+    Metric(
+        "logship_lines_too_old_total",
+        "Lines older than endpoint.max_event_age.",
+        _per_source(lambda source: source.too_old),
+        ("source",),
+    ),
+    Metric(
+        "logship_lines_dead_letters_total",
+        "Lines set aside as dead letters.",
+        _per_source(lambda source: source.dead_letters),
+        ("source",),
+    ),
+    Metric(
+        "logship_lines_lost_total",
+        "Lines gone before they could be read (copytruncate, deleted files over held_max).",
+        _per_source(lambda source: source.lost),
+        ("source",),
+    ),
+    Metric(
+        "logship_lines_waiting",
+        "Lines read whose fate is not known yet.",
+        _per_source(lambda source: source.waiting),
+        ("source",),
+    ),
+    Metric(
+        "logship_lost_bytes_total",
+        "Log bytes gone before they could be read.",
+        _per_source(lambda source: source.lost_bytes),
+        ("source",),
+    ),
+    Metric(
+        "logship_nul_bytes_total",
+        "NUL bytes skipped (holes after a truncation).",
+        _per_source(lambda source: source.nul_bytes),
+        ("source",),
+    ),
+    Metric("logship_dead_letters", "Dead letters standing in the store now.", _one(lambda status: status.dead_letters)),
+    Metric(
+        "logship_dead_letters_overflow_total",
+        "Dead letters not kept because the store was full.",
+        _count("dead_letters_overflow"),
+    ),
+    Metric(
+        "logship_receiver_up",
+        "1 unless the receiver's last answer was a failure.",
+        _per_receiver(lambda receiver: receiver.state in ("ok", "starting")),
+        ("receiver",),
+    ),
+    Metric(
+        "logship_receiver_held",
+        "1 when the receiver refuses and a person is needed.",
+        _per_receiver(lambda receiver: receiver.state == "held"),
+        ("receiver",),
+    ),
+    Metric(
+        "logship_receiver_last_success_seconds",
+        "Since the receiver last confirmed a batch.",
+        _per_receiver(lambda receiver: receiver.last_success_ago_s),
+        ("receiver",),
+    ),
+    Metric(
+        "logship_receiver_trouble_seconds",
+        "Since when the receiver has not been right; 0 while it is.",
+        _per_receiver(lambda receiver: receiver.trouble_for_s or 0.0),
+        ("receiver",),
+    ),
+    Metric(
+        "logship_batches_in_flight",
+        "Batches on their way now.",
+        _per_receiver(lambda receiver: receiver.in_flight),
+        ("receiver",),
+    ),
+    Metric(
+        "logship_posts_total",
+        "Requests sent to the receiver.",
+        _per_receiver(lambda receiver: receiver.posts),
+        ("receiver",),
+    ),
+    Metric(
+        "logship_retries_total",
+        "Requests that were a further try.",
+        _per_receiver(lambda receiver: receiver.retries),
+        ("receiver",),
+    ),
+    Metric(
+        "logship_answers_total",
+        "Answers of all receivers, by HTTP status or kind of failure.",
+        lambda status: [((answer,), number) for answer, number in status.answers.items()],
+        ("answer",),
+    ),
+    Metric("logship_batches_total", "Batches confirmed.", _count("batches")),
+    Metric("logship_body_bytes_total", "Bytes of confirmed bodies, before compression.", _count("body_bytes")),
+    Metric("logship_rotations_total", "Rotations seen.", _count("rotations")),
+    Metric("logship_truncations_total", "Truncations seen (copytruncate).", _count("truncations")),
+    Metric("logship_config_reloads_total", "Reloads taken.", _count("config_reloads")),
+    Metric(
+        "logship_config_reload_failed_total",
+        "Reloads refused because the new config is wrong; the old one stays.",
+        _count("config_reload_failed"),
+    ),
+    Metric("logship_state_errors_total", "Failures to save positions.", _count("state_errors")),
+)
+
+
+class _Snapshot(Collector):
+    """One snapshot as prometheus_client collects it."""
+
+    def __init__(self, status: Status) -> None:
+        self.status = status
+
+    def collect(self) -> Iterator[Family]:
+        for metric in METRICS:
+            yield metric.family(self.status)
+
+
+def render(status: Status) -> tuple[str, bytes]:
+    """Content type and text of /metrics for a snapshot, with the process's own CPU, memory and descriptors."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Snapshot(status))
+    ProcessCollector(registry=registry)
+    return CONTENT_TYPE_LATEST, generate_latest(registry)

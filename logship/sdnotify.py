@@ -1,0 +1,91 @@
+"""What systemd is told: ready, reloading, alive, stopping, and one line that people read in `systemctl status`.
+
+    notifier = Notifier.from_environ(os.environ)      # says nothing where systemd did not ask
+    notifier.ready("following 3 files")
+    every notifier.watchdog_s / 2, while every thread moves: notifier.alive()
+
+Source: sd_notify(3), sd_watchdog_enabled(3).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+MICROSECONDS = 1_000_000
+STATUS_MAX = 1_000  # characters of a STATUS= line; systemctl shows one line
+
+
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """The way to the service manager.
+
+    Shapes: `address` is '' without a manager, else a socket path, or an abstract name after '@'; `watchdog_s` is how
+    long the manager waits for alive() before it kills the process, None if it doesn't.
+    """
+
+    address: str = ""
+    watchdog_s: float | None = None
+    monotonic: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str], pid: int | None = None) -> Notifier:
+        """The manager named by NOTIFY_SOCKET; the watchdog of WATCHDOG_USEC counts only if it was meant for us."""
+        address = environ.get("NOTIFY_SOCKET", "")
+        if address[:1] not in ("/", "@"):
+            return cls()
+        meant_for = environ.get("WATCHDOG_PID", "")
+        is_ours = not meant_for or meant_for == str(os.getpid() if pid is None else pid)
+        interval = environ.get("WATCHDOG_USEC", "")
+        watchdog_s = int(interval) / MICROSECONDS if is_ours and interval.isdigit() and int(interval) else None
+        return cls(address, watchdog_s)
+
+    @property
+    def is_watched(self) -> bool:
+        """True when the manager expects alive()."""
+        return self.watchdog_s is not None
+
+    def ready(self, status: str = "") -> None:
+        """Start or reload is complete."""
+        self._send("READY=1", *_status(status))
+
+    def reloading(self) -> None:
+        """A reload began; ready() ends it."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={int(self.monotonic() * MICROSECONDS)}")
+
+    def status(self, text: str) -> None:
+        """One line for `systemctl status`."""
+        self._send(*_status(text))
+
+    def alive(self, status: str = "") -> None:
+        """Every thread moves."""
+        self._send("WATCHDOG=1", *_status(status))
+
+    def stopping(self, status: str = "") -> None:
+        """Draining; a stop is under way."""
+        self._send("STOPPING=1", *_status(status))
+
+    def extend_timeout(self, seconds: float) -> None:
+        """Start or stop takes up to `seconds` more."""
+        self._send(f"EXTEND_TIMEOUT_USEC={int(seconds * MICROSECONDS)}")
+
+    def _send(self, *lines: str) -> None:
+        if not self.address or not lines:
+            return
+        address = "\0" + self.address[1:] if self.address.startswith("@") else self.address
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+                sock.connect(address)
+                sock.sendall("\n".join(lines).encode())
+        except OSError:  # a manager that restarts itself: what we do doesn't depend on being heard
+            return
+
+
+def _status(text: str) -> tuple[str, ...]:
+    if not text:
+        return ()
+    line = "".join(char if char.isprintable() else " " for char in text)[:STATUS_MAX]
+    return (f"STATUS={line}",)

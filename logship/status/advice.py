@@ -1,0 +1,99 @@
+"""What is wrong, in one sentence each, and what a person may do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from logship.status.model import Advice, FileReport, FileState, ReceiverReport, SourceReport
+
+DOWN_TOO_LONG_S = 300.0  # a receiver away for longer than a restart of it needs a person
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """What the daemon knows to be wrong with itself, each '' while it is right."""
+
+    reload: str = ""  # why the newest reload was refused; '' again after one that was taken
+    state: str = ""  # why positions can't be saved
+    dead_letters: str = ""  # why dead letters can't be written
+
+
+def advise(
+    files: Sequence[FileReport],
+    receivers: Sequence[ReceiverReport],
+    sources: Sequence[SourceReport],
+    dead_letters: int,
+    faults: Faults,
+) -> tuple[Advice, ...]:
+    """Everything that is wrong; what needs a person first."""
+    found = [
+        *_of_daemon(faults),
+        *(advice for receiver in receivers for advice in _of_receiver(receiver)),
+        *(advice for file in files for advice in _of_file(file)),
+        *_of_dead_letters(dead_letters),
+        *(advice for source in sources for advice in _of_source(source)),
+    ]
+    return tuple(sorted(found, key=lambda advice: advice.severity != "error"))
+
+
+def duration_words(seconds: float) -> str:
+    """`0.3 s`, `42 s`, `5 min`, `2 h`, `3 d`."""
+    for limit, unit, name in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
+        if seconds < limit:
+            return f"{seconds:.1f} s" if seconds < 10 else f"{seconds / unit:.0f} {name}"
+    return f"{seconds / 86_400:.0f} d"
+
+
+def _of_daemon(faults: Faults) -> Iterator[Advice]:
+    if faults.reload:
+        yield Advice("error", "config", f"reload refused, the old one is in use: {faults.reload}", "see: logship check")
+    if faults.state:
+        yield Advice(
+            "error",
+            "state",
+            f"positions can't be saved: {faults.state}",
+            "shipping goes on; a restart now would send again what was not saved. Make room or mend its permissions",
+        )
+    if faults.dead_letters:
+        yield Advice("error", "state", f"dead letters can't be written: {faults.dead_letters}", "positions wait for it")
+
+
+def _of_receiver(receiver: ReceiverReport) -> Iterator[Advice]:
+    if receiver.state not in ("held", "paused"):
+        return
+    seconds = receiver.trouble_for_s or 0.0
+    since = f" for {duration_words(seconds)}" if seconds >= 1 else ""
+    error = receiver.last_error or "no answer"
+    if receiver.state == "held":
+        yield Advice("error", receiver.name, f"{error}{since}; nothing is lost", receiver.hint)
+    else:
+        severe = seconds > DOWN_TOO_LONG_S
+        wait = "" if receiver.next_try_s is None else f"; next try in {duration_words(receiver.next_try_s)}"
+        yield Advice(
+            "error" if severe else "warning", receiver.name, f"{error}{since}; nothing is lost{wait}", receiver.hint
+        )
+
+
+def _of_file(file: FileReport) -> Iterator[Advice]:
+    if file.state is FileState.UNREADABLE:
+        yield Advice("error", file.source, f"{file.path}: {file.problem}", "see: logship check")
+    elif file.state is FileState.HELD and file.problem:  # without one it is its receiver that is held
+        text = f"{file.path} is held: {file.problem}; nothing is lost"
+        yield Advice("error", file.source, text, f"see: logship preview {file.path}")
+
+
+def _of_dead_letters(count: int) -> Iterator[Advice]:
+    if count:
+        noun = "line was" if count == 1 else "lines were"
+        yield Advice("error", "", f"{count:,} {noun} set aside undelivered", "see: logship dead-letters list")
+
+
+def _of_source(source: SourceReport) -> Iterator[Advice]:
+    if source.lost or source.lost_bytes:
+        yield Advice(
+            "warning",
+            source.name,
+            f"{source.lost:,} lines ({source.lost_bytes:,} bytes) were lost before they could be read",
+            "see the log for when and why; rename rotation loses none",
+        )

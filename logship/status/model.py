@@ -1,0 +1,195 @@
+"""A snapshot of the daemon, complete and immutable: every view of it says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+import orjson
+
+PROGRAM = "logship"
+
+
+class FileState(StrEnum):
+    """What a file is doing."""
+
+    OK = "ok"
+    CATCHING_UP = "catching up"
+    HELD = "held"  # its lines fit no format, or its receiver needs a person
+    UNREADABLE = "unreadable"
+    DELETED = "deleted"  # no name any more; read to its end while it is open
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One generation of a log.
+
+    Shapes: position, size and lag count decompressed bytes; lag_s is the age of the oldest byte not confirmed, as far
+    as this process has seen it, None where nobody knows; rate is lines per second; `confirmed_at` is ISO 8601 or ''.
+    """
+
+    source: str
+    path: str
+    generation: int
+    state: FileState
+    position: int
+    size_bytes: int
+    lag_bytes: int
+    lag_s: float | None
+    rate: float | None = None
+    sent: int = 0
+    dropped: int = 0
+    sampled_out: int = 0
+    dead_letters: int = 0
+    lost_bytes: int = 0
+    held_bytes: int = 0
+    confirmed_at: str = ""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverReport:
+    """The other end.
+
+    Shapes: `state` is starting, ok, paused or held; `*_ago_s` and `next_try_s` are seconds from the snapshot's moment,
+    None where there is no such moment.
+    """
+
+    name: str
+    url: str
+    state: str
+    api: str = ""
+    compression: str = ""
+    last_status: int | None = None
+    last_success_ago_s: float | None = None
+    trouble_for_s: float | None = None  # since when it is not ok
+    last_error: str = ""
+    hint: str = ""
+    next_try_s: float | None = None
+    in_flight: int = 0
+    posts: int = 0
+    retries: int = 0
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What became of the lines of a source since the daemon started; the parts and `waiting` add up to `lines`."""
+
+    name: str
+    lines: int = 0
+    sent: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    sampled_out: Mapping[str, int] = field(default_factory=dict)
+    out_of_range: int = 0
+    too_old: int = 0
+    dead_letters: int = 0
+    lost: int = 0
+    waiting: int = 0
+    already_confirmed: int = 0
+    nul_bytes: int = 0
+    lost_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Something that is wrong, in one sentence, and what to do about it.
+
+    Shapes: an `error` needs a person, a `warning` mends itself or is past mending; `where` is a source, receiver or ''.
+    """
+
+    severity: Literal["error", "warning"]
+    where: str
+    text: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.where}: " if self.where else ""
+        return f"{where}{self.text}" + (f"; {self.remedy}" if self.remedy else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The whole of it.
+
+    Shapes: `state` is running, or stopped when this was read from the state directory; `counts` are process totals by
+    name (see Counters); `taken_at`, `started_at` are ISO 8601, started_at '' when stopped.
+    """
+
+    state: Literal["running", "stopped"]
+    taken_at: str
+    state_dir: str
+    version: str
+    pid: int | None = None
+    started_at: str = ""
+    uptime_s: float = 0.0
+    origin: str = ""
+    files: tuple[FileReport, ...] = ()
+    receivers: tuple[ReceiverReport, ...] = ()
+    sources: tuple[SourceReport, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    answers: Mapping[str, int] = field(default_factory=dict)
+    dead_letters: int = 0  # standing in the store now
+    advice: tuple[Advice, ...] = ()
+    program: str = PROGRAM
+
+    @property
+    def needs_a_person(self) -> bool:
+        """True when something goes no further by itself."""
+        return any(advice.severity == "error" for advice in self.advice)
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing is delivered now, '' while it is."""
+        for receiver in self.receivers:
+            if receiver.state in ("paused", "held"):
+                return f"{receiver.url}: {receiver.last_error or receiver.state}"
+        return "" if self.state == "running" else "the daemon is stopped"
+
+    def sentence(self) -> str:
+        """One line for `systemctl status`."""
+        lag = sum(file.lag_bytes for file in self.files)
+        parts = [
+            f"{len(self.files):,} files, {lag:,} bytes behind",
+            f"{sum(source.sent for source in self.sources):,} events sent",
+        ]
+        if self.obstacle:
+            parts.append(self.obstacle)
+        if self.dead_letters:
+            parts.append(f"{self.dead_letters:,} dead letters")
+        return " · ".join(parts)
+
+    def to_json(self) -> bytes:
+        """What /status answers; keys are the field names."""
+        return orjson.dumps(self, option=orjson.OPT_SORT_KEYS)
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Status:
+        """The snapshot that to_json() wrote.
+
+        Raises: ValueError when `text` is no status of this program.
+        """
+        tree = orjson.loads(text)
+        if not isinstance(tree, dict) or tree.get("program") != PROGRAM:
+            raise ValueError("not the status of a logship daemon")
+        return _from_tree(tree)
+
+
+def _from_tree(tree: dict[str, Any]) -> Status:
+    try:
+        return Status(
+            **{
+                **tree,
+                "files": tuple(FileReport(**{**file, "state": FileState(file["state"])}) for file in tree["files"]),
+                "receivers": tuple(
+                    ReceiverReport(**{**receiver, "sources": tuple(receiver["sources"])})
+                    for receiver in tree["receivers"]
+                ),
+                "sources": tuple(SourceReport(**source) for source in tree["sources"]),
+                "advice": tuple(Advice(**advice) for advice in tree["advice"]),
+            }
+        )
+    except (KeyError, TypeError) as exc:
+        raise ValueError(f"the daemon's status is of another version of logship: {exc}") from exc

@@ -1,0 +1,215 @@
+"""From files, deliveries and counters to a snapshot; remembers what a single look can't tell: rates and ages."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from logship import __version__
+from logship.counters import Counters, Tally
+from logship.delivery import DeliveryState, DeliveryStatus
+from logship.status.advice import Faults, advise
+from logship.status.model import FileReport, FileState, ReceiverReport, SourceReport, Status
+from logship.tail import FileStatus
+
+__all__ = ["Faults", "Observer", "Receiver"]
+
+RATE_WINDOW_S = 10.0  # a rate is the mean over at least this long, once there was so much time
+MAX_SIZES = 256  # remembered sizes of a file that is behind; then every second one is forgotten
+CAUGHT_UP_S = 5.0  # a lag younger than this is the daily round of batch and answer
+
+
+@dataclass(frozen=True, slots=True)
+class Receiver:
+    """One delivery and what it serves."""
+
+    name: str
+    url: str
+    sources: tuple[str, ...]
+    status: DeliveryStatus
+
+
+@dataclass(slots=True)
+class _Past:
+    """What was seen of a file before."""
+
+    sizes: deque[tuple[float, int]] = field(default_factory=deque)  # (moment, size) while bytes are not confirmed
+    position: int = -1
+    confirmed_at_s: float | None = None
+    rate_since: tuple[float, int] = (0.0, 0)
+    rate_next: tuple[float, int] = (0.0, 0)
+
+
+class Observer:
+    """Makes snapshots; belongs to the work thread."""
+
+    def __init__(self, *, state_dir: str, origin: str, started_s: float, started_wall_s: float) -> None:
+        """Shapes: `started_s` is monotonic, `started_wall_s` seconds since 1970."""
+        self.state_dir = state_dir
+        self.origin = origin
+        self.started_s = started_s
+        self.started_at = iso(started_wall_s)
+        self._past: dict[int, _Past] = {}
+        self._troubled_since: dict[str, float] = {}
+
+    def observe(
+        self,
+        now_s: float,
+        wall_s: float,
+        files: Sequence[FileStatus],
+        receivers: Sequence[Receiver],
+        counters: Counters,
+        *,
+        dead_letters: int = 0,
+        faults: Faults | None = None,
+    ) -> Status:
+        """The snapshot of this moment (`now_s` monotonic, `wall_s` since 1970); cost grows with the number of files."""
+        self._forget(files)
+        ends = tuple(self._receiver(now_s, receiver) for receiver in receivers)
+        held = {source for end in ends if end.state == DeliveryState.HELD for source in end.sources}
+        reports = tuple(self._file(now_s, wall_s, file, counters.files.get(file.generation), held) for file in files)
+        sources = tuple(source_report(name, tally) for name, tally in counters.sources.items())
+        return Status(
+            state="running",
+            taken_at=iso(wall_s),
+            state_dir=self.state_dir,
+            version=__version__,
+            pid=os.getpid(),
+            started_at=self.started_at,
+            uptime_s=now_s - self.started_s,
+            origin=self.origin,
+            files=reports,
+            receivers=ends,
+            sources=sources,
+            counts=plain_counts(counters),
+            answers=dict(counters.answers),
+            dead_letters=dead_letters,
+            advice=advise(reports, ends, sources, dead_letters, faults or Faults()),
+        )
+
+    def _file(
+        self, now_s: float, wall_s: float, file: FileStatus, tally: Tally | None, held: Collection[str]
+    ) -> FileReport:
+        tally = tally or Tally()
+        past = self._past.setdefault(file.generation, _Past())
+        lag_s = _age_of_lag(past, now_s, file)
+        if past.position >= 0 and file.position > past.position:
+            past.confirmed_at_s = wall_s
+        past.position = file.position
+        return FileReport(
+            source=file.source,
+            path=file.path,
+            generation=file.generation,
+            state=_file_state(file, lag_s, file.source in held),
+            position=file.position,
+            size_bytes=file.size_bytes,
+            lag_bytes=file.lag_bytes,
+            lag_s=lag_s,
+            rate=_rate(past, now_s, tally.decided),
+            sent=tally.sent,
+            dropped=tally.dropped_total,
+            sampled_out=tally.sampled_out_total,
+            dead_letters=tally.dead_letters,
+            lost_bytes=file.lost_bytes,
+            held_bytes=file.held_bytes,
+            confirmed_at="" if past.confirmed_at_s is None else iso(past.confirmed_at_s),
+            problem=file.problem or (f"its lines fit no format since byte {file.position:,}" if file.is_held else ""),
+        )
+
+    def _receiver(self, now_s: float, receiver: Receiver) -> ReceiverReport:
+        status = receiver.status
+        if status.state in (DeliveryState.PAUSED, DeliveryState.HELD):
+            since_s = self._troubled_since.setdefault(receiver.name, now_s)
+        else:
+            since_s = now_s
+            self._troubled_since.pop(receiver.name, None)
+        return ReceiverReport(
+            name=receiver.name,
+            url=receiver.url,
+            state=status.state.value,
+            api=status.api,
+            compression=status.compression,
+            last_status=status.last_status,
+            last_success_ago_s=None if status.last_success_s is None else now_s - status.last_success_s,
+            trouble_for_s=now_s - since_s if receiver.name in self._troubled_since else None,
+            last_error=status.last_error,
+            hint=status.hint,
+            next_try_s=None if status.next_try_s is None else max(0.0, status.next_try_s - now_s),
+            in_flight=status.in_flight,
+            posts=status.posts,
+            retries=status.retries,
+            sources=receiver.sources,
+        )
+
+    def _forget(self, files: Sequence[FileStatus]) -> None:
+        if len(self._past) > len(files):
+            living = {file.generation for file in files}
+            self._past = {generation: past for generation, past in self._past.items() if generation in living}
+
+
+def _age_of_lag(past: _Past, now_s: float, file: FileStatus) -> float:
+    """How long ago the first byte that is not confirmed was first seen."""
+    sizes = past.sizes
+    if not sizes or sizes[-1][1] < file.size_bytes:
+        sizes.append((now_s, file.size_bytes))
+    elif sizes[-1][1] > file.size_bytes:  # truncated
+        sizes.clear()
+        sizes.append((now_s, file.size_bytes))
+    while sizes and sizes[0][1] <= file.position:
+        sizes.popleft()
+    if len(sizes) > MAX_SIZES:
+        past.sizes = deque(list(sizes)[::2])
+    return now_s - sizes[0][0] if sizes else 0.0
+
+
+def _rate(past: _Past, now_s: float, decided: int) -> float | None:
+    """Lines a second since 10 to 20 seconds ago; None before there is anything to compare with."""
+    if past.rate_since == (0.0, 0):
+        past.rate_since = past.rate_next = (now_s, decided)
+        return None
+    if now_s - past.rate_next[0] >= RATE_WINDOW_S:
+        past.rate_since, past.rate_next = past.rate_next, (now_s, decided)
+    since_s, before = past.rate_since
+    return (decided - before) / (now_s - since_s) if now_s > since_s else None
+
+
+def _file_state(file: FileStatus, lag_s: float, is_receiver_held: bool) -> FileState:
+    if file.problem:
+        return FileState.UNREADABLE
+    if file.is_held or (is_receiver_held and file.lag_bytes):
+        return FileState.HELD
+    if file.is_deleted:
+        return FileState.DELETED
+    return FileState.CATCHING_UP if lag_s > CAUGHT_UP_S else FileState.OK
+
+
+def source_report(name: str, tally: Tally) -> SourceReport:
+    """A copy of a source's tally that no thread changes."""
+    return SourceReport(
+        name=name,
+        lines=tally.lines,
+        sent=tally.sent,
+        dropped=dict(tally.dropped),
+        sampled_out=dict(tally.sampled_out),
+        out_of_range=tally.out_of_range,
+        too_old=tally.too_old,
+        dead_letters=tally.dead_letters,
+        lost=tally.lost,
+        waiting=tally.waiting,
+        already_confirmed=tally.already_confirmed,
+        nul_bytes=tally.nul_bytes,
+        lost_bytes=tally.lost_bytes,
+    )
+
+
+def plain_counts(counters: Counters) -> Mapping[str, int]:
+    """The counters that are single numbers, by name."""
+    return {name: value for name in counters.__slots__ if isinstance(value := getattr(counters, name), int)}
+
+
+def iso(wall_s: float) -> str:
+    """UTC with milliseconds."""
+    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,153 @@
+"""The status endpoint: /metrics, /healthz, /readyz and /status over HTTP, from snapshots only."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import AF_INET, AF_INET6, socket
+from typing import NamedTuple
+
+from logship.status.board import StatusBoard
+from logship.status.model import Status
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 5.0  # how long the work thread may take before it counts as stuck
+CLIENT_S = 10.0  # a client that says or takes nothing for so long is cut off
+MAX_CLIENTS = 16  # at once; a scraper and some people, not the world
+
+JSON = "application/json"
+TEXT = "text/plain; charset=utf-8"
+
+
+class Answer(NamedTuple):
+    status: HTTPStatus
+    kind: str
+    body: bytes
+
+
+class StatusServer:
+    """Threads that answer for the daemon; `port` is the one bound, useful when 0 was asked for."""
+
+    def __init__(
+        self,
+        board: StatusBoard,
+        host: str,
+        port: int,
+        *,
+        metrics: Callable[[Status], tuple[str, bytes]],
+        answer_s: float = ANSWER_S,
+    ) -> None:
+        """Shapes: `metrics` gives content type and text of a snapshot.
+
+        Raises: OSError when the address can't be bound; to the daemon that is a warning, not an end.
+        """
+        self._server = _Server(host, port, Answers(board, metrics, answer_s))
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(target=self._server.serve_forever, name="status", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def close(self) -> None:
+        """Stops listening; answers under way may be cut off."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class Answers:
+    """What each path answers."""
+
+    def __init__(
+        self, board: StatusBoard, metrics: Callable[[Status], tuple[str, bytes]], answer_s: float = ANSWER_S
+    ) -> None:
+        self.board = board
+        self.metrics = metrics
+        self.answer_s = answer_s
+        self.paths: dict[str, Callable[[Status], Answer]] = {
+            "/metrics": self._metrics,
+            "/healthz": self._health,
+            "/readyz": self._readiness,
+            "/status": self._status,
+        }
+
+    def __call__(self, path: str) -> Answer:
+        """The answer to GET `path`; a work thread that doesn't move is 503 everywhere."""
+        answer = self.paths.get(path)
+        if answer is None:
+            return Answer(HTTPStatus.NOT_FOUND, TEXT, f"here are {' '.join(self.paths)}\n".encode())
+        status = self.board.ask(self.answer_s)
+        if status is None:
+            text = f"the work thread has not moved for {self.answer_s:g} s\n"
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, text.encode())
+        return answer(status)
+
+    def _metrics(self, status: Status) -> Answer:
+        return Answer(HTTPStatus.OK, *self.metrics(status))
+
+    def _health(self, status: Status) -> Answer:
+        return Answer(HTTPStatus.OK, TEXT, b"ok\n")
+
+    def _readiness(self, status: Status) -> Answer:
+        if status.obstacle:
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, f"{status.obstacle}\n".encode())
+        return Answer(HTTPStatus.OK, TEXT, b"ok\n")
+
+    def _status(self, status: Status) -> Answer:
+        return Answer(HTTPStatus.OK, JSON, status.to_json())
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = MAX_CLIENTS
+
+    def __init__(self, host: str, port: int, answers: Answers) -> None:
+        self.address_family = AF_INET6 if ":" in host else AF_INET
+        self.answers = answers
+        self._clients = threading.BoundedSemaphore(MAX_CLIENTS)
+        super().__init__((host, port), _Handler)
+
+    def process_request(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
+        if not self._clients.acquire(blocking=False):
+            self.shutdown_request(request)
+            return
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._clients.release()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        log.debug("a client of the status endpoint went away", exc_info=True)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = CLIENT_S
+    server_version = "logship"
+    sys_version = ""
+    server: _Server
+
+    def do_GET(self) -> None:
+        answer = self.server.answers(self.path.partition("?")[0])
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.kind)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer.body)
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Scrapes are no facts worth a line."""

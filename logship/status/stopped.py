@@ -1,0 +1,60 @@
+"""Status of a daemon that does not run: from what it left in the state directory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from logship import __version__
+from logship.checkpoint import Checkpoint
+from logship.status.advice import Faults, advise
+from logship.status.model import Advice, FileReport, FileState, Status
+from logship.status.observer import iso
+
+
+def stopped_status(
+    checkpoints: Iterable[Checkpoint], *, state_dir: str, origin: str, wall_s: float, dead_letters: int, why: str
+) -> Status:
+    """What the state says: positions against the sizes that files have now.
+
+    Shapes: `why` says how it is known that no daemon answers; compressed generations have no size that is cheap to
+    know, their last known one counts.
+    """
+    files = tuple(_file(checkpoint, wall_s) for checkpoint in checkpoints if not _is_done(checkpoint))
+    stopped = Advice("error", "", f"the daemon is stopped ({why})", "start it: systemctl start logship")
+    return Status(
+        state="stopped",
+        taken_at=iso(wall_s),
+        state_dir=state_dir,
+        version=__version__,
+        origin=origin,
+        files=files,
+        dead_letters=dead_letters,
+        advice=(stopped, *advise(files, (), (), dead_letters, Faults())),
+    )
+
+
+def _is_done(checkpoint: Checkpoint) -> bool:
+    return checkpoint.is_finished and checkpoint.position >= checkpoint.size_bytes
+
+
+def _file(checkpoint: Checkpoint, wall_s: float) -> FileReport:
+    size, changed_s = checkpoint.size_bytes, checkpoint.mtime_ns / 1e9
+    try:
+        now = os.stat(checkpoint.path)
+    except OSError:  # gone or closed to this user: the size last seen stands
+        now = None
+    if now and (now.st_dev, now.st_ino) == (checkpoint.device, checkpoint.inode) and now.st_size >= size:
+        size = now.st_size
+    lag = max(0, size - checkpoint.position)
+    return FileReport(
+        source=checkpoint.source,
+        path=checkpoint.path,
+        generation=checkpoint.generation,
+        state=FileState.CATCHING_UP if lag else FileState.OK,
+        position=checkpoint.position,
+        size_bytes=size,
+        lag_bytes=lag,
+        lag_s=max(0.0, wall_s - changed_s) if lag else 0.0,
+        lost_bytes=checkpoint.lost_bytes,
+    )
