@@ -1,0 +1,78 @@
+"""`logship collector`: the ingestion API itself, with a page to look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from logship.collector.options import MAX_BYTES, CollectorOptions
+from logship.errors import UsageError
+
+
+@click.command()
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="ADDRESS:PORT", help="0: a free port")
+@click.option("--store", default="collector.db", show_default=True, metavar="FILE or URL", help="SQLite or postgresql://…")
+@click.option(
+    "--application-id",
+    "application_ids",
+    multiple=True,
+    metavar="ID",
+    envvar="LOGSHIP_APPLICATION_ID",
+    help="an id that may post; may be given again; without it, any id (loopback only)",
+)
+@click.option("--max-bytes", default=MAX_BYTES, show_default=True, type=click.IntRange(1), help="of a decoded body")
+@click.option("--page-token-file", type=click.Path(path_type=Path), metavar="FILE", help="holds the token for the page")
+@click.option("--path-prefix", default="", metavar="/PREFIX", help="before every path")
+@click.option("--max-age", "max_age_days", default=30.0, show_default=True, help="days to keep events; 0: for ever")
+@click.option("--max-store-bytes", type=click.IntRange(1), help="the oldest events go when the store is larger")
+def command(
+    listen: str,
+    store: str,
+    application_ids: tuple[str, ...],
+    max_bytes: int,
+    page_token_file: Path | None,
+    path_prefix: str,
+    max_age_days: float,
+    max_store_bytes: int | None,
+) -> None:
+    """Take events in, store them, show them."""
+    from logship.collector.server import serve
+
+    host, port = split_address(listen)
+    options = CollectorOptions(
+        store=store,
+        host=host,
+        port=port,
+        application_ids=application_ids,
+        max_bytes=max_bytes,
+        page_token=read_token(page_token_file) if page_token_file else None,
+        path_prefix=path_prefix,
+        max_age_days=max_age_days or None,
+        max_store_bytes=max_store_bytes,
+    )
+    serve(options, announce)
+
+
+def announce(url: str) -> None:
+    """The first line of output: two words, for people and for programs that gave port 0."""
+    click.echo(f"listening {url}")
+
+
+def split_address(listen: str) -> tuple[str, int]:
+    """Raises: UsageError for what is no ADDRESS:PORT."""
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise UsageError(f"--listen {listen!r} is not ADDRESS:PORT; give 127.0.0.1:8080")
+    return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def read_token(path: Path) -> str:
+    """Raises: UsageError when there is no token in the file, or a guessable one."""
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise UsageError(f"--page-token-file {path}: {exc.strerror}") from exc
+    if len(token) < 16:
+        raise UsageError(f"--page-token-file {path}: the token is under 16 characters; make one: openssl rand -hex 32")
+    return token

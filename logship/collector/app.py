@@ -1,0 +1,55 @@
+"""The collector's web application: which path goes where, and what starts and stops with it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.routing import Mount, Route
+
+from logship.collector import answers, ingest
+from logship.collector.database import Database
+from logship.collector.ingest import Ingest
+from logship.collector.options import CollectorOptions
+from logship.collector.page_views import Page
+from logship.collector.read_api import ReadApi
+from logship.collector.refusal import RefusalError
+from logship.collector.writer import Writer
+
+
+def make_app(options: CollectorOptions, database: Database, on_death: Callable[[], None]) -> Starlette:
+    """The application over an open database, which it closes when it stops."""
+    writer = Writer(database, on_death)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        writer.start()
+        try:
+            yield
+        finally:
+            writer.close()
+            database.close()
+
+    taking = Ingest(options, writer)
+    routes: list[Route | Mount] = [
+        Route("/moesifapi/events", taking.one, methods=["POST"]),
+        Route("/moesifapi/events/batch", taking.batch, methods=["POST"]),
+        Route("/v1/events", taking.one, methods=["POST"]),
+        Route("/v1/events/batch", taking.batch, methods=["POST"]),
+        Route("/v1/config", ingest.config),
+        Route("/v1/rules", ingest.rules),
+        Route("/health/probe", ingest.probe),
+        *ReadApi(options, database).routes(),
+        *Page(options, database).routes(),
+    ]
+    if options.path_prefix:
+        routes = [Mount(options.path_prefix, routes=routes)]
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={RefusalError: answers.refused, HTTPException: answers.no_route},
+    )
+    app.router.redirect_slashes = False  # a 307 to a sender that follows none would lose its events
+    return app

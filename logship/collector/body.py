@@ -1,0 +1,150 @@
+"""The decoded body of a request, bounded while it is read and while it is inflated."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Mapping
+
+from logship.collector.refusal import RefusalError
+
+DRAIN_BYTES = 8_000_000  # of a body that is too large, read and thrown away so that its sender sees the answer
+WIRE_SLACK_BYTES = 1_024  # a compressed body may be this much larger than what it holds
+GZIP_WBITS = 31
+ZLIB_WBITS = 15
+RAW_DEFLATE_WBITS = -15
+ENCODINGS = "gzip, deflate, identity"
+
+
+def declared_length(headers: Mapping[str, str]) -> int | None:
+    """Content-Length as a number, None when the body is chunked."""
+    text = headers.get("content-length")
+    return int(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+def content_encoding(headers: Mapping[str, str]) -> str:
+    """The one encoding of the body: identity, gzip or deflate.
+
+    Raises: RefusalError 415 for any other, and for several.
+    """
+    encoding = headers.get("content-encoding", "").strip().lower() or "identity"
+    encoding = {"x-gzip": "gzip"}.get(encoding, encoding)
+    if encoding not in ("identity", "gzip", "deflate"):
+        raise RefusalError(
+            415,
+            "unsupported_encoding",
+            f"Content-Encoding {encoding[:40]!r} is not read here; send gzip, deflate or none",
+            headers={"Accept-Encoding": ENCODINGS},
+        )
+    return encoding
+
+
+def check_content_type(headers: Mapping[str, str]) -> None:
+    """Passes JSON in UTF-8, and requests that don't say what they hold.
+
+    Raises: RefusalError 415.
+    """
+    media, _, parameters = headers.get("content-type", "").lower().partition(";")
+    media = media.strip()
+    if media and media != "text/json" and not (media.startswith("application/") and media.endswith("json")):
+        raise RefusalError(415, "unsupported_type", f"Content-Type {media[:60]!r} is not JSON; send application/json")
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip(" \"'") not in ("utf-8", "utf8", "us-ascii", "ascii"):
+            shown = value.strip()[:40]
+            raise RefusalError(415, "unsupported_charset", f"charset {shown!r} is not read here; send UTF-8")
+
+
+async def read_body(
+    stream: AsyncIterator[bytes], headers: Mapping[str, str], limit_bytes: int, timeout_s: float
+) -> bytes:
+    """The decoded body, at most `limit_bytes` long.
+
+    Raises: RefusalError 400 (broken compression), 408 (too slow), 413 (too large), 415.
+    """
+    check_content_type(headers)
+    encoding = content_encoding(headers)
+    wire_limit = limit_bytes if encoding == "identity" else limit_bytes + WIRE_SLACK_BYTES
+    length = declared_length(headers)
+    if length is not None and length > wire_limit:
+        if length <= DRAIN_BYTES:
+            await drain(stream, timeout_s)
+        raise too_large(limit_bytes)
+    try:
+        async with asyncio.timeout(timeout_s):
+            wire = await _collect(stream, wire_limit)
+    except TimeoutError as exc:
+        raise RefusalError(
+            408, "too_slow", f"the body did not arrive within {timeout_s:g} s", headers={"Connection": "close"}
+        ) from exc
+    if wire is None:
+        await drain(stream, timeout_s)
+        raise too_large(limit_bytes)
+    if encoding == "identity":
+        return wire
+    return inflate(wire, encoding, limit_bytes)
+
+
+async def _collect(stream: AsyncIterator[bytes], limit_bytes: int) -> bytes | None:
+    """All of the stream, None once it passed the limit."""
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in stream:
+        size += len(piece)
+        if size > limit_bytes:
+            return None
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def drain(stream: AsyncIterator[bytes], timeout_s: float) -> None:
+    """Reads and forgets up to DRAIN_BYTES: a sender that is cut in mid-body sees a reset, not the answer."""
+    left = DRAIN_BYTES
+    try:
+        async with asyncio.timeout(timeout_s):
+            async for piece in stream:
+                left -= len(piece)
+                if left < 0:
+                    return
+    except TimeoutError:
+        return
+
+
+def inflate(data: bytes, encoding: str, limit_bytes: int) -> bytes:
+    """Undoes gzip (any number of members) or deflate (with or without the zlib header).
+
+    Raises: RefusalError 400 for broken or truncated data, 413 as soon as more than `limit_bytes` came out.
+    """
+    wbits = GZIP_WBITS if encoding == "gzip" else _deflate_wbits(data)
+    pieces: list[bytes] = []
+    room = limit_bytes + 1
+    rest = data
+    while rest:
+        decoder = zlib.decompressobj(wbits)
+        try:
+            piece = decoder.decompress(rest, room)
+        except zlib.error as exc:
+            raise RefusalError(400, "broken_compression", f"the body is not valid {encoding}: {exc}") from exc
+        pieces.append(piece)
+        room -= len(piece)
+        if room <= 0:
+            raise too_large(limit_bytes)
+        if not decoder.eof:
+            raise RefusalError(400, "broken_compression", f"the {encoding} body ends in the middle")
+        rest = decoder.unused_data.lstrip(b"\0") if encoding == "gzip" else b""
+    return b"".join(pieces)
+
+
+def _deflate_wbits(data: bytes) -> int:
+    """Whether deflate data carries the zlib header that RFC 9110 asks for and many senders leave out."""
+    has_header = len(data) >= 2 and data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
+    return ZLIB_WBITS if has_header else RAW_DEFLATE_WBITS
+
+
+def too_large(limit_bytes: int) -> RefusalError:
+    return RefusalError(
+        413,
+        "body_too_large",
+        f"the decoded body is over {limit_bytes} bytes; send fewer events at once",
+        headers={"Connection": "close"},
+    )

@@ -1,0 +1,43 @@
+"""The seam between the collector and a database: what SQLite and PostgreSQL both give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from logship.collector.row import EventRow
+from logship.errors import LogshipError
+
+Value = str | int | float | None
+Record = tuple[Any, ...]  # the columns a SELECT names, in their order
+Run = Callable[[str, Sequence[Value]], list[Record]]  # one statement inside a transaction
+
+
+class StoreUnavailableError(LogshipError):
+    """The store can't take or give anything now (full, locked, gone); nothing was half-stored."""
+
+
+class Database(Protocol):
+    """One writer (a single thread of this process) and any number of readers.
+
+    Statements are written once, with `?` for values, in the part of SQL that both databases share.
+    """
+
+    def insert(self, rows: Sequence[EventRow]) -> None:
+        """Stores the rows whose ids are new, all in one transaction; durable when it returns.
+
+        Raises: StoreUnavailableError, after which none of them is stored.
+        """
+
+    def transaction(self) -> AbstractContextManager[Run]:
+        """A write transaction: committed and durable at the end, rolled back on an exception; waits for inserts."""
+
+    def read(self, statement: str, values: Sequence[Value] = ()) -> list[Record]:
+        """The records of a SELECT; any thread."""
+
+    def size_bytes(self) -> int:
+        """What the stored events take on disk, without free space that will be used again."""
+
+    def close(self) -> None:
+        """Closes every connection; nothing may use the database afterwards."""

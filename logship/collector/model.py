@@ -1,0 +1,72 @@
+"""The typed model of an event as the ingestion API takes it; validation, error texts and OpenAPI all come from here.
+
+Unknown keys are kept, null equals absent, nothing is coerced: "200" is no status.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NotRequired
+
+from pydantic import ConfigDict, Field, TypeAdapter
+from typing_extensions import TypedDict
+
+MAX_ID_CHARS = 128  # of a transaction_id; a UUID has 36
+MAX_USER_CHARS = 512  # PostgreSQL indexes up to 2,700 bytes of it
+MAX_WEIGHT = 1_000_000_000
+OPEN = ConfigDict(extra="allow", strict=True)
+NO_NUL = r"^[^\x00]*$"  # PostgreSQL text holds no NUL
+
+
+Status = Annotated[int, Field(ge=0, le=999)]
+Weight = Annotated[int, Field(ge=1, le=MAX_WEIGHT)]
+Time = Annotated[str, Field(description="ISO 8601: Z, an offset, or no zone (= UTC); 0 to 9 fraction digits")]
+Text = Annotated[str, Field(min_length=1)]
+Headers = dict[str, Any]
+Id = Annotated[str, Field(max_length=MAX_ID_CHARS, pattern=NO_NUL)]
+User = Annotated[str, Field(max_length=MAX_USER_CHARS)]
+
+
+class Request(TypedDict):
+    """What was asked."""
+
+    __pydantic_config__ = OPEN  # type: ignore[misc]  # pydantic's documented way for a TypedDict
+    time: Time
+    uri: Text
+    verb: Text
+    ip_address: NotRequired[str | None]
+    headers: NotRequired[Headers | None]
+    body: NotRequired[Any]
+    transfer_encoding: NotRequired[str | None]
+    api_version: NotRequired[str | None]
+
+
+class Response(TypedDict):
+    """What was answered."""
+
+    __pydantic_config__ = OPEN  # type: ignore[misc]
+    time: Time
+    status: Status
+    ip_address: NotRequired[str | None]
+    headers: NotRequired[Headers | None]
+    body: NotRequired[Any]
+    transfer_encoding: NotRequired[str | None]
+
+
+class Event(TypedDict):
+    """One call of an API."""
+
+    __pydantic_config__ = OPEN  # type: ignore[misc]
+    request: Request
+    response: NotRequired[Response | None]
+    transaction_id: NotRequired[Id | None]
+    user_id: NotRequired[User | None]
+    company_id: NotRequired[str | None]
+    session_token: NotRequired[str | None]
+    subscription_id: NotRequired[str | None]
+    metadata: NotRequired[dict[str, Any] | None]
+    direction: NotRequired[str | None]
+    weight: NotRequired[Weight | None]
+
+
+ONE = TypeAdapter(Event)
+MANY = TypeAdapter(list[Event])

@@ -1,0 +1,51 @@
+"""What a person can set about a collector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from logship.errors import UsageError
+
+MAX_BYTES = 256_000  # the founding contract says "250kb"; shippers stay below 250,000, both readings of kb fit
+MAX_AGE_DAYS = 30
+RETRY_AFTER_S = 2
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectorOptions:
+    """One collector.
+
+    Shapes: `store` is a SQLite file's path or a `postgresql://` URL; port 0 takes a free one; `application_ids` empty
+    takes any id (loopback only); `max_bytes` bounds a decoded body; `path_prefix` is "" or "/collector";
+    `max_age_days` and `max_store_bytes` are None for no limit.
+    Raises: UsageError for a combination that would open the events to strangers.
+    """
+
+    store: str
+    host: str = "127.0.0.1"
+    port: int = 8080
+    application_ids: tuple[str, ...] = ()
+    max_bytes: int = MAX_BYTES
+    page_token: str | None = None
+    path_prefix: str = ""
+    max_age_days: float | None = MAX_AGE_DAYS
+    max_store_bytes: int | None = None
+    body_timeout_s: float = 20.0  # from the first byte of a request to the last of its body
+    head_timeout_s: float = 10.0
+    max_connections: int = 512
+    in_flight_bytes: int = 32_000_000  # bodies being read or waiting for their commit, all together
+
+    def __post_init__(self) -> None:
+        if self.path_prefix and (not self.path_prefix.startswith("/") or self.path_prefix.endswith("/")):
+            raise UsageError(f"path prefix {self.path_prefix!r} must begin with / and not end with /; give /collector")
+        if self.is_loopback:
+            return
+        if not self.application_ids:
+            raise UsageError(f"--listen {self.host} is not loopback: anybody could post; give --application-id ID")
+        if not self.page_token:
+            raise UsageError(f"--listen {self.host} is not loopback: anybody could read; give --page-token-file FILE")
+
+    @property
+    def is_loopback(self) -> bool:
+        return self.host in LOOPBACK

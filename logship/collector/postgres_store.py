@@ -1,0 +1,131 @@
+"""The store of several machines: a PostgreSQL database that collectors behind a balancer share."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import errors
+
+from logship.collector import schema
+from logship.collector.database import Record, Run, StoreUnavailableError, Value
+from logship.collector.row import EventRow
+from logship.errors import StateError
+
+FOLD_LOCK = 0x6C6F6773  # "logs": inserts hold it together, a fold holds it alone, so that it sees no gap of ids
+SET_UP_LOCK = FOLD_LOCK + 1
+ATTEMPTS = 5  # of a transaction that lost a deadlock against another collector
+TYPES = {
+    "received_at": "bigint",
+    "time_ms": "bigint",
+    "status": "integer",
+    "duration_ms": "double precision",
+    "weight": "bigint",
+    "event": "json",
+}
+INSERT = (
+    f"INSERT INTO events ({', '.join(schema.COLUMNS)}) SELECT * FROM unnest("  # noqa: S608 - names of columns
+    + ", ".join(f"%s::{TYPES.get(column, 'text')}[]" for column in schema.COLUMNS)
+    + ") ON CONFLICT DO NOTHING"
+)
+CONNECT_TIMEOUT_S = 10
+
+
+class PostgresStore:
+    """A Database in PostgreSQL; connections that broke are made anew at the next use."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._local = threading.local()
+        self._connections: list[psycopg.Connection[Record]] = []
+        self._opening = threading.Lock()
+        with self._transaction(SET_UP_LOCK, shared=False) as run:
+            for statement in schema.statements(schema.POSTGRES):
+                run(statement, ())
+            run("INSERT INTO folded VALUES (?, 0) ON CONFLICT DO NOTHING", (schema.VERSION,))
+            versions = run("SELECT version FROM folded", ())
+        if versions != [(schema.VERSION,)]:
+            raise StateError(f"the store has versions {versions} of the tables, this program knows {schema.VERSION}")
+
+    def insert(self, rows: Sequence[EventRow]) -> None:
+        if not rows:
+            return
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self._transaction(FOLD_LOCK, shared=True):
+                    self._connection().execute(INSERT.encode(), columns)
+                return
+            except DeadlockError:
+                if attempt == ATTEMPTS:
+                    raise
+
+    def transaction(self) -> Any:
+        return self._transaction(FOLD_LOCK, shared=False)
+
+    @contextmanager
+    def _transaction(self, lock: int, *, shared: bool) -> Iterator[Run]:
+        with self._translated():
+            connection = self._connection()
+
+            def run(statement: str, values: Sequence[Value]) -> list[Record]:
+                return _records(connection.execute(in_postgres(statement), values))
+
+            with connection.transaction():
+                run(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(?)", (lock,))
+                yield run
+
+    def read(self, statement: str, values: Sequence[Value] = ()) -> list[Record]:
+        with self._translated():
+            return _records(self._connection().execute(in_postgres(statement), values))
+
+    def size_bytes(self) -> int:
+        return int(self.read("SELECT pg_total_relation_size('events')")[0][0])
+
+    def close(self) -> None:
+        with self._opening:
+            for connection in self._connections:
+                connection.close()
+            self._connections.clear()
+
+    def _connection(self) -> psycopg.Connection[Record]:
+        """This thread's connection."""
+        known: psycopg.Connection[Record] | None = getattr(self._local, "connection", None)
+        if known is not None and not known.closed:
+            return known
+        made = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+        with self._opening:
+            self._connections = [one for one in self._connections if not one.closed]
+            self._connections.append(made)
+        self._local.connection = made
+        return made
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """psycopg's errors as ours; the URL may hold a password and is never shown."""
+        try:
+            yield
+        except (errors.DeadlockDetected, errors.SerializationFailure) as exc:
+            raise DeadlockError("PostgreSQL: another collector was in the way") from exc
+        except psycopg.Error as exc:
+            known: psycopg.Connection[Record] | None = getattr(self._local, "connection", None)
+            if known is not None and isinstance(exc, psycopg.OperationalError):
+                known.close()
+            reason = exc.diag.message_primary or type(exc).__name__
+            raise StoreUnavailableError(f"PostgreSQL: {reason}") from exc
+
+
+class DeadlockError(StoreUnavailableError):
+    """Two collectors stored the same ids in another order; one of them tries again."""
+
+
+def in_postgres(statement: str) -> bytes:
+    """`?` as psycopg writes it; our statements hold no other question mark and no percent sign."""
+    return statement.replace("?", "%s").encode()
+
+
+def _records(cursor: psycopg.Cursor[Record]) -> list[Record]:
+    return cursor.fetchall() if cursor.description is not None else []

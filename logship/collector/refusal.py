@@ -1,0 +1,50 @@
+"""Why a request was refused, in words its sender can act on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_FAULTS = 100  # of one answer; a batch that is wrong throughout says so after a hundred
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One mistake in a batch: which event (from 0), which field ("" = the event itself), what is wrong with it."""
+
+    index: int
+    field: str
+    reason: str
+
+
+class RefusalError(Exception):
+    """An answer that is not 201: nothing of the request was stored.
+
+    Shapes: `code` is one word for programs, `message` a sentence for people, `retry_after_s` None unless trying again
+    can help.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        faults: tuple[Fault, ...] = (),
+        retry_after_s: int | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.faults = faults
+        self.retry_after_s = retry_after_s
+        self.headers = headers or {}
+
+    def document(self) -> dict[str, object]:
+        """The JSON body of the answer."""
+        document: dict[str, object] = {"code": self.code, "message": self.message}
+        if self.faults:
+            shown = self.faults[:MAX_FAULTS]
+            document["events"] = [{"index": f.index, "field": f.field, "reason": f.reason} for f in shown]
+        return document

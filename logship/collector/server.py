@@ -1,0 +1,161 @@
+"""A collector that runs: in the foreground, or in a thread for tests and demos."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+
+from logship.collector.app import make_app
+from logship.collector.connection import guarded
+from logship.collector.database import Database
+from logship.collector.options import CollectorOptions
+from logship.collector.sqlite_store import SqliteStore
+from logship.errors import LogshipError, UsageError
+
+KEEP_ALIVE_S = 75  # longer than what balancers in front keep idle connections for
+STOP_WITHIN_S = 15  # for what was accepted; then connections are cut
+BACKLOG = 1_024
+MAX_HEAD_BYTES = 65_536
+
+
+def open_database(store: str) -> Database:
+    """The store that `--store` names: a PostgreSQL URL or a SQLite file."""
+    if store.startswith(("postgresql://", "postgres://")):
+        from logship.collector.postgres_store import PostgresStore
+
+        return PostgresStore(store)
+    if "://" in store:
+        raise UsageError(f"--store {store.split(':')[0]}://… is neither a file nor postgresql://…")
+    return SqliteStore(store)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket.
+
+    Raises: LogshipError when the address is taken or not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        raise LogshipError(f"can't listen on {host}:{port}: {exc.strerror}; give another --listen") from exc
+    listener.listen(BACKLOG)
+    return listener
+
+
+def url_of(listener: socket.socket, prefix: str) -> str:
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}{prefix}"
+
+
+def make_server(options: CollectorOptions, database: Database) -> uvicorn.Server:
+    """A uvicorn server over `database`, not yet running."""
+
+    def stop() -> None:
+        server.should_exit = True
+
+    config = uvicorn.Config(
+        make_app(options, database, stop),
+        http=guarded(options.max_connections, options.head_timeout_s),
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=STOP_WITHIN_S,
+        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+    )
+    server = uvicorn.Server(config)
+    return server
+
+
+def serve(options: CollectorOptions, announce: Callable[[str], None]) -> None:
+    """Runs a collector until SIGTERM or SIGINT; what was accepted by then is stored and answered.
+
+    `announce` gets the URL once connections are taken.
+    Raises: LogshipError when the address or the store can't be used.
+    """
+    database = open_database(options.store)
+    try:
+        listener = bind(options.host, options.port)
+    except LogshipError:
+        database.close()
+        raise
+    end_quietly()
+    with listener:
+        announce(url_of(listener, options.path_prefix))
+        make_server(options, database).run(sockets=[listener])
+
+
+def end_quietly() -> None:
+    """Makes a handled SIGTERM or SIGINT an ordinary end: uvicorn raises the signal once more when it has stopped."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+
+class CollectorServer:
+    """A collector in a thread of this process: `with CollectorServer(store=path) as collector: post(collector.url)`.
+
+    Shapes: keywords are those of CollectorOptions; the port is a free one unless given; `url` has no slash at its end.
+    """
+
+    def __init__(self, options: CollectorOptions | None = None, /, **settings: Any) -> None:
+        self.options = options or CollectorOptions(**{"port": 0, **settings})
+        self.store = self.options.store
+        self.url = ""
+        self._thread: threading.Thread | None = None
+        self._server: uvicorn.Server | None = None
+        self._listener: socket.socket | None = None
+
+    def __enter__(self) -> CollectorServer:
+        database = open_database(self.store)
+        self._listener = bind(self.options.host, self.options.port)
+        self.url = url_of(self._listener, self.options.path_prefix)
+        # the next start takes the same port, so that a test can stop the receiver and have it back
+        self.options = replace(self.options, port=self._listener.getsockname()[1])
+        self._server = make_server(self.options, database)
+        self._thread = threading.Thread(target=self._server.run, args=([self._listener],), name="collector")
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Stores and answers what was accepted, then ends; entering again starts anew on the same port."""
+        if self._server is not None and self._thread is not None and self._listener is not None:
+            self._server.should_exit = True
+            self._thread.join()
+            self._listener.close()
+        self._server = self._thread = self._listener = None
+
+    def events(self) -> list[dict[str, Any]]:
+        """Every event stored so far, in order of arrival."""
+        return stored_events(self.store)
+
+
+def stored_events(path: str | Path) -> list[dict[str, Any]]:
+    """Every event in a collector's SQLite file, in order of arrival; works while the collector runs."""
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+    try:
+        return [json.loads(text) for (text,) in connection.execute("SELECT event FROM events ORDER BY id")]
+    finally:
+        connection.close()

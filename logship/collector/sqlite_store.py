@@ -1,0 +1,120 @@
+"""The store of one machine: a SQLite file in WAL mode."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+from logship.collector import schema
+from logship.collector.database import Record, Run, StoreUnavailableError, Value
+from logship.collector.row import EventRow
+from logship.errors import StateError
+
+ROWS_AT_ONCE = (256, 64, 16, 4, 1)  # rows of one INSERT: few texts, each compiled once; many rows a step
+WRITER_CACHE_KIB = 24_000
+READER_CACHE_KIB = 4_000
+WAL_PAGES = 4_000  # 16 MB between checkpoints
+BUSY_TIMEOUT_S = 10.0
+
+
+class SqliteStore:
+    """A Database in one file; the readers see each commit at once and never wait for the writer."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = str(path)
+        self._local = threading.local()
+        self._connections: list[sqlite3.Connection] = []
+        self._opening = threading.Lock()
+        with translated(self._path):
+            self._writer = self._connect(WRITER_CACHE_KIB)
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute("PRAGMA synchronous = FULL")  # in WAL mode: every commit is fsynced
+            self._writer.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+            self._prepare()
+        self._inserts = {count: insert_statement(count) for count in ROWS_AT_ONCE}
+
+    def _prepare(self) -> None:
+        version = self._writer.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, schema.VERSION):
+            raise StateError(f"{self._path} has version {version} of the tables, this program knows {schema.VERSION}")
+        with self.transaction() as run:
+            for statement in schema.statements(schema.SQLITE):
+                run(statement, ())
+            run("INSERT INTO folded VALUES (?, 0) ON CONFLICT DO NOTHING", (schema.VERSION,))
+            run(f"PRAGMA user_version = {schema.VERSION}", ())
+
+    def _connect(self, cache_kib: int) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        with self._opening:
+            self._connections.append(connection)
+        return connection
+
+    def insert(self, rows: Sequence[EventRow]) -> None:
+        with self.transaction():
+            start = 0
+            for count, statement in self._inserts.items():
+                while len(rows) - start >= count:
+                    values = list(chain.from_iterable(rows[start : start + count]))
+                    self._writer.execute(statement, values)
+                    start += count
+
+    @contextmanager
+    def transaction(self) -> Iterator[Run]:
+        def run(statement: str, values: Sequence[Value]) -> list[Record]:
+            return self._writer.execute(statement, values).fetchall()
+
+        with translated(self._path):
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield run
+                self._writer.execute("COMMIT")
+            except BaseException:
+                if self._writer.in_transaction:
+                    self._writer.execute("ROLLBACK")
+                raise
+
+    def read(self, statement: str, values: Sequence[Value] = ()) -> list[Record]:
+        with translated(self._path):
+            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._local.connection = self._connect(READER_CACHE_KIB)
+                connection.execute("PRAGMA query_only = 1")
+            return connection.execute(statement, values).fetchall()
+
+    def size_bytes(self) -> int:
+        pages, free, page_bytes = (
+            self.read(f"PRAGMA {name}")[0][0] for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * page_bytes)
+
+    def close(self) -> None:
+        with self._opening:
+            for connection in reversed(self._connections):
+                connection.close()
+            self._connections.clear()
+
+
+def insert_statement(rows: int) -> str:
+    """An INSERT of so many rows that passes over ids it has seen, also inside itself."""
+    one = f"({','.join('?' * len(schema.COLUMNS))})"
+    columns = ",".join(schema.COLUMNS)
+    return f"INSERT INTO events ({columns}) VALUES {','.join([one] * rows)} ON CONFLICT DO NOTHING"  # noqa: S608
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """SQLite's errors as ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as exc:
+        raise StoreUnavailableError(f"{path}: {exc}; is the disk full, or the file open elsewhere?") from exc
+    except sqlite3.DatabaseError as exc:
+        raise StoreUnavailableError(f"{path}: {exc}; is this a collector's store?") from exc

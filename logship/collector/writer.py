@@ -1,0 +1,156 @@
+"""The one thread that writes: many requests share one fsync, each is answered after it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from logship.collector.database import Database, StoreUnavailableError
+from logship.collector.rollup import fold
+from logship.collector.row import EventRow
+
+log = logging.getLogger(__name__)
+
+GROUP_ROWS = 8_000  # of one commit; more would make the first of them wait
+FOLD_EVERY_GROUPS = 16  # under load the counts lag this many commits behind
+IDLE_FOLD_S = 0.2  # after the last commit, when nothing else is waiting
+
+
+@dataclass(slots=True)
+class Submission:
+    """Rows of one request, and who waits for them to be durable."""
+
+    rows: list[EventRow]
+    done: Future[None] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class Job:
+    """Other work for the writing thread: retention, erasure."""
+
+    work: Callable[[], int]
+    done: Future[int] = field(default_factory=Future)
+
+
+class Writer:
+    """Takes rows from any thread and commits them in groups.
+
+    `close()` commits everything that was submitted before it.
+    """
+
+    def __init__(self, database: Database, on_death: Callable[[], None]) -> None:
+        self._database = database
+        self._on_death = on_death
+        self._waiting: deque[Submission | Job] = deque()
+        self._news = threading.Condition()
+        self._closing = False
+        self._unfolded = 0  # groups committed since the last fold
+        self._thread = threading.Thread(target=self._run, name="collector-writer", daemon=True)
+
+    def start(self) -> None:
+        self._unfolded = 1  # a predecessor may have died before it counted what it stored
+        self._thread.start()
+
+    def submit(self, rows: list[EventRow]) -> Future[None]:
+        """A future that is done when the rows are durable, or fails with StoreUnavailableError."""
+        submission = Submission(rows)
+        self._put(submission)
+        return submission.done
+
+    def run(self, work: Callable[[], int]) -> Future[int]:
+        """The result of `work`, done in the writing thread between two commits."""
+        job = Job(work)
+        self._put(job)
+        return job.done
+
+    def _put(self, item: Submission | Job) -> None:
+        with self._news:
+            if self._closing:
+                raise StoreUnavailableError("the collector is stopping")
+            self._waiting.append(item)
+            self._news.notify()
+
+    def close(self) -> None:
+        with self._news:
+            self._closing = True
+            self._news.notify()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while self._step():
+                pass
+        except Exception:
+            log.critical("the writing thread died; the collector stops", exc_info=True)
+            self._fail_waiting()
+            self._on_death()
+
+    def _step(self) -> bool:
+        """One group, job or fold; False when there is nothing left to do ever."""
+        with self._news:
+            if not self._waiting and not self._closing:
+                self._news.wait(IDLE_FOLD_S if self._unfolded else None)
+            group = self._next_group()
+            closing = self._closing
+        if not group:
+            if self._unfolded:
+                self._fold()
+                return True
+            return not closing
+        if isinstance(group[0], Job):
+            self._work(group[0])
+        else:
+            self._commit([item for item in group if isinstance(item, Submission)])
+        if self._unfolded >= FOLD_EVERY_GROUPS:
+            self._fold()
+        return True
+
+    def _next_group(self) -> list[Submission | Job]:
+        """The submissions that share the next commit, or one job."""
+        group: list[Submission | Job] = []
+        rows = 0
+        while self._waiting and rows < GROUP_ROWS:
+            item = self._waiting[0]
+            if isinstance(item, Job):
+                return group or [self._waiting.popleft()]
+            rows += len(item.rows)
+            group.append(self._waiting.popleft())
+        return group
+
+    def _commit(self, group: list[Submission]) -> None:
+        try:
+            self._database.insert([row for submission in group for row in submission.rows])
+        except StoreUnavailableError as exc:
+            log.error("nothing stored, the senders are told to try again error=%s", exc)
+            for submission in group:
+                submission.done.set_exception(exc)
+            return
+        self._unfolded += 1
+        for submission in group:
+            submission.done.set_result(None)
+
+    def _work(self, job: Job) -> None:
+        try:
+            job.done.set_result(job.work())
+        except StoreUnavailableError as exc:
+            job.done.set_exception(exc)
+
+    def _fold(self) -> None:
+        try:
+            while fold(self._database):
+                pass
+        except StoreUnavailableError as exc:  # the events are safe; the next fold counts them
+            log.warning("the charts are behind error=%s", exc)
+        self._unfolded = 0
+
+    def _fail_waiting(self) -> None:
+        with self._news:
+            self._closing = True
+            for item in self._waiting:
+                item.done.set_exception(StoreUnavailableError("the collector is stopping"))
+            self._waiting.clear()
