@@ -1,0 +1,135 @@
+"""The door to the terminal: whatever is printed passes here, so no log line can move the cursor or fake a prompt.
+
+Shapes: texts given to this module are raw; control bytes are escaped here and nowhere else. Lines and colours need no
+rich; tables, progress bars and live screens load it when they are asked for on a real terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+Style = Literal["plain", "ok", "warn", "error", "dim", "bold", "accent"]
+ANSI: Mapping[str, str] = {"ok": "32", "warn": "33", "error": "1;31", "dim": "2", "bold": "1", "accent": "36"}
+RICH: Mapping[str, str] = {
+    "ok": "green", "warn": "yellow", "error": "bold red", "dim": "dim", "bold": "bold", "accent": "cyan"
+}  # fmt: skip
+# C0, DEL, C1; what turns the direction of text or hides in it; halves of surrogate pairs.
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+PLAIN_WIDTH = 200  # columns of a table that goes to a file
+
+
+class Styled(NamedTuple):
+    """A piece of text and how it looks where colours are shown."""
+
+    text: str
+    style: Style = "plain"
+
+
+Text = str | Styled
+
+
+def clean(text: str) -> str:
+    """The text with everything escaped that a terminal would obey: `\\x1b`, `\\n`, `\\u202e`."""
+    return UNSAFE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    char = match.group()
+    known = {"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(char)
+    return known or (f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}")
+
+
+@dataclass(slots=True)
+class Terminal:
+    """One output stream: plain text for files and pipes, colours and live screens for people."""
+
+    stream: TextIO = field(default_factory=lambda: sys.stdout)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.stream.isatty() and self.environ.get("TERM") != "dumb"
+
+    @property
+    def has_colours(self) -> bool:
+        return self.is_terminal and not self.environ.get("NO_COLOR")
+
+    @property
+    def width(self) -> int:
+        """Columns there are; a wide page where nobody looks."""
+        if not self.is_terminal:
+            return PLAIN_WIDTH
+        try:
+            return os.get_terminal_size(self.stream.fileno()).columns or 80
+        except OSError:
+            return 80
+
+    def line(self, *parts: Text) -> None:
+        """One line made of the parts, without anything between them."""
+        self.stream.write("".join(self._painted(part) for part in parts) + "\n")
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[Text]], *, right: Sequence[int] = ()) -> None:
+        """A table with a head; `right` are the indexes of columns that hold numbers."""
+        cells = [[Styled(name, "bold") for name in columns]] if any(columns) else []
+        cells += [[part if isinstance(part, Styled) else Styled(part) for part in row] for row in rows]
+        widths = [max((len(clean(row[at].text)) for row in cells), default=0) for at in range(len(columns))]
+        for row in cells:
+            self._row(row, widths, right)
+
+    def rich(self) -> Console:
+        """A rich console on this stream, for live screens; texts given to it go through `safe` first."""
+        from rich.console import Console
+
+        return Console(file=self.stream, highlight=False, markup=False, emoji=False, no_color=not self.has_colours)
+
+    @contextmanager
+    def live(self, refresh_per_second: float = 4.0) -> Iterator[Callable[[RenderableType], None]]:
+        """A screen that is drawn anew by the function it gives; without a terminal nothing is drawn."""
+        if not self.is_terminal:
+            yield lambda renderable: None
+            return
+        from rich.live import Live
+
+        with Live(console=self.rich(), refresh_per_second=refresh_per_second, transient=False) as live:
+            yield live.update
+
+    def progress(self, *columns: str) -> AbstractContextManager[object]:
+        """A rich Progress on this terminal; `columns` are its formats, see rich.progress."""
+        from rich.progress import Progress
+
+        return Progress(*columns, console=self.rich())
+
+    def _row(self, row: Sequence[Styled], widths: Sequence[int], right: Sequence[int]) -> None:
+        pieces: list[Text] = []
+        for at, part in enumerate(row):
+            padding = " " * (widths[at] - len(clean(part.text)))
+            is_last = at == len(row) - 1
+            if at in right:
+                pieces += [padding, part]
+            else:
+                pieces += [part, "" if is_last else padding]
+            if not is_last:
+                pieces.append("  ")
+        self.line(*pieces)
+
+    def _painted(self, part: Text) -> str:
+        text, style = part if isinstance(part, Styled) else (part, "plain")
+        if style == "plain" or not self.has_colours:
+            return clean(text)
+        return f"\x1b[{ANSI[style]}m{clean(text)}\x1b[0m"
+
+
+def safe(text: str, style: Style = "plain") -> RenderableType:
+    """Text for a rich table or screen, control bytes escaped, markup left alone."""
+    from rich.text import Text as RichText
+
+    return RichText(clean(text), style=RICH.get(style, ""))
