@@ -2,7 +2,7 @@
 
     notifier = Notifier.from_environ(os.environ)      # says nothing where systemd did not ask
     notifier.ready("following 3 files")
-    every notifier.watchdog_s / 2, while every thread moves: notifier.alive()
+    every notifier.watchdog_s / 2, while every thread moves: notifier.watchdog()
 
 Source: sd_notify(3), sd_watchdog_enabled(3).
 """
@@ -24,7 +24,7 @@ class Notifier:
     """The way to the service manager.
 
     Shapes: `address` is '' without a manager, else a socket path, or an abstract name after '@'; `watchdog_s` is how
-    long the manager waits for alive() before it kills the process, None if it doesn't.
+    long the manager waits for watchdog() before it kills the process, None if it doesn't.
     """
 
     address: str = ""
@@ -45,7 +45,7 @@ class Notifier:
 
     @property
     def is_watched(self) -> bool:
-        """True when the manager expects alive()."""
+        """True when the manager expects watchdog()."""
         return self.watchdog_s is not None
 
     def ready(self, status: str = "") -> None:
@@ -60,7 +60,7 @@ class Notifier:
         """One line for `systemctl status`."""
         self._send(*_status(text))
 
-    def alive(self, status: str = "") -> None:
+    def watchdog(self, status: str = "") -> None:
         """Every thread moves."""
         self._send("WATCHDOG=1", *_status(status))
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from logship import __version__
 from logship.counters import Counters, Tally
 from logship.delivery import DeliveryState, DeliveryStatus
+from logship.logs import escaped
 from logship.status.advice import Faults, advise
 from logship.status.model import FileReport, FileState, ReceiverReport, SourceReport, Status
 from logship.tail import FileStatus
@@ -101,7 +102,7 @@ class Observer:
         past.position = file.position
         return FileReport(
             source=file.source,
-            path=file.path,
+            path=escaped(file.path),
             generation=file.generation,
             state=_file_state(file, lag_s, file.source in held),
             position=file.position,
@@ -116,7 +117,7 @@ class Observer:
             lost_bytes=file.lost_bytes,
             held_bytes=file.held_bytes,
             confirmed_at="" if past.confirmed_at_s is None else iso(past.confirmed_at_s),
-            problem=file.problem or (f"its lines fit no format since byte {file.position:,}" if file.is_held else ""),
+            problem=escaped(file.problem) or (f"its lines fit no format since byte {file.position:,}" if file.is_held else ""),
         )
 
     def _receiver(self, now_s: float, receiver: Receiver) -> ReceiverReport:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from logship import __version__
 from logship.checkpoint import Checkpoint
+from logship.logs import escaped
 from logship.status.advice import Faults, advise
 from logship.status.model import Advice, FileReport, FileState, Status
 from logship.status.observer import iso
@@ -49,7 +50,7 @@ def _file(checkpoint: Checkpoint, wall_s: float) -> FileReport:
     lag = max(0, size - checkpoint.position)
     return FileReport(
         source=checkpoint.source,
-        path=checkpoint.path,
+        path=escaped(checkpoint.path),
         generation=checkpoint.generation,
         state=FileState.CATCHING_UP if lag else FileState.OK,
         position=checkpoint.position,

@@ -22,7 +22,7 @@ def test_each_step_is_told_in_one_message(manager: socket.socket) -> None:
     notifier = Notifier(manager.getsockname(), monotonic=lambda: 1.5)
     notifier.ready("following 3 files")
     notifier.reloading()
-    notifier.alive()
+    notifier.watchdog()
     notifier.stopping("draining\n2 batches")
     assert [manager.recv(500) for _ in range(4)] == [
         b"READY=1\nSTATUS=following 3 files",
@@ -65,4 +65,4 @@ def test_a_manager_that_is_gone_does_no_harm(manager: socket.socket) -> None:
     notifier = Notifier(manager.getsockname())
     manager.close()
     Path(notifier.address).unlink()
-    notifier.alive()
+    notifier.watchdog()

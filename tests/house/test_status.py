@@ -183,6 +183,12 @@ def test_json_gives_the_same_snapshot_back() -> None:
     assert Status.from_json(status.to_json()) == status
 
 
+def test_a_file_name_that_is_no_utf_8_is_shown_escaped() -> None:
+    world = World(file=replace(FILE, path=b"/var/log/caf\xe9\x1b.log".decode(errors="surrogateescape")))
+    status = Status.from_json(world.at(100.0).to_json())
+    assert status.files[0].path == "/var/log/caf\\udce9\\x1b.log"
+
+
 @pytest.mark.parametrize("text", [b"{}", b"[1]", b'{"program":"logship"}', b"<html>"])
 def test_another_programs_answer_is_no_status(text: bytes) -> None:
     with pytest.raises(ValueError, match=r"status|JSON|unexpected|another version|expected|not "):

@@ -1,0 +1,134 @@
+"""`logship status`: each file's position, the receiver, and what needs a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from logship.config import Settings
+    from logship.status import Status
+
+WATCH_S = 2.0  # between two pictures
+ASK_S = 8.0  # longer than the daemon takes before it calls itself stuck (5 s)
+
+
+@click.command()
+@click.option("-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use.")
+@click.option("--json", "as_json", is_flag=True, help="The snapshot as JSON, as /status gives it.")
+@click.option("--watch", is_flag=True, help="Show it anew every 2 seconds, until Ctrl-C.")
+def command(config: Path | None, as_json: bool, watch: bool) -> int:
+    """Show each file's position, the receiver, and what needs a person.
+
+    Asks the running daemon; when none answers, reads the state directory and says so. Exit 1 when something needs a
+    person.
+    """
+    import os
+
+    from logship.config import load_settings
+
+    settings = load_settings(config, os.environ, sending=False)
+    if watch:
+        return _watch(settings)
+    status = _status(settings)
+    if as_json:
+        click.echo(status.to_json())
+    else:
+        _show(status)
+    return 1 if status.needs_a_person else 0
+
+
+def _watch(settings: Settings) -> int:
+    import time
+
+    while True:
+        status = _status(settings)
+        click.clear()
+        _show(status)
+        try:
+            time.sleep(WATCH_S)
+        except KeyboardInterrupt:
+            return 1 if status.needs_a_person else 0
+
+
+def _show(status: Status) -> None:
+    from logship.cli.status_table import lines
+
+    for line in lines(status, width=_width()):
+        click.echo(line)
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size((100, 24)).columns
+
+
+def _status(settings: Settings) -> Status:
+    """The daemon's own snapshot, or what the state directory tells."""
+    if settings.status is None:
+        return _stopped(settings, "it offers no status endpoint: status is null; this is from the state")
+    where = f"{settings.status.host}:{settings.status.port}"
+    try:
+        status = _ask(settings.status.host, settings.status.port)
+    except (OSError, ValueError) as exc:
+        return _stopped(settings, f"nothing answers on {where}: {_reason(exc)}")
+    if status.state_dir != str(settings.state_dir):
+        return _stopped(settings, f"the daemon on {where} is another one, its state is in {status.state_dir}")
+    return status
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else str(error)) or type(error).__name__
+
+
+def _ask(host: str, port: int) -> Status:
+    """Raises: OSError, or ValueError for an answer that is none of ours."""
+    import http.client
+
+    from logship.status import Status
+
+    address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # "any" is asked at loopback
+    connection = http.client.HTTPConnection(address, port, timeout=ASK_S)
+    try:
+        connection.request("GET", "/status")
+        answer = connection.getresponse()
+        body = answer.read()
+    except http.client.HTTPException as exc:
+        raise ValueError(f"no HTTP answer ({type(exc).__name__})") from exc
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise ValueError(body.decode(errors="replace").strip()[:200] or f"it answered {answer.status}")
+    return Status.from_json(body)
+
+
+def _stopped(settings: Settings, why: str) -> Status:
+    import time
+
+    from logship.clock import SystemClock
+    from logship.counters import Counters
+    from logship.delivery import DeadLetters
+    from logship.state import State
+    from logship.status import stopped_status
+
+    checkpoints, letters = [], 0
+    if settings.state_dir.is_dir():
+        state = State.open(settings.state_dir, SystemClock(), daemon=False)
+        try:
+            checkpoints = state.load()
+        finally:
+            state.close()
+        letters = sum(1 for _ in DeadLetters(settings.state_dir, counters=Counters()))
+    else:
+        why = f"{why}; and {settings.state_dir} does not exist: it never ran with this config"
+    return stopped_status(
+        checkpoints,
+        state_dir=str(settings.state_dir),
+        origin=settings.origin,
+        wall_s=time.time(),
+        dead_letters=letters,
+        why=why,
+    )

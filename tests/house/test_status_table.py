@@ -1,0 +1,88 @@
+"""What `logship status` prints."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logship.cli.status_table import bytes_words, count_words, lines
+from logship.status import Advice, FileReport, FileState, ReceiverReport, Status
+from logship.status.advice import duration_words
+
+FILE = FileReport(
+    "api", "/var/log/nginx/access.log", 1, FileState.OK, 88_100_000, 88_100_000, 0, 0.0, rate=412.4, sent=1_200_000
+)
+RECEIVER = ReceiverReport(
+    "api.moesif.net", "https://api.moesif.net", "ok", "v1", "gzip", last_status=201, last_success_ago_s=0.4, in_flight=4
+)
+STATUS = Status(
+    "running", "2026-10-10T13:55:36.000Z", "/var/lib/logship", "1.0", uptime_s=259_200.0, origin="web-1", files=(FILE,),
+    receivers=(RECEIVER,),
+)  # fmt: skip
+
+
+def plain(status: Status, width: int = 120) -> list[str]:
+    return [click.unstyle(line) for line in lines(status, width)]
+
+
+def test_a_healthy_daemon_takes_four_lines() -> None:
+    assert plain(STATUS) == [
+        "running 3 d · logship 1.0 · origin web-1",
+        "https://api.moesif.net v1 last 201 0.4 s ago · 4 in flight",
+        "SOURCE  FILE                       CONFIRMED           LAG         RATE   SENT   DROPPED  SAMPLED OUT",
+        "api     /var/log/nginx/access.log  88.1 MB of 88.1 MB  0 B, 0.0 s  412/s  1.2 M  0        0",
+    ]
+
+
+def test_what_is_wrong_stands_below_with_what_to_do() -> None:
+    advice = Advice("error", "shop", "401 application id refused for 2 h; nothing is lost", "put the right id in /x")
+    held = replace(FILE, state=FileState.HELD, lag_bytes=81_000_000, lag_s=7_200.0)
+    shown = plain(replace(STATUS, files=(held,), advice=(advice,), dead_letters=2))
+    assert "dead letters 2" in shown[0]
+    assert "access.log HELD" in shown[3]
+    assert "81.0 MB, 2 h" in shown[3]
+    assert shown[4] == "! shop: 401 application id refused for 2 h; nothing is lost; put the right id in /x"
+
+
+def test_a_stopped_daemon_is_called_stopped() -> None:
+    assert plain(replace(STATUS, state="stopped", receivers=()))[0] == "STOPPED · what /var/lib/logship says"
+
+
+def test_a_long_path_is_cut_at_its_beginning_to_fit_the_terminal() -> None:
+    deep = replace(FILE, path="/srv/" + "very/" * 30 + "access.log")
+    shown = plain(replace(STATUS, files=(deep,)), width=100)
+    assert len(shown[3]) <= 100
+    assert "access.log " in shown[3]
+    assert "…" in shown[3]
+
+
+@given(name=st.text(min_size=1))
+def test_no_file_name_can_drive_the_terminal(name: str) -> None:
+    odd = replace(FILE, path="/" + name, source=name)
+    text = "\n".join(plain(replace(STATUS, files=(odd,), advice=(Advice("error", name, name),))))
+    assert not any((ord(char) < 0x20 and char != "\n") or 0x7F <= ord(char) < 0xA0 for char in text)
+    assert text.count("\n") == 4
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (88_149_999, "88.1 MB"), (999_600, "1.0 MB"), (2**50, "1.1 PB")],
+)
+def test_bytes_are_written_in_decimal_units(number: int, words: str) -> None:
+    assert bytes_words(number) == words
+
+
+def test_counts_are_exact_below_a_million() -> None:
+    assert [count_words(number) for number in (80_112, 999_999, 9_900_000)] == ["80,112", "999,999", "9.9 M"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.3, "0.3 s"), (42, "42 s"), (119, "119 s"), (300, "5 min"), (7_200, "2 h"), (260_000, "3 d")],
+)
+def test_durations_are_short_words(seconds: float, words: str) -> None:
+    assert duration_words(seconds) == words
