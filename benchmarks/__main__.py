@@ -1,0 +1,60 @@
+"""`python -m benchmarks`: CPU seconds per million lines, speed and memory, beside other shippers in the same run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from pathlib import Path
+
+from benchmarks.peers import PEERS
+from benchmarks.rows import ROWS, Bench, Result
+from benchmarks.sink import build
+from benchmarks.table import table
+
+FLOORS = {"cat (floor)": ["cat"], "wc -l (floor)": ["wc", "-l"]}
+
+
+def main() -> int:
+    """Prints the table; with --markdown writes it too."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--lines", type=int, default=1_000_000)
+    parser.add_argument("--rows", help="comma-separated names; default: all")
+    parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--directory", type=Path, default=Path("bench-data"))
+    parser.add_argument("--markdown", type=Path, help="write the table to this file")
+    options = parser.parse_args()
+    options.directory.mkdir(parents=True, exist_ok=True)
+    bench = Bench(options.directory.resolve(), build(options.directory.resolve()), options.lines)
+    wanted = options.rows.split(",") if options.rows else [row.name for row in ROWS]
+    results = [_said(bench.ship(row)) for row in ROWS if row.name in wanted]
+    peers: list[Result] = []
+    if not options.no_peers:
+        for peer in PEERS:
+            if peer.path():
+                peers.append(_said(bench.peer(peer)))
+            else:
+                print(f"{peer.name}: not installed (Debian: {peer.package})", file=sys.stderr)
+    if not options.rows:
+        results += [bench.floor(name, command) for name, command in FLOORS.items()]
+    text = table(results, peers)
+    head = f"{options.lines:,} lines, {os.cpu_count()} cores, Python {platform.python_version()}, one run"
+    print(f"\n{head}\n\n{text}")
+    if options.markdown:
+        options.markdown.write_text(f"{head}\n\n{text}\n")
+    return 0
+
+
+def _said(result: Result) -> Result:
+    print(
+        f"{result.name}: {result.cpu_s_per_million:.2f} CPU s/M lines, {result.events:,} events, "
+        f"{result.posts:,} POSTs, {result.run.peak_mib:.0f} MiB",
+        file=sys.stderr,
+        flush=True,
+    )
+    return result
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""The rows of the table: a log, a configuration, a command."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.generator import CUSTOM_FORMAT, write_log
+from benchmarks.measure import Run, run
+from benchmarks.peers import Peer
+from benchmarks.sink import Sink
+
+COMBINED = "combined"
+JSON_FORMAT = "{json: auto}"
+RICH_MAPPING = """
+      extends: default
+      trusted_proxies: [private]
+      rules:
+        - {name: probes, if: {path: [/health, /robots.txt]}, drop: true}
+        - {name: errors, if: {status: [4xx, 5xx]}, keep: true}
+        - {name: assets, if: {path: {matches: '^/assets/'}}, sample: 50%}
+        - {name: users, if: {path: {matches: '^/api/v2/users/(?P<user>[0-9]+)/'}}, set: {user_id: $user}}
+      redact: {query: [q, utm_campaign], headers: [Referer], ip: truncate}
+"""
+CONFIG = """
+endpoint: {{url: "{url}", application_id: benchmark, compression: {compression}, max_event_age: 36500d}}
+delivery: {{concurrency: {concurrency}}}
+state_dir: {work}/state
+origin: web-1
+status: null
+sources:
+  - name: bench
+    paths: ["{log}"]
+    format: {format}
+    mapping: {mapping}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; `kind` names the generator's kind of log."""
+
+    name: str
+    kind: str = COMBINED
+    format: str = COMBINED
+    mapping: str = "default"
+    compression: str = "none"
+    concurrency: int = 4
+    delay_ms: int = 0
+    lines: int | None = None  # None: as many as the whole run has
+
+
+ROWS = (
+    Row("plain"),
+    Row("gzip", compression="gzip"),
+    Row("rich mapping", kind="custom", format="{apache: '" + CUSTOM_FORMAT + "'}", mapping=RICH_MAPPING),
+    Row("JSON log", kind="json", format=JSON_FORMAT),
+    Row("custom LogFormat", kind="custom", format="{apache: '" + CUSTOM_FORMAT + "'}"),
+    Row("every line with escapes", kind="escaped"),
+    Row("hostile lines", kind="hostile"),
+    Row("100 ms away, concurrency 1", delay_ms=100, concurrency=1, lines=50_000),
+    Row("100 ms away, concurrency 4", delay_ms=100, concurrency=4, lines=100_000),
+    Row("100 ms away, concurrency 16", delay_ms=100, concurrency=16, lines=200_000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A measured row.
+
+    Shapes: `lines` in the log, `events` at the sink, `log_bytes` of input.
+    """
+
+    name: str
+    run: Run
+    lines: int
+    events: int
+    log_bytes: int
+    posts: int
+
+    @property
+    def cpu_s_per_million(self) -> float:
+        return self.run.cpu_s / self.lines * 1e6
+
+    @property
+    def lines_per_s(self) -> float:
+        return self.lines / self.run.wall_s
+
+    @property
+    def mb_per_s(self) -> float:
+        return self.log_bytes / self.run.wall_s / 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where a run of the table keeps its files, and how many lines its logs have."""
+
+    directory: Path
+    sink: Path
+    lines: int
+
+    def log(self, kind: str, lines: int) -> Path:
+        """The log of a kind, made once."""
+        path = self.directory / f"{kind}-{lines}.log"
+        if not path.exists():
+            partial = path.with_suffix(".partial")
+            write_log(partial, lines, kind)
+            partial.rename(path)
+        return path
+
+    def ship(self, row: Row) -> Result:
+        """One row: `logship run --once` over its log."""
+        lines = min(row.lines or self.lines, self.lines)
+        log = self.log(row.kind, lines)
+        work = self.directory / "work" / row.name.replace(" ", "-").replace(",", "")
+        return self._measure(row.name, log, lines, row.delay_ms, lambda sink: self._command(row, log, work, sink.url))
+
+    def peer(self, peer: Peer) -> Result:
+        """The same log through another shipper, ended once the sink has everything."""
+        log = self.log(COMBINED, self.lines)
+        work = self.directory / "work" / peer.name
+        return self._measure(
+            peer.name, log, self.lines, 0, lambda sink: peer.prepare(log, sink.port, work), is_daemon=True
+        )
+
+    def floor(self, name: str, command: list[str]) -> Result:
+        """A command that only touches the log."""
+        log = self.log(COMBINED, self.lines)
+        done = run([*command, str(log)], log=self.directory / "floor.log")
+        return Result(name, done, self.lines, 0, log.stat().st_size, 0)
+
+    def _measure(
+        self,
+        name: str,
+        log: Path,
+        lines: int,
+        delay_ms: int,
+        command: Callable[[Sink], list[str]],
+        is_daemon: bool = False,
+    ) -> Result:
+        with Sink(self.sink, delay_ms) as sink:
+            output = self.directory / f"{name.replace(' ', '-')}.out"
+            until = (lambda: sink.events() >= lines) if is_daemon else None
+            done = run(command(sink), until=until, log=output)
+            stats = sink.stats()
+        if done.exit_code not in (0, 1):  # 1: dead letters, which hostile logs have
+            raise RuntimeError(f"{name}: exit {done.exit_code}\n{output.read_text()[-2000:]}")
+        return Result(name, done, lines, int(stats["events"]), log.stat().st_size, int(stats["requests"]))
+
+    def _command(self, row: Row, log: Path, work: Path, url: str) -> list[str]:
+        state = work / "state"
+        state.mkdir(parents=True, exist_ok=True)
+        for left in state.rglob("*"):
+            left.unlink()
+        config = work / "logship.yml"
+        config.write_text(
+            CONFIG.format(
+                url=url,
+                compression=row.compression,
+                concurrency=row.concurrency,
+                work=work,
+                log=log,
+                format=row.format,
+                mapping=row.mapping,
+            )
+        )
+        return [sys.executable, "-m", "logship", "run", "--once", "-c", str(config)]

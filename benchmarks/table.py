@@ -1,0 +1,39 @@
+"""Results as a table, for the terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.rows import Result
+
+HEAD = ("", "CPU s/M lines", "lines/s", "MB/s", "peak MiB", "of plain")
+
+
+def table(results: Sequence[Result], peers: Sequence[Result]) -> str:
+    """GitHub's Markdown; every ratio is of this one run."""
+    plain = next((result for result in results if result.name == "plain"), None)
+    head = [*HEAD, *(f"of {peer.name}" for peer in peers)]
+    lines = [_row(head), _row(["---", *("---:" for _ in head[1:])])]
+    for result in [*results, *peers]:
+        ratios = [_ratio(result, other) for other in ([plain] if plain else []) + list(peers)]
+        lines.append(
+            _row(
+                [
+                    result.name,
+                    f"{result.cpu_s_per_million:.2f}",
+                    f"{result.lines_per_s:,.0f}",
+                    f"{result.mb_per_s:,.0f}",
+                    f"{result.run.peak_mib:.0f}",
+                    *ratios,
+                ]
+            )
+        )
+    return "\n".join(lines)
+
+
+def _ratio(result: Result, other: Result) -> str:
+    return f"{result.cpu_s_per_million / other.cpu_s_per_million:.2f}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,38 @@
+"""`logship run`: the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use.")
+@click.option("--once", is_flag=True, help="Ship what stands in every file now, then stop.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json", "journald"]),
+    default="text",
+    show_default=True,
+    help="How logship writes its own log.",
+)
+def command(config: Path | None, once: bool, log_format: str) -> int:
+    """Follow the logs and ship every line, once.
+
+    SIGTERM drains and stops, SIGHUP reloads the configuration. With --once: exit 1 when the receiver refuses,
+    when lines became dead letters, or when a file's lines don't fit; a receiver that is down is waited for.
+    """
+    import faulthandler
+    import os
+
+    from logship.config import load_settings
+    from logship.daemon import Daemon
+    from logship.logs import setup_logging
+
+    faulthandler.enable()
+    setup_logging(log_format)  # type: ignore[arg-type]
+    settings = load_settings(config, os.environ)
+    daemon = Daemon(settings, lambda: load_settings(config, os.environ), once=once)
+    daemon.install_signals()
+    return daemon.run()

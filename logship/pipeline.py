@@ -1,0 +1,341 @@
+"""The route of a chunk: read -> convert -> batch -> send -> confirm -> checkpoint, one pass at a time.
+
+`Pipeline.step()` does one pass and returns what it did; the daemon loops it, `--once` loops it to the end, tests call
+it by hand. Nothing here sleeps.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from logship.batcher import Batcher, TooLarge
+from logship.counters import Counters
+from logship.delivery import DeadLetter, DeadLetters, Delivery
+from logship.event import Batch, Chunk, Conversion, EventOrigin, LogFile, Outcome, Span, Window, transaction_id
+from logship.tail import Clock, Look, Tailer, What
+from logship.unfit import SetAside, Settled, UnfitRun
+
+log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 262_144  # one read: about a thousand lines; larger ones cost memory and gain nothing measurable
+CLOSE_WAIT_S = 0.05
+READY_BATCHES = 2  # converted ahead of a free sender, so that converting and sending overlap
+
+
+class Converter(Protocol):
+    """What a format and a mapping are compiled to."""
+
+    def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How the lines of one source travel; `lane` names the receiver's."""
+
+    source: str
+    converter: Converter
+    lane: str
+    drops_unmatched: bool = False
+
+
+@dataclass(slots=True)
+class Lane:
+    """One receiver and what waits for it."""
+
+    delivery: Delivery
+    batcher: Batcher
+    sources: frozenset[str]
+    max_event_age_s: float | None = None
+    ready: deque[Batch] = field(default_factory=deque)
+    unsettled: int = 0  # batches submitted whose fate is open
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.batcher.waiting or self.ready or self.unsettled)
+
+    @property
+    def wants_more(self) -> bool:
+        return len(self.ready) < READY_BATCHES and self.delivery.room() > 0
+
+
+@dataclass(slots=True)
+class Step:
+    """What one pass did.
+
+    Shapes: read_bytes of logs; submitted batches; confirmed batches; `due_s` is the moment at which waiting events are
+    old enough to go, None without any; `is_at_end` says that every file of every source was read to its end.
+    """
+
+    read_bytes: int = 0
+    submitted: int = 0
+    confirmed: int = 0
+    due_s: float | None = None
+    is_at_end: bool = False
+
+    @property
+    def was_idle(self) -> bool:
+        return not (self.read_bytes or self.submitted or self.confirmed)
+
+
+class Pipeline:
+    """The parts of the route and what is between them."""
+
+    def __init__(
+        self,
+        routes: Mapping[str, Route],
+        lanes: Mapping[str, Lane],
+        tailer: Tailer,
+        dead_letters: DeadLetters,
+        counters: Counters,
+        clock: Clock,
+    ) -> None:
+        self.routes = dict(routes)
+        self.lanes = dict(lanes)
+        self.tailer = tailer
+        self.counters = counters
+        self._dead_letters = dead_letters
+        self._clock = clock
+        self._runs: dict[int, UnfitRun] = {}
+        self._confirmed: list[Span] = []
+        self._owed: list[DeadLetter] = []  # not on disk yet: they hold the checkpoint, not the shipping
+
+    def step(self) -> Step:
+        """One pass: take answers, checkpoint what they confirm, look at the files, read and send what has room."""
+        step = Step()
+        now_s = self._clock.monotonic_s()
+        self._collect(step)
+        self._checkpoint(now_s)
+        self._notice(self.tailer.look(now_s))
+        self._submit(step)
+        self._read(now_s, step)
+        self._flush_due(now_s)
+        self._submit(step)
+        due = [lane.batcher.due_s for lane in self.lanes.values()]
+        step.due_s = min((moment for moment in due if moment is not None), default=None)
+        return step
+
+    def flush(self) -> None:
+        """Undecided runs of odd lines are dead letters, and everything that waits for company goes as it is."""
+        for status in self.tailer.files():
+            run = self._runs.get(status.generation)
+            if run and run.unfit and not run.is_held:
+                self._finish_run(run, status.read_to)
+        for lane in self.lanes.values():
+            lane.ready.extend(lane.batcher.flush())
+
+    def close(self, within_s: float) -> int:
+        """Send what is converted for at most so many seconds and checkpoint what was confirmed.
+
+        Gives the number of batches left unsettled: their positions did not move, the next run makes them again.
+        """
+        deadline_s = self._clock.monotonic_s() + within_s
+        for lane in self.lanes.values():
+            lane.ready.extend(lane.batcher.flush())
+            lane.delivery.finish()
+        while not self.is_empty and self._clock.monotonic_s() < deadline_s and not self.is_blocked:
+            step = Step()
+            self._submit(step)
+            self._collect(step)
+            if step.was_idle:
+                self.tailer.wait(min(CLOSE_WAIT_S, max(0.0, deadline_s - self._clock.monotonic_s())))
+        for lane in self.lanes.values():
+            lane.delivery.close(max(0.0, deadline_s - self._clock.monotonic_s()))
+        self._collect(Step())
+        self._checkpoint(self._clock.monotonic_s())
+        return sum(len(lane.ready) + lane.unsettled for lane in self.lanes.values())
+
+    @property
+    def is_blocked(self) -> bool:
+        """No lane with work left gets anything through just now."""
+        return all(lane.is_empty or (lane.delivery.room() == 0 and not lane.unsettled) for lane in self.lanes.values())
+
+    @property
+    def has_undecided(self) -> bool:
+        """A run of odd lines waits for what follows it."""
+        return any(run.unfit and not run.is_held for run in self._runs.values())
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing waits, is ready or in flight."""
+        return all(lane.is_empty for lane in self.lanes.values())
+
+    @property
+    def held_files(self) -> dict[int, int]:
+        """Files whose lines stopped fitting, with the position they are held at."""
+        return {file_id: run.start for file_id, run in self._runs.items() if run.is_held}
+
+    def release_held(self) -> None:
+        """After a change of format: held files are read on from where they were held."""
+        for file_id, run in self._runs.items():
+            if run.is_held or run.unfit:
+                self.tailer.release(file_id, run.release())
+
+    def _read(self, now_s: float, step: Step) -> None:
+        sources = [lane.sources for lane in self.lanes.values() if lane.wants_more]
+        if not sources:
+            return
+        chunk = self.tailer.read(CHUNK_BYTES, frozenset[str]().union(*sources))
+        if chunk is None:
+            step.is_at_end = len(sources) == len(self.lanes)
+            return
+        step.read_bytes += chunk.end - chunk.start
+        self._route(chunk, now_s)
+
+    def _route(self, chunk: Chunk, now_s: float) -> None:
+        route = self.routes[chunk.file.source]
+        lane = self.lanes[route.lane]
+        run = self._runs.setdefault(chunk.file.file_id, UnfitRun(chunk.start))
+        conversion = Conversion([], (), (chunk.start,))
+        if chunk.oversize:
+            settled = run.set_aside(chunk, "longer than max_line_bytes")
+        elif not chunk.data:
+            self.counters.of_source(chunk.file.source).nul_bytes += chunk.skipped_nul
+            self.counters.of_file(chunk.file.file_id).nul_bytes += chunk.skipped_nul
+            settled = run.skip(chunk)
+        else:
+            conversion = route.converter.convert(chunk.data, chunk.start, chunk.file, self._window(lane))
+            if route.drops_unmatched:
+                conversion.dropped["unmatched"] = len(conversion.unfit)
+                conversion.unfit = ()
+            settled = run.settle(chunk, conversion)
+        if settled.newly_held:
+            log.error(
+                "lines stopped fitting the format, the file is held path=%s position=%s", chunk.file.path, run.start
+            )
+        if settled.rewind_to is not None:
+            log.info("a line fits again, going on path=%s position=%s", chunk.file.path, settled.rewind_to)
+            self.tailer.release(chunk.file.file_id, settled.rewind_to)
+        if settled.end == settled.start:
+            return
+        self._count(chunk, conversion, settled)
+        self._owe(settled.letters)
+        cut = lane.batcher.add(chunk, conversion, settled.start, settled.end, now_s)
+        lane.ready.extend(cut.batches)
+        self._owe_too_large(cut.too_large)
+        self._confirmed += cut.settled
+
+    def _finish_run(self, run: UnfitRun, read_to: int) -> None:
+        file = run.letters[-1].origin.file
+        settled = run.finish(read_to)
+        chunk = Chunk(file, settled.start, settled.end, b"")
+        self._count(chunk, Conversion([], (), (settled.start,)), settled)
+        self._owe(settled.letters)
+        self._confirmed.append(self.tailer.span(chunk, settled.start, settled.end))
+
+    def _window(self, lane: Lane) -> Window | None:
+        if lane.max_event_age_s is None:
+            return None
+        return Window(oldest=iso_time(self._clock.wall_s() - lane.max_event_age_s))
+
+    def _submit(self, step: Step) -> None:
+        for lane in self.lanes.values():
+            while lane.ready and lane.delivery.room() > 0:
+                lane.delivery.submit(lane.ready.popleft())
+                lane.unsettled += 1
+                step.submitted += 1
+
+    def _flush_due(self, now_s: float) -> None:
+        for lane in self.lanes.values():
+            due_s = lane.batcher.due_s
+            if due_s is not None and due_s <= now_s:
+                lane.ready.extend(lane.batcher.flush())
+
+    def _collect(self, step: Step) -> None:
+        for lane in self.lanes.values():
+            if lane.delivery.failure is not None:
+                raise lane.delivery.failure
+            for outcome in lane.delivery.outcomes():
+                lane.unsettled -= 1
+                step.confirmed += 1
+                self._settle(outcome)
+            lane.batcher.max_bytes = lane.delivery.max_body_bytes
+
+    def _settle(self, outcome: Outcome) -> None:
+        batch = outcome.batch
+        for piece in batch.pieces:
+            sent = piece.last - piece.first
+            self.counters.of_source(piece.chunk.file.source).sent += sent
+            self.counters.of_file(piece.chunk.file.file_id).sent += sent
+        for refused in outcome.refused:
+            origin = batch.origin(refused.index)
+            self.counters.of_source(origin.file.source).sent -= 1
+            self.counters.of_file(origin.file.file_id).sent -= 1
+            event = batch.events[refused.index]
+            self._owe_letter(origin, "the receiver refused it", event, refused.status, refused.reason)
+        self._confirmed += batch.spans
+
+    def _checkpoint(self, now_s: float) -> None:
+        """Dead letters first, then positions: a crash in between repeats a letter and loses none."""
+        if self._owed:
+            try:
+                self._dead_letters.append(self._owed)
+            except OSError as exc:
+                log.error("dead letters can't be written, checkpoints wait error=%s", exc)
+                return
+            self._owed = []
+        if self._confirmed:
+            self.tailer.confirm(self._confirmed)
+            self._confirmed = []
+        self.tailer.save(now_s)
+
+    def _owe(self, letters: Iterable[SetAside]) -> None:
+        for letter in letters:
+            self._owe_letter(letter.origin, letter.reason)
+
+    def _owe_too_large(self, too_large: Iterable[TooLarge]) -> None:
+        for item in too_large:
+            self._owe_letter(item.origin, f"its event has {len(item.event)} bytes, over batch.max_bytes", item.event)
+
+    def _owe_letter(
+        self, origin: EventOrigin, reason: str, event: str = "", status: int | None = None, answer: str = ""
+    ) -> None:
+        file = origin.file
+        self.counters.of_source(file.source).dead_letters += 1
+        self.counters.of_file(file.file_id).dead_letters += 1
+        line = origin.raw.removesuffix(b"\r")
+        self._owed.append(
+            DeadLetter(
+                id=transaction_id(line, file.key, origin.position),
+                time=iso_time(self._clock.wall_s()),
+                reason=reason,
+                file=file,
+                position=origin.position,
+                raw=origin.raw,
+                event=event,
+                status=status,
+                answer=answer,
+            )
+        )
+
+    def _count(self, chunk: Chunk, conversion: Conversion, settled: Settled) -> None:
+        for tally in (self.counters.of_source(chunk.file.source), self.counters.of_file(chunk.file.file_id)):
+            tally.lines += settled.lines
+            tally.add_conversion(conversion)
+
+    def _notice(self, look: Look) -> None:
+        for notice in look.notices:
+            if notice.what is What.LOST:
+                self.counters.of_source(notice.source).lost_bytes += notice.size_bytes
+            elif notice.what is What.ROTATED:
+                self.counters.rotations += 1
+            elif notice.what is What.TRUNCATED:
+                self.counters.truncations += 1
+        if any(notice.what is What.GONE for notice in look.notices):
+            self._forget_gone()
+
+    def _forget_gone(self) -> None:
+        followed = {status.generation for status in self.tailer.files()}
+        for file_id in self._runs.keys() - followed:
+            del self._runs[file_id]
+        for file_id in self.counters.files.keys() - followed:
+            del self.counters.files[file_id]
+
+
+def iso_time(epoch_s: float) -> str:
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the one spelling of times in events; texts of it compare as times."""
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
