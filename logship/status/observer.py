@@ -117,7 +117,7 @@ class Observer:
             lost_bytes=file.lost_bytes,
             held_bytes=file.held_bytes,
             confirmed_at="" if past.confirmed_at_s is None else iso(past.confirmed_at_s),
-            problem=escaped(file.problem) or (f"its lines fit no format since byte {file.position:,}" if file.is_held else ""),
+            problem=_problem(file),
         )
 
     def _receiver(self, now_s: float, receiver: Receiver) -> ReceiverReport:
@@ -175,6 +175,12 @@ def _rate(past: _Past, now_s: float, decided: int) -> float | None:
         past.rate_since, past.rate_next = past.rate_next, (now_s, decided)
     since_s, before = past.rate_since
     return (decided - before) / (now_s - since_s) if now_s > since_s else None
+
+
+def _problem(file: FileStatus) -> str:
+    if file.is_held and not file.problem:
+        return f"its lines fit no format since byte {file.position:,}"
+    return escaped(file.problem)
 
 
 def _file_state(file: FileStatus, lag_s: float, is_receiver_held: bool) -> FileState:
