@@ -1,0 +1,434 @@
+"""How generated code gets at a field's value: from the row, from constants, or derived from other fields."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from logship.fields import FIELDS, Kind, canonical, lookup
+from logship.formats import Format, Slot
+from logship.mapping import values
+from logship.mapping.code import Bindings, Part, choice, constant, expression, local, statements, store
+from logship.mapping.memo import Bounds, Memo, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """What is known of a source's lines beside their text."""
+
+    origin: str
+    source: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A field's value in generated code.
+
+    Shapes: `text` is the decoded value (of open formats any JSON value where `is_typed`); `body` is the same inside
+    JSON quotes, which in clean code is the text itself; `present` tells whether the line has it, None: it always has.
+    """
+
+    kind: Kind
+    text: ast.expr
+    body: Part
+    present: ast.expr | None = None
+    is_typed: bool = False
+    origin: str = ""  # where the value comes from, for people
+
+
+@dataclass(slots=True)
+class Setting:
+    """What both ways of one converter share."""
+
+    format: Format
+    constants: Constants
+    defaults: Mapping[str, str]
+    proxies: Callable[[str], bool] | None = None  # tells of an address whether it is a trusted proxy
+    proxy_header: str = ""  # canonical field that trusted proxies write
+    bindings: Bindings = field(default_factory=Bindings)
+    bounds: Bounds = field(default_factory=Bounds)
+    needed: list[str] = field(default_factory=list)
+    memos: dict[str, ast.expr] = field(default_factory=dict)
+
+    def slot(self, name: str) -> Slot | None:
+        return next((slot for slot in self.format.slots if slot.field == name), None)
+
+    def memo(self, name: str, make: Callable[[object], object]) -> ast.expr:
+        """The memory called `name`, made once."""
+        if name not in self.memos:
+            self.memos[name] = self.bindings.bind(Memo(make), name)
+        return self.memos[name]
+
+
+NOTHING = Access(Kind.TEXT, constant(""), "", constant(False))
+
+
+class Reader:
+    """Gives expressions for fields, for clean rows (raw text, '-' is absent) or exact ones (decoded, '' is absent)."""
+
+    def __init__(self, setting: Setting, *, is_exact: bool) -> None:
+        self.setting = setting
+        self.is_exact = is_exact
+        self.body: list[ast.stmt] = []
+        self.prelude: list[ast.stmt] = []
+        self.odd: list[ast.expr] = []  # tests that pick clean rows out which only the exact way can do
+        self.groups: dict[str, Access] = {}  # named groups of the rule at hand
+        self._made: dict[str, Access] = {}
+        self._names: set[str] = set()
+
+    # -- what all accesses are made of
+
+    def bind(self, value: object, hint: str) -> ast.expr:
+        return self.setting.bindings.bind(value, hint)
+
+    def call(self, function: Callable[..., object], *arguments: ast.expr) -> ast.expr:
+        return ast.Call(self.bind(function, function.__name__), list(arguments), [])
+
+    def keep(self, name: str, value: ast.expr) -> ast.expr:
+        """A local variable of the line, computed once."""
+        if name not in self._names:
+            self._names.add(name)
+            self.body.append(store(name, value))
+        return local(name)
+
+    def at_call(self, name: str, source: str, **holes: ast.expr) -> ast.expr:
+        """A local variable of the chunk, computed before its lines."""
+        if name not in self._names:
+            self._names.add(name)
+            self.prelude.extend(statements(f"{name} = {source}", **holes))
+        return local(name)
+
+    def constant(self, text: str, kind: Kind = Kind.TEXT, origin: str = "") -> Access:
+        return Access(kind, constant(text), values.body(text), origin=origin)
+
+    def raw(self, slot: Slot) -> ast.expr:
+        """The row's variable for a slot."""
+        if slot.field not in self.setting.needed:
+            self.setting.needed.append(slot.field)
+        return local(f"v{self.setting.needed.index(slot.field)}")
+
+    def has(self, variable: ast.expr) -> ast.expr:
+        return expression("x != ''" if self.is_exact else "x != '-'", x=variable)
+
+    def plain(self, slot: Slot) -> ast.expr:
+        """The row's value as text."""
+        variable = self.raw(slot)
+        if self.is_exact and self.setting.format.is_open:
+            return self.call(values.text_of, variable)
+        return variable
+
+    def logged(self, slot: Slot) -> Access:
+        variable = self.raw(slot)
+        return Access(
+            slot.kind,
+            variable,
+            variable,
+            self.has(variable),
+            self.is_exact and self.setting.format.is_open,
+            slot.spelled,
+        )
+
+    # -- fields by name
+
+    def field(self, name: str) -> Access | None:
+        """The access of a name as a person wrote it; None: neither the vocabulary nor the format knows it."""
+        if name in self.groups:
+            return self.groups[name]
+        known = canonical(name) or name
+        if known not in self._made:
+            access = self._find(known)
+            if access is None:
+                return None
+            self._made[known] = access
+        return self._made[known]
+
+    def _find(self, name: str) -> Access | None:
+        derive = _DERIVED.get(name)
+        if derive is not None:
+            return derive(self)
+        slot = self.setting.format.slot(name) if self.setting.format.is_open else self.setting.slot(name)
+        rest = self.known(name)
+        if slot is not None:
+            return self.chain([self.logged(slot), *([rest] if rest else [])])
+        return rest or (NOTHING if lookup(name) else None)
+
+    def known(self, name: str) -> Access | None:
+        """A field that the source or the mapping gives a constant."""
+        for origin, texts in (("fields", self.setting.constants.fields), ("defaults", self.setting.defaults)):
+            for key, text in texts.items():
+                if (canonical(key) or key) == name and text:
+                    return self.constant(text, origin=origin)
+        return None
+
+    def chain(self, accesses: Sequence[Access]) -> Access:
+        """The first that is present."""
+        first, *rest = accesses
+        if first.present is None or not rest:
+            return first
+        other = self.chain(rest)
+        present = None if other.present is None else ast.BoolOp(ast.Or(), [first.present, other.present])
+        text = choice(first.present, self.shown(first), self.shown(other))
+        body: Part = text if self.is_exact else choice(first.present, _expr(first.body), _expr(other.body))
+        return Access(first.kind, text, body, present, False, first.origin)
+
+    def shown(self, access: Access) -> ast.expr:
+        """The value as text, whatever its type."""
+        return self.call(values.text_of, access.text) if access.is_typed else access.text
+
+
+def _expr(part: Part) -> ast.expr:
+    return constant(part) if isinstance(part, str) else part
+
+
+def _first(reader: Reader, names: Sequence[str]) -> Slot | None:
+    return next((slot for name in names if (slot := reader.setting.slot(name))), None)
+
+
+def odd_row(value: object) -> str:
+    """Called by clean code for a row that only the exact way can do."""
+    raise Unreadable(value)
+
+
+def _method(reader: Reader) -> Access:
+    slot = _first(reader, ("method", "request_method"))
+    if slot is None:
+        return reader.known("method") or reader.constant(values.UNKNOWN_METHOD)
+    if reader.is_exact:
+        text = reader.call(values.method, reader.raw(slot))
+        present = reader.has(reader.raw(slot))
+    elif slot.part_of:  # no method without a target, and clean code refuses rows without a target
+        return Access(Kind.TEXT, reader.raw(slot), reader.raw(slot), None, False, slot.spelled)
+    else:
+        present = reader.has(reader.raw(slot))
+        text = choice(present, reader.raw(slot), constant(values.UNKNOWN_METHOD))
+    return Access(Kind.TEXT, text, text, present, False, slot.spelled)
+
+
+def _target(reader: Reader) -> Access:
+    slot = _first(reader, ("target", "request_url"))
+    path = _first(reader, ("path", "url_path"))
+    if slot is not None:
+        text = _slashed(reader, reader.raw(slot))
+    elif path is not None:
+        slot = path
+        query = _first(reader, ("query", "query_string"))
+        source = reader.raw(path)
+        text = reader.call(values.joined_target, source, reader.raw(query)) if query else _slashed(reader, source)
+        if query and not reader.is_exact:
+            _refuse_odd(reader, source)
+    else:
+        return reader.known("target") or reader.constant("/")
+    return Access(Kind.TEXT, text, text, None, False, slot.spelled)
+
+
+def _slashed(reader: Reader, source: ast.expr) -> ast.expr:
+    if reader.is_exact:
+        return reader.call(values.target, source)
+    _refuse_odd(reader, source)
+    return expression("x if x[0] == '/' else odd(x)", x=source, odd=reader.bind(odd_row, "odd_row"))
+
+
+def _refuse_odd(reader: Reader, source: ast.expr) -> None:
+    reader.odd.append(expression("x[0] != '/'", x=source))
+
+
+def _path(reader: Reader) -> Access:
+    return _whole(reader, _parted(reader), 0)
+
+
+def _query(reader: Reader) -> Access:
+    return _whole(reader, _parted(reader), 2)
+
+
+def _parted(reader: Reader) -> ast.expr:
+    target = reader.field("target")
+    assert target is not None
+    return reader.keep("parted", expression("t.partition('?')", t=target.text))
+
+
+def _whole(reader: Reader, parted: ast.expr, index: int) -> Access:
+    name = "path" if index == 0 else "query"
+    text = reader.keep(name, ast.Subscript(parted, constant(index), ast.Load()))
+    target = reader.field("target")
+    assert target is not None
+    return Access(Kind.TEXT, text, text, None if index == 0 else text, False, target.origin)
+
+
+def _scheme(reader: Reader) -> Access:
+    found: list[Access] = []
+    slot = reader.setting.slot("scheme")
+    if slot is not None:
+        found.append(reader.logged(slot))
+    on = reader.setting.slot("https")
+    if on is not None:
+        text = expression("'https' if x == 'on' else 'http'", x=reader.raw(on))
+        found.append(Access(Kind.TEXT, text, text, None, False, on.spelled))
+    forwarded = _forwarded_scheme(reader)
+    if forwarded is not None:
+        found.insert(0, forwarded)
+    port = reader.setting.slot("server_port")
+    if port is not None:
+        memo = reader.setting.memo("scheme_of_port", _scheme_of_port)
+        text = reader.keep("scheme_by_port", expression("m[x]", m=memo, x=reader.raw(port)))
+        found.append(Access(Kind.TEXT, text, text, text, False, port.spelled))
+    found.append(reader.known("scheme") or reader.constant("https"))
+    return reader.chain(found)
+
+
+def _scheme_of_port(port: object) -> str:
+    return {"443": "https", "80": "http"}.get(str(port), "")
+
+
+def _scheme_word(value: object) -> str:
+    word = values.text_of(value).split(",")[0].strip().lower()
+    return word if word in ("http", "https") else ""
+
+
+def _forwarded_scheme(reader: Reader) -> Access | None:
+    slot = reader.setting.slot("request_header_x_forwarded_proto")
+    if slot is None or reader.setting.proxies is None:
+        return None
+    word = reader.setting.memo("scheme_word", _scheme_word)
+    text = expression("m[x] if trusted else ''", m=word, x=_key(reader, slot), trusted=_trusted(reader))
+    kept = reader.keep("forwarded_scheme", text)
+    return Access(Kind.TEXT, kept, kept, kept, False, slot.spelled)
+
+
+def _key(reader: Reader, slot: Slot) -> ast.expr:
+    """The row's value as a key of a memory: JSON's lists and objects can't be one."""
+    return reader.plain(slot)
+
+
+def _host(reader: Reader) -> Access:
+    found = [_logged_host(reader, slot) for slot in _host_slots(reader)]
+    given = reader.known("host")
+    if given is not None:
+        return reader.chain([*found, given])
+    url = _first(reader, ("target", "request_url"))
+    if url is not None and reader.is_exact:
+        named = reader.call(values.authority, reader.raw(url))
+        text = reader.keep("authority", reader.call(values.without_default_port, named))
+        found.append(Access(Kind.TEXT, text, text, text, False, url.spelled))
+    found.append(reader.field("origin") or NOTHING)
+    return reader.chain(found)
+
+
+def _host_slots(reader: Reader) -> list[Slot]:
+    names = ("host", "request_header_host", "server_name", "server_name2", "ssl_server_name")
+    slots = [slot for name in names if (slot := reader.setting.slot(name))]
+    # Apache's %v is the virtual host; nginx's $server_name is the first name of the block, which may be a pattern.
+    return sorted(slots, key=lambda slot: slot.spelled != "%v" or slot.field == "host")
+
+
+def _logged_host(reader: Reader, slot: Slot) -> Access:
+    port = reader.setting.slot("server_port")
+    with_port = slot.field != "request_header_host" and port is not None
+    if with_port and port is not None:
+        pair = reader.setting.memo("host_with_port", _host_with_port)
+        text = expression("m[h, p]", m=pair, h=_key(reader, slot), p=_key(reader, port))
+    else:
+        memo = reader.setting.memo("host_name", _host_name)
+        text = expression("m[h]", m=memo, h=_key(reader, slot))
+    kept = reader.keep(f"logged_{slot.field}", text)
+    # what a client may write into Host can need escapes, but then its row isn't clean
+    return Access(Kind.TEXT, kept, kept, kept, False, slot.spelled)
+
+
+def _host_name(value: object) -> str:
+    host = values.without_default_port(value)
+    return "" if host in ("", "-", "_") else host
+
+
+def _host_with_port(pair: object) -> str:
+    assert isinstance(pair, tuple)
+    host = _host_name(pair[0])
+    return host and values.with_port(host, pair[1])
+
+
+def _peer(reader: Reader) -> ast.expr | None:
+    slot = _first(reader, ("client_ip", "remote_ip", "remote_host", "peer_ip", "proxy_protocol_addr"))
+    return None if slot is None else _key(reader, slot)
+
+
+def _trusted(reader: Reader) -> ast.expr:
+    peer = _peer(reader)
+    proxies = reader.setting.proxies
+    if peer is None or proxies is None:
+        return constant(False)
+
+    def is_trusted(value: object) -> bool:
+        return values.text_of(value).startswith("unix:") or proxies(values.address(value))
+
+    memo = reader.setting.memo("trusted", is_trusted)
+    return reader.keep("is_trusted", expression("m[x]", m=memo, x=peer))
+
+
+def _client_ip(reader: Reader) -> Access:
+    peer = _peer(reader)
+    if peer is None:
+        return reader.known("client_ip") or reader.constant(values.NO_ADDRESS, Kind.ADDRESS)
+    address = reader.setting.memo("address", values.address)
+    text = expression("m[x]", m=address, x=peer)
+    header = reader.setting.slot(reader.setting.proxy_header) if reader.setting.proxies else None
+    if header is not None:
+        memo = reader.setting.memo("forwarded", _rightmost(reader.setting))
+        text = expression(
+            "(f[h] or plain) if trusted else plain",
+            f=memo, h=_key(reader, header), plain=text, trusted=_trusted(reader),
+        )  # fmt: skip
+        text = reader.keep("client_ip", text)
+    return Access(Kind.ADDRESS, text, text, None, False, "client_ip")
+
+
+def _rightmost(setting: Setting) -> Callable[[object], str]:
+    from logship.mapping.proxies import rightmost_untrusted
+
+    proxies = setting.proxies
+    assert proxies is not None
+
+    def rightmost(value: object) -> str:
+        return rightmost_untrusted(values.text_of(value), proxies)
+
+    return rightmost
+
+
+def _label(name: str) -> Callable[[Reader], Access]:
+    """A text that is known at each call: the file's origin, its path."""
+    attribute = {"origin": "origin", "file": "path"}[name]
+
+    def derive(reader: Reader) -> Access:
+        slot = reader.setting.slot(name)
+        if slot is not None:
+            return reader.logged(slot)
+        text = reader.at_call(f"{name}_text", f"file.{attribute}")
+        body = reader.at_call(f"{name}_body", f"escape(file.{attribute})", escape=reader.bind(values.body, "escape"))
+        return Access(Kind.TEXT, text, body, None, False, name)
+
+    return derive
+
+
+def _source(reader: Reader) -> Access:
+    return reader.constant(reader.setting.constants.source, origin="source")
+
+
+_DERIVED: dict[str, Callable[[Reader], Access]] = {
+    "method": _method,
+    "target": _target,
+    "path": _path,
+    "query": _query,
+    "scheme": _scheme,
+    "host": _host,
+    "client_ip": _client_ip,
+    "origin": _label("origin"),
+    "file": _label("file"),
+    "source": _source,
+}
+
+
+def register(name: str, derive: Callable[[Reader], Access]) -> None:
+    """Adds a derived field that lives in a file of its own."""
+    assert FIELDS[name].derived
+    _DERIVED[name] = derive

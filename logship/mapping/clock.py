@@ -1,0 +1,128 @@
+"""start_time, end_time and duration: which the log has, and what the others follow to.
+
+nginx logs the end of a request, Apache its start; with a duration the other end is known, without
+one both are the same.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+
+from logship.fields import Kind
+from logship.formats import Moment, Slot
+from logship.mapping import values
+from logship.mapping.access import Access, Reader, register
+from logship.mapping.code import constant, expression, joined
+from logship.mapping.memo import MILLISECONDS, Moments, Seconds, Times
+
+_PER_SECOND = {Kind.DURATION_S: 1, Kind.DURATION_MS: 1e3, Kind.DURATION_US: 1e6, Kind.DURATION_NS: 1e9}
+_DURATIONS = ("duration", "time_us", "duration_ns", "time_ms", "time_s")  # the finest first
+LONGEST_S = 366 * 86_400.0  # what claims to have taken longer is no duration
+
+
+def time_slot(reader: Reader, moment: Moment) -> Slot | None:
+    """The slot that says when requests start (or end), the finest of several."""
+    slots = [slot for slot in reader.setting.format.slots if slot.kind.is_time and slot.time is not None]
+    fitting = [slot for slot in slots if slot.moment == moment]
+    if not fitting and moment is Moment.START and not any(slot.moment is Moment.END for slot in slots):
+        fitting = slots
+    return min(fitting, key=lambda slot: slot.time.resolution_ms if slot.time else 0, default=None)
+
+
+def duration_slot(reader: Reader) -> Slot | None:
+    return next((slot for name in _DURATIONS if (slot := reader.setting.slot(name))), None)
+
+
+def has_time(reader: Reader) -> bool:
+    return time_slot(reader, Moment.START) is not None or time_slot(reader, Moment.END) is not None
+
+
+def iso_time(reader: Reader, slot: Slot) -> ast.expr:
+    """The slot's time as the API wants it."""
+    assert slot.time is not None
+    name = f"times_{slot.field}"
+    if name not in reader.setting.memos:
+        decode = slot.time.decoder(reader.setting.constants.timezone)
+        reader.setting.memos[name] = reader.bind(Times(decode, reader.setting.bounds), "times")
+    return reader.keep(f"time_{slot.field}", expression("m[x]", m=reader.setting.memos[name], x=reader.raw(slot)))
+
+
+def _either_end(moment: Moment, other: Moment, sign: str) -> Callable[[Reader], Access]:
+    def derive(reader: Reader) -> Access:
+        own = time_slot(reader, moment)
+        if own is not None:
+            return _time(iso_time(reader, own), own)
+        opposite = time_slot(reader, other)
+        if opposite is None:
+            return Access(Kind.TIME, constant(""), "", constant(False))
+        duration = duration_slot(reader)
+        if duration is None:
+            return _time(iso_time(reader, opposite), opposite)
+        return _time(_moved(reader, opposite, duration, sign), opposite)
+
+    return derive
+
+
+def _time(text: ast.expr, slot: Slot) -> Access:
+    return Access(Kind.TIME, text, text, None, False, slot.spelled)
+
+
+def _moved(reader: Reader, slot: Slot, duration: Slot, sign: str) -> ast.expr:
+    """The slot's time plus or minus the duration."""
+    assert slot.time is not None
+    name = f"moments_{slot.field}"
+    if name not in reader.setting.memos:
+        decode = slot.time.decoder(reader.setting.constants.timezone)
+        reader.setting.memos[name] = reader.bind(Moments(decode), "moments")
+    moments = reader.setting.memos[name]
+    if "seconds" not in reader.setting.memos:
+        reader.setting.memos["seconds"] = reader.bind(Seconds(reader.setting.bounds), "seconds")
+    taken = reader.setting.memo(f"taken_{duration.field}", _milliseconds(duration.kind))
+    moved = reader.keep(
+        "moved_ms",
+        expression(f"m[x] {sign} d[y]", m=moments, x=reader.raw(slot), d=taken, y=_duration_key(reader, duration)),
+    )
+    second = expression("s[x // 1000]", s=reader.setting.memos["seconds"], x=moved)
+    fraction = expression("f[x % 1000]", f=reader.bind(MILLISECONDS, "fractions"), x=moved)
+    return reader.keep("moved", joined([second, fraction]))
+
+
+def _duration_key(reader: Reader, slot: Slot) -> ast.expr:
+    return reader.plain(slot)
+
+
+def seconds_of(kind: Kind, value: object) -> float | None:
+    """The duration in seconds; None where the log has none."""
+    taken = values.number(value)
+    if taken is None:
+        return None
+    seconds = taken / _PER_SECOND.get(kind, 1)
+    return seconds if 0 <= seconds <= LONGEST_S else None
+
+
+def _milliseconds(kind: Kind) -> Callable[[object], int]:
+    def milliseconds(value: object) -> int:
+        return int((seconds_of(kind, value) or 0.0) * 1000 + 0.5)
+
+    return milliseconds
+
+
+def _duration(reader: Reader) -> Access:
+    slot = duration_slot(reader)
+    if slot is None:
+        return Access(Kind.DURATION_S, constant(""), "", constant(False))
+
+    def spelled(value: object) -> str:
+        seconds = seconds_of(slot.kind, value)
+        return "" if seconds is None else repr(seconds).removesuffix(".0")
+
+    memo = reader.setting.memo("duration_text", spelled)
+    text = expression("m[x]", m=memo, x=_duration_key(reader, slot))
+    return Access(Kind.DURATION_S, text, text, text, False, slot.spelled)
+
+
+register("start_time", _either_end(Moment.START, Moment.END, "-"))
+register("end_time", _either_end(Moment.END, Moment.START, "+"))
+register("duration", _duration)
+

@@ -1,0 +1,107 @@
+"""compile_mapping: from a checked mapping and a format to the converter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from logship.errors import MappingError
+from logship.fields import canonical, suggestion
+from logship.formats import Format
+from logship.mapping import clock, proxies
+from logship.mapping.access import Constants, Reader, Setting
+from logship.mapping.converter import Converter, Member, Ways
+from logship.mapping.covers import make_covers
+from logship.mapping.generator import Generated, Generator
+from logship.mapping.plan import Plan, leaves, read_plan
+from logship.mapping.render import Covers
+from logship.mapping.spec import MappingErrors, MappingSpec
+from logship.mapping.template import Template
+
+DEFAULT_PROXY_HEADER = "X-Forwarded-For"
+
+
+def compile_mapping(spec: MappingSpec, fmt: Format, constants: Constants) -> Converter:
+    """The converter of a mapping for lines of a format.
+
+    Raises: MappingErrors with every field that neither the vocabulary nor the format knows, and what a format lacks
+    without which there is no event.
+    """
+    plan = read_plan(spec)
+    covers = make_covers(spec)
+    errors = list(plan.errors)
+    members, warnings = [], list(spec.warnings)
+    for member in fmt.members:
+        setting = _setting(spec, member, constants)
+        found = list(_mistakes(plan, setting))
+        errors += [error for error in found if error.severity == "error" and not _is_known(error, errors)]
+        warnings += [error for error in found if error.severity == "warning" and not _is_known(error, warnings)]
+        if not errors:
+            members.append(_member(setting, plan, covers))
+    if errors:
+        raise MappingErrors(errors)
+    return Converter(members, warnings)
+
+
+def _is_known(error: MappingError, others: list[MappingError]) -> bool:
+    return any(str(error) == str(other) and error.location == other.location for other in others)
+
+
+def _setting(spec: MappingSpec, fmt: Format, constants: Constants) -> Setting:
+    trusted = proxies.networks(spec.trusted_proxies) if spec.trusted_proxies else None
+    header = f"request_header_{(spec.client_ip_header or DEFAULT_PROXY_HEADER).lower().replace('-', '_')}"
+    return Setting(fmt, constants, spec.defaults, trusted, canonical(header) or header)
+
+
+def _member(setting: Setting, plan: Plan, covers: Covers) -> Member:
+    """Both ways are generated before either is compiled: together they tell which fields the scanner must read."""
+    pending = {
+        (is_exact, has_window): Generator(setting, plan, covers, is_exact=is_exact, has_window=has_window).generate()
+        for is_exact in (False, True)
+        for has_window in (False, True)
+    }
+    compiled: dict[tuple[bool, bool], Generated] = {}
+
+    def way(is_exact: bool) -> Callable[[bool], Generated]:
+        def get(has_window: bool) -> Generated:
+            key = (is_exact, has_window)
+            if key not in compiled:
+                compiled[key] = pending[key]()
+            return compiled[key]
+
+        return get
+
+    scanner = setting.format.scanner(setting.needed)
+    return Member(setting.format, scanner, Ways(way(False), way(True)), setting.bounds)
+
+
+def _mistakes(plan: Plan, setting: Setting) -> Iterator[MappingError]:
+    reader = Reader(setting, is_exact=True)
+    for _, leaf in leaves(plan.event):
+        yield from _unknown(reader, leaf.value, leaf.location, frozenset())
+    for rule in plan.rules:
+        for condition in rule.conditions:
+            if condition.field not in rule.groups and reader.field(condition.field) is None:
+                yield _no_field(condition.field, condition.location, None, 1)
+        for _, leaf in rule.sets:
+            yield from _unknown(reader, leaf.value, leaf.location, rule.groups)
+    if not clock.has_time(reader):
+        hint = "log $time_iso8601 or $msec (nginx), %t (Apache)"
+        yield MappingError(f"{setting.format.name} logs no time", location=("event", "request", "time"), hint=hint)
+    setting.needed.clear()
+
+
+def _unknown(
+    reader: Reader, value: object, location: tuple[str | int, ...], groups: frozenset[str]
+) -> Iterator[MappingError]:
+    if not isinstance(value, Template):
+        return
+    for reference in value.references:
+        if reference.name not in groups and reader.field(reference.name) is None:
+            yield _no_field(reference.name, location, reference.column, reference.width)
+
+
+def _no_field(name: str, location: tuple[str | int, ...], column: int | None, width: int) -> MappingError:
+    near = suggestion(name)
+    hint = f"did you mean '{near}'?" if near else "`logship fields` lists all"
+    message = f"no field '{name}': neither the vocabulary nor the format has it"
+    return MappingError(message, location=location, column=column, width=width, hint=hint)

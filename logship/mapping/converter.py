@@ -1,0 +1,322 @@
+"""The compiled converter: bytes of a chunk in, encoded events out.
+
+Clean lines of a chunk are made into events by one expression over the scanner's rows; the others are parsed one by one
+and go through the same code generated for decoded values. Both ways give the same bytes for the same line.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, compress, count
+from operator import add
+
+from isal import isal_zlib
+
+from logship.errors import MappingError
+from logship.event import Conversion, LogFile, Window, key_digits
+from logship.formats import Format, Scanner
+from logship.mapping.generator import Generated, Made
+from logship.mapping.memo import Bounds, Unreadable
+
+LOW = 0xFFFF_FFFF  # the digits of a position that are made in bulk; the 16 bits above are the same for a whole chunk
+BOM = b"\xef\xbb\xbf"
+NO_WINDOW = Window()
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """The generated functions of one format: for clean and for exact rows, each plain and with a window."""
+
+    clean: Callable[[bool], Generated]
+    exact: Callable[[bool], Generated]
+
+
+@dataclass(slots=True)
+class Marks:
+    """What stands in the ids of a chunk's lines: digits, and the numbers they come from."""
+
+    crcs: list[str]
+    places: list[str]
+    numbers: Sequence[int]
+    starts: Sequence[int]
+
+    def of(self, indexes: Sequence[int]) -> Marks:
+        def pick(items: Sequence[object]) -> list[object]:
+            return [items[index] for index in indexes]
+
+        return Marks(*map(pick, (self.crcs, self.places, self.numbers, self.starts)))  # type: ignore[arg-type]
+
+
+@dataclass(slots=True)
+class Portion:
+    """Events of some lines of a chunk, each with its line."""
+
+    events: list[str]
+    lines: Sequence[int]
+
+
+class Member:
+    """One format of a converter with its scanner and its generated functions."""
+
+    def __init__(self, fmt: Format, scanner: Scanner, ways: Ways, bounds: Bounds) -> None:
+        self.format = fmt
+        self.scanner = scanner
+        self.bounds = bounds
+        self._ways = ways
+
+    def way(self, *, is_exact: bool, has_window: bool) -> Generated:
+        return (self._ways.exact if is_exact else self._ways.clean)(has_window)
+
+
+class Tally:
+    """Adds up what generated functions count."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], int] = {}
+
+    def add(self, way: Generated, made: Made) -> None:
+        for counter, number in zip(way.counters, made.counts, strict=True):
+            if number:
+                key = (counter.what, counter.rule)
+                self.counts[key] = self.counts.get(key, 0) + number
+
+    def by_rule(self, what: str) -> dict[str, int]:
+        return {rule: number for (kind, rule), number in self.counts.items() if kind == what}
+
+    def total(self, what: str) -> int:
+        return sum(number for (kind, _), number in self.counts.items() if kind == what)
+
+
+class Work:
+    """One chunk on its way through the members."""
+
+    def __init__(self, lines: list[bytes], start: int, marks: Marks, file: LogFile, window: Window) -> None:
+        self.lines = lines
+        self.start = start
+        self.marks = marks
+        self.file = file
+        self.window = window
+        self.middle = f"-{key_digits(file.key)}-{start >> 32:04x}"
+        self.portions: list[Portion] = []
+        self.tally = Tally()
+
+    def make(self, way: Generated, rows: Sequence[object], marks: Marks) -> Made:
+        return way(
+            rows, marks.crcs, marks.places, marks.numbers, marks.starts, self.file, self.middle,
+            self.window.oldest, self.window.since, self.window.until,
+        )  # fmt: skip
+
+    def take(self, way: Generated, made: Made, lines: Sequence[int]) -> None:
+        self.tally.add(way, made)
+        kept = lines if made.kept is None else [lines[index] for index in made.kept]
+        if made.events:
+            self.portions.append(Portion(made.events, kept))
+
+
+class Converter:
+    """A format and a mapping, compiled; events of chunks."""
+
+    def __init__(self, members: Sequence[Member], warnings: Sequence[MappingError]) -> None:
+        self.members = tuple(members)
+        self.warnings = tuple(warnings)
+
+    def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
+        """The events of whole lines, each ending in a newline, the first at position `start`.
+
+        Raises: nothing for any content; a line that fits no format is in `unfit`.
+        """
+        if not data:
+            return Conversion([], (), (start,))
+        if start & LOW > LOW - len(data):
+            return self._straddling(data, start, file, window)
+        if not data.endswith(b"\n"):
+            data += b"\n"
+        lines = data.split(b"\n")
+        lines.pop()
+        starts = array("I", map(add, accumulate(map(len, lines), initial=start & LOW), count()))
+        line_starts: Sequence[int] = starts if start <= LOW else [(start & ~LOW) + low for low in starts]
+        if b"\r" in data:
+            lines = [line.removesuffix(b"\r") for line in lines]
+            data = b"\n".join(lines) + b"\n"
+        work = Work(lines, start, _marks(lines, starts, line_starts), file, window or NO_WINDOW)
+        return self._conversion(work, data, line_starts)
+
+    def _straddling(self, data: bytes, start: int, file: LogFile, window: Window | None) -> Conversion:
+        """A chunk over a multiple of 4 GiB, where the upper digits of positions change: line by line."""
+        lines = data.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        whole = Conversion([], [], [start])
+        events, event_lines, line_starts, unfit = [], [], [start], []
+        for number, line in enumerate(lines):
+            one = self._line(line, line_starts[-1], file, window)
+            events += one.events
+            event_lines += [number] * len(one.events)
+            unfit += [number] * len(one.unfit)
+            line_starts.append(line_starts[-1] + len(line) + 1)
+            _add_counts(whole, one)
+        whole.events, whole.event_lines, whole.line_starts, whole.unfit = events, event_lines, line_starts, unfit
+        return whole
+
+    def _line(self, line: bytes, start: int, file: LogFile, window: Window | None) -> Conversion:
+        """One line whose end may lie beyond the multiple: its start alone is in its id."""
+        content = line.removesuffix(b"\r")
+        crc = isal_zlib.crc32(content)
+        marks = Marks([f"{crc:08x}"], [f"{start & LOW:08x}"], [crc], [start])
+        work = Work([content], start, marks, file, window or NO_WINDOW)
+        unfit = self._exact(work, [0])
+        return self._settled(work, unfit, (start, start + len(line) + 1))
+
+    def _conversion(self, work: Work, data: bytes, line_starts: Sequence[int]) -> Conversion:
+        dirty: Sequence[int] = range(len(work.lines))
+        first = self.members[0]
+        scan = first.scanner.scan(data, work.lines)
+        if scan is not None:
+            dirty = self._clean(work, first, list(scan.rows), sorted(scan.dirty))
+        unfit = self._exact(work, dirty) if dirty else []
+        return self._settled(work, unfit, line_starts)
+
+    def _settled(self, work: Work, unfit: Sequence[int], line_starts: Sequence[int]) -> Conversion:
+        events, lines = _merged(work.portions)
+        tally = work.tally
+        return Conversion(
+            events, lines, line_starts, unfit, tally.by_rule("dropped"), tally.by_rule("sampled out"),
+            tally.total("too old"), tally.total("out of range"),
+        )  # fmt: skip
+
+    # -- clean rows
+
+    def _clean(self, work: Work, member: Member, rows: list[tuple[str, ...]], dirty: Sequence[int]) -> Sequence[int]:
+        """Makes events of all rows but the dirty ones; gives the lines that are left to the exact way."""
+        marks, lines = work.marks, range(len(rows))
+        chosen: Sequence[int] = lines
+        if dirty:
+            flags = bytearray(b"\1") * len(rows)
+            for index in dirty:
+                flags[index] = 0
+            chosen = list(compress(lines, flags))
+            rows = list(compress(rows, flags))
+            marks = marks.of(chosen)
+        if not rows:
+            return dirty
+        has_window = _is_needed(work.window, member.bounds)
+        if has_window:
+            member.bounds.reset()
+        way = member.way(is_exact=False, has_window=has_window)
+        try:
+            made = work.make(way, rows, marks)
+            if not has_window and _is_needed(work.window, member.bounds):  # these rows brought times outside of it
+                way = member.way(is_exact=False, has_window=True)
+                made = work.make(way, rows, marks)
+        except Unreadable:
+            odd = self._odd(work, member, rows, marks)
+            more = [chosen[index] for index in odd]
+            return self._clean(work, member, _full(rows, chosen, len(work.lines)), sorted({*dirty, *more}))
+        work.take(way, made, chosen)
+        return dirty
+
+    def _odd(self, work: Work, member: Member, rows: Sequence[tuple[str, ...]], marks: Marks) -> list[int]:
+        """Which rows clean code can't do: those its sieve finds, else those it fails at one by one."""
+        way = member.way(is_exact=False, has_window=False)
+        odd = way.odd(rows)
+        if odd:
+            return odd
+        failing = []
+        for index, row in enumerate(rows):
+            try:
+                work.make(way, [row], marks.of([index]))
+            except Unreadable:
+                failing.append(index)
+        return failing
+
+    # -- exact rows
+
+    def _exact(self, work: Work, dirty: Sequence[int]) -> list[int]:
+        """Makes events of these lines by parsing each; gives the lines that fit no member."""
+        left = list(dirty)
+        for member in self.members:
+            if not left:
+                break
+            left = self._exact_member(work, member, left)
+        return left
+
+    def _exact_member(self, work: Work, member: Member, indexes: list[int]) -> list[int]:
+        parse, lines = member.scanner.parse, work.lines
+        parsed = [parse(lines[index]) for index in indexes]
+        if work.start == 0 and indexes[0] == 0 and lines[0].startswith(BOM):
+            parsed[0] = parse(lines[0].removeprefix(BOM))
+        unfit = [index for index, row in zip(indexes, parsed, strict=True) if row is None]
+        fitting = [index for index, row in zip(indexes, parsed, strict=True) if row is not None] if unfit else indexes
+        rows = [row for row in parsed if row is not None]
+        if not rows:
+            return unfit
+        way = member.way(is_exact=True, has_window=work.window != NO_WINDOW)
+        try:
+            made = work.make(way, rows, work.marks.of(fitting))
+        except Unreadable:  # a time or a duration that no event can have
+            return sorted(unfit + self._one_by_one(work, way, rows, fitting))
+        work.take(way, made, fitting)
+        return unfit
+
+    def _one_by_one(self, work: Work, way: Generated, rows: Sequence[object], indexes: Sequence[int]) -> list[int]:
+        unfit = []
+        for row, index in zip(rows, indexes, strict=True):
+            try:
+                made = work.make(way, [row], work.marks.of([index]))
+            except Unreadable:
+                unfit.append(index)
+            else:
+                work.take(way, made, [index])
+        return unfit
+
+
+def _marks(lines: Sequence[bytes], starts: array[int], line_starts: Sequence[int]) -> Marks:
+    """Digits and numbers for ids, made in bulk: one call for a whole chunk instead of two formats a line."""
+    numbers = array("I", map(isal_zlib.crc32, lines))
+    return Marks(_digits(numbers), _digits(starts), numbers, line_starts)
+
+
+def _digits(numbers: array[int]) -> list[str]:
+    """Eight hex digits of each number."""
+    turned = numbers[:]
+    turned.byteswap()
+    return turned.tobytes().hex(",", 4).split(",")
+
+
+def _full(rows: Sequence[tuple[str, ...]], chosen: Sequence[int], lines: int) -> list[tuple[str, ...]]:
+    """Chosen rows back at their lines; the others hold nothing that is looked at."""
+    full: list[tuple[str, ...]] = [()] * lines
+    for index, row in zip(chosen, rows, strict=True):
+        full[index] = row
+    return full
+
+
+def _is_needed(window: Window, bounds: Bounds) -> bool:
+    """Whether some event made so far may lie outside of the window."""
+    if window is NO_WINDOW:
+        return False
+    is_below = bounds.least < max(window.oldest, window.since)
+    return is_below or bool(window.until and bounds.greatest >= window.until)
+
+
+def _merged(portions: Sequence[Portion]) -> tuple[list[str], Sequence[int]]:
+    """Events in the order of their lines."""
+    if not portions:
+        return [], ()
+    if len(portions) == 1:
+        return portions[0].events, portions[0].lines
+    pairs = sorted(
+        (pair for portion in portions for pair in zip(portion.lines, portion.events, strict=True)),
+        key=lambda pair: pair[0],
+    )
+    return [event for _, event in pairs], [line for line, _ in pairs]
+
+
+def _add_counts(whole: Conversion, one: Conversion) -> None:
+    for mine, more in ((whole.dropped, one.dropped), (whole.sampled_out, one.sampled_out)):
+        for rule, number in more.items():
+            mine[rule] = mine.get(rule, 0) + number
+    whole.too_old += one.too_old
+    whole.out_of_range += one.out_of_range

@@ -1,0 +1,216 @@
+"""Matchers: what a rule asks of a field's value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from logship.errors import FormatError, Location, MappingError
+from logship.fields import Kind, closest
+from logship.formats.re2_door import compile_pattern
+from logship.mapping import proxies, values
+
+Groups = tuple[str, ...]
+Test = Callable[[str], Groups | None]  # of a text ('' is absent): the matcher's groups, None: it doesn't hold
+
+_WILD = re.compile(r"[1-9]xx\Z")
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ns|us|ms|s|m|h|d)\Z")
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|kB|MB|GB)\Z")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
+_KEYS = ("matches", "in", "min", "max", "not", "absent")
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A test of one field.
+
+    Shapes: `groups` are the named groups it fills, in the order of its Test's tuple. `texts` is set where the matcher
+    is nothing but a list of exact texts, `absence` where it only asks for absence (True) or presence (False).
+    """
+
+    test: Test
+    groups: tuple[str, ...] = ()
+    texts: frozenset[str] | None = None
+    absence: bool | None = None
+
+
+def parse_matcher(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
+    """The matcher that a tree writes: a scalar, a list (any of) or a map of tests (all of); None after an error."""
+    if isinstance(tree, list):
+        return _any_of(tree, location, errors)
+    if isinstance(tree, dict):
+        return _all_of(tree, location, errors)
+    if tree is None:
+        hint = "write {absent: true} for an absent field"
+        errors.append(MappingError("matches nothing", location=location, hint=hint))
+        return None
+    return _scalar(values.text_of(tree))
+
+
+def _scalar(text: str) -> Matcher:
+    if _WILD.match(text):
+        first = text[0]
+
+        def is_of_class(value: str) -> Groups | None:
+            return () if len(value) == 3 and value[0] == first and value.isdigit() else None
+
+        return Matcher(is_of_class)
+    return _exact(frozenset({text}))
+
+
+def _exact(texts: frozenset[str]) -> Matcher:
+    return Matcher(lambda value: () if value in texts else None, texts=texts)
+
+
+def _any_of(trees: list[object], location: Location, errors: list[MappingError]) -> Matcher | None:
+    found = [parse_matcher(tree, (*location, index), errors) for index, tree in enumerate(trees)]
+    matchers = [matcher for matcher in found if matcher is not None]
+    if not trees:
+        errors.append(MappingError("an empty list matches nothing", location=location))
+    if len(matchers) < len(found) or not matchers:
+        return None
+    if all(matcher.texts is not None for matcher in matchers):
+        return _exact(frozenset().union(*(matcher.texts or () for matcher in matchers)))
+    groups = tuple(dict.fromkeys(name for matcher in matchers for name in matcher.groups))
+
+    def test(value: str) -> Groups | None:
+        for matcher in matchers:
+            filled = matcher.test(value)
+            if filled is not None:
+                named = dict(zip(matcher.groups, filled, strict=True))
+                return tuple(named.get(name, "") for name in groups)
+        return None
+
+    return Matcher(test, groups)
+
+
+def _all_of(tree: dict[str, object], location: Location, errors: list[MappingError]) -> Matcher | None:
+    matchers: list[Matcher | None] = []
+    for key, value in tree.items():
+        make = _MAKERS.get(str(key))
+        if make is None:
+            close = closest(str(key), _KEYS)
+            hint = f"did you mean '{close}'?" if close else f"known are {', '.join(_KEYS)}"
+            errors.append(MappingError(f"unknown matcher '{key}'", location=(*location, key), hint=hint))
+            matchers.append(None)
+        else:
+            matchers.append(make(value, (*location, key), errors))
+    if not tree:
+        hint = f"known are {', '.join(_KEYS)}"
+        errors.append(MappingError("an empty map matches nothing", location=location, hint=hint))
+    known = [matcher for matcher in matchers if matcher is not None]
+    if len(known) < len(matchers) or not known:
+        return None
+    return known[0] if len(known) == 1 else _both(known)
+
+
+def _both(matchers: Sequence[Matcher]) -> Matcher:
+    groups = tuple(name for matcher in matchers for name in matcher.groups)
+
+    def test(value: str) -> Groups | None:
+        filled: Groups = ()
+        for matcher in matchers:
+            more = matcher.test(value)
+            if more is None:
+                return None
+            filled += more
+        return filled
+
+    return Matcher(test, groups)
+
+
+def _matches(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
+    if not isinstance(tree, str):
+        errors.append(MappingError("'matches' takes one RE2 pattern", location=location))
+        return None
+    try:
+        pattern = compile_pattern(tree)
+    except FormatError as exc:
+        errors.append(
+            MappingError(exc.message, location=location, column=exc.column, width=exc.width, hint=exc.hint)
+        )
+        return None
+    names = tuple(pattern.groups)
+
+    def test(value: str) -> Groups | None:
+        found = pattern.named(value.encode("utf-8", "replace"))
+        if found is None:
+            return None
+        return tuple(found.get(name, b"").decode("utf-8", "replace") for name in names)
+
+    def test_only(value: str) -> Groups | None:
+        return () if pattern.is_found(value.encode("utf-8", "replace")) else None
+
+    return Matcher(test, names) if names else Matcher(test_only)
+
+
+def _inside(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
+    texts = [values.text_of(text) for text in (tree if isinstance(tree, list) else [tree])]
+    try:
+        contains = proxies.networks(texts)
+    except ValueError as exc:
+        hint = "write a network such as 192.0.2.0/24, or private"
+        errors.append(MappingError(str(exc), location=location, hint=hint))
+        return None
+    return Matcher(lambda value: () if contains(values.address(value)) else None)
+
+
+def quantity(text: str) -> float | None:
+    """A number with an optional unit of time or size; None: it is none."""
+    for pattern, units in ((_DURATION, _SECONDS), (_SIZE, _BYTES)):
+        match = pattern.match(text)
+        if match:
+            return float(match[1]) * units[match[2]]
+    return values.number(text)
+
+
+def _limit(is_least: bool) -> Callable[[object, Location, list[MappingError]], Matcher | None]:
+    def make(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
+        limit = quantity(values.text_of(tree))
+        if limit is None:
+            errors.append(MappingError(f"'{tree}' is no number", location=location, hint="write 400, 1.5s or 10kB"))
+            return None
+        bound = limit
+
+        def test(value: str) -> Groups | None:
+            found = values.number(value)
+            if found is None:
+                return None
+            return () if (found >= bound if is_least else found <= bound) else None
+
+        return Matcher(test)
+
+    return make
+
+
+def _negated(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
+    matcher = parse_matcher(tree, location, errors)
+    if matcher is None:
+        return None
+    return Matcher(lambda value: () if matcher.test(value) is None else None)
+
+
+def _absent(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
+    wanted = {"true": True, "false": False}.get(values.text_of(tree))
+    if wanted is None:
+        said = f"'{tree}' is neither true nor false"
+        errors.append(MappingError(said, location=location, hint="write true or false"))
+        return None
+    return Matcher(lambda value: () if (value == "") == wanted else None, absence=wanted)
+
+
+_MAKERS: dict[str, Callable[[object, Location, list[MappingError]], Matcher | None]] = {
+    "matches": _matches,
+    "in": _inside,
+    "min": _limit(True),
+    "max": _limit(False),
+    "not": _negated,
+    "absent": _absent,
+}
+
+
+def scale_of(kind: Kind) -> float:
+    """How many of a duration field's units make a second; limits are written in seconds."""
+    return {Kind.DURATION_MS: 1e3, Kind.DURATION_US: 1e6, Kind.DURATION_NS: 1e9}.get(kind, 1.0)

@@ -1,0 +1,121 @@
+"""Bounded memories of what a text becomes: a log repeats its times, addresses and statuses thousands of times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
+
+V = TypeVar("V")
+
+MEMO_ENTRIES = 20_000  # about 3 MB of short texts; a full memory is emptied, which costs one conversion per text
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
+
+
+class Unreadable(Exception):  # noqa: N818 -- it names what the row is; nobody above sees it
+    """A row's value is not what its format promises; the line goes the exact way, which decides."""
+
+
+class Memo(dict[object, V], Generic[V]):
+    """`memo[text]` is `make(text)`, remembered.
+
+    Raises: what `make` raises, which is not remembered.
+    """
+
+    def __init__(self, make: Callable[[object], V]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: object) -> V:
+        value = self._make(key)
+        if len(self) >= MEMO_ENTRIES:
+            self.clear()
+        self[key] = value
+        return value
+
+
+class Bounds:
+    """The least and the greatest ISO time made since the last reset: a chunk inside a window needs no look at lines."""
+
+    def __init__(self) -> None:
+        self.least = "~"  # above every time
+        self.greatest = ""
+        self._memos: list[Memo[str]] = []
+
+    def watch(self, memo: Memo[str]) -> None:
+        """`memo` tells what it makes; a reset empties it."""
+        self._memos.append(memo)
+
+    def reset(self) -> None:
+        """Forgets all times, so that the bounds are those of what comes from here on."""
+        self.least, self.greatest = "~", ""
+        for memo in self._memos:
+            memo.clear()
+
+    def add(self, text: str) -> None:
+        self.least = min(self.least, text)
+        self.greatest = max(self.greatest, text)
+
+
+class Times(Memo[str]):
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ` of a logged time; `bounds` spans all that was made."""
+
+    def __init__(self, decode: Callable[[object], int | None], bounds: Bounds) -> None:
+        super().__init__(self._text)
+        self._decode = decode
+        self._bounds = bounds
+        bounds.watch(self)
+
+    def _text(self, key: object) -> str:
+        moment_ms = self._decode(key)
+        if moment_ms is None:
+            raise Unreadable(key)
+        text = iso(moment_ms)
+        self._bounds.add(text)
+        return text
+
+
+class Moments(Memo[int]):
+    """Epoch milliseconds of a logged time."""
+
+    def __init__(self, decode: Callable[[object], int | None]) -> None:
+        super().__init__(self._moment)
+        self._decode = decode
+
+    def _moment(self, key: object) -> int:
+        moment_ms = self._decode(key)
+        if moment_ms is None or not 0 <= moment_ms <= _LAST_MS:
+            raise Unreadable(key)
+        return moment_ms
+
+
+class Seconds(Memo[str]):
+    """`YYYY-MM-DDTHH:MM:SS` of epoch seconds; with MILLISECONDS it makes an event's time."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        super().__init__(self._text)
+        self._bounds = bounds
+        bounds.watch(self)
+
+    def _text(self, key: object) -> str:
+        if not isinstance(key, int) or not 0 <= key <= _LAST_MS // 1000:
+            raise Unreadable(key)
+        text = iso(key * 1000)
+        self._bounds.add(text)
+        self._bounds.add(f"{text[:19]}.999Z")
+        return text[:19]
+
+
+MILLISECONDS = tuple(f".{ms:03d}Z" for ms in range(1000))
+
+
+def iso(moment_ms: int) -> str:
+    """The time as the API wants it.
+
+    Raises: Unreadable outside of the years 1970 to 9999.
+    """
+    if not 0 <= moment_ms <= _LAST_MS:
+        raise Unreadable(moment_ms)
+    moment = _EPOCH + timedelta(milliseconds=moment_ms)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment_ms % 1000:03d}Z"

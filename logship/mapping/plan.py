@@ -1,0 +1,170 @@
+"""A mapping with its templates read: the tree of the event and the rules, in the order of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from logship.errors import Location, MappingError
+from logship.mapping.matchers import Matcher, parse_matcher
+from logship.mapping.sampling import Share, parse_share
+from logship.mapping.spec import MappingSpec, RuleSpec
+from logship.mapping.template import Template, parse_template
+
+Path = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A value of the event as the mapping writes it; None: left out."""
+
+    value: Template | str | bool | int | float | list[object] | None
+    location: Location
+
+
+Branch = dict[str, "Leaf | Branch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    field: str
+    matcher: Matcher
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; `name` is that of status and metrics, `share` is set for samples."""
+
+    name: str
+    index: int
+    conditions: tuple[Condition, ...]
+    drops: bool
+    keeps: bool
+    share: Share | None
+    sets: tuple[tuple[Path, Leaf], ...]
+
+    @property
+    def groups(self) -> frozenset[str]:
+        return frozenset(name for condition in self.conditions for name in condition.matcher.groups)
+
+
+@dataclass(slots=True)
+class Plan:
+    """A mapping, read; `errors` are the mistakes on the way."""
+
+    event: Branch
+    rules: tuple[Rule, ...]
+    errors: list[MappingError] = field(default_factory=list)
+
+    @property
+    def set_paths(self) -> list[Path]:
+        """Every place of the event that a rule may set, each once, in the order of the rules."""
+        return list(dict.fromkeys(path for rule in self.rules for path, _ in rule.sets))
+
+
+def read_plan(spec: MappingSpec) -> Plan:
+    """The plan of a mapping, with every mistake that shows without a format."""
+    errors: list[MappingError] = []
+    event = _branch(spec.event, ("event",), errors)
+    rules = tuple(_rule(rule, index, errors) for index, rule in enumerate(spec.rules))
+    plan = Plan(event, rules, errors)
+    for rule in rules:
+        _plant(event, rule, errors)
+    return plan
+
+
+def leaves(branch: Mapping[str, Leaf | Branch], path: Path = ()) -> Iterator[tuple[Path, Leaf]]:
+    """Every leaf below, with its path."""
+    for key, node in branch.items():
+        if isinstance(node, Leaf):
+            yield (*path, key), node
+        else:
+            yield from leaves(node, (*path, key))
+
+
+def _collect(errors: list[MappingError], make: Callable[[], Template]) -> Template | None:
+    try:
+        return make()
+    except MappingError as exc:
+        errors.append(exc)
+        return None
+
+
+def _branch(tree: Mapping[str, object], location: Location, errors: list[MappingError]) -> Branch:
+    branch: Branch = {}
+    for key, value in tree.items():
+        here = (*location, key)
+        if isinstance(value, dict) and value:
+            branch[str(key)] = _branch(value, here, errors)
+        else:
+            branch[str(key)] = _leaf(value, here, errors)
+    return branch
+
+
+def _leaf(value: object, location: Location, errors: list[MappingError]) -> Leaf:
+    if isinstance(value, str) and "$" in value:
+        text = value
+        return Leaf(_collect(errors, lambda: parse_template(text, location)), location)
+    if isinstance(value, str | bool | int | float | list) or value is None:
+        return Leaf(value, location)
+    if value == {}:
+        return Leaf(None, location)
+    errors.append(MappingError("is no text, map, list or constant", location=location))
+    return Leaf(None, location)
+
+
+def _rule(spec: RuleSpec, index: int, errors: list[MappingError]) -> Rule:
+    here: Location = ("rules", index)
+    conditions = []
+    for name, tree in spec.condition.items():
+        location = (*here, "if", name)
+        matcher = parse_matcher(tree, location, errors)
+        if matcher is not None:
+            conditions.append(Condition(name, matcher, location))
+    share = parse_share(spec.sample, (*here, "sample"), errors) if spec.sample else None
+    sets = tuple(_sets(spec.set, (*here, "set"), (), errors))
+    if not (spec.drop or spec.keep or share or sets or spec.sample):
+        errors.append(MappingError("a rule that does nothing", location=here, hint="give drop, keep, sample or set"))
+    if spec.drop and (spec.keep or spec.sample or spec.set):
+        errors.append(MappingError("a rule that drops can do nothing else", location=(*here, "drop")))
+    if spec.keep and spec.sample:
+        errors.append(MappingError("keep and sample exclude each other", location=(*here, "sample")))
+    name = spec.name or f"rule {index + 1}"
+    return Rule(name, index, tuple(conditions), spec.drop, spec.keep, share, sets)
+
+
+def _sets(
+    tree: Mapping[str, object], location: Location, prefix: Path, errors: list[MappingError]
+) -> Iterator[tuple[Path, Leaf]]:
+    for key, value in tree.items():
+        here = (*location, key)
+        path = (*prefix, *_steps(str(key)))
+        if isinstance(value, dict) and value:
+            yield from _sets(value, here, path, errors)
+        else:
+            yield path, _leaf(value, here, errors)
+
+
+def _steps(key: str) -> Path:
+    """`request.headers.X.Y`: header names may hold dots, so what follows `headers.` is one step."""
+    head, separator, name = key.partition(".headers.")
+    return (*head.split("."), "headers", name) if separator else tuple(key.split("."))
+
+
+def _plant(event: Branch, rule: Rule, errors: list[MappingError]) -> None:
+    """Room in the event for what a rule sets; a null for a map becomes nulls for all below."""
+    for path, leaf in rule.sets:
+        node: Branch = event
+        for depth, step in enumerate(path[:-1]):
+            below = node.setdefault(step, {})
+            if isinstance(below, Leaf):
+                where = ".".join(path[: depth + 1])
+                errors.append(MappingError(f"'{where}' is a value, not a map", location=leaf.location))
+                return
+            node = below
+        below = node.setdefault(path[-1], Leaf(None, leaf.location))
+        if not isinstance(below, Leaf) and leaf.value is not None:
+            errors.append(MappingError(f"'{'.'.join(path)}' is a map", location=leaf.location, hint="set its keys"))
+        if path in (("request", "time"), ("response", "time")):
+            errors.append(MappingError("times come from the log", location=leaf.location, hint="set metadata instead"))

@@ -1,0 +1,67 @@
+"""Trusted proxies: whose word about the client is taken, and what they say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address, ip_network
+
+from logship.mapping.values import NO_ADDRESS, address
+
+# RFC 1918, loopback, link local, shared address space (RFC 6598), unique local and their IPv6 likes
+PRIVATE = (
+    "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10",
+    "::1/128", "fc00::/7", "fe80::/10",
+)  # fmt: skip
+
+_FORWARDED_FOR = re.compile(r"""for=(?:"([^"]*)"|([^;,\s]*))""", re.IGNORECASE)
+
+
+def networks(texts: Sequence[str]) -> Callable[[str], bool]:
+    """A test whether an address lies in one of the networks; `private` stands for PRIVATE.
+
+    Raises: ValueError for what is no network, with the text first in its arguments.
+    """
+    spelled = [network for text in texts for network in (PRIVATE if text == "private" else (text,))]
+    parsed = [ip_network(text, strict=False) for text in spelled]
+    ranges = {4: _ranges(parsed, 4), 6: _ranges(parsed, 6)}
+
+    def contains(text: str) -> bool:
+        if text == NO_ADDRESS:
+            return False
+        try:
+            candidate = ip_address(text)
+        except ValueError:
+            return False
+        number = int(candidate)
+        return any(low <= number <= high for low, high in ranges[candidate.version])
+
+    return contains
+
+
+def _ranges(parsed: Sequence[object], version: int) -> list[tuple[int, int]]:
+    return [
+        (int(network.network_address), int(network.broadcast_address))  # type: ignore[attr-defined]
+        for network in parsed
+        if network.version == version  # type: ignore[attr-defined]
+    ]
+
+
+def rightmost_untrusted(header: str, is_trusted: Callable[[str], bool]) -> str:
+    """The last address of `a, b, c` that no trusted proxy has, the first if all are trusted; '' without a usable one.
+
+    Source: RFC 7239 for `Forwarded`, whose `for=` parts are read the same way.
+    """
+    if "=" in header:
+        entries = [quoted or bare for quoted, bare in _FORWARDED_FOR.findall(header)]
+    else:
+        entries = header.split(",")
+    client = ""
+    for entry in reversed(entries):
+        found = address(entry)
+        if found == NO_ADDRESS:
+            return client
+        client = found
+        if not is_trusted(found):
+            return found
+    return client

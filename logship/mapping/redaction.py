@@ -1,0 +1,133 @@
+"""Redaction: what must not leave this machine, wherever a template writes it; done after all rules."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from ipaddress import IPv6Address, ip_address
+from urllib.parse import unquote_plus
+
+from logship.formats.re2_door import compile_pattern
+from logship.mapping import values
+from logship.mapping.spec import KeepQuery, RedactSpec
+
+REDACTED = "[redacted]"
+_PAIR = re.compile(r"([?&;])([^=&;#]*)=([^&;#]*)")
+_LISTED_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{3,45}")
+
+
+def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
+    """A function from a URL (or a bare query) to the same one with values of named parameters replaced.
+
+    Names compare percent-decoded and in any case. Source: WHATWG URL, application/x-www-form-urlencoded.
+    """
+    keeps = isinstance(query, KeepQuery)
+    names = frozenset(name.lower() for name in (query.keep if isinstance(query, KeepQuery) else query))
+
+    def replace(match: re.Match[str]) -> str:
+        name = match[2]
+        known = (unquote_plus(name) if "%" in name or "+" in name else name).lower()
+        if (known in names) is keeps or not match[3]:
+            return match[0]
+        return f"{match[1]}{name}={REDACTED}"
+
+    def redact(url: str) -> str:
+        if "=" not in url:
+            return url
+        head, mark, query = url.partition("?")
+        return head + _PAIR.sub(replace, mark + query) if mark else url
+
+    return redact
+
+
+def bare_query_redactor(redact: Callable[[str], str]) -> Callable[[str], str]:
+    """The same for a query without its '?'."""
+
+    def redact_bare(query: str) -> str:
+        return redact(query) if query.startswith("?") else redact(f"?{query}")[1:]
+
+    return redact_bare
+
+
+def path_redactor(patterns: Sequence[str]) -> Callable[[str], str]:
+    """A function from a URL to the same one with the patterns' groups in its path replaced.
+
+    Raises: FormatError with RE2's reason.
+    """
+    compiled = [compile_pattern(pattern) for pattern in patterns]
+
+    def redact(url: str) -> str:
+        head, mark, query = url.partition("?")
+        for pattern in compiled:
+            raw = head.encode("utf-8", "replace")
+            spans = pattern.spans(raw)
+            if spans:
+                head = _without_groups(raw, spans).decode("utf-8", "replace")
+        return head + mark + query
+
+    return redact
+
+
+def _without_groups(raw: bytes, spans: Sequence[Sequence[tuple[int, int]]]) -> bytes:
+    """The text with the groups of each match replaced, or the whole match of a pattern without groups."""
+    pieces, done = [], 0
+    for whole, *groups in spans:
+        for start, end in sorted(groups or [whole]):
+            if start >= done and end > start:
+                pieces += [raw[done:start], REDACTED.encode()]
+                done = end
+    return b"".join([*pieces, raw[done:]])
+
+
+def truncated(value: object) -> str:
+    """The address's network: /24 of IPv4, /48 of IPv6."""
+    address = values.address(value)
+    if ":" not in address:
+        return address.rpartition(".")[0] + ".0"
+    return str(IPv6Address(int(IPv6Address(address)) >> 80 << 80))
+
+
+def hashed_address(key: bytes) -> Callable[[object], str]:
+    """A function from an address to one in fd00::/8 that only the key's holder can find again."""
+
+    def hashed(value: object) -> str:
+        address = values.address(value)
+        if address == values.NO_ADDRESS:
+            return address
+        digest = hmac.digest(key, ip_address(address).packed, "sha256")
+        return str(IPv6Address(b"\xfd" + digest[:15]))
+
+    return hashed
+
+
+def listed_addresses(cover: Callable[[object], str]) -> Callable[[object], str]:
+    """The same for every address in a header such as `Forwarded` or `X-Forwarded-For`."""
+
+    def replace(match: re.Match[str]) -> str:
+        address = values.address(match[0])
+        return match[0] if address == values.NO_ADDRESS else cover(address)
+
+    return lambda value: _LISTED_ADDRESS.sub(replace, values.text_of(value))
+
+
+def hashed_text(key: bytes) -> Callable[[object], str]:
+    """A function from a text to its HMAC-SHA-256 as 43 characters; '' stays ''."""
+
+    def hashed(value: object) -> str:
+        text = values.text_of(value)
+        if not text:
+            return ""
+        digest = hmac.new(key, text.encode("utf-8", "replace"), sha256).digest()
+        return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+    return hashed
+
+
+def address_cover(spec: RedactSpec) -> Callable[[object], str] | None:
+    """What `ip:` does to an address; None: it is kept."""
+    if spec.ip == "truncate":
+        return truncated
+    return hashed_address(spec.key.encode()) if spec.ip == "hash" else None
