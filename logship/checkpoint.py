@@ -31,7 +31,7 @@ class Checkpoint:
 
     Shapes: `generation` is unique in a state and grows with age: of two generations of a log the smaller is the older.
     `directory` and `stem` name the log it belongs to; `path` is the name the content was last seen under.
-    device, inode, size_bytes and mtime_ns are hints: first line and anchors decide. size_bytes counts decompressed bytes.
+    device, inode, size_bytes (decompressed) and mtime_ns are hints: first line and anchors decide.
     `position` is the end of the range [range_start, position) that is confirmed for `receiver`.
     `tail` is the hash of what stands before size_bytes, for a generation without any anchor.
     """

@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from logship.tail.notices import FileStatus, Look, Notice, What
 from logship.tail.source import Clock, TailSource
-from logship.tail.tailer import Memory, Tailer
+from logship.tail.tailer import Memory, Tailer, span
 
-__all__ = ["Clock", "FileStatus", "Look", "Memory", "Notice", "TailSource", "Tailer", "What"]
+__all__ = ["Clock", "FileStatus", "Look", "Memory", "Notice", "TailSource", "Tailer", "What", "span"]

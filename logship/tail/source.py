@@ -10,13 +10,11 @@ from typing import Literal, Protocol
 class Clock(Protocol):
     """Time as a part that is plugged in."""
 
-    def monotonic_s(self) -> float:
+    def monotonic(self) -> float:
         """Seconds that never jump: for waits and ages."""
-        ...
 
-    def wall_s(self) -> float:
+    def time(self) -> float:
         """Seconds since the epoch, as the machine believes: only for what outlives the process."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,297 @@
+"""What outlives the process: how far every log is confirmed, for which receiver.
+
+A state that can't be read or written never stops the shipping: it is said, tried again, and costs at most that lines
+are sent again under the same ids.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from logship.checkpoint import Checkpoint, Range
+from logship.state import database, schema
+from logship.state import folder as place
+
+__all__ = ["State", "WallClock"]
+
+log = logging.getLogger(__name__)
+
+COPY_EVERY_S = 3600.0
+RETRY_EVERY_S = 1.0  # a full disk may have room again soon
+RANGE_KEPT_S = 400 * 86_400.0  # a backfill of last year's logs still knows what was sent
+
+
+class WallClock(Protocol):
+    """The state's idea of time: ages by monotonic(), what is written down by time()."""
+
+    def monotonic(self) -> float: ...
+
+    def time(self) -> float: ...
+
+
+class State:
+    """One state directory, open.
+
+    `is_first_start`: no daemon has looked at files with this directory yet, so start_at counts.
+    `is_lost`: one has, but neither the database nor its copy could be read: everything is read from the beginning.
+    `problem`: why the state can't be written now, "" while it can; what waits is written as soon as it can be.
+    """
+
+    def __init__(self, folder: Path, clock: WallClock) -> None:
+        self.folder = folder
+        self.is_first_start = False
+        self.is_lost = False
+        self.problem = ""
+        self.wants_everything = False
+        self._clock = clock
+        self._connection: sqlite3.Connection | None = None
+        self._is_read_only = False
+        self._lock: place.Lock | None = None
+        self._waiting: dict[int, Checkpoint] = {}
+        self._waiting_notes: dict[str, str] = {}
+        self._forgotten: set[int] = set()
+        self._marker_due = False
+        self._retry_at_s = float("-inf")
+        self._copy_due_s = clock.monotonic() + COPY_EVERY_S
+        self._has_news = False  # since the last copy
+
+    @classmethod
+    def open(cls, directory: Path, clock: WallClock, *, daemon: bool = True) -> State:
+        """The state in `directory`; a `daemon` takes the lock, others (status, backfill) read and write beside it.
+
+        Raises: StateError where another daemon runs, or the database is a newer logship's or another program's.
+        """
+        state = cls(directory, clock)
+        place.make(directory)
+        if daemon:
+            state._lock = place.Lock(directory)
+        try:
+            state._start()
+        except BaseException:
+            if state._lock is not None:
+                state._lock.close()
+            raise
+        return state
+
+    # what is known
+
+    def load(self) -> list[Checkpoint]:
+        """Every generation the state knows, oldest first."""
+        if self._connection is None:
+            return []
+        return schema.load_checkpoints(self._connection)
+
+    def ranges(self, receiver: str, key: int) -> list[Range]:
+        """The confirmed ranges of a file key for a receiver, ordered and merged."""
+        if self._connection is None:
+            return []
+        return schema.load_ranges(self._connection, receiver, key)
+
+    def note(self, name: str) -> str | None:
+        """What remember() was told last; None if nothing."""
+        if name in self._waiting_notes:
+            return self._waiting_notes[name]
+        if self._connection is None:
+            return None
+        row = self._connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    # what becomes known
+
+    def save(self, checkpoints: Iterable[Checkpoint] = ()) -> bool:
+        """Writes these and whatever waits in one transaction; False where it could not be and waits on.
+
+        With `wants_everything` set (the database was lost while running) the owner passes every generation it knows.
+        """
+        for row in checkpoints:
+            self._waiting[row.generation] = row
+        if not (self._waiting or self._waiting_notes or self._forgotten or self._marker_due):
+            return True
+        if self._clock.monotonic() < self._retry_at_s:
+            return False
+        if self._write():
+            self._copy_if_due()
+            return True
+        return False
+
+    def add_range(self, receiver: str, key: int, start: int, end: int, anchor: bytes = b"") -> None:
+        """A backfill's confirmed range, merged with those it touches.
+
+        Raises: sqlite3.Error, where it can't be written.
+        """
+        connection = self._writable()
+        with _transaction(connection):
+            schema.add_range(connection, receiver, key, Range(start, end, anchor), self._clock.time())
+        self._has_news = True
+
+    def remember(self, name: str, value: str) -> None:
+        """A fact beside the checkpoints; on disk with the next save()."""
+        self._waiting_notes[name] = value
+
+    def forget(self, generations: Iterable[int]) -> None:
+        """Generations that nothing is left of; on disk with the next save()."""
+        self._forgotten.update(generations)
+
+    def mark_started(self) -> None:
+        """The first look is over and its checkpoints are given to save(): from now on start_at does not count."""
+        if self.is_first_start:
+            self._marker_due = True
+            self.save()
+
+    def copy(self) -> None:
+        """The copy, now. Raises: OSError, sqlite3.Error."""
+        connection = self._writable()
+        database.write_copy(connection, self.folder)
+        self._has_news = False
+
+    def close(self) -> None:
+        """Writes what waits, makes the copy, gives the directory free."""
+        self._retry_at_s = float("-inf")
+        self.save()
+        if self._connection is not None:
+            if self._has_news:
+                try:
+                    self.copy()
+                except (OSError, sqlite3.Error) as exc:
+                    log.warning("the state's copy can't be written path=%s error=%s", self.folder, exc)
+            self._connection.close()
+            self._connection = None
+        if self._lock is not None:
+            self._lock.close()
+
+    # below: opening and failing
+
+    def _start(self) -> None:
+        marker = (self.folder / place.MARKER).exists()
+        self.is_first_start = not marker
+        path = self.folder / place.DATABASE
+        if marker and not (path.exists() and path.stat().st_size):
+            self._replace_by_copy("is missing or empty")
+        try:
+            self._connection = database.connect(self.folder)
+        except sqlite3.OperationalError as exc:
+            self._fail(exc)
+            self._read_what_stands()
+        except sqlite3.DatabaseError as exc:
+            self._rescue(exc)
+
+    def _read_what_stands(self) -> None:
+        """The file can't be written: its content still counts."""
+        if not (self.folder / place.DATABASE).exists():
+            self.is_lost = not self.is_first_start
+            return
+        try:
+            self._connection = database.connect_read_only(self.folder)
+            self._is_read_only = True
+        except sqlite3.Error as exc:
+            log.error("the state can't be read, logs are read from their beginning path=%s error=%s", self.folder, exc)
+            self.is_lost = True
+
+    def _rescue(self, damage: sqlite3.Error) -> None:
+        """A damaged database: aside with it, and its copy in its place."""
+        try:
+            aside = place.move_aside(self.folder, int(self._clock.time()))
+            log.error("the state was damaged and is moved aside path=%s error=%s", aside, damage)
+            self._replace_by_copy("was damaged")
+            self._connection = database.connect(self.folder)
+        except (OSError, sqlite3.Error) as exc:
+            self.is_lost = True
+            self._fail(exc)
+
+    def _replace_by_copy(self, why: str) -> None:
+        path = self.folder / place.DATABASE
+        if database.take_copy(self.folder):
+            log.error("the state %s, its copy is taken; lines may be sent again under the same ids path=%s", why, path)
+        else:
+            self.is_lost = True
+            log.error("the state %s, without a copy; every log is read from its beginning path=%s", why, path)
+
+    def _writable(self) -> sqlite3.Connection:
+        if self._is_read_only and self._connection is not None:
+            self._connection.close()
+            self._connection, self._is_read_only = None, False
+        if self._connection is None:
+            place.make(self.folder)
+            self._connection = database.connect(self.folder)
+        return self._connection
+
+    def _write(self) -> bool:
+        try:
+            connection = self._writable()
+            now_s = self._clock.time()
+            with _transaction(connection):
+                schema.save_checkpoints(connection, self._waiting.values(), now_s)
+                connection.executemany("REPLACE INTO notes VALUES (?, ?)", self._waiting_notes.items())
+                connection.executemany(
+                    "DELETE FROM generations WHERE generation = ?", [(each,) for each in self._forgotten]
+                )
+                connection.execute("DELETE FROM ranges WHERE touched_s < ?", (now_s - RANGE_KEPT_S,))
+            if self._marker_due:
+                place.set_marker(self.folder)
+                place.give_to_owner(self.folder, place.MARKER, place.LOCK)
+        except (OSError, sqlite3.Error) as exc:
+            self._fail(exc)
+            return False
+        self._succeeded()
+        return True
+
+    def _succeeded(self) -> None:
+        if self.problem:
+            log.info("the state can be written again path=%s", self.folder)
+        if self._marker_due:
+            self._marker_due, self.is_first_start = False, False
+        self.problem = ""
+        self._has_news = True
+        self.wants_everything = False
+        self._waiting.clear()
+        self._waiting_notes.clear()
+        self._forgotten.clear()
+
+    def _fail(self, error: Exception) -> None:
+        """What waits waits on; the connection is opened anew: after an I/O error it can't be trusted."""
+        if not self.problem:
+            log.error(
+                "the state can't be written, shipping goes on; after a restart lines may be sent again"
+                " path=%s error=%s", self.folder, error
+            )
+        self.problem = str(error)
+        self._retry_at_s = self._clock.monotonic() + RETRY_EVERY_S
+        if self._connection is not None and not self._is_read_only:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            self._connection = None
+            self._recover_from(error)
+
+    def _recover_from(self, error: Exception) -> None:
+        """Damage met while running: the file is moved aside and the owner gives everything again."""
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            with contextlib.suppress(OSError):
+                place.move_aside(self.folder, int(self._clock.time()))
+            self.wants_everything = True
+
+    def _copy_if_due(self) -> None:
+        if self._clock.monotonic() < self._copy_due_s:
+            return
+        self._copy_due_s = self._clock.monotonic() + COPY_EVERY_S
+        try:
+            self.copy()
+        except (OSError, sqlite3.Error) as exc:
+            log.warning("the state's copy can't be written path=%s error=%s", self.folder, exc)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """BEGIN IMMEDIATE ... COMMIT, or ROLLBACK."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,127 @@
+"""The database file: opened, judged, copied and replaced by its copy."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+
+from logship.errors import StateError
+from logship.state import folder as place
+from logship.state import schema
+
+log = logging.getLogger(__name__)
+
+BUSY_S = 1.0  # a backfill's driver writes for milliseconds; who holds the lock longer is waited for at the next save
+_HEADER_BYTES = 100
+_VERSION_AT, _APPLICATION_AT = 60, 68  # Source: sqlite.org/fileformat.html, 1.3
+
+
+def connect(folder: Path) -> sqlite3.Connection:
+    """The database in `folder`, made where there is none.
+
+    Raises: StateError for a newer or foreign one, sqlite3.OperationalError where it can't be opened or written now,
+    sqlite3.DatabaseError (not Operational) for a damaged one.
+    """
+    _judge_header(folder / place.DATABASE)
+    connection = sqlite3.connect(folder / place.DATABASE, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")  # a confirmation is on disk, not only on its way there
+        schema.prepare(connection, str(folder / place.DATABASE))
+        check(connection)
+    except BaseException:
+        connection.close()
+        raise
+    place.give_to_owner(folder, place.DATABASE, *(place.DATABASE + suffix for suffix in place.SIDE_FILES))
+    return connection
+
+
+def connect_read_only(folder: Path) -> sqlite3.Connection:
+    """As connect(), of a file that can't be written: what it says still counts."""
+    _judge_header(folder / place.DATABASE)
+    connection = sqlite3.connect(f"file:{folder / place.DATABASE}?mode=ro", uri=True, timeout=BUSY_S)
+    try:
+        try:
+            connection.execute("SELECT 1 FROM generations LIMIT 1")
+        except sqlite3.OperationalError:  # no shared memory file can be made beside it
+            connection.close()
+            connection = sqlite3.connect(f"file:{folder / place.DATABASE}?immutable=1", uri=True)
+        check(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Raises: sqlite3.DatabaseError for a damaged database."""
+    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if verdict != "ok":
+        raise sqlite3.DatabaseError(str(verdict))
+    connection.execute("SELECT count(*) FROM generations, ranges, notes LIMIT 1")
+
+
+def _judge_header(path: Path) -> None:
+    """A newer or foreign database is refused before SQLite may touch it."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(_HEADER_BYTES)
+    except OSError:
+        return  # connecting says it better
+    if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
+        return
+    version = int.from_bytes(header[_VERSION_AT : _VERSION_AT + 4], "big")
+    application = int.from_bytes(header[_APPLICATION_AT : _APPLICATION_AT + 4], "big")
+    schema.judge(application, version, str(path))
+
+
+def write_copy(connection: sqlite3.Connection, folder: Path) -> None:
+    """Replaces the copy by the present state, whole or not at all.
+
+    Raises: OSError, sqlite3.Error.
+    """
+    temporary = folder / f"{place.COPY}.new"
+    temporary.unlink(missing_ok=True)
+    target = sqlite3.connect(temporary)
+    try:
+        connection.backup(target)
+    finally:
+        target.close()
+    fd = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    temporary.replace(folder / place.COPY)
+    place.give_to_owner(folder, place.COPY)
+    place.sync(folder)
+
+
+def take_copy(folder: Path) -> bool:
+    """Puts the copy into the database's place; False where there is none that can be read.
+
+    Raises: StateError for a newer copy.
+    """
+    copy = folder / place.COPY
+    try:
+        if not copy.stat().st_size:
+            return False
+        _judge_header(copy)
+        connection = sqlite3.connect(f"file:{copy}?immutable=1", uri=True)
+        try:
+            check(connection)
+        finally:
+            connection.close()
+        for suffix in place.SIDE_FILES:
+            (folder / (place.DATABASE + suffix)).unlink(missing_ok=True)
+        shutil.copyfile(copy, folder / f"{place.DATABASE}.new")
+        (folder / f"{place.DATABASE}.new").replace(folder / place.DATABASE)
+    except StateError:
+        raise
+    except (OSError, sqlite3.Error) as exc:
+        log.error("the state's copy can't be used path=%s error=%s", copy, exc)
+        return False
+    return True

@@ -1,0 +1,114 @@
+"""The state directory: who may use it, whose its files are, and what became of a database that can't be read."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from pathlib import Path
+
+from logship.errors import StateError
+
+log = logging.getLogger(__name__)
+
+LOCK = "lock"
+MARKER = "first-start"  # stands there since the daemon's first look: start_at does not count any more
+DATABASE = "state.db"
+COPY = "state.copy.db"
+SIDE_FILES = ("-wal", "-shm", "-journal")
+
+
+class Lock:
+    """One daemon per state_dir: held as long as the process lives, whatever it dies of."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises: StateError where another daemon has it."""
+        self._fd = self._open(folder / LOCK)
+        if self._fd is None:
+            return
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(self._fd, 20, 0).decode("ascii", "replace").strip()
+            os.close(self._fd)
+            raise StateError(
+                f"{folder}: another logship daemon{f' (process {owner})' if owner else ''} uses this state_dir;"
+                " stop it, or give this one a state_dir of its own"
+            ) from None
+        self._sign(self._fd)
+
+    @staticmethod
+    def _open(path: Path) -> int | None:
+        for flags in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):
+            try:
+                return os.open(path, flags | os.O_CLOEXEC, 0o600)
+            except OSError as exc:
+                reason = exc
+        log.warning("can't lock the state directory, a second daemon would go unnoticed path=%s error=%s", path, reason)
+        return None
+
+    @staticmethod
+    def _sign(fd: int) -> None:
+        """The process number is for the message of the one that comes second, nothing depends on it."""
+        try:
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, b"%d\n" % os.getpid(), 0)
+        except OSError as exc:
+            log.debug("can't sign the lock error=%s", exc)
+
+    def close(self) -> None:
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def make(folder: Path) -> None:
+    """The directory, for its owner only; that it can't be made shows when the state is written."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        log.error("can't make the state directory path=%s error=%s", folder, exc)
+
+
+def give_to_owner(folder: Path, *names: str) -> None:
+    """What root made in somebody else's directory becomes theirs, or their daemon could not write it."""
+    if os.geteuid() != 0:
+        return
+    try:
+        owner = folder.stat()
+        for name in names:
+            path = folder / name
+            if path.exists() and path.stat().st_uid != owner.st_uid:
+                os.chown(path, owner.st_uid, owner.st_gid)
+    except OSError as exc:
+        log.warning("can't give the state to its owner path=%s error=%s", folder, exc)
+
+
+def move_aside(folder: Path, stamp: int) -> Path:
+    """The unreadable database and what belongs to it, kept for whoever wants to look; gives its new name."""
+    aside = folder / f"{DATABASE}.corrupt-{stamp}"
+    number = 0
+    while aside.exists():
+        number += 1
+        aside = folder / f"{DATABASE}.corrupt-{stamp}.{number}"
+    for suffix in ("", *SIDE_FILES):
+        path = folder / (DATABASE + suffix)
+        if path.exists():
+            path.rename(f"{aside}{suffix}")
+    return aside
+
+
+def set_marker(folder: Path) -> None:
+    """Raises: OSError as the system gives it."""
+    fd = os.open(folder / MARKER, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    os.close(fd)
+    sync(folder)
+
+
+def sync(folder: Path) -> None:
+    """Names in the directory survive a power loss."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

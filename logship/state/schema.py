@@ -1,0 +1,169 @@
+"""The state's tables, and checkpoints as their rows."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from typing import Any
+
+from logship.checkpoint import Anchor, Checkpoint, Range
+from logship.errors import StateError
+
+APPLICATION_ID = 0x6C6F6773  # "logs": says that an SQLite file is ours. Source: sqlite.org, PRAGMA application_id
+SCHEMA_VERSION = 1
+ANCHOR_DIGEST_BYTES = 16
+_ANCHOR_ROW_BYTES = 8 + ANCHOR_DIGEST_BYTES
+_SIGNED_64 = 1 << 63
+
+TABLES = """
+CREATE TABLE generations (
+  generation INTEGER PRIMARY KEY, source TEXT NOT NULL, receiver TEXT NOT NULL, directory BLOB NOT NULL,
+  stem BLOB NOT NULL, origin TEXT NOT NULL, path BLOB NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, first_line BLOB NOT NULL, key INTEGER NOT NULL,
+  range_start INTEGER NOT NULL, position INTEGER NOT NULL, anchors BLOB NOT NULL, tail BLOB NOT NULL,
+  is_finished INTEGER NOT NULL, lost_bytes INTEGER NOT NULL, gone_at_s REAL NOT NULL
+) STRICT;
+CREATE TABLE ranges (
+  receiver TEXT NOT NULL, key INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, anchor BLOB NOT NULL,
+  touched_s REAL NOT NULL,
+  PRIMARY KEY (receiver, key, start)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+_SAVE_GENERATION = "INSERT OR REPLACE INTO generations VALUES (" + "?, " * 19 + "?)"
+_SAVE_RANGE = """
+INSERT INTO ranges VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
+SET "end" = excluded."end", anchor = excluded.anchor, touched_s = excluded.touched_s WHERE excluded."end" > "end"
+"""
+
+def prepare(connection: sqlite3.Connection, where: str) -> None:
+    """Checks that a database is ours and of this schema; fills an empty one.
+
+    Raises: StateError for a newer schema or another program's, sqlite3.Error as it comes.
+    """
+    application = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    tables = int(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    if application == 0 and version == 0 and tables == 0:
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {TABLES} PRAGMA application_id = {APPLICATION_ID};"
+            f" PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
+        return
+    judge(application, version, where)
+
+
+def judge(application: int, version: int, where: str) -> None:
+    """Whether a database with these header numbers may be used.
+
+    Raises: StateError for a newer schema or another program's; 0 and 0 are a file that nobody has claimed.
+    """
+    if application not in (0, APPLICATION_ID):
+        raise StateError(
+            f"{where}: is another program's database (application id {application:#x});"
+            " give logship a state_dir of its own"
+        )
+    if version > SCHEMA_VERSION:
+        raise StateError(
+            f"{where}: written by a newer logship (schema {version}, this one knows {SCHEMA_VERSION});"
+            " install that version again, or move the file away to read every log from its beginning"
+        )
+
+
+def save_checkpoints(connection: sqlite3.Connection, checkpoints: Iterable[Checkpoint], now_s: float) -> None:
+    """Inside the caller's transaction: the generations and the range that each has confirmed."""
+    rows = list(checkpoints)
+    connection.executemany(_SAVE_GENERATION, [_row(row) for row in rows])
+    connection.executemany(
+        _SAVE_RANGE,
+        [
+            (row.receiver, row.key, row.range_start, row.position, _last_anchor(row), now_s)
+            for row in rows
+            if row.position > row.range_start
+        ],
+    )
+
+
+def load_checkpoints(connection: sqlite3.Connection) -> list[Checkpoint]:
+    """Every generation, oldest first."""
+    return [_checkpoint(row) for row in connection.execute("SELECT * FROM generations ORDER BY generation")]
+
+
+def load_ranges(connection: sqlite3.Connection, receiver: str, key: int) -> list[Range]:
+    """The confirmed ranges, ordered, those that touch merged into one."""
+    rows = connection.execute(
+        'SELECT start, "end", anchor FROM ranges WHERE receiver = ? AND key = ? ORDER BY start', (receiver, key)
+    )
+    return merged(Range(*row) for row in rows)
+
+
+def add_range(connection: sqlite3.Connection, receiver: str, key: int, added: Range, now_s: float) -> None:
+    """Inside the caller's transaction: one more confirmed range, merged with those it touches."""
+    ranges = merged([*load_ranges(connection, receiver, key), added])
+    connection.execute("DELETE FROM ranges WHERE receiver = ? AND key = ?", (receiver, key))
+    connection.executemany(_SAVE_RANGE, [(receiver, key, one.start, one.end, one.anchor, now_s) for one in ranges])
+
+
+def merged(ranges: Iterable[Range]) -> list[Range]:
+    """Ranges that overlap or join become one; it has the anchor of the one that reaches furthest."""
+    result: list[Range] = []
+    for one in sorted(ranges, key=lambda each: (each.start, each.end)):
+        if not result or one.start > result[-1].end:
+            result.append(one)
+        elif one.end > result[-1].end or (one.end == result[-1].end and not result[-1].anchor):
+            result[-1] = Range(result[-1].start, one.end, one.anchor)
+    return result
+
+
+def _last_anchor(row: Checkpoint) -> bytes:
+    return row.anchors[-1].digest if row.anchors else b""
+
+
+def _row(row: Checkpoint) -> tuple[object, ...]:
+    anchors = b"".join(anchor.position.to_bytes(8, "big") + anchor.digest for anchor in row.anchors)
+    names = (os.fsencode(row.directory), os.fsencode(row.stem), row.origin, os.fsencode(row.path))
+    hints = (_signed(row.device), _signed(row.inode), row.size_bytes, row.mtime_ns)
+    confirmed = (row.first_line, row.key, row.range_start, row.position, anchors, row.tail)
+    fate = (int(row.is_finished), row.lost_bytes, row.gone_at_s)
+    return (row.generation, row.source, row.receiver, *names, *hints, *confirmed, *fate)
+
+
+def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
+    generation, source, receiver, directory, stem, origin, path, device, inode, size_bytes, mtime_ns, *rest = row
+    first_line, key, range_start, position, anchors, tail, is_finished, lost_bytes, gone_at_s = rest
+    return Checkpoint(
+        generation=generation,
+        source=source,
+        receiver=receiver,
+        directory=os.fsdecode(directory),
+        stem=os.fsdecode(stem),
+        origin=origin,
+        path=os.fsdecode(path),
+        device=_unsigned(device),
+        inode=_unsigned(inode),
+        size_bytes=size_bytes,
+        mtime_ns=mtime_ns,
+        first_line=first_line,
+        key=key,
+        range_start=range_start,
+        position=position,
+        anchors=tuple(
+            Anchor(int.from_bytes(anchors[at : at + 8], "big"), anchors[at + 8 : at + _ANCHOR_ROW_BYTES])
+            for at in range(0, len(anchors), _ANCHOR_ROW_BYTES)
+        ),
+        tail=tail,
+        is_finished=bool(is_finished),
+        lost_bytes=lost_bytes,
+        gone_at_s=gone_at_s,
+    )
+
+
+def _signed(number: int) -> int:
+    """SQLite's integers are signed; device and inode numbers may use all 64 bits."""
+    return number - 2 * _SIGNED_64 if number >= _SIGNED_64 else number
+
+
+def _unsigned(number: int) -> int:
+    return number + 2 * _SIGNED_64 if number < 0 else number

@@ -1,0 +1,211 @@
+"""Compressed logs: the format by magic bytes, several members in a row, cut ones told apart from complete ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol
+
+_RAW_BYTES = 65_536
+_ZSTD_RAW_BYTES = 1_024  # zstandard can't bound its output: 1 kB of hostile input is 32 MB at most
+
+
+class Codec(Protocol):
+    """One member's decompressor, as bz2 and lzma of the standard library have it."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+
+
+class _ZstdCodec:
+    """zstandard behind the standard library's shape."""
+
+    def __init__(self) -> None:
+        import zstandard
+
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._error: type[Exception] = zstandard.ZstdError
+        self._input = b""
+        self._output = b""
+        self.unused_data = b""
+        self.eof = False
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._input and not self._output
+
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        self._input += data
+        while not self._output and self._input and not self.eof:
+            block, self._input = self._input[:_ZSTD_RAW_BYTES], self._input[_ZSTD_RAW_BYTES:]
+            try:
+                self._output = self._frame.decompress(block)
+            except self._error as exc:
+                raise OSError(str(exc)) from exc
+            if self._frame.eof:
+                self.unused_data = self._frame.unused_data + self._input
+                self._input = b""
+                break
+        out, self._output = self._output[:max_length], self._output[max_length:]
+        self.eof = self._frame.eof and not self._output
+        return out
+
+
+def _gzip() -> Codec:
+    from isal import igzip_lib
+
+    codec: Codec = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+    return codec
+
+
+def _bzip2() -> Codec:
+    import bz2
+
+    return bz2.BZ2Decompressor()
+
+
+def _xz() -> Codec:
+    import lzma
+
+    return lzma.LZMADecompressor()
+
+
+@dataclass(frozen=True, slots=True)
+class Compression:
+    """A compressed format: how it begins and how a member of it is read."""
+
+    name: str
+    magic: bytes
+    codec: Callable[[], Codec]
+
+
+COMPRESSIONS = (
+    Compression("gz", b"\x1f\x8b", _gzip),
+    Compression("bz2", b"BZh", _bzip2),
+    Compression("xz", b"\xfd7zXZ\0", _xz),
+    Compression("zst", b"\x28\xb5\x2f\xfd", _ZstdCodec),
+)
+MAGIC_BYTES = max(len(compression.magic) for compression in COMPRESSIONS)
+
+
+def compression_of(head: bytes) -> Compression | None:
+    """The format that bytes of a file's beginning announce; None is plain."""
+    return next((one for one in COMPRESSIONS if head.startswith(one.magic)), None)
+
+
+class LogReader:
+    """The decompressed bytes of a log file, forwards from its start; a plain file is read as it is.
+
+    Reading past the present end gives b""; when the file has grown since (gzip is still writing it), reading goes on.
+    Raises: OSError where the compressed data is damaged; what was read before it is good.
+    """
+
+    def __init__(
+        self, fd: int, pread: Callable[[int, int, int], bytes] = os.pread, close: Callable[[int], None] = os.close
+    ) -> None:
+        """Takes the descriptor over, its offset is not used. What is no file brings its own pread(2) and close(2)."""
+        self._fd = fd
+        self._pread = pread
+        self._close = close
+        self._raw_offset = 0
+        self.compression = compression_of(pread(fd, MAGIC_BYTES, 0))
+        self._codec: Codec | None = None
+        self._ahead = b""  # raw bytes read and not yet given to a codec
+        self.position = 0
+        self.has_garbage = False  # bytes that are no member follow the last one; gzip(1) ignores them too
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether what has been read so far stops in the middle of a compressed member."""
+        return self.compression is not None and (self._codec is not None or bool(self._ahead)) and not self.has_garbage
+
+    @property
+    def stored_bytes(self) -> int:
+        """How much of the file as it is stored has been read."""
+        return self.position if self.compression is None else self._raw_offset
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` decompressed bytes (at least one before the end)."""
+        data = self._read_plain(size) if self.compression is None else self._read_member(size)
+        self.position += len(data)
+        return data
+
+    def _read_plain(self, size: int) -> bytes:
+        return self._pread(self._fd, size, self.position)
+
+    def _read_member(self, size: int) -> bytes:
+        while not self.has_garbage:
+            if self._codec is None and not self._next_member():
+                return b""
+            assert self._codec is not None
+            if self._codec.needs_input and not self._ahead:
+                self._ahead = self._raw()
+                if not self._ahead:
+                    return b""
+            data = self._decompress(self._codec, size)
+            if self._codec.eof:
+                self._ahead = self._codec.unused_data
+                self._codec = None
+            if data:
+                return data
+        return b""
+
+    def _decompress(self, codec: Codec, size: int) -> bytes:
+        given, self._ahead = (self._ahead, b"") if codec.needs_input else (b"", self._ahead)
+        try:
+            return codec.decompress(given, size)
+        except OSError:
+            raise
+        except Exception as exc:  # isal and lzma each have an error of their own, unrelated to OSError
+            raise OSError(f"damaged {self.compression.name if self.compression else 'log'}: {exc}") from exc
+
+    def _next_member(self) -> bool:
+        """Starts the next member; zero padding between members is skipped."""
+        assert self.compression is not None
+        while len(self._ahead) < MAGIC_BYTES and (more := self._raw()):
+            self._ahead = (self._ahead + more).lstrip(b"\0")
+        self._ahead = self._ahead.lstrip(b"\0")
+        if not self._ahead or self.compression.magic.startswith(self._ahead):
+            return False  # the end, or not enough of it yet to tell
+        if not self._ahead.startswith(self.compression.magic) and not _is_skippable_frame(self._ahead):
+            self.has_garbage = True
+            return False
+        self._codec = self.compression.codec()
+        return True
+
+    def _raw(self) -> bytes:
+        data = self._pread(self._fd, _RAW_BYTES, self._raw_offset)
+        self._raw_offset += len(data)
+        return data
+
+    def close(self) -> None:
+        self._close(self._fd)
+
+    def __enter__(self) -> LogReader:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def _is_skippable_frame(head: bytes) -> bool:
+    """zstd's frames without content, as pzstd writes them. Source: RFC 8878, 3.1.2."""
+    return len(head) >= 4 and 0x50 <= head[0] <= 0x5F and head[1:4] == b"\x2a\x4d\x18"
+
+
+def open_log(path: str | os.PathLike[str]) -> LogReader:
+    """The decompressed bytes of a log, plain or `.gz .bz2 .xz .zst` whatever its name says.
+
+    Raises: OSError as open(2) gives it.
+    """
+    return LogReader(os.open(path, os.O_RDONLY | os.O_CLOEXEC))

@@ -1,0 +1,186 @@
+"""The bytes behind one opened descriptor: everything about a file is decided on it, never on its name."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+
+from logship.tail.archives import MAGIC_BYTES, LogReader, compression_of
+
+_WINDOW_KEPT_BYTES = 131_072  # of what an archive gave before: an anchor or a line's start need no second pass
+_SKIP_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What fstat(2) says of a regular file; size_bytes counts bytes on disk."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    mtime_ns: int
+    links: int
+    blocks_bytes: int
+
+    @property
+    def hint(self) -> tuple[int, int]:
+        return self.device, self.inode
+
+
+def facts_of(result: os.stat_result) -> Facts:
+    """Raises: OSError (EINVAL) for what is no regular file."""
+    if not stat.S_ISREG(result.st_mode):
+        kind = "a directory" if stat.S_ISDIR(result.st_mode) else "no regular file"
+        raise OSError(errno.EINVAL, f"is {kind}")
+    return Facts(
+        result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns, result.st_nlink, result.st_blocks * 512
+    )
+
+
+class PlainContent:
+    """An uncompressed file."""
+
+    is_archive = False
+    is_cut = False
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def facts(self) -> Facts:
+        return facts_of(os.fstat(self._fd))
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Up to `size` bytes from `position`; fewer only at the present end."""
+        data = os.pread(self._fd, size, position)
+        if len(data) == size or not data:
+            return data
+        more = os.pread(self._fd, size - len(data), position + len(data))
+        return data + more
+
+    def next_data(self, position: int) -> int:
+        """The first position at or after this one that is not inside a hole of a sparse file."""
+        try:
+            return os.lseek(self._fd, position, os.SEEK_DATA)
+        except OSError:
+            return position  # a hole up to the end, or a file system that knows no holes
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class ArchiveContent:
+    """A compressed file, read forwards; positions are those of the decompressed log.
+
+    `is_complete`: its end has been reached, and it is a true one; `seen_bytes`: decompressed so far.
+    """
+
+    is_archive = True
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._reader = LogReader(os.dup(fd))
+        self._window = b""
+        self.seen_bytes = 0
+        self.is_complete = False
+
+    @property
+    def is_cut(self) -> bool:
+        return self._reader.is_cut
+
+    @property
+    def stored_bytes(self) -> int:
+        """How much of the file as it is stored has been read."""
+        return self._reader.stored_bytes
+
+    def facts(self) -> Facts:
+        return facts_of(os.fstat(self._fd))
+
+    def read_at(self, position: int, size: int) -> bytes:
+        """Up to `size` bytes from `position`; fewer only at the present end.
+
+        Raises: OSError where the archive is damaged.
+        """
+        if position < self.seen_bytes - len(self._window):
+            self._rewind()
+        self._skip_to(position)
+        missing = position + size - self.seen_bytes
+        if missing > 0:
+            self._fill(missing)
+        at = position - (self.seen_bytes - len(self._window))
+        return self._window[at : at + size] if at >= 0 else b""
+
+    def next_data(self, position: int) -> int:
+        return position
+
+    def close(self) -> None:
+        self._reader.close()
+        os.close(self._fd)
+
+    def _rewind(self) -> None:
+        self._reader.close()
+        self._reader = LogReader(os.dup(self._fd))
+        self._window, self.seen_bytes, self.is_complete = b"", 0, False
+
+    def _skip_to(self, position: int) -> None:
+        """Everything before `position` but the last few bytes is let go."""
+        while self.seen_bytes < position:
+            data = self._reader.read(min(_SKIP_BYTES, position - self.seen_bytes))
+            if not data:
+                self._note_end()
+                return
+            self.seen_bytes += len(data)
+            self._window = (self._window + data)[-_WINDOW_KEPT_BYTES:]
+
+    def _fill(self, missing: int) -> None:
+        parts = [self._window[-_WINDOW_KEPT_BYTES - missing :]]
+        while missing > 0:
+            try:
+                data = self._reader.read(missing)
+            except OSError:
+                if len(parts) == 1:
+                    raise
+                break  # what stands before the damage is good; the next call meets the damage again
+            if not data:
+                self._note_end()
+                break
+            missing -= len(data)
+            self.seen_bytes += len(data)
+            parts.append(data)
+        self._window = b"".join(parts)
+
+    def _note_end(self) -> None:
+        self.is_complete = not self._reader.is_cut
+
+
+Content = PlainContent | ArchiveContent
+
+
+def open_content(path: str) -> Content:
+    """Opens a log by name; a FIFO or a device is refused without waiting for its other end.
+
+    Raises: OSError as open(2) gives it, EINVAL for what is no regular file.
+    """
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    try:
+        facts_of(os.fstat(fd))
+        if compression_of(os.pread(fd, MAGIC_BYTES, 0)) is None:
+            return PlainContent(fd)
+        return ArchiveContent(fd)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+class FromStart:
+    """A content as a stream from its first byte, for first_line_of(); holes are jumped over."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self._position = content.next_data(0)
+
+    def read(self, size: int, /) -> bytes:
+        data = self._content.read_at(self._position, size)
+        self._position += len(data)
+        return data

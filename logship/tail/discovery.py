@@ -1,0 +1,162 @@
+"""Which files are there? Directories listed only when they changed, names matched only when they are new."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from logship.tail.globs import Glob, Globs
+from logship.tail.identity import stripped_names
+from logship.tail.source import Clock, TailSource
+
+_MTIME_GRAIN_S = 0.05  # a directory's mtime moves in steps of a clock tick: one that is younger may hide a change
+_RELIST_S = 60.0  # a directory whose mtime lies (network file systems) is listed anew this often
+
+
+@dataclass(slots=True)
+class Listing:
+    """A directory's entries as they were last listed."""
+
+    mtime_ns: int = -1
+    listed_s: float = float("-inf")
+    is_settled: bool = False
+    names: frozenset[str] = frozenset()
+    folders: tuple[str, ...] = ()
+    family: dict[str, list[str]] | None = None  # stem -> names that rotation may have made of it
+
+
+@dataclass(slots=True, eq=False)
+class Watched:
+    """A source with its patterns compiled."""
+
+    source: TailSource
+    paths: Globs
+    exclude: Globs
+    rotated: Globs
+    found: dict[str, Listing] = field(default_factory=dict)  # directories as they were matched last
+
+
+class Discovery:
+    """The names that sources match; the first source that matches a name has it."""
+
+    def __init__(self, sources: Sequence[TailSource], clock: Clock) -> None:
+        self.watched = [
+            Watched(each, Globs(each.paths), Globs(each.exclude), Globs(each.rotated)) for each in sources
+        ]
+        self._clock = clock
+        self._listings: dict[str, Listing] = {}
+        self.folders: set[str] = set()  # every directory that a change may matter in
+
+    def names(self) -> dict[str, Watched]:
+        """Every matched path and who has it, sorted; cheap for directories that have not changed."""
+        found: dict[str, Watched] = {}
+        folders: set[str] = set()
+        for watched in self.watched:
+            for glob in watched.paths.globs:
+                for folder in self._folders_of(glob, folders):
+                    for path in self._fitting(folder, glob, watched):
+                        found.setdefault(path, watched)
+            for glob in watched.rotated.globs:
+                self._folders_of(glob, folders)
+        for gone in self._listings.keys() - folders:
+            del self._listings[gone]
+        self.folders = folders
+        return dict(sorted(found.items()))
+
+    def siblings(self, watched: Watched, directory: str, stem: str) -> list[str]:
+        """Paths that rotation may have made of the log `stem` in `directory`: beside it and where `rotated` says."""
+        folders = [directory]
+        seen: set[str] = set()
+        for glob in watched.rotated.globs:
+            folders += self._folders_of(glob, seen)
+        paths = (
+            os.path.join(folder, name) for folder in dict.fromkeys(folders) for name in self._family(folder, stem)
+        )
+        return [path for path in paths if os.path.dirname(path) == directory or watched.rotated.fits(path)]
+
+    def _family(self, folder: str, stem: str) -> Sequence[str]:
+        listing = self._listing(folder)
+        if listing.family is None:
+            family: dict[str, list[str]] = {}
+            for name in sorted(listing.names):
+                for shorter in stripped_names(name):
+                    family.setdefault(shorter, []).append(name)
+            listing.family = family
+        return listing.family.get(stem, ())
+
+    def _fitting(self, folder: str, glob: Glob, watched: Watched) -> Iterable[str]:
+        for name in self._listing(folder).names:
+            if glob.name.fullmatch(name):
+                path = os.path.join(folder, name)
+                if not watched.exclude.fits(path):
+                    yield path
+
+    def _folders_of(self, glob: Glob, seen: set[str]) -> list[str]:
+        """The directories that may hold the pattern's files; all that were looked through are added to `seen`."""
+        here = [glob.base]
+        seen.add(glob.base)
+        for component in glob.below:
+            here = self._below(here, component, seen)
+        return here
+
+    def _below(self, folders: Iterable[str], component: str, seen: set[str]) -> list[str]:
+        if component == "**":
+            return self._tree(folders, seen)
+        step = Globs(["/" + component]).globs[0]
+        found = []
+        for folder in folders:
+            seen.add(folder)
+            found += [
+                os.path.join(folder, name) for name in self._listing(folder).folders if step.name.fullmatch(name)
+            ]
+        seen.update(found)
+        return found
+
+    def _tree(self, folders: Iterable[str], seen: set[str]) -> list[str]:
+        found = list(folders)
+        for folder in found:  # grows while it is walked
+            seen.add(folder)
+            for name in self._listing(folder).folders:
+                path = os.path.join(folder, name)
+                if not name.startswith(".") and not os.path.islink(path):
+                    found.append(path)
+        return found
+
+    def _listing(self, folder: str) -> Listing:
+        listing = self._listings.setdefault(folder, Listing())
+        try:
+            mtime_ns = os.stat(folder).st_mtime_ns
+            now_s = self._clock.time()
+            if listing.is_settled and listing.mtime_ns == mtime_ns and abs(now_s - listing.listed_s) < _RELIST_S:
+                return listing
+            return self._list(folder, mtime_ns, now_s)
+        except OSError:
+            self._listings[folder] = Listing()  # not there, or not readable: looked at again each time
+            return self._listings[folder]
+
+    def _list(self, folder: str, mtime_ns: int, now_s: float) -> Listing:
+        files: list[str] = []
+        folders: list[str] = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                (folders if _is_folder(entry) else files).append(entry.name)
+        names = frozenset(files)
+        known = self._listings[folder]
+        listing = Listing(
+            mtime_ns=mtime_ns,
+            listed_s=now_s,
+            is_settled=now_s - mtime_ns / 1e9 > _MTIME_GRAIN_S,
+            names=names,
+            folders=tuple(sorted(folders)),
+            family=known.family if known.names == names else None,
+        )
+        self._listings[folder] = listing
+        return listing
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link into nowhere we may look

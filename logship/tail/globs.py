@@ -1,0 +1,101 @@
+"""Path patterns: braces, `*`, `?`, `[a-z]` and `**`, as a shell with globstar reads them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_MAGIC = re.compile(r"[*?\[]")
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+
+
+def expand_braces(pattern: str) -> list[str]:
+    """`a{b,c}d` -> `abd`, `acd`; innermost braces first, braces without a comma stand for themselves."""
+    found = _BRACES.search(pattern)
+    if found is None:
+        return [pattern]
+    head, tail = pattern[: found.start()], pattern[found.end() :]
+    expanded = (expand_braces(head + choice + tail) for choice in found.group(1).split(","))
+    return [path for paths in expanded for path in paths]
+
+
+def _component_regex(component: str) -> str:
+    """A regex for one path component; wildcards take no leading dot, like a shell's."""
+    out: list[str] = []
+    at = 0
+    while at < len(component):
+        char = component[at]
+        at += 1
+        if char == "*":
+            out.append("[^/]*")
+        elif char == "?":
+            out.append("[^/]")
+        elif char == "[" and (close := component.find("]", at + 1)) > 0:
+            inside = component[at:close].replace("\\", r"\\")
+            out.append(f"[{'^' + inside[1:] if inside[0] in '!^' else inside}]")
+            at = close + 1
+        else:
+            out.append(re.escape(char))
+    guard = r"(?!\.)" if component[:1] in "*?[" else ""
+    return guard + "".join(out)
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """One brace-free pattern.
+
+    Shapes: `base` is the deepest directory without wildcards, `below` the directory components under it,
+    `name` matches the last component.
+    """
+
+    pattern: str
+    base: str
+    below: tuple[str, ...]
+    name: re.Pattern[str]
+    path: re.Pattern[str]
+
+    def fits(self, path: str) -> bool:
+        return self.path.fullmatch(path) is not None
+
+
+def _path_regex(components: Sequence[str]) -> str:
+    parts = []
+    for component in components[:-1]:
+        parts.append(r"(?:(?!\.)[^/]+/)*" if component == "**" else _component_regex(component) + "/")
+    last = "*" if components[-1] == "**" else components[-1]
+    return "/" + "".join(parts) + _component_regex(last)
+
+
+def compile_glob(pattern: str) -> Glob:
+    """A brace-free absolute pattern; `..` and double slashes are resolved, a last `**` means every file below."""
+    components = [part for part in os.path.normpath(pattern).split("/") if part]
+    if components and components[-1] == "**":
+        components.append("*")
+    fixed = 0
+    while fixed < len(components) - 1 and not _MAGIC.search(components[fixed]):
+        fixed += 1
+    return Glob(
+        pattern=pattern,
+        base="/" + "/".join(components[:fixed]),
+        below=tuple(components[fixed:-1]),
+        name=re.compile(_component_regex(components[-1]), re.DOTALL),
+        path=re.compile(_path_regex(components), re.DOTALL),
+    )
+
+
+class Globs:
+    """Several patterns as one question: does any of them fit?"""
+
+    __slots__ = ("globs",)
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self.globs = tuple(compile_glob(one) for pattern in patterns for one in expand_braces(pattern))
+
+    def fits(self, path: str) -> bool:
+        return any(glob.fits(path) for glob in self.globs)
+
+    def fitting_name(self, name: str) -> Glob | None:
+        """The first pattern whose last component fits a bare file name."""
+        return next((glob for glob in self.globs if glob.name.fullmatch(name)), None)

@@ -1,0 +1,137 @@
+"""What is in it? The next whole lines at a position, whatever stands there: holes, monsters, half lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from logship.event import ANCHOR_BYTES
+from logship.tail.content import Content
+from logship.tail.identity import anchor_of
+
+_SCAN_BYTES = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Bytes that become one chunk; see event.Chunk for the shapes.
+
+    `anchor` is that of `end` where it can't be made from `data`.
+    """
+
+    end: int
+    data: bytes = b""
+    skipped_nul: int = 0
+    oversize: bool = False
+    anchor: bytes = b""
+
+
+@dataclass(slots=True)
+class Lookahead:
+    """How far an unfinished monster (line or hole) has been looked through, so that no byte is looked at twice."""
+
+    scanned_to: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much may be read: `end` is a position not to read past (None: the present end).
+
+    `is_final`: nothing will follow, so a last line without newline counts as complete.
+    """
+
+    limit_bytes: int
+    max_line_bytes: int
+    end: int | None = None
+    is_final: bool = False
+
+
+def next_stretch(content: Content, start: int, bounds: Bounds, ahead: Lookahead) -> Stretch | None:
+    """The stretch at `start` (a line start); None while there is none to be had.
+
+    Raises: OSError as reading gives it.
+    """
+    block = _read(content, start, bounds.limit_bytes, bounds)
+    if not block:
+        return None
+    if block[0] == 0:
+        return _hole(content, start, bounds, ahead)
+    cut = block.rfind(b"\n") + 1
+    if not cut:
+        return _unfinished_line(content, start, bounds, ahead)
+    nul = block.find(b"\n\0", 0, cut)
+    data = block[: cut if nul < 0 else nul + 1]
+    monster = over_long_line(data, bounds.max_line_bytes)
+    if monster is None:
+        return Stretch(start + len(data), data)
+    if monster:
+        return Stretch(start + monster, data[:monster])
+    end = start + data.index(b"\n") + 1
+    return _oversize(content, data, end, bounds)
+
+
+def over_long_line(data: bytes, max_line_bytes: int) -> int | None:
+    """Where the first line longer than `max_line_bytes` starts; None if there is none. `data` is whole lines.
+
+    A line that long holds a whole window of half its size, so looking for windows without a newline finds it.
+    """
+    window = max(max_line_bytes // 2, 1)
+    at = 0
+    while at + window <= len(data):
+        if data.find(b"\n", at, at + window) < 0:
+            line = data.rfind(b"\n", 0, at) + 1
+            end = data.index(b"\n", at)
+            if end - line > max_line_bytes:
+                return line
+            at = end - end % window
+        at += window
+    return None
+
+
+def _read(content: Content, position: int, size: int, bounds: Bounds) -> bytes:
+    if bounds.end is not None:
+        size = min(size, bounds.end - position)
+    return content.read_at(position, size) if size > 0 else b""
+
+
+def _unfinished_line(content: Content, start: int, bounds: Bounds, ahead: Lookahead) -> Stretch | None:
+    """No newline within the limit: a line longer than that, an over-long one, or one still being written."""
+    head = _read(content, start, bounds.max_line_bytes + 1, bounds)
+    newline = head.find(b"\n")
+    if newline >= 0:
+        return Stretch(start + newline + 1, head[: newline + 1])
+    if len(head) <= bounds.max_line_bytes:
+        return Stretch(start + len(head), head + b"\n") if bounds.is_final and head else None
+    position = max(start + len(head), ahead.scanned_to)
+    while block := _read(content, position, _SCAN_BYTES, bounds):
+        newline = block.find(b"\n")
+        if newline >= 0:
+            return _oversize(content, head, position + newline + 1, bounds)
+        position += len(block)
+    ahead.scanned_to = position
+    return _oversize(content, head, position, bounds) if bounds.is_final else None
+
+
+def _oversize(content: Content, head: bytes, end: int, bounds: Bounds) -> Stretch:
+    first = max(0, end - ANCHOR_BYTES)
+    anchor = anchor_of(content.read_at(first, end - first))
+    return Stretch(end, head[: bounds.max_line_bytes] + b"\n", oversize=True, anchor=anchor)
+
+
+def _hole(content: Content, start: int, bounds: Bounds, ahead: Lookahead) -> Stretch | None:
+    """NUL bytes up to the first other byte; at the end of the file they may yet be filled in, so they wait."""
+    position = max(start, ahead.scanned_to)
+    while True:
+        position = max(position, content.next_data(position))
+        block = _read(content, position, _SCAN_BYTES, bounds)
+        if not block:
+            break
+        rest = block.lstrip(b"\0")
+        if rest:
+            return _skipped(start, position + len(block) - len(rest))
+        position += len(block)
+    ahead.scanned_to = position
+    return _skipped(start, position) if bounds.is_final and position > start else None
+
+
+def _skipped(start: int, end: int) -> Stretch:
+    return Stretch(end, skipped_nul=end - start)

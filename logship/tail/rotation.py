@@ -1,0 +1,128 @@
+"""Where did it go? Contents compared with generations, and siblings put in order of age."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from logship.event import ANCHOR_BYTES
+from logship.tail.content import Content, Facts, FromStart
+from logship.tail.generation import Generation
+from logship.tail.identity import anchor_of, digest, first_line_of
+
+_NUMBER = re.compile(r"\.([1-9][0-9]{0,2})(?:\.(?:gz|bz2|xz|zst))?$")
+
+
+class Verdict(Enum):
+    """Whether a content is a generation's."""
+
+    SAME = "same"
+    OTHER = "other"
+    UNDECIDED = "undecided"  # too short yet to tell: a copy in the making
+
+
+def first_line_hash(content: Content) -> bytes | None:
+    """None while the first line does not stand."""
+    line = first_line_of(FromStart(content))
+    return None if line is None else digest(line)
+
+
+def compare(content: Content, first_line: bytes, generation: Generation) -> Verdict:
+    """First line and an anchor at or below the content's size decide; numbers like inodes do not.
+
+    `first_line` is the content's, hashed. Raises: OSError as reading gives it.
+    """
+    if generation.key is None or first_line != generation.first_line:
+        return Verdict.OTHER
+    anchors = generation.positions.anchors
+    if content.is_archive:
+        return _compare_archive(content, generation)
+    size = content.facts().size_bytes
+    below = [anchor for anchor in anchors if anchor.position <= size]
+    if below:
+        return Verdict.SAME if _has_anchor(content, below[-1].position, below[-1].digest) else Verdict.OTHER
+    if generation.content is not None and not generation.content.is_archive:
+        return _compare_ends(content, size, generation.content)
+    return _compare_tail(content, size, generation)
+
+
+def _compare_archive(content: Content, generation: Generation) -> Verdict:
+    """An archive is read forwards: the lowest anchor that it reaches decides."""
+    for anchor in generation.positions.anchors:
+        before = content.read_at(max(0, anchor.position - ANCHOR_BYTES), min(ANCHOR_BYTES, anchor.position))
+        if len(before) < min(ANCHOR_BYTES, anchor.position):
+            break
+        return Verdict.SAME if anchor_of(before) == anchor.digest else Verdict.OTHER
+    else:
+        if not generation.tail:
+            return Verdict.SAME  # nothing was confirmed: reading it from the start is right either way
+        return _verdict(_has_anchor(content, generation.size_bytes, generation.tail))
+    return Verdict.UNDECIDED if content.is_cut else Verdict.OTHER
+
+
+def _compare_ends(content: Content, size: int, known: Content) -> Verdict:
+    """Without an anchor: the last bytes before the shorter one's end must agree."""
+    end = min(size, known.facts().size_bytes)
+    at = max(0, end - ANCHOR_BYTES)
+    return _verdict(content.read_at(at, end - at) == known.read_at(at, end - at))
+
+
+def _compare_tail(content: Content, size: int, generation: Generation) -> Verdict:
+    if not generation.tail:
+        return Verdict.SAME if not generation.positions.anchors else Verdict.UNDECIDED
+    if size < generation.size_bytes:
+        return Verdict.UNDECIDED
+    return _verdict(_has_anchor(content, generation.size_bytes, generation.tail))
+
+
+def _has_anchor(content: Content, position: int, anchor: bytes) -> bool:
+    at = max(0, position - ANCHOR_BYTES)
+    return anchor_of(content.read_at(at, position - at)) == anchor
+
+
+def _verdict(agrees: bool) -> Verdict:
+    return Verdict.SAME if agrees else Verdict.OTHER
+
+
+@dataclass(slots=True, eq=False)
+class Stranger:
+    """An opened content that no generation claims yet."""
+
+    path: str
+    content: Content
+    facts: Facts
+    is_sibling: bool  # found beside the log, not by `paths`
+
+
+def by_age(strangers: Iterable[Stranger], live_stem: str) -> list[Stranger]:
+    """Oldest first: by rotation number where all have one, else by the time of the last write."""
+    known = list(strangers)
+    numbers = {id(each): rotation_number(each.path, live_stem) for each in known}
+    if all(number is not None for number in numbers.values()):
+        return sorted(known, key=lambda each: -(numbers[id(each)] or 0))
+    return sorted(known, key=lambda each: (_is_live(each.path, live_stem), each.facts.mtime_ns, each.path))
+
+
+def _is_live(path: str, live_stem: str) -> bool:
+    return os.path.basename(path) == live_stem
+
+
+def rotation_number(path: str, live_stem: str) -> int | None:
+    """0 for the log itself, N for its `.N`; None for names by date."""
+    name = os.path.basename(path)
+    if name == live_stem:
+        return 0
+    found = _NUMBER.search(name)
+    return int(found.group(1)) if found else None
+
+
+def is_newer(stranger: Stranger, known: Generation, live_stem: str) -> bool:
+    """Whether a sibling was rotated away after what the newest known generation is."""
+    mine = rotation_number(stranger.path, live_stem)
+    its = rotation_number(known.path, live_stem) if known.content is not None else None
+    if mine is not None and its is not None:
+        return mine < its
+    return stranger.facts.mtime_ns >= known.facts.mtime_ns

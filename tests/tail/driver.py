@@ -1,0 +1,163 @@
+"""A tailer with a state on real files, and a pretended receiver: what the route does, in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from logship.event import Chunk, Span, transaction_id
+from logship.state import State
+from logship.tail import Look, Notice, Tailer, TailSource, What
+
+ORIGIN = "web-1"
+RECEIVER = "https://receiver.test"
+
+
+class FakeClock:
+    """Time that moves when told."""
+
+    def __init__(self, now_s: float = 2_000_000_000.0) -> None:
+        self.now_s = 1000.0
+        self.wall_s = now_s
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+    def time(self) -> float:
+        return self.wall_s
+
+    def pass_s(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.wall_s += seconds
+
+
+def source(
+    *paths: str | Path,
+    name: str = "api",
+    rotated: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    start_at: str = "beginning",
+) -> TailSource:
+    assert start_at in ("beginning", "end")
+    return TailSource(
+        name=name,
+        paths=tuple(str(path) for path in paths),
+        receiver=RECEIVER,
+        origin_of=lambda path: ORIGIN,
+        exclude=tuple(exclude),
+        rotated=tuple(rotated),
+        start_at="end" if start_at == "end" else "beginning",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One line as the receiver got it."""
+
+    id: str
+    line: bytes
+    path: str
+    generation: int
+    position: int
+
+
+@dataclass
+class Receiver:
+    """Keeps each id once, and every arrival in order."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    by_id: dict[str, bytes] = field(default_factory=dict)
+
+    def take(self, chunk: Chunk) -> None:
+        at = chunk.start
+        for line in chunk.data.split(b"\n")[:-1]:
+            text = line.removesuffix(b"\r")
+            arrival = Arrival(
+                transaction_id(text, chunk.file.key, at), text, chunk.file.path, chunk.file.file_id, at
+            )
+            at += len(line) + 1
+            known = self.by_id.setdefault(arrival.id, text)
+            assert known == text, f"two lines have the id {arrival.id}: {known!r} {text!r}"
+            self.arrivals.append(arrival)
+
+    @property
+    def lines(self) -> list[bytes]:
+        """Each id's line once, in the order of first arrival."""
+        return list(self.by_id.values())
+
+
+class Rig:
+    """A daemon without a network: stop it, kill it, start it again on the same state."""
+
+    def __init__(self, state_dir: Path, *sources: TailSource, **options: object) -> None:
+        self.state_dir = state_dir
+        self.sources = sources
+        self.receiver = Receiver()
+        self.clock = FakeClock()
+        self.options = options
+        self.notices: list[Notice] = []
+        self.is_receiver_up = True
+        self.start()
+
+    def start(self) -> None:
+        self.state = State.open(self.state_dir, self.clock)
+        options = {"use_hints": False, "full_look_s": 0.0, **self.options}
+        self.tail = Tailer(self.sources, self.state, clock=self.clock, **options)  # type: ignore[arg-type]
+        self.waiting: list[Span] = []
+
+    def look(self) -> Look:
+        look = self.tail.look(self.clock.now_s)
+        self.notices += look.notices
+        return look
+
+    def read_all(self, limit_bytes: int = 262_144) -> list[Chunk]:
+        """Every chunk there is now, given to the receiver, not yet confirmed."""
+        chunks = []
+        while (chunk := self.tail.read(limit_bytes)) is not None:
+            chunks.append(chunk)
+            self.waiting.append(self.tail.span(chunk, chunk.start, chunk.end))
+            self.receiver.take(chunk)
+        return chunks
+
+    def confirm(self) -> None:
+        self.tail.confirm(self.waiting)
+        self.waiting = []
+        self.tail.save(self.clock.now_s, force=True)
+
+    def step(self, limit_bytes: int = 262_144) -> list[bytes]:
+        """Look, read, deliver, confirm; gives all lines the receiver has by now."""
+        self.look()
+        self.read_all(limit_bytes)
+        self.confirm()
+        return self.receiver.lines
+
+    def settle(self) -> list[bytes]:
+        """Steps until the graces for copies and last lines are over."""
+        for seconds in (0, 1, 11, 61, 1, 601, 1):
+            self.clock.pass_s(seconds)
+            self.step()
+        return self.receiver.lines
+
+    def stop(self) -> None:
+        self.tail.close()
+        self.state.close()
+
+    def kill(self) -> None:
+        """SIGKILL: nothing is saved; descriptors and the lock are the kernel's to close."""
+        for generation in self.tail._followed.numbered.values():
+            if generation.content is not None:
+                generation.content.close()
+                generation.content = None
+        if self.state._connection is not None:
+            self.state._connection.close()
+            self.state._connection = None
+        if self.state._lock is not None:
+            self.state._lock.close()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def told(self, what: What) -> list[Notice]:
+        return [notice for notice in self.notices if notice.what is what]

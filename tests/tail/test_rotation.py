@@ -1,0 +1,193 @@
+"""Rotation as logrotate does it, while the daemon runs and while it is stopped."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from logship.tail import What
+from tests.tail.driver import Rig, source
+
+COMPRESS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": lambda data: zstandard.ZstdCompressor().compress(data),
+}
+
+
+def write(path: Path, *lines: str) -> list[bytes]:
+    with path.open("ab") as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())
+    return [line.encode() for line in lines]
+
+
+def compress(path: Path, kind: str = "gz") -> Path:
+    packed = path.with_name(f"{path.name}.{kind}")
+    packed.write_bytes(COMPRESS[kind](path.read_bytes()))
+    shutil.copystat(path, packed)
+    path.unlink()
+    return packed
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    (tmp_path / "logs").mkdir()
+    return tmp_path / "logs" / "access.log"
+
+
+@pytest.fixture
+def rig(tmp_path: Path, log: Path) -> Rig:
+    return Rig(tmp_path / "state", source(log))
+
+
+def test_lines_arrive_once_and_in_order_while_a_file_grows(rig: Rig, log: Path) -> None:
+    expected = write(log, "one", "two")
+    assert rig.step() == expected
+    expected += write(log, "three")
+    assert rig.step() == expected
+    assert rig.step() == expected
+
+
+def test_rename_rotation_reads_the_rest_of_the_old_file_then_the_new(rig: Rig, log: Path) -> None:
+    expected = write(log, "a1", "a2")
+    rig.step()
+    expected += write(log, "a3")
+    log.rename(log.with_name("access.log.1"))
+    expected += write(log, "b1")
+    assert rig.step() == expected
+
+
+def test_lines_written_to_a_renamed_file_until_the_server_is_told_arrive(rig: Rig, log: Path) -> None:
+    write(log, "a1")
+    rig.step()
+    log.rename(log.with_name("access.log.1"))
+    write(log, "b1")
+    rig.step()
+    write(log.with_name("access.log.1"), "a2")
+    assert sorted(rig.step()) == [b"a1", b"a2", b"b1"]
+
+
+@pytest.mark.parametrize("kind", ["", "gz", "bz2", "xz", "zst"])
+def test_the_rest_of_a_file_rotated_while_stopped_is_read_from_its_sibling(rig: Rig, log: Path, kind: str) -> None:
+    expected = write(log, "a1", "a2")
+    rig.step()
+    rig.stop()
+    expected += write(log, "a3")
+    rotated = log.with_name("access.log.1")
+    log.rename(rotated)
+    if kind:
+        compress(rotated, kind)
+    expected += write(log, "b1")
+    rig.start()
+    assert rig.step() == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
+def test_several_generations_rotated_while_stopped_are_read_oldest_first(rig: Rig, log: Path) -> None:
+    expected = write(log, "a1")
+    rig.step()
+    rig.stop()
+    expected += write(log, "a2")
+    for letter in "bcd":
+        for number in (3, 2, 1):
+            older = log.with_name(f"access.log.{number}")
+            if older.exists():
+                older.rename(log.with_name(f"access.log.{number + 1}"))
+        log.rename(log.with_name("access.log.1"))
+        expected += write(log, f"{letter}1", f"{letter}2")
+    compress(log.with_name("access.log.3"))
+    rig.start()
+    assert rig.step() == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
+def test_siblings_older_than_what_the_state_knows_are_left(tmp_path: Path, log: Path) -> None:
+    write(log.with_name("access.log.2"), "older")
+    write(log.with_name("access.log.1"), "old")
+    expected = write(log, "new")
+    rig = Rig(tmp_path / "state", source(log))
+    assert rig.step() == expected
+    rig.restart()
+    assert rig.settle() == expected
+
+
+def test_a_live_log_that_gets_compressed_is_not_taken_as_new(tmp_path: Path, log: Path) -> None:
+    rig = Rig(tmp_path / "state", source(f"{log}*"))
+    expected = write(log, "a1", "a2")
+    rig.step()
+    log.rename(log.with_name("access.log.1"))
+    expected += write(log, "b1")
+    rig.step()
+    compress(log.with_name("access.log.1"))
+    rig.step()
+    assert rig.settle() == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
+def test_copytruncate_takes_what_was_unread_from_the_copy(rig: Rig, log: Path) -> None:
+    expected = write(log, "a1", "a2")
+    rig.step()
+    expected += write(log, "a3")
+    shutil.copy(log, log.with_name("access.log.1"))
+    os.truncate(log, 0)
+    expected += write(log, "b1")
+    assert rig.settle() == expected
+    assert not rig.told(What.LOST)
+
+
+def test_copytruncate_without_a_copy_counts_what_is_lost(rig: Rig, log: Path) -> None:
+    expected = write(log, "a1", "a2")
+    rig.step()
+    write(log, "lost")
+    rig.look()
+    os.truncate(log, 0)
+    expected += write(log, "b1")
+    assert rig.settle() == expected
+    assert [notice.size_bytes for notice in rig.told(What.LOST)] == [5]
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_log_truncated_and_refilled_past_the_position_is_read_anew(rig: Rig, log: Path, is_running: bool) -> None:
+    expected = write(log, "a1", "a2")
+    rig.step()
+    if not is_running:
+        rig.stop()
+    os.truncate(log, 0)
+    expected += write(log, "b1", "b2", "b3", "b4")
+    if not is_running:
+        rig.start()
+    rig.step()
+    assert rig.settle() == expected
+
+
+def test_a_deleted_file_is_read_to_its_end(rig: Rig, log: Path) -> None:
+    expected = write(log, "a1")
+    rig.look()
+    expected += write(log, "a2")
+    log.unlink()
+    assert rig.step() == expected
+
+
+@pytest.mark.parametrize("content", [["x"], ["b1", "b2"], ["b1", "b2", "b3"]], ids=["shorter", "equal", "longer"])
+def test_a_recreated_file_with_a_reused_inode_is_read_from_its_start(rig: Rig, log: Path, content: list[str]) -> None:
+    expected = write(log, "a1", "a2")
+    rig.step()
+    rig.stop()
+    inode = log.stat().st_ino
+    for _ in range(1000):
+        log.unlink()
+        log.touch()
+        if log.stat().st_ino == inode:
+            break
+    expected += write(log, *content)
+    rig.start()
+    assert rig.settle() == expected
