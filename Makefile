@@ -46,7 +46,7 @@ soak: $(MADE)
 	@LOGSHIP_SOAK=1 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --timeout 7200 $(ARGS)
 
 man: $(MADE)
-	@$(BIN)/python -m packaging.manual build/share
+	@$(BIN)/python packaging/manual.py build/share
 
 deb: $(MADE)
 	@packaging/make-deb
