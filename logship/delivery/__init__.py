@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logship.delivery.clock import Clock, SystemClock
+from logship.delivery.clock import Clock
 from logship.delivery.deadletters import DeadLetter, DeadLetters
 from logship.delivery.delivery import Delivery
 from logship.delivery.endpoint import Api, Compression, DeliverySettings, Endpoint
@@ -19,5 +19,4 @@ __all__ = [
     "DeliveryState",
     "DeliveryStatus",
     "Endpoint",
-    "SystemClock",
 ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import Protocol
 
 
@@ -18,16 +17,3 @@ class Clock(Protocol):
 
     def wait(self, event: threading.Event, timeout_s: float | None) -> bool:
         """Block until `event` is set or the time is over; None waits for the event alone. True where it is set."""
-
-
-class SystemClock:
-    """The clock of this machine."""
-
-    def monotonic(self) -> float:
-        return time.monotonic()
-
-    def time(self) -> float:
-        return time.time()
-
-    def wait(self, event: threading.Event, timeout_s: float | None) -> bool:
-        return event.wait(timeout_s)

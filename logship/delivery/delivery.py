@@ -7,13 +7,19 @@ import threading
 
 from logship.counters import Counters
 from logship.delivery.clock import Clock
+from logship.delivery.desk import Desk
 from logship.delivery.endpoint import DeliverySettings, Endpoint
-from logship.delivery.status import DeliveryStatus
+from logship.delivery.http import HttpTransport, TlsContext
+from logship.delivery.senders import Crew
+from logship.delivery.status import DeliveryState, DeliveryStatus
 from logship.event import Batch, Outcome
 
 
 class Delivery:
-    """Sender threads for one receiver; the caller's thread only submits and collects."""
+    """Sender threads for one receiver; the caller's thread only submits and collects.
+
+    `wake` is set whenever outcomes() has news, room() may have grown, or a thread failed.
+    """
 
     def __init__(
         self,
@@ -26,38 +32,69 @@ class Delivery:
         wake: threading.Event | None = None,
     ) -> None:
         self.wake = wake or threading.Event()
-        raise NotImplementedError
+        self._clock = clock
+        self._desk = Desk(endpoint, settings, clock=clock, random=random, counters=counters)
+        tls = TlsContext(endpoint)
+        self._crew = Crew(
+            self._desk,
+            clock=clock,
+            concurrency=settings.concurrency,
+            timeout_s=endpoint.timeout_s,
+            make_transport=lambda: HttpTransport(endpoint, tls, clock),
+            wake=self.wake,
+        )
 
     @property
     def failure(self) -> BaseException | None:
-        """What ended a sender thread; the main loop raises it. `wake` is set when it appears."""
-        raise NotImplementedError
+        """What ended a thread; the main loop raises it."""
+        return self._crew.failure
 
     @property
     def max_body_bytes(self) -> int:
         """How large a decoded body may be: learned from 413, never above the setting."""
-        raise NotImplementedError
+        return self._desk.max_body_bytes
 
     def room(self) -> int:
         """How many more batches may be submitted now; 0 while held."""
-        raise NotImplementedError
+        return self._desk.room()
 
     def submit(self, batch: Batch) -> None:
         """Take a batch on its way."""
-        raise NotImplementedError
+        self._desk.submit(batch)
+        self._crew.ring()
 
     def outcomes(self) -> list[Outcome]:
         """What was settled since the last call, in any order; never blocks."""
-        raise NotImplementedError
+        return self._desk.outcomes()
 
     def finish(self) -> None:
         """Nothing more will be submitted for now: refused events needn't wait for company to be judged."""
-        raise NotImplementedError
+        self._desk.finish()
+        self._crew.ring()
 
     def status(self) -> DeliveryStatus:
         """A look from outside."""
-        raise NotImplementedError
+        return self._desk.status()
 
     def close(self, within_s: float) -> list[Batch]:
-        """Drain for at most so many seconds; gives back what is unsettled. Call outcomes() once more afterwards."""
-        raise NotImplementedError
+        """Drain for at most `within_s` seconds from now, less where no try would come before that or all is held.
+
+        Gives back what is unsettled: its positions just don't move. Call outcomes() once more afterwards.
+        """
+        deadline_s = self._clock.monotonic() + within_s
+        self.finish()
+        while self._may_drain(deadline_s):
+            self.wake.clear()
+            if self._may_drain(deadline_s):  # what came before the clearing doesn't ring
+                self._clock.wait(self.wake, deadline_s - self._clock.monotonic())
+        self._crew.stop()
+        return self._desk.close()
+
+    def _may_drain(self, deadline_s: float) -> bool:
+        """Whether waiting could still settle something."""
+        status = self._desk.status()
+        if self.failure or self._desk.is_empty or self._clock.monotonic() >= deadline_s:
+            return False
+        if status.in_flight:
+            return True
+        return status.state is not DeliveryState.HELD and (status.next_try_s or 0.0) < deadline_s

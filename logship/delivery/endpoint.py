@@ -41,7 +41,7 @@ class Endpoint:
     """One receiver.
 
     Shapes: `url` is http(s)://host[:port][/prefix]; files are paths, None where not given; `proxy` is a URL or None for
-    a direct connection, see proxies.proxy_for; an empty application_id sends no header.
+    a direct connection; an empty application_id sends no header.
     `reread_application_id` gives the id as it stands now; it is called when the receiver refuses the one in use.
     """
 

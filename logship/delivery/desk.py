@@ -1,0 +1,166 @@
+"""Where senders fetch their work and bring back the answer: one step at a time, thread-safe, no thread of its own."""
+
+from __future__ import annotations
+
+import random as random_module
+import threading
+
+from logship.counters import Counters
+from logship.delivery.answer import Answer
+from logship.delivery.clock import Clock
+from logship.delivery.decision import Verdict
+from logship.delivery.dispatch import Dispatch, Job, Rest
+from logship.delivery.endpoint import DeliverySettings, Endpoint
+from logship.delivery.exchange import Exchange, Reply
+from logship.delivery.http import Transport
+from logship.delivery.journal import Journal
+from logship.delivery.retry_after import retry_after_s
+from logship.delivery.status import DeliveryState, DeliveryStatus
+from logship.event import Batch, Outcome
+
+
+class Desk:
+    """The state that the senders of one receiver share, under one lock."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        settings: DeliverySettings,
+        *,
+        clock: Clock,
+        random: random_module.Random,
+        counters: Counters,
+    ) -> None:
+        self._clock = clock
+        self._counters = counters
+        self._exchange = Exchange(endpoint)
+        self._journal = Journal(endpoint.url)
+        self._dispatch = Dispatch(settings, random)
+        self._lock = threading.Lock()
+        self._is_closed = False
+        self._last_status: int | None = None
+        self._last_success_s: float | None = None
+        self._posts = self._retries = 0
+
+    @property
+    def has_outcomes(self) -> bool:
+        return self._dispatch.has_outcomes
+
+    @property
+    def max_body_bytes(self) -> int:
+        return self._dispatch.max_body_bytes
+
+    def room(self) -> int:
+        with self._lock:
+            return self._dispatch.room()
+
+    def submit(self, batch: Batch) -> None:
+        with self._lock:
+            self._dispatch.submit(batch)
+
+    def finish(self) -> None:
+        with self._lock:
+            self._dispatch.finish()
+
+    def outcomes(self) -> list[Outcome]:
+        with self._lock:
+            return self._dispatch.outcomes()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every batch has its outcome."""
+        with self._lock:
+            return self._dispatch.is_empty
+
+    def next_try_s(self) -> float | None:
+        """When the next attempt may start, where that is not now: paused or held."""
+        with self._lock:
+            return self._next_try_s(self._clock.monotonic())
+
+    def take(self) -> Job | Rest:
+        """An attempt to be made now, counted as started; or how long nothing may start."""
+        with self._lock:
+            return self._dispatch.next(self._clock.monotonic())
+
+    def perform(self, job: Job, transport: Transport) -> None:
+        """Make the attempt and settle what it came to."""
+        self._settle(job, self._exchange.perform(transport, job.body(), is_single=job.is_single))
+
+    def step(self, transport: Transport) -> Rest | None:
+        """Make one attempt, if one may start now; None when one was made. What a sender does, without its thread."""
+        job = self.take()
+        if isinstance(job, Rest):
+            return job
+        self.perform(job, transport)
+        return None
+
+    def has_work(self) -> bool:
+        """Whether one more attempt may start now."""
+        with self._lock:
+            return self._dispatch.has_work(self._clock.monotonic())
+
+    def close(self) -> list[Batch]:
+        """From now on no answer counts; what has no outcome."""
+        with self._lock:
+            self._is_closed = True
+            return self._dispatch.unsettled()
+
+    def _settle(self, job: Job, reply: Reply) -> None:
+        header = reply.answer.retry_after if isinstance(reply.answer, Answer) else None
+        wait_s = retry_after_s(header, self._clock.time())
+        with self._lock:
+            if self._is_closed:
+                return
+            now_s = self._clock.monotonic()
+            before = self._dispatch.max_body_bytes
+            self._dispatch.settle(job, reply.answer, reply.decision, now_s, wait_s)
+            self._count(reply, now_s)
+            self._journal.tell(self._dispatch, reply, now_s, before)
+
+    def _count(self, reply: Reply, now_s: float) -> None:
+        for answer in reply.posted:
+            self._counters.answers[answer.name] = self._counters.answers.get(answer.name, 0) + 1
+        self._counters.posts += len(reply.posted)
+        self._posts += len(reply.posted)
+        if isinstance(reply.answer, Answer):
+            self._last_status = reply.answer.status
+        if reply.decision.verdict is Verdict.CONFIRMED:
+            self._last_success_s = now_s
+        elif reply.decision.verdict in (Verdict.RETRY, Verdict.HOLD):
+            self._counters.retries += 1
+            self._retries += 1
+
+    def status(self) -> DeliveryStatus:
+        with self._lock:
+            now_s = self._clock.monotonic()
+            dispatch = self._dispatch
+            hold = dispatch.pace.hold
+            return DeliveryStatus(
+                state=self._state(now_s),
+                api=str(self._exchange.paths.api),
+                compression=str(self._exchange.compression(self._exchange.paths)),
+                last_status=self._last_status,
+                last_success_s=self._last_success_s,
+                last_error=str(dispatch.last_error or ""),
+                hint=dispatch.hint,
+                held_since_s=hold.since_s if hold else None,
+                next_try_s=self._next_try_s(now_s),
+                in_flight=dispatch.pace.in_flight,
+                waiting=dispatch.waiting,
+                window=dispatch.pace.window,
+                posts=self._posts,
+                retries=self._retries,
+                max_body_bytes=dispatch.max_body_bytes,
+            )
+
+    def _state(self, now_s: float) -> DeliveryState:
+        if self._dispatch.pace.hold:
+            return DeliveryState.HELD
+        if self._dispatch.pace.failures:
+            return DeliveryState.PAUSED
+        return DeliveryState.OK if self._posts else DeliveryState.STARTING
+
+    def _next_try_s(self, now_s: float) -> float | None:
+        pace = self._dispatch.pace
+        moment = pace.hold.next_try_s if pace.hold else pace.paused_until_s
+        return moment if moment > now_s else None

@@ -1,0 +1,249 @@
+"""Which piece of which batch goes out next, and what its answer changes. Pure: time and chance come in, nothing waits.
+
+submit -> next -> (somebody posts) -> settle -> ... -> outcomes
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from logship.delivery.answer import Answer, Failure
+from logship.delivery.decision import Decision, Verdict
+from logship.delivery.endpoint import DeliverySettings
+from logship.delivery.pace import Attempt, Pace
+from logship.delivery.parcel import Parcel, Stretch
+from logship.delivery.suspicion import Suspect, Suspicions, Trial
+from logship.event import Batch, Outcome, RefusedEvent
+
+READY_AHEAD = 1  # batches beyond the window, so that a sender that is done finds the next one at once
+
+
+class Purpose(Enum):
+    """Why something is sent."""
+
+    DELIVER = 0
+    PROBE = 1  # one event from behind the suspects
+    RETAKE = 2  # the first suspect again
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One attempt to be made."""
+
+    parcel: Parcel
+    stretch: Stretch
+    attempt: Attempt
+    purpose: Purpose
+
+    @property
+    def is_single(self) -> bool:
+        return self.stretch.count == 1
+
+    def body(self) -> bytes:
+        return self.parcel.body(self.stretch)
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Nothing may start now; `until_s` is when that can change by itself, None where it can't."""
+
+    until_s: float | None
+
+
+class Dispatch:
+    """All that is on its way to one receiver. Not thread-safe: its owner has the lock."""
+
+    def __init__(self, settings: DeliverySettings, random: random_module.Random) -> None:
+        self._random = random
+        self.pace = Pace(settings.concurrency, settings.retry_initial_s, settings.retry_max_s, random)
+        self.max_body_bytes = settings.max_body_bytes
+        self.last_error: Answer | Failure | None = None  # of the newest try that went wrong since the last success
+        self.hint = ""
+        self._open: list[Parcel] = []
+        self._suspicions = Suspicions()
+        self._is_finishing = False
+        self._outcomes: list[Outcome] = []
+
+    @property
+    def waiting(self) -> int:
+        """Batches that are not settled and not in flight."""
+        return len(self._open) - self.pace.in_flight
+
+    @property
+    def has_outcomes(self) -> bool:
+        return bool(self._outcomes)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every batch has its outcome."""
+        return not self._open
+
+    def has_work(self, now_s: float) -> bool:
+        """Whether one more attempt may start now."""
+        return self.pace.may_start(now_s) and any(parcel.is_waiting for parcel in self._open)
+
+    def room(self) -> int:
+        """How many more batches may come: none while held, but one where a trial lacks an event to try."""
+        undecided = sum(parcel.is_undecided for parcel in self._open)
+        if not self.pace.hold:
+            return max(0, self.pace.window + READY_AHEAD - undecided)
+        trial = self._suspicions.trial
+        return max(0, 1 - undecided) if trial and trial.is_lost and not self._behind(trial) else 0
+
+    def submit(self, batch: Batch) -> None:
+        self._open.append(Parcel(batch))
+        self._is_finishing = False
+
+    def finish(self) -> None:
+        """Nothing more comes for now: refused events needn't wait for company."""
+        self._is_finishing = True
+
+    def outcomes(self) -> list[Outcome]:
+        """What was settled since the last call."""
+        settled, self._outcomes = self._outcomes, []
+        return settled
+
+    def unsettled(self) -> list[Batch]:
+        """Every batch that has no outcome, in the order they came."""
+        return [parcel.batch for parcel in self._open]
+
+    def next(self, now_s: float) -> Job | Rest:
+        """What to send now, counted as started; or how long to rest."""
+        self._close(self._suspicions.bury_lonely(now_s, self._open, self._is_finishing))
+        burial_s = self._suspicions.next_burial_s(self._open)
+        trial = self._suspicions.trial
+        if not trial and not any(parcel.is_waiting for parcel in self._open):
+            return Rest(burial_s)
+        if not self.pace.may_start(now_s):
+            return Rest(_earlier(burial_s, self.pace.next_start_s(now_s)))
+        return (self._hearing(trial, now_s) if trial else self._delivery()) or Rest(burial_s)
+
+    def settle(
+        self, job: Job, answer: Answer | Failure, decision: Decision, now_s: float, retry_after_s: float | None = None
+    ) -> None:
+        """What the answer changes."""
+        match decision.verdict:
+            case Verdict.CONFIRMED:
+                self._accept(job)
+            case Verdict.RETRY:
+                self._return(job)
+                self.pace.failed(now_s, job.attempt, retry_after_s)
+                self._note(answer)
+            case Verdict.HOLD:
+                self._return(job)
+                self.pace.held(now_s, job.attempt)
+                self._note(answer, decision.hint)
+            case Verdict.SMALLER | Verdict.REFUSED:
+                self._refuse(job, answer, decision.verdict, now_s)
+        self._close([job.parcel])
+
+    def _delivery(self) -> Job | None:
+        """The earliest events that wait: their positions hold the others' back."""
+        parcel = next((parcel for parcel in self._open if parcel.is_waiting), None)
+        return self._start(parcel, parcel.take(self.max_body_bytes), Purpose.DELIVER) if parcel else None
+
+    def _hearing(self, trial: Trial, now_s: float) -> Job | None:
+        """The next try of a trial; where no event is to be tried the other sources go on."""
+        if self.pace.in_flight:
+            return None  # what is in flight may still decide it
+        behind = self._behind(trial)
+        if trial.is_retaking or (trial.is_lost and not behind):
+            suspect = trial.suspicion.suspects[0]
+            index = suspect.refusal.index
+            return self._start(suspect.parcel, Stretch(index, index + 1), Purpose.RETAKE)
+        if not behind:
+            if self._is_finishing and not any(parcel.is_waiting for parcel in self._open):
+                self._lose(trial, now_s, None)
+            return self._delivery()
+        parcel, events = self._random.choice(behind) if trial.is_lost else behind[0]
+        index = self._random.choice(events) if trial.is_lost else events[-1]
+        return self._start(parcel, Stretch(index, index + 1), Purpose.PROBE)
+
+    def _behind(self, trial: Trial) -> list[tuple[Parcel, range]]:
+        """Events of the source on trial that are still to be sent, farthest first."""
+        source = trial.suspicion.source
+        return [(parcel, events) for parcel in reversed(self._open) for events in parcel.pending_of(source)]
+
+    def _start(self, parcel: Parcel, stretch: Stretch, purpose: Purpose) -> Job:
+        parcel.is_out = True
+        return Job(parcel, stretch, self.pace.start(), purpose)
+
+    def _return(self, job: Job) -> None:
+        """Nothing is decided."""
+        job.parcel.is_out = False
+        if job.purpose is Purpose.DELIVER:
+            job.parcel.put_back(job.stretch)
+
+    def _accept(self, job: Job) -> None:
+        self.pace.accepted(job.attempt)
+        self.last_error, self.hint = None, ""
+        trial = self._suspicions.trial
+        if job.purpose is Purpose.RETAKE and trial:
+            job.parcel.is_out = False
+            self._close(self._suspicions.retake_accepted(trial))
+            return
+        if job.purpose is Purpose.PROBE:
+            job.parcel.is_out = False
+            job.parcel.remove(job.stretch.first)
+        else:
+            job.parcel.accept(job.stretch)
+        if self._suspicions.are_any:
+            self._close(self._suspicions.accept(job.parcel.sources(job.stretch), job.attempt))
+
+    def _refuse(self, job: Job, answer: Answer | Failure, verdict: Verdict, now_s: float) -> None:
+        trial = self._suspicions.trial
+        if trial and job.purpose is not Purpose.DELIVER:
+            job.parcel.is_out = False
+            self._testify(job, trial, now_s)
+            return
+        self.pace.refused(job.attempt)
+        if job.is_single:
+            self._note(answer)
+            assert isinstance(answer, Answer)  # a failure is never decided to be a refusal
+            refusal = RefusedEvent(job.stretch.first, answer.status, answer.excerpt)
+            (source,) = job.parcel.sources(job.stretch)
+            self._suspicions.refuse(source, Suspect(job.parcel, refusal, job.attempt), now_s)
+            return
+        if verdict is Verdict.SMALLER:
+            self.max_body_bytes = min(self.max_body_bytes, job.parcel.size_bytes(job.stretch) // 2)
+        job.parcel.divide(job.stretch, is_refused=verdict is Verdict.REFUSED)
+
+    def _testify(self, job: Job, trial: Trial, now_s: float) -> None:
+        """A try of a trial was refused."""
+        if job.purpose is Purpose.RETAKE and self._behind(trial):
+            trial.is_retaking = False
+            self.pace.doubted()  # the hold goes on; the event from behind is tried at once
+            return
+        self._lose(trial, now_s, job.attempt)
+
+    def _lose(self, trial: Trial, now_s: float, attempt: Attempt | None) -> None:
+        """The mapping is wrong: hold, and show the first answer."""
+        trial.is_lost = trial.is_retaking = True
+        self.pace.held(now_s, attempt)
+        suspects = trial.suspicion.suspects
+        self._note(
+            Answer(suspects[0].refusal.status, excerpt=suspects[0].refusal.reason),
+            f"the last {len(suspects)} events of source {trial.suspicion.source} were all refused: its mapping makes"
+            " events this receiver doesn't take; mend it and reload",
+        )
+
+    def _note(self, answer: Answer | Failure, hint: str = "") -> None:
+        self.last_error = answer
+        if hint or not self.pace.hold:
+            self.hint = hint
+
+    def _close(self, parcels: Iterable[Parcel]) -> None:
+        """What is settled leaves with its outcome."""
+        for parcel in parcels:
+            if parcel.is_settled and parcel in self._open:
+                self._open.remove(parcel)
+                refused = tuple(sorted(parcel.refused, key=lambda refusal: refusal.index))
+                self._outcomes.append(Outcome(parcel.batch, refused))
+
+
+def _earlier(one_s: float | None, other_s: float | None) -> float | None:
+    moments = [moment for moment in (one_s, other_s) if moment is not None]
+    return min(moments, default=None)

@@ -1,0 +1,120 @@
+"""One attempt as the contract asks for it: which paths, which encoding, which application id."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from isal import isal_zlib
+
+from logship import __version__
+from logship.delivery.answer import Answer, Failure
+from logship.delivery.decision import Decision, Verdict, decide, is_wrong_path
+from logship.delivery.endpoint import MOESIFAPI, V1, Api, Compression, Endpoint, Paths
+from logship.delivery.http import Transport
+
+log = logging.getLogger(__name__)
+
+GZIP_LEVEL = 1  # of isal's 0 to 3: 250 kB of events in under a millisecond, to a tenth
+GZIP_WBITS = 31  # a gzip header around deflate
+ID_HEADER = "X-Moesif-Application-Id"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an attempt came to; `posted` are all its answers, more than one where another path or id was tried."""
+
+    answer: Answer | Failure
+    decision: Decision
+    posted: tuple[Answer | Failure, ...]
+
+
+class Exchange:
+    """What the senders of one receiver have learned about its door. Thread-safe."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._lock = threading.Lock()
+        self._application_id = endpoint.application_id
+        self.paths = V1 if endpoint.api is Api.V1 else MOESIFAPI
+        self._is_logged = endpoint.api is not Api.AUTO
+
+    def compression(self, paths: Paths) -> Compression:
+        """How bodies for these paths are encoded: NONE or GZIP."""
+        if self._endpoint.compression is Compression.AUTO:
+            return Compression.GZIP if paths is V1 else Compression.NONE
+        return self._endpoint.compression
+
+    def perform(self, transport: Transport, body: bytes, *, is_single: bool) -> Reply:
+        """Post `body`; on a refused id once more with the one that stands in its file now."""
+        used = self._application_id
+        reply = self._perform(transport, body, used, is_single)
+        if not isinstance(reply.answer, Answer) or reply.answer.status not in (401, 403):
+            return reply
+        fresh = self._reread(used)
+        if fresh == used:
+            return reply
+        again = self._perform(transport, body, fresh, is_single)
+        return Reply(again.answer, again.decision, (*reply.posted, *again.posted))
+
+    def _perform(self, transport: Transport, body: bytes, application_id: str, is_single: bool) -> Reply:
+        """To the paths in use; with `api: auto` and a wrong one also to the others."""
+        api, paths = self._endpoint.api, self.paths
+        first = self._post(transport, paths, body, application_id, is_single)
+        decision = decide(first, paths, api)
+        if decision.verdict is Verdict.CONFIRMED:
+            self._learn(paths)
+        if api is not Api.AUTO or not is_wrong_path(first):
+            return Reply(first, decision, (first,))
+        other = V1 if paths is MOESIFAPI else MOESIFAPI
+        second = self._post(transport, other, body, application_id, is_single)
+        other_decision = decide(second, other, api)
+        if isinstance(second, Answer) and second.status == 201:
+            self._learn(other)
+        elif other_decision.verdict is Verdict.CONFIRMED or not _knows_the_api(second, other_decision):
+            return Reply(first, decision, (first, second))
+        return Reply(second, other_decision, (first, second))
+
+    def _post(
+        self, transport: Transport, paths: Paths, body: bytes, application_id: str, is_single: bool
+    ) -> Answer | Failure:
+        headers = {
+            "User-Agent": f"logship/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+        }
+        if application_id:
+            headers[ID_HEADER] = application_id
+        if self.compression(paths) is Compression.GZIP:
+            headers["Content-Encoding"] = "gzip"
+            body = isal_zlib.compress(body, GZIP_LEVEL, GZIP_WBITS)
+        return transport.post(paths.event if is_single else paths.batch, body, headers)
+
+    def _learn(self, paths: Paths) -> None:
+        """These paths took events: they are the ones in use."""
+        if self._is_logged and paths is self.paths:
+            return
+        with self._lock:
+            self.paths = paths
+            self._is_logged = True
+        log.info("the receiver speaks api=%s url=%s", paths.api, self._endpoint.url)
+
+    def _reread(self, used: str) -> str:
+        """The application id as it stands now; the one in use where it can't be read."""
+        if self._endpoint.reread_application_id is None:
+            return used
+        with self._lock:
+            try:
+                self._application_id = self._endpoint.reread_application_id()
+            except (OSError, ValueError) as exc:
+                log.warning("the application id can't be read again error=%s", exc)
+            return self._application_id
+
+
+def _knows_the_api(answer: Answer | Failure, decision: Decision) -> bool:
+    """Whether an answer of the second path tells more than the wrong path of the first."""
+    if decision.verdict is Verdict.HOLD:
+        return isinstance(answer, Answer) and answer.status in (401, 402, 403)
+    return True

@@ -1,0 +1,63 @@
+"""What delivery tells the log: when a door closes or opens again, an outage at most once a minute, never content."""
+
+from __future__ import annotations
+
+import logging
+
+from logship.delivery.answer import Answer, Failure
+from logship.delivery.decision import Verdict
+from logship.delivery.dispatch import Dispatch
+from logship.delivery.exchange import Reply
+
+log = logging.getLogger(__name__)
+
+REPEAT_S = 60.0  # a repeated warning comes once in so long, with its count
+
+
+class Journal:
+    """Compares what was with what is. WARNING mends itself, ERROR needs a person; nothing is lost in either."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._is_held = False
+        self._failures = 0  # attempts since the last success
+        self._untold = 0
+        self._told_s: float | None = None
+
+    def tell(self, dispatch: Dispatch, reply: Reply, now_s: float, limit_before: int) -> None:
+        """One attempt was settled; `limit_before` is the body limit before it."""
+        if dispatch.max_body_bytes < limit_before:
+            log.info("the receiver takes smaller bodies only url=%s max_bytes=%d", self._url, dispatch.max_body_bytes)
+        self._tell_hold(dispatch)
+        if reply.decision.verdict is Verdict.RETRY:
+            self._tell_failure(reply.answer, now_s)
+        elif reply.decision.verdict is Verdict.CONFIRMED and self._failures:
+            log.info("delivery goes on url=%s after_failed_attempts=%d", self._url, self._failures)
+            self._failures = self._untold = 0
+            self._told_s = None
+
+    def _tell_hold(self, dispatch: Dispatch) -> None:
+        is_held = dispatch.pace.hold is not None
+        if is_held and not self._is_held:
+            log.error(
+                "delivery is held, nothing is lost, tried again every minute url=%s answer=%s hint=%s",
+                self._url,
+                _named(dispatch.last_error),
+                dispatch.hint,
+            )
+        elif self._is_held and not is_held:
+            log.info("delivery is no longer held url=%s", self._url)
+        self._is_held = is_held
+
+    def _tell_failure(self, answer: Answer | Failure, now_s: float) -> None:
+        self._failures += 1
+        self._untold += 1
+        if self._told_s is not None and now_s < self._told_s + REPEAT_S:
+            return
+        log.warning("delivery fails and is retried url=%s why=%s attempts=%d", self._url, _named(answer), self._untold)
+        self._told_s, self._untold = now_s, 0
+
+
+def _named(answer: Answer | Failure | None) -> str:
+    """Without the answer's body: it may quote events."""
+    return str(answer) if isinstance(answer, Failure) else answer.name if answer else ""

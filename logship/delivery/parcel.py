@@ -1,0 +1,154 @@
+"""A batch on its way: which of its events are still to be sent, and in which pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from logship.event import Batch, RefusedEvent
+
+
+@dataclass(slots=True)
+class Stretch:
+    """Events [first, last) of a batch that go out in one body.
+
+    `is_bad`: it was refused as part of something larger whose other part was accepted, so a bad event is in it.
+    `right`: the other half of a refused stretch; once this one is accepted the bad event is known to be there.
+    """
+
+    first: int
+    last: int
+    is_bad: bool = False
+    right: Stretch | None = None
+
+    @property
+    def count(self) -> int:
+        return self.last - self.first
+
+    def halves(self) -> tuple[Stretch, Stretch]:
+        middle = self.first + self.count // 2
+        return Stretch(self.first, middle), Stretch(middle, self.last)
+
+
+class Parcel:
+    """Cuts a batch by the answers until every event is accepted or alone.
+
+    At most one stretch is out at a time. Bisecting around one bad event of n costs at most 2 log2(n) extra requests.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.refused: list[RefusedEvent] = []
+        self.suspects = 0  # events refused alone that are not judged yet
+        self.is_out = False
+        self._pending = [Stretch(0, len(batch.events))]  # a stack: the earliest events are its last item
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is to be sent and nothing is out."""
+        return bool(self._pending) and not self.is_out
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether something is to be sent or out."""
+        return bool(self._pending) or self.is_out
+
+    @property
+    def is_settled(self) -> bool:
+        return not self._pending and not self.is_out and not self.suspects
+
+    def size_bytes(self, stretch: Stretch) -> int:
+        """Of the decoded body, brackets and commas included."""
+        if stretch.count == len(self.batch.events):
+            return self.batch.size_bytes
+        total = sum(map(len, self.batch.events[stretch.first : stretch.last]))
+        return total if stretch.count == 1 else total + stretch.count + 1
+
+    def body(self, stretch: Stretch) -> bytes:
+        """The decoded body: one event as the bare object, more as an array."""
+        if stretch.count == len(self.batch.events):
+            return self.batch.body()
+        events = self.batch.events[stretch.first : stretch.last]
+        text = events[0] if len(events) == 1 else f"[{','.join(events)}]"
+        return text.encode("ascii")
+
+    def take(self, limit_bytes: int) -> Stretch:
+        """The next stretch to send, cut to what is known of the receiver's limit; it is out until answered."""
+        stretch = self._pending.pop()
+        while stretch.count > 1 and (stretch.is_bad or self.size_bytes(stretch) > limit_bytes):
+            stretch = self._cut(stretch, is_refused=stretch.is_bad)
+        self.is_out = True
+        return stretch
+
+    def accept(self, stretch: Stretch) -> None:
+        """The receiver has these events."""
+        self.is_out = False
+        if stretch.right:
+            stretch.right.is_bad = True
+
+    def put_back(self, stretch: Stretch) -> None:
+        """Nothing is decided: the same again."""
+        self.is_out = False
+        self._pending.append(stretch)
+
+    def divide(self, stretch: Stretch, *, is_refused: bool) -> None:
+        """Send the halves instead; `is_refused` says that a bad event is in one of them."""
+        self.is_out = False
+        self._pending.append(self._cut(stretch, is_refused=is_refused))
+
+    def suspect(self) -> None:
+        """The event that was out alone is refused and waits for its judgement."""
+        self.is_out = False
+        self.suspects += 1
+
+    def bury(self, refusal: RefusedEvent) -> None:
+        """A suspect's judgement: a dead letter."""
+        self.suspects -= 1
+        self.refused.append(refusal)
+
+    def clear(self, index: int, *, is_accepted: bool) -> None:
+        """A suspect's other judgement: the receiver took it after all, or it is to be sent again."""
+        self.suspects -= 1
+        if not is_accepted:
+            self._pending.append(Stretch(index, index + 1))
+
+    def remove(self, index: int) -> None:
+        """Event `index`, sent out of turn, is accepted."""
+        for place, stretch in enumerate(self._pending):
+            if stretch.first <= index < stretch.last:
+                rest = [Stretch(index + 1, stretch.last), Stretch(stretch.first, index)]
+                self._pending[place : place + 1] = [part for part in rest if part.count]
+                return
+
+    def pending_of(self, source: str) -> Iterator[range]:
+        """Events of one source that are still to be sent, farthest first."""
+        offset = len(self.batch.events)
+        runs: list[range] = []
+        for piece in reversed(self.batch.pieces):
+            count = piece.last - piece.first
+            if piece.chunk.file.source == source:
+                runs.append(range(offset - count, offset))
+            offset -= count
+        for stretch in self._pending:
+            for run in runs:
+                first, last = max(run.start, stretch.first), min(run.stop, stretch.last)
+                if first < last:
+                    yield range(first, last)
+
+    def sources(self, stretch: Stretch) -> set[str]:
+        """Which sources the events of a stretch are from."""
+        found = set()
+        offset = 0
+        for piece in self.batch.pieces:
+            end = offset + piece.last - piece.first
+            if offset < stretch.last and stretch.first < end:
+                found.add(piece.chunk.file.source)
+            offset = end
+        return found
+
+    def _cut(self, stretch: Stretch, *, is_refused: bool) -> Stretch:
+        """Left half; the right one waits behind it."""
+        left, right = stretch.halves()
+        left.right = right if is_refused else None
+        self._pending.append(right)
+        return left

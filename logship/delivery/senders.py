@@ -1,0 +1,159 @@
+"""The threads: senders that loop over the desk's step, and a guard that cuts attempts which take too long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from logship.delivery.clock import Clock
+from logship.delivery.desk import Desk
+from logship.delivery.dispatch import Job, Rest
+from logship.delivery.http import Transport
+
+JOIN_S = 0.5  # a thread that was cut ends at once
+LOOK_AGAIN_S = 0.25  # an attempt that is dialling can't be cut yet; looked at again so soon
+
+
+class Sender:
+    """One thread with its own connection; asleep while there is nothing to send."""
+
+    def __init__(self, crew: Crew, transport: Transport, number: int) -> None:
+        self.transport = transport
+        self.bell = threading.Event()
+        self.deadline_s: float | None = None  # of the attempt in progress
+        self._crew = crew
+        self.thread = threading.Thread(target=self._run, name=f"sender-{number}", daemon=True)
+
+    def _run(self) -> None:
+        try:
+            while self._crew.work(self):
+                pass
+            self.transport.close()
+        except BaseException as exc:  # noqa: BLE001 # the thread's top: the main loop raises it and the process ends
+            self._crew.fail(exc)
+
+
+class Crew:
+    """The senders of one receiver; made when there is work for them, at most `concurrency`."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        clock: Clock,
+        concurrency: int,
+        timeout_s: float,
+        make_transport: Callable[[], Transport],
+        wake: threading.Event,
+    ) -> None:
+        self._desk = desk
+        self._clock = clock
+        self._concurrency = concurrency
+        self._timeout_s = timeout_s
+        self._make_transport = make_transport
+        self._wake = wake
+        self._lock = threading.Lock()
+        self._senders: list[Sender] = []
+        self._idle: list[Sender] = []
+        self._guard_bell = threading.Event()
+        self._is_guard_asleep = False
+        self._guard: threading.Thread | None = None
+        self._is_over = False
+        self.failure: BaseException | None = None
+
+    def ring(self) -> None:
+        """There may be work: wake an idle sender, or hire one."""
+        with self._lock:
+            if self._is_over:
+                return
+            if self._idle:
+                self._idle.pop().bell.set()
+                return
+            if len(self._senders) == self._concurrency:
+                return
+            sender = Sender(self, self._make_transport(), len(self._senders) + 1)
+            self._senders.append(sender)
+            if self._guard is None:
+                self._guard = threading.Thread(target=self._guard_all, name="guard", daemon=True)
+                self._guard.start()
+        sender.thread.start()
+
+    def work(self, sender: Sender) -> bool:
+        """One attempt, or a sleep until there may be one; False when it is over."""
+        if self._is_over:
+            return False
+        job = self._desk.take()
+        if isinstance(job, Rest):
+            self._sleep(sender)
+        else:
+            self._attempt(sender, job)
+        if self._desk.has_outcomes:
+            self._wake.set()
+        return True
+
+    def fail(self, exc: BaseException) -> None:
+        """A thread ended: the main loop has to know."""
+        self.failure = self.failure or exc
+        self._wake.set()
+
+    def stop(self) -> None:
+        """No further attempt; those in progress are cut. A thread in name resolution can't be, it is left behind."""
+        with self._lock:
+            self._is_over = True
+            senders = list(self._senders)
+        for sender in senders:
+            sender.bell.set()
+            sender.transport.cut()
+        self._guard_bell.set()
+        for thread in [*(sender.thread for sender in senders), *([self._guard] if self._guard else [])]:
+            thread.join(JOIN_S)
+
+    def _attempt(self, sender: Sender, job: Job) -> None:
+        if self._desk.has_work():
+            self.ring()
+        sender.deadline_s = self._clock.monotonic() + self._timeout_s
+        if self._is_guard_asleep:
+            self._guard_bell.set()
+        self._desk.perform(job, sender.transport)
+        sender.deadline_s = None
+        self._wake.set()
+
+    def _sleep(self, sender: Sender) -> None:
+        """Until rung or until time alone may have brought work."""
+        sender.bell.clear()
+        with self._lock:
+            self._idle.append(sender)
+        job = self._desk.take()  # what came before this sender could be rung
+        if isinstance(job, Rest) and not self._is_over:
+            now_s = self._clock.monotonic()
+            self._clock.wait(sender.bell, None if job.until_s is None else max(0.0, job.until_s - now_s))
+        with self._lock:
+            if sender in self._idle:
+                self._idle.remove(sender)
+        if isinstance(job, Job):
+            self._attempt(sender, job)
+
+    def _guard_all(self) -> None:
+        try:
+            while not self._is_over:
+                self._guard_once()
+        except BaseException as exc:  # noqa: BLE001 # the thread's top
+            self.fail(exc)
+
+    def _guard_once(self) -> None:
+        """Cut what is over its time, or sleep until something can be."""
+        self._is_guard_asleep = True  # before the look: an attempt that begins after it rings
+        self._guard_bell.clear()
+        earliest_s = min((end_s for sender in self._senders if (end_s := sender.deadline_s) is not None), default=None)
+        if earliest_s is None:
+            self._clock.wait(self._guard_bell, None)
+            return
+        self._is_guard_asleep = False  # attempts that begin later end later
+        now_s = self._clock.monotonic()
+        if earliest_s > now_s:
+            self._clock.wait(self._guard_bell, earliest_s - now_s)
+            return
+        for sender in self._senders:
+            if sender.deadline_s is not None and sender.deadline_s <= now_s:
+                sender.transport.cut()
+        self._clock.wait(self._guard_bell, LOOK_AGAIN_S)
