@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from logship.formats.compiling import compile_format
 from logship.formats.format import Format, Scan, Scanner
+from logship.formats.reading import load_presets, read_spec
 from logship.formats.slot import DecodeTime, Detection, Misfit, Moment, Row, Slot, TimeFormat, Value
 from logship.formats.spec import FormatSpec, KeySpec
 
@@ -34,30 +36,6 @@ __all__ = [
     "load_presets",
     "read_spec",
 ]
-
-
-def read_spec(tree: object) -> FormatSpec:
-    """The format that a YAML tree (a name, a mapping with one key, a list) describes.
-
-    Raises: FormatError saying what is wrong with the shape.
-    """
-    raise NotImplementedError
-
-
-def compile_format(spec: FormatSpec, named: Mapping[str, FormatSpec]) -> Format:
-    """The compiled format; `named` are the presets and the configuration's own formats.
-
-    Raises: FormatError with the column in the format string, the reason, and what to write instead.
-    """
-    raise NotImplementedError
-
-
-def load_presets(tree: object) -> dict[str, FormatSpec]:
-    """The presets of one parsed preset file (`configs/formats/*.yml`), by name.
-
-    Raises: FormatError for a file that is not shaped like one.
-    """
-    raise NotImplementedError
 
 
 def detect(samples: Sequence[bytes], named: Mapping[str, FormatSpec]) -> list[Detection]:

@@ -33,6 +33,10 @@ class TimeFormat(Protocol):
     def example(self) -> str:
         """A time in this format, for messages."""
 
+    @property
+    def pattern(self) -> str:
+        """A regular expression without groups that every time in this format matches; also RE2 syntax."""
+
     def decoder(self, timezone: str) -> DecodeTime:
         """A function from the field's value (text, or a JSON number) to epoch milliseconds.
 

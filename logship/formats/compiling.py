@@ -1,0 +1,42 @@
+"""From format specs to compiled formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from logship.errors import FormatError
+from logship.fields import closest
+from logship.formats import apache, nginx
+from logship.formats.format import Format
+from logship.formats.spec import FormatSpec
+from logship.formats.text_format import TextFormat
+
+MAX_DEPTH = 8  # of names that stand for names; more is a circle
+
+
+def compile_format(spec: FormatSpec, named: Mapping[str, FormatSpec], name: str = "") -> Format:
+    """The compiled format; `named` are the presets and the configuration's own formats.
+
+    Raises: FormatError with the column in the format string, the reason, and what to write instead.
+    """
+    return _compile(spec, named, name, 0)
+
+
+def _compile(spec: FormatSpec, named: Mapping[str, FormatSpec], name: str, depth: int) -> Format:
+    if spec.kind == "apache":
+        return TextFormat(name or "apache", apache.read_log_format(spec.text))
+    if spec.kind == "nginx":
+        return TextFormat(name or "nginx", nginx.read_log_format(spec.text))
+    if spec.kind == "named":
+        return _compile(_resolve(spec.text, named, depth), named, spec.text, depth + 1)
+    raise FormatError("auto is not a format by itself: detect the format from lines first")
+
+
+def _resolve(name: str, named: Mapping[str, FormatSpec], depth: int) -> FormatSpec:
+    if depth > MAX_DEPTH:
+        raise FormatError(f"format {name!r} stands for itself", text=name, column=0, width=len(name))
+    if name in named:
+        return named[name]
+    near = closest(name, named)
+    hint = f"did you mean '{near}'?" if near else "see `logship formats` for the presets"
+    raise FormatError(f"no preset '{name}'", text=name, column=0, width=len(name), hint=hint)

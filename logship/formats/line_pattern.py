@@ -1,0 +1,289 @@
+"""From the pieces of a text format to patterns: how far each value reaches, and the regexes that follow from it.
+
+Three patterns, each a superset of the one before, agreeing on what they share:
+fast      a whole chunk at once, for lines whose values need no unescaping; cheap classes, proved right afterwards
+strict    one line; values end at the first character of the literal that follows, escapes are passed over
+tolerant  one line, by RE2; unquoted text may hold spaces, `-` may stand for a quoted value, spaces may be doubled
+None of them can backtrack more than linearly: the first two are possessive, the third is RE2.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from logship.errors import FormatError
+from logship.fields import Kind
+from logship.formats.escapes import Escaping
+from logship.formats.pieces import LineShape, Literal, Variable
+from logship.formats.request_line import PARTS
+
+DIRTY = r'"\\\x00-\x1f\x7f-\xff'  # what no clean value holds, as the inside of a class
+_NUMBERS = frozenset({Kind.NUMBER, Kind.DURATION_S, Kind.DURATION_MS, Kind.DURATION_US, Kind.DURATION_NS})
+_PATHS = frozenset({"request_url", "target", "url_path", "path"})  # begin with '/'
+_QUERIES = frozenset({"query_string", "query", "is_args"})  # begin with '?' or are empty
+_FREE = frozenset({Kind.TEXT, Kind.LIST, Kind.REQUEST_LINE})  # may hold spaces
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A variable and how far its value reaches.
+
+    Shapes: `stop` holds the characters before which the value ends, '' at the end of the line. `lead` is what the
+    value begins with where that is what parts it from its neighbour: '/' or '?'. `quoted`: '"' stands on both sides.
+    """
+
+    variable: Variable
+    stop: str
+    lead: str = ""
+    quoted: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        return self.variable.slot.kind
+
+
+Part = Literal | Reach
+
+
+def measure(shape: LineShape) -> tuple[Part, ...]:
+    """The pieces with the reach of each variable.
+
+    Raises: FormatError for neighbours that nothing parts.
+    """
+    pieces = shape.pieces
+    parts: list[Part] = []
+    for index, piece in enumerate(pieces):
+        if isinstance(piece, Literal):
+            parts.append(piece)
+            continue
+        before = pieces[index - 1] if index else None
+        stop = _stop(shape, index)
+        quoted = isinstance(before, Literal) and before.text[-1] == '"' and stop == '"'
+        parts.append(Reach(piece, stop, _lead(before, piece), quoted))
+    return tuple(parts)
+
+
+def _stop(shape: LineShape, index: int) -> str:
+    """The characters before any of which the variable at `index` ends; '' at the end of the line."""
+    left = shape.pieces[index]
+    after = shape.pieces[index + 1] if index + 1 < len(shape.pieces) else None
+    assert isinstance(left, Variable)
+    if after is None:
+        return ""
+    if isinstance(after, Literal):
+        return after.text[0]
+    return _part_neighbours(left, after, shape.text) + (_stop(shape, index + 1) or "\n")
+
+
+def _lead(before: object, piece: Variable) -> str:
+    if not isinstance(before, Variable) or before.slot.field == "is_args":
+        return ""
+    field = piece.slot.field
+    return "/" if field in _PATHS else "?" if field in _QUERIES else ""
+
+
+def _part_neighbours(left: Variable, right: Variable, text: str) -> str:
+    """The character that ends `left` where `right` follows it directly."""
+    lead = _lead(left, right)
+    kind = left.slot.kind
+    if lead == "/" and kind in {Kind.TOKEN, Kind.ADDRESS, Kind.INTEGER, Kind.STATUS}:
+        return "/"
+    if lead == "?" and left.slot.field in _PATHS:
+        return "?"
+    if kind is Kind.STATUS or left.slot.field == "is_args":
+        return ""
+    raise FormatError(
+        f"{left.slot.spelled} and {right.slot.spelled} stand side by side and nothing tells where one ends",
+        text=text,
+        column=left.column,
+        width=len(left.slot.spelled) + len(right.slot.spelled),
+        hint=f"log a separator: '{left.slot.spelled} {right.slot.spelled}'",
+    )
+
+
+# ---- strict
+
+
+def strict_value(reach: Reach, escaping: Escaping) -> str:
+    """The possessive pattern of one value."""
+    kind, stop = reach.kind, reach.stop
+    if reach.variable.slot.field == "is_args":
+        return r"\??+"
+    if kind is Kind.STATUS:
+        return r"(?:[0-9]{3}|-|)"
+    if kind is Kind.INTEGER:
+        return r"-?+[0-9]*+"
+    if kind in _NUMBERS:
+        return r"-?+(?:[0-9]++\.?+[0-9]*+)?+"
+    if kind.is_time:
+        return _time(reach)
+    if kind is Kind.LIST and stop in {" ", ""}:
+        return r'[^ ,"]*+(?:(?:,| :) [^ ,"]*+)*+'
+    spaced = kind in _FREE
+    lead = re.escape(reach.lead)
+    value = _escaped_text(stop if spaced or " " in stop else f"{stop} ", escaping)
+    return f"(?:{lead}{value})?+" if reach.lead == "?" else lead + value
+
+
+def _escaped_text(stops: str, escaping: Escaping) -> str:
+    inside = _class("".join(dict.fromkeys(stops)))
+    if escaping is Escaping.NONE:
+        return f"[^{inside}]*+" if inside else ".*+"
+    if '"' not in stops:
+        inside += '"'
+    return rf'[^{inside}\\]*+(?:\\["\\]?+[^{inside}\\]*+)*+'
+
+
+def _time(reach: Reach) -> str:
+    """A time up to its stop; by its own pattern where its text may hold the stop, or where nothing else bounds it."""
+    time = reach.variable.slot.time
+    assert time is not None, "time kinds have a time format"
+    if not reach.stop or any(char in time.example or char in " -+:.," for char in reach.stop):
+        return f"(?>{time.pattern})"
+    return f'[^{_class(reach.stop)}"]*+'
+
+
+def strict_pattern(parts: tuple[Part, ...], escaping: Escaping) -> str:
+    """The pattern of a whole line; its groups are the variables that are not repeats, in order."""
+    out: list[str] = []
+    for part in parts:
+        if isinstance(part, Literal):
+            out.append(re.escape(part.text))
+        else:
+            value = strict_value(part, escaping)
+            out.append(value if part.variable.repeated else f"({value})")
+    return "".join(out)
+
+
+# ---- tolerant
+
+
+def tolerant_pattern(parts: tuple[Part, ...], escaping: Escaping) -> str:
+    """An RE2 pattern of a whole line with the same groups as the strict one."""
+    out: list[str] = []
+    for index, part in enumerate(parts):
+        if isinstance(part, Literal):
+            text = part.text
+            follows = parts[index + 1] if index + 1 < len(parts) else None
+            if isinstance(follows, Reach) and follows.quoted:
+                text = text[:-1]
+            before = parts[index - 1] if index else None
+            if isinstance(before, Reach) and before.quoted:
+                text = text[1:]
+            out.append(_spaced(text))
+            continue
+        value = _tolerant_value(part, escaping)
+        value = f"(?:{value})" if part.variable.repeated else f"({value})"
+        out.append(f'(?:"{value}"|-)' if part.quoted else value)
+    return "".join(out) + " *"
+
+
+def _tolerant_value(reach: Reach, escaping: Escaping) -> str:
+    kind = reach.kind
+    slot = reach.variable.slot
+    if slot.field == "is_args":
+        return r"\??"
+    if kind is Kind.STATUS:
+        return r"[0-9]{3}|-|"
+    if kind is Kind.INTEGER:
+        return r"-?[0-9]*"
+    if kind in _NUMBERS:
+        return r"-?(?:[0-9]+\.?[0-9]*)?"
+    if kind.is_time:
+        assert slot.time is not None, "time kinds have a time format"
+        return slot.time.pattern
+    lead = re.escape(reach.lead)
+    if kind is Kind.LIST and not reach.quoted:
+        return r'[^ ,"]*(?:(?:,| :) [^ ,"]*)*'
+    if escaping is Escaping.NONE:
+        value = ".*?" if kind in _FREE else "[^ ]*?"
+    elif kind in _FREE:
+        value = r'(?:[^"\\]|\\.|\\)*?'
+        value = value if reach.quoted or lead else f'""|{value}'
+    else:
+        value = r'(?:[^ "\\]|\\.|\\)*?'
+    return f"(?:{lead}{value})?" if lead == "?" else lead + value
+
+
+def _spaced(text: str) -> str:
+    """A literal in which any run of spaces stands for any other."""
+    return " +".join("".join(map(_re2_escape, word)) for word in re.sub(" +", " ", text).split(" "))
+
+
+def _re2_escape(char: str) -> str:
+    return char if char.isalnum() else f"\\x{{{ord(char):x}}}"
+
+
+# ---- fast
+
+
+def fast_pattern(parts: tuple[Part, ...], escaping: Escaping, needed: Collection[str], guard: str = "") -> str:
+    """The pattern of one line for findall over a chunk, groups only for needed fields.
+
+    Shapes: `guard` is put into every negated class: '' for cheap classes whose matches must be proved to hold no
+    quote, backslash, control byte or newline afterwards; DIRTY for classes that can't hold them in the first place.
+    """
+    out: list[str] = []
+    for part in parts:
+        if isinstance(part, Literal):
+            out.append(re.escape(part.text))
+        else:
+            out.append(_fast_value(part, escaping, needed, guard))
+    return "".join(out) + r"\n|.*\n"
+
+
+def _fast_value(reach: Reach, escaping: Escaping, needed: Collection[str], guard: str) -> str:
+    slot, kind, stop = reach.variable.slot, reach.kind, reach.stop
+    is_needed = slot.field in needed and not reach.variable.repeated
+    many = "++" if escaping is Escaping.BACKSLASH else "*+"  # escape=json leaves absent values empty
+    if kind is Kind.REQUEST_LINE and not reach.variable.repeated and any(part in needed for part in PARTS):
+        value = _fast_request_line(stop, needed, guard)
+    elif kind is Kind.STATUS:
+        value = "[1-9][0-9][0-9]"
+    elif kind is Kind.INTEGER:
+        value = "[0-9-][0-9]*+"
+    elif kind in _NUMBERS:
+        value = r"(?:[0-9]++\.?+[0-9]*+|-)"
+    elif kind.is_time and _time(reach)[0] == "(":
+        value = _time(reach)
+    elif kind is Kind.LIST and stop in {" ", ""}:
+        value = rf"[^ ,{guard or _newline(stop)}]{many}(?! : )"
+    else:
+        value = _fast_text(reach, many, guard)
+    return f"({value})" if is_needed else value
+
+
+def _fast_text(reach: Reach, many: str, guard: str) -> str:
+    if reach.variable.slot.field == "is_args":
+        return r"\??+"
+    inside = _class(reach.stop or "\n")
+    if reach.kind not in _FREE and not reach.kind.is_time and " " not in reach.stop:
+        inside += " "
+    value = f"[^{inside}{guard}]"
+    if reach.lead == "?":
+        return rf"(?:\?{value}*+)?+"
+    return f"/{value}*+" if reach.lead == "/" else value + ("++" if reach.kind.is_time else many)
+
+
+def _fast_request_line(stop: str, needed: Collection[str], guard: str) -> str:
+    """What all common requests look like; others are left to the strict pattern and split_request_line."""
+
+    def group(field: str, value: str) -> str:
+        return f"({value})" if field in needed else value
+
+    inside = " " + ("" if stop in {'"', "\t", " ", ""} else _class(stop)) + (guard or _newline(stop))
+    method, url, version = PARTS
+    return (
+        f"{group(method, '[A-Z]++')} {group(url, f'/[^{inside}]*+')} HTTP/{group(version, '[0-9][.][0-9]')}"
+    )  # fmt: skip
+
+
+def _newline(stop: str) -> str:
+    return "" if stop else r"\n"
+
+
+def _class(chars: str) -> str:
+    """Characters as the inside of a class."""
+    return "".join(f"\\{char}" if char in r"\]^-[" else "\\n" if char == "\n" else char for char in chars)

@@ -1,0 +1,52 @@
+"""A format string cut into literals and fields: what the Apache and nginx tokenizers give to the line pattern."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from logship.formats.escapes import Escaping
+from logship.formats.slot import Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """Text that stands in every line; `column` is where it starts in the format string."""
+
+    text: str
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A field; `slot` is None for what is read over (a repeat of a field that counted already)."""
+
+    slot: Slot
+    column: int
+    repeated: bool = False
+
+
+Piece = Literal | Variable
+
+
+@dataclass(frozen=True, slots=True)
+class LineShape:
+    """A whole format string: literals and variables alternate as they were written."""
+
+    text: str
+    pieces: tuple[Piece, ...]
+    escaping: Escaping
+
+
+def join_literals(pieces: list[Piece]) -> tuple[Piece, ...]:
+    """The pieces with neighbouring literals made one and empty ones left out."""
+    joined: list[Piece] = []
+    for piece in pieces:
+        last = joined[-1] if joined else None
+        if isinstance(piece, Literal):
+            if not piece.text:
+                continue
+            if isinstance(last, Literal):
+                joined[-1] = Literal(last.text + piece.text, last.column)
+                continue
+        joined.append(piece)
+    return tuple(joined)

@@ -1,0 +1,99 @@
+"""The only door to google-re2: regular expressions that people write, linear in time whatever the text.
+
+Patterns and texts are bytes, read as LATIN1, so that any byte of a log line can be matched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from logship.errors import FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_MEMORY_BYTES = 64 << 20  # RE2's own default is 8 MiB; a line pattern with many fields needs more
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A compiled RE2 pattern.
+
+    Shapes: `groups` are the names of the named groups, with their numbers; offsets and texts are bytes.
+    """
+
+    text: str
+    groups: Mapping[str, int]
+    _search: Callable[[bytes], Any]
+    _fullmatch: Callable[[bytes], Any]
+    _finditer: Callable[[bytes], Any]
+
+    def is_found(self, text: bytes) -> bool:
+        return self._search(text) is not None
+
+    def search(self, text: bytes) -> tuple[bytes | None, ...] | None:
+        """The groups of the first match (None for one that took no part), or None."""
+        match = self._search(text)
+        return None if match is None else tuple(match.groups())
+
+    def fullmatch(self, text: bytes) -> tuple[bytes | None, ...] | None:
+        """The groups if the whole text matches, or None."""
+        match = self._fullmatch(text)
+        return None if match is None else tuple(match.groups())
+
+    def spans(self, text: bytes) -> list[list[tuple[int, int]]]:
+        """For each match from left to right: the (start, end) of it and of each group; (-1, -1) took no part."""
+        return [[match.span(number) for number in range(match.re.groups + 1)] for match in self._finditer(text)]
+
+    def named(self, text: bytes) -> dict[str, bytes] | None:
+        """The named groups of the first match that took part in it, or None without a match."""
+        match = self._search(text)
+        if match is None:
+            return None
+        found = {name: match.group(number) for name, number in self.groups.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def compile_pattern(text: str) -> Pattern:
+    """The RE2 pattern of `text` (its UTF-8 bytes).
+
+    Raises: FormatError with RE2's reason and, where RE2 names the offending piece, its column.
+    """
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.max_mem = MAX_MEMORY_BYTES
+    try:
+        compiled = re2.compile(text.encode("utf-8", "surrogateescape"), options)
+    except re2.error as exc:
+        raise _refusal(text, exc) from exc
+    groups = {_text(name): number for name, number in compiled.groupindex.items()}
+    return Pattern(text, groups, compiled.search, compiled.fullmatch, compiled.finditer)
+
+
+def _refusal(text: str, exc: Exception) -> FormatError:
+    reason = _text(exc.args[0]) if exc.args else "not a regular expression"
+    _, _, piece = reason.partition(": ")
+    column = text.find(piece) if piece else -1
+    hints = {
+        "invalid perl operator": "RE2 has no lookahead, lookbehind or atomic groups",
+        "invalid escape sequence": "RE2 has no backreferences; write \\\\ for a backslash",
+        "missing )": "close the group with )",
+        "missing ]": "close the class with ]",
+    }
+    hint = next((text for start, text in hints.items() if reason.startswith(start)), "")
+    return FormatError(
+        f"regular expression: {reason}",
+        text=text,
+        column=column if column >= 0 else None,
+        width=max(1, len(piece)) if column >= 0 else 1,
+        hint=hint,
+    )
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

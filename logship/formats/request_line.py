@@ -1,0 +1,29 @@
+"""The request line: method, target and version of `GET /x HTTP/1.1`, or nothing where it holds no request."""
+
+from __future__ import annotations
+
+import re
+
+PARTS = ("request_method", "request_url", "request_http_ver")
+NO_REQUEST = ("", "", "")
+_METHOD = re.compile(r"[A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]*")  # RFC 9110 token, starting like a word
+_VERSION = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2})?")
+
+# What all common clients send, for the fast pattern: {method} and {url} are replaced by groups or bare classes.
+FAST = r"{method}[A-Z]++{end} {url}/[^ ]*+{end} HTTP/{version}[0-9][.][0-9]{end}"
+
+
+def split_request_line(line: str) -> tuple[str, str, str]:
+    """Method, target and version; the target may hold spaces; version '' is HTTP/0.9; NO_REQUEST for anything else.
+
+    `-`, an empty line, TLS bytes and probes such as `SSH-2.0-x` hold no request. Linear in the length of the line.
+    """
+    method, _, rest = line.partition(" ")
+    if _METHOD.fullmatch(method) is None:
+        return NO_REQUEST
+    end = rest.rfind("HTTP/")
+    if end >= 0 and rest[end - 1 : end] in {" ", ""} and _VERSION.fullmatch(rest, end + 5):
+        url = rest[:end].strip(" ")
+        return (method, url, rest[end + 5 :]) if url else NO_REQUEST
+    url = rest.strip(" ")
+    return (method, url, "") if url.startswith("/") else NO_REQUEST

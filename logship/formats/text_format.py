@@ -1,0 +1,110 @@
+"""Formats of text lines: what Apache's LogFormat and nginx's log_format write."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+
+from logship.errors import FormatError
+from logship.fields import Kind, lookup
+from logship.formats import line_pattern
+from logship.formats.escapes import decode
+from logship.formats.format import Format, Scanner
+from logship.formats.line_pattern import Reach
+from logship.formats.misfit import explain
+from logship.formats.pieces import LineShape
+from logship.formats.re2_door import Pattern, compile_pattern
+from logship.formats.request_line import NO_REQUEST, PARTS, split_request_line
+from logship.formats.slot import DecodeTime, Misfit, Slot, Value
+
+BOM = b"\xef\xbb\xbf"
+TIMES_KEPT = 256  # neighbouring lines share their second
+TOLERANT_BYTES = 16_384  # longer lines must fit strictly: RE2 takes 80 ns a byte, and no server logs such a user name
+
+
+class TextFormat(Format):
+    """A compiled text format."""
+
+    def __init__(self, name: str, shape: LineShape) -> None:
+        self.name = name
+        self.escaping = shape.escaping
+        self.parts = line_pattern.measure(shape)
+        self._groups = tuple(
+            part.variable.slot
+            for part in self.parts
+            if isinstance(part, Reach) and not part.variable.repeated
+        )  # fmt: skip
+        if not self._groups:
+            raise FormatError("the format has no fields", text=shape.text, width=max(1, len(shape.text)))
+        self.slots = tuple(slot for group in self._groups for slot in _with_parts(group))
+        self._strict = re.compile(line_pattern.strict_pattern(self.parts, self.escaping)).fullmatch
+        self._times: tuple[DecodeTime | None, ...] = tuple(
+            lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")) if slot.time else None for slot in self._groups
+        )
+
+    @cached_property
+    def _tolerant(self) -> Pattern:
+        return compile_pattern(line_pattern.tolerant_pattern(self.parts, self.escaping))
+
+    def scanner(self, needed: Sequence[str]) -> Scanner:
+        from logship.formats.text_scanner import TextScanner
+
+        return TextScanner(self, needed)
+
+    def parse(self, line: bytes) -> tuple[Value, ...] | None:
+        line = bare_line(line)
+        match = self._strict(line.decode("latin-1"))
+        if match is not None:
+            return self._values(match.groups())
+        if len(line) > TOLERANT_BYTES:
+            return None
+        found = self._tolerant.fullmatch(line)
+        if found is None:
+            return None
+        return self._values([_tolerate((raw or b"").decode("latin-1")) for raw in found])
+
+    def _values(self, raw_values: Sequence[str]) -> tuple[Value, ...] | None:
+        values: list[Value] = []
+        for raw, slot, decode_time in zip(raw_values, self._groups, self._times, strict=True):
+            if raw == "-":
+                value = ""
+            elif "\\" in raw or not raw.isascii():
+                value = decode(raw, self.escaping)
+            else:
+                value = raw
+            values.append(value)
+            if decode_time is not None and decode_time(value) is None:
+                return None
+            if slot.kind is Kind.REQUEST_LINE:
+                values += split_request_line(value) if value else NO_REQUEST
+        return tuple(values)
+
+    def explain(self, line: bytes) -> Misfit | None:
+        if self.parse(line) is not None:
+            return None
+        return explain(self.parts, self.escaping, bare_line(line).decode("latin-1"), len(line) - len(bare_line(line)))
+
+
+def bare_line(line: bytes) -> bytes:
+    """The line without a byte order mark in front and a carriage return behind."""
+    if line[-1:] == b"\r":
+        line = line[:-1]
+    return line[3:] if line.startswith(BOM) else line
+
+
+def _with_parts(slot: Slot) -> tuple[Slot, ...]:
+    """The slot, and for a request line the parts it holds."""
+    if slot.kind is not Kind.REQUEST_LINE:
+        return (slot,)
+    parts = []
+    for name in PARTS:
+        field = lookup(name)
+        assert field is not None, "the vocabulary has the parts of a request line"
+        parts.append(Slot(name, field.kind, slot.spelled, part_of=slot.field))
+    return (slot, *parts)
+
+
+def _tolerate(raw: str) -> str:
+    """What the tolerant pattern took for a value: httpd writes an empty user as "", Jetty an absent one as ' - '."""
+    return "" if raw == '""' or raw.strip(" ") == "-" else raw

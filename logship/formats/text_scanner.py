@@ -1,0 +1,132 @@
+"""The hot path of text formats: a whole chunk by one findall, and the proof that it was right.
+
+The classes of the fast pattern exclude one character each, which is what makes them fast; that no value holds a quote,
+a backslash, a control byte or a newline is proved for the chunk as a whole:
+
+- as many matches as lines, and each match holds at least one newline: so each holds exactly one;
+- escaping the chunk as JSON makes it longer by what quotes, backslashes and control bytes it holds: if that is what the
+  format's own literals account for, the values hold none.
+
+Lines that break the proof (the few with a backslash) are set aside; if that does not mend it, a pattern with precise
+classes, three times slower, does the chunk.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+import orjson
+
+from logship.formats import line_pattern
+from logship.formats.escapes import Escaping
+from logship.formats.format import Scan, Scanner
+from logship.formats.pieces import Literal
+from logship.formats.slot import Row, Value
+
+if TYPE_CHECKING:
+    from logship.formats.text_format import TextFormat
+
+
+class TextScanner(Scanner):
+    """Reads the needed fields of a text format."""
+
+    def __init__(self, fmt: TextFormat, needed: Sequence[str]) -> None:
+        names = [slot.field for slot in fmt.slots]
+        self._indexes = tuple(_index(names, field) for field in needed)
+        self.slots = tuple(fmt.slots[index] for index in self._indexes)
+        self.has_empty = fmt.escaping is not Escaping.BACKSLASH or any(
+            isinstance(part, line_pattern.Reach) and part.lead == "?" for part in fmt.parts
+        )
+        self._fmt = fmt
+        captured = sorted(set(self._indexes)) or [0]
+        self._captured = frozenset(names[index] for index in captured)
+        self._blank: Row = ("",) * len(captured)
+        self._reorder = _reorder([captured.index(index) for index in self._indexes], len(captured))
+        pattern = line_pattern.fast_pattern(fmt.parts, fmt.escaping, self._captured)
+        self._findall: Callable[[str], list[Row]] = re.compile(pattern).findall
+        self._guarded: Callable[[str], list[Row]] | None = None
+        self._literal_surplus = sum(surplus(part.text) for part in fmt.parts if isinstance(part, Literal))
+
+    def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
+        text = data.decode("latin-1")
+        if "\r" in text:
+            text = text.replace("\r\n", "\n")
+        rows = self._rows(self._findall, text)
+        count = len(lines)
+        if len(rows) != count:  # a value ran over a newline
+            return self._scan_guarded(text)
+        dirty = set(_all_indexes(rows, self._blank))
+        if not data.isascii():
+            dirty.update(index for index, line in enumerate(lines) if not line.isascii())
+        unaccounted = surplus(text) - count - self._accounted(lines, dirty)
+        if unaccounted:
+            escaped = {index for index, line in enumerate(lines) if b"\\" in line} - dirty
+            unaccounted += self._accounted(lines, dirty)
+            dirty |= escaped
+            unaccounted -= self._accounted(lines, dirty)
+            if unaccounted:
+                return self._scan_guarded(text)
+        return Scan(self._reorder(rows), sorted(dirty))
+
+    def _accounted(self, lines: Sequence[bytes], dirty: set[int]) -> int:
+        """The surplus of the dirty lines, and of the literals of all others."""
+        clean = len(lines) - len(dirty)
+        return clean * self._literal_surplus + sum(surplus(_text(lines[index])) for index in dirty)
+
+    def _scan_guarded(self, text: str) -> Scan | None:
+        """The chunk by precise classes: whatever fits is right by construction."""
+        if self._guarded is None:
+            pattern = line_pattern.fast_pattern(
+                self._fmt.parts, self._fmt.escaping, self._captured, guard=line_pattern.DIRTY
+            )
+            self._guarded = re.compile(pattern).findall
+        rows = self._rows(self._guarded, text)
+        return Scan(self._reorder(rows), _all_indexes(rows, self._blank))
+
+    def _rows(self, findall: Callable[[str], list[Row]], text: str) -> list[Row]:
+        rows = findall(text)
+        return rows if len(self._blank) > 1 else [(value,) for value in rows]  # type: ignore[misc]  # one group: texts
+
+    def parse(self, line: bytes) -> tuple[Value, ...] | None:
+        values = self._fmt.parse(line)
+        return None if values is None else tuple([values[index] for index in self._indexes])
+
+
+def surplus(text: str) -> int:
+    """By how much JSON escaping makes the text longer: 1 for quotes, backslashes, \\n and \\t; 5 for control bytes."""
+    return len(orjson.dumps(text)) - 2 - len(text)
+
+
+def _text(line: bytes) -> str:
+    return line.removesuffix(b"\r").decode("latin-1")
+
+
+def _index(names: list[str], field: str) -> int:
+    if field not in names:
+        raise KeyError(field)
+    return names.index(field)
+
+
+def _all_indexes(rows: list[Row], blank: Row) -> list[int]:
+    """The indexes of the blank rows, by list.index: C all the way."""
+    found: list[int] = []
+    index = -1
+    try:
+        while True:
+            index = rows.index(blank, index + 1)
+            found.append(index)
+    except ValueError:
+        return found
+
+
+def _reorder(order: list[int], width: int) -> Callable[[list[Row]], list[Row]]:
+    """From rows in the pattern's order to rows in the order asked for; nothing to do when they agree."""
+    if order == list(range(width)):
+        return lambda rows: rows
+    if len(order) > 1:
+        take = itemgetter(*order)
+        return lambda rows: list(map(take, rows))
+    return lambda rows: [tuple(row[index] for index in order) for row in rows]
