@@ -9,17 +9,14 @@ import time
 class SystemClock:
     """The clock of this machine."""
 
-    def monotonic_s(self) -> float:
+    def monotonic(self) -> float:
         """Seconds that never jump: for waits and ages."""
         return time.monotonic()
 
-    def wall_s(self) -> float:
+    def time(self) -> float:
         """Seconds since the epoch, as the machine believes."""
         return time.time()
 
     def wait(self, event: threading.Event, timeout_s: float | None) -> bool:
         """Block until `event` is set or the time is over; True where it is set."""
         return event.wait(timeout_s)
-
-    monotonic = monotonic_s
-    time = wall_s

@@ -102,12 +102,13 @@ class Pipeline:
         self._clock = clock
         self._runs: dict[int, UnfitRun] = {}
         self._confirmed: list[Span] = []
+        self.dead_letter_problem = ""  # why dead letters can't be written, "" while they can
         self._owed: list[DeadLetter] = []  # not on disk yet: they hold the checkpoint, not the shipping
 
     def step(self) -> Step:
         """One pass: take answers, checkpoint what they confirm, look at the files, read and send what has room."""
         step = Step()
-        now_s = self._clock.monotonic_s()
+        now_s = self._clock.monotonic()
         self._collect(step)
         self._checkpoint(now_s)
         self._notice(self.tailer.look(now_s))
@@ -133,20 +134,20 @@ class Pipeline:
 
         Gives the number of batches left unsettled: their positions did not move, the next run makes them again.
         """
-        deadline_s = self._clock.monotonic_s() + within_s
+        deadline_s = self._clock.monotonic() + within_s
         for lane in self.lanes.values():
             lane.ready.extend(lane.batcher.flush())
             lane.delivery.finish()
-        while not self.is_empty and self._clock.monotonic_s() < deadline_s and not self.is_blocked:
+        while not self.is_empty and self._clock.monotonic() < deadline_s and not self.is_blocked:
             step = Step()
             self._submit(step)
             self._collect(step)
             if step.was_idle:
-                self.tailer.wait(min(CLOSE_WAIT_S, max(0.0, deadline_s - self._clock.monotonic_s())))
+                self.tailer.wait(min(CLOSE_WAIT_S, max(0.0, deadline_s - self._clock.monotonic())))
         for lane in self.lanes.values():
-            lane.delivery.close(max(0.0, deadline_s - self._clock.monotonic_s()))
+            lane.delivery.close(max(0.0, deadline_s - self._clock.monotonic()))
         self._collect(Step())
-        self._checkpoint(self._clock.monotonic_s())
+        self._checkpoint(self._clock.monotonic())
         return sum(len(lane.ready) + lane.unsettled for lane in self.lanes.values())
 
     @property
@@ -164,10 +165,28 @@ class Pipeline:
         """Nothing waits, is ready or in flight."""
         return all(lane.is_empty for lane in self.lanes.values())
 
+    def dead_letters_kept(self) -> int:
+        """Letters in the store, of this run and earlier ones."""
+        return sum(1 for _ in self._dead_letters)
+
     @property
     def held_files(self) -> dict[int, int]:
         """Files whose lines stopped fitting, with the position they are held at."""
         return {file_id: run.start for file_id, run in self._runs.items() if run.is_held}
+
+    def reroute(self, routes: Mapping[str, Route], lanes: Mapping[str, Lane]) -> None:
+        """Routes and lanes after a reload; what the lanes that go away had not settled moves to their successors."""
+        leaving = [lane for lane in self.lanes.values() if all(lane is not stays for stays in lanes.values())]
+        orphans: list[Batch] = []
+        for lane in leaving:
+            lane.ready.extend(lane.batcher.flush())
+            orphans += [*lane.delivery.close(0.0), *lane.ready]
+        self._collect(Step())
+        self.routes, self.lanes = dict(routes), dict(lanes)
+        for batch in orphans:
+            route = self.routes.get(batch.pieces[0].chunk.file.source)
+            if route is not None:
+                self.lanes[route.lane].ready.append(batch)
 
     def release_held(self) -> None:
         """After a change of format: held files are read on from where they were held."""
@@ -230,7 +249,7 @@ class Pipeline:
     def _window(self, lane: Lane) -> Window | None:
         if lane.max_event_age_s is None:
             return None
-        return Window(oldest=iso_time(self._clock.wall_s() - lane.max_event_age_s))
+        return Window(oldest=iso_time(self._clock.time() - lane.max_event_age_s))
 
     def _submit(self, step: Step) -> None:
         for lane in self.lanes.values():
@@ -276,8 +295,10 @@ class Pipeline:
                 self._dead_letters.append(self._owed)
             except OSError as exc:
                 log.error("dead letters can't be written, checkpoints wait error=%s", exc)
+                self.dead_letter_problem = str(exc)
                 return
             self._owed = []
+            self.dead_letter_problem = ""
         if self._confirmed:
             self.tailer.confirm(self._confirmed)
             self._confirmed = []
@@ -301,7 +322,7 @@ class Pipeline:
         self._owed.append(
             DeadLetter(
                 id=transaction_id(line, file.key, origin.position),
-                time=iso_time(self._clock.wall_s()),
+                time=iso_time(self._clock.time()),
                 reason=reason,
                 file=file,
                 position=origin.position,

@@ -33,6 +33,6 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     faulthandler.enable()
     setup_logging(log_format)  # type: ignore[arg-type]
     settings = load_settings(config, os.environ)
-    daemon = Daemon(settings, lambda: load_settings(config, os.environ), once=once)
+    daemon = Daemon(settings, lambda: load_settings(config, os.environ), os.environ, once=once)
     daemon.install_signals()
     return daemon.run()

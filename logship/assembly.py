@@ -1,0 +1,154 @@
+"""Settings become a pipeline: the one place that knows which part is built from which key."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+
+from logship.batcher import Batcher
+from logship.clock import SystemClock
+from logship.config import EndpointSettings, Settings, SourceSettings
+from logship.counters import Counters
+from logship.delivery import Api, Compression, DeadLetters, Delivery, DeliverySettings, Endpoint
+from logship.pipeline import Lane, Pipeline, Route
+from logship.state import State
+from logship.tail import Tailer, TailSource
+
+
+class Wake(threading.Event):
+    """An event that also ends the work thread's wait for files, so that it waits in one place for both."""
+
+    def __init__(self, also: Callable[[], None]) -> None:
+        super().__init__()
+        self._also = also
+
+    def set(self) -> None:
+        super().set()
+        self._also()
+
+
+def build_pipeline(settings: Settings, state: State, clock: SystemClock, *, once: bool = False) -> Pipeline:
+    """The whole route for `settings`; nothing is opened or sent before its first step."""
+    counters = Counters()
+    tailer = Tailer(
+        [tail_source(settings, source) for source in settings.sources],
+        state,
+        clock=clock,
+        max_line_bytes=settings.max_line_bytes,
+        held_max_bytes=settings.held_max,
+        once=once,
+    )
+    return Pipeline(
+        routes_of(settings),
+        lanes_of(settings, tailer, clock, counters),
+        tailer,
+        DeadLetters(settings.state_dir, counters=counters),
+        counters,
+        clock,
+    )
+
+
+def reroute(pipeline: Pipeline, old: Settings, new: Settings, clock: SystemClock) -> None:
+    """After a reload: routes and lanes of `new`; files both know go on where they are.
+
+    A lane whose endpoint and limits are unchanged stays with what is in flight; of a changed one the unsettled batches
+    go out through the new lane of their source, as they are. Without such a source they are left: nothing moves.
+    """
+    has_same_limits = (old.batch, old.delivery) == (new.batch, new.delivery)
+    kept = {name: pipeline.lanes[name] for name in lane_names(new).values() if name in pipeline.lanes}
+    old_endpoints = {name: endpoint for endpoint, name in lane_names(old).items()}
+    lanes = lanes_of(new, pipeline.tailer, clock, pipeline.counters)
+    for endpoint, name in lane_names(new).items():
+        if name in kept and has_same_limits and old_endpoints.get(name) == endpoint:
+            lanes[name].delivery.close(0.0)
+            kept[name].sources = lanes[name].sources
+            lanes[name] = kept[name]
+    routes = routes_of(new)
+    pipeline.reroute(routes, lanes)
+    pipeline.tailer.follow([tail_source(new, source) for source in new.sources])
+    pipeline.release_held()
+
+
+def routes_of(settings: Settings) -> dict[str, Route]:
+    """A route for each source, its converter compiled."""
+    names = lane_names(settings)
+    return {
+        source.name: Route(
+            source.name,
+            settings.compile_source(source),
+            names[source.endpoint],
+            drops_unmatched=source.on_unmatched == "drop",
+        )
+        for source in settings.sources
+    }
+
+
+def lanes_of(settings: Settings, tailer: Tailer, clock: SystemClock, counters: Counters) -> dict[str, Lane]:
+    """A lane for each different endpoint."""
+    return {
+        name: Lane(
+            Delivery(
+                endpoint_of(endpoint),
+                delivery_settings(settings),
+                clock=clock,
+                random=random.Random(),
+                counters=counters,
+                wake=Wake(tailer.wake),
+            ),
+            Batcher(settings.batch.max_bytes, settings.batch.max_age_s, tailer.span),
+            frozenset(source.name for source in settings.sources if source.endpoint == endpoint),
+            endpoint.max_event_age_s,
+        )
+        for endpoint, name in lane_names(settings).items()
+    }
+
+
+def lane_names(settings: Settings) -> Mapping[EndpointSettings, str]:
+    """Endpoint -> a name for people: the receiver, numbered where several endpoints share it."""
+    names: dict[EndpointSettings, str] = {}
+    for source in settings.sources:
+        if source.endpoint not in names:
+            same = sum(other.receiver == source.endpoint.receiver for other in names)
+            names[source.endpoint] = f"{source.endpoint.receiver}#{same + 1}" if same else source.endpoint.receiver
+    return names
+
+
+def endpoint_of(settings: EndpointSettings) -> Endpoint:
+    """What delivery needs to know of an endpoint."""
+    secret = settings.application_id
+    return Endpoint(
+        url=settings.url,
+        application_id=secret.reveal() if secret else "",
+        api=Api(settings.api),
+        compression=Compression(settings.compression),
+        timeout_s=settings.timeout_s,
+        ca_file=str(settings.ca_file) if settings.ca_file else None,
+        client_cert=str(settings.client_cert) if settings.client_cert else None,
+        client_key=str(settings.client_key) if settings.client_key else None,
+        proxy=settings.proxy,
+        reread_application_id=(lambda: secret.reread().reveal()) if secret else None,
+    )
+
+
+def delivery_settings(settings: Settings) -> DeliverySettings:
+    """How hard to try."""
+    return DeliverySettings(
+        concurrency=settings.delivery.concurrency,
+        retry_initial_s=settings.delivery.retry_initial_s,
+        retry_max_s=settings.delivery.retry_max_s,
+        max_body_bytes=settings.batch.max_bytes,
+    )
+
+
+def tail_source(settings: Settings, source: SourceSettings) -> TailSource:
+    """What the tailer needs to know of a source."""
+    return TailSource(
+        name=source.name,
+        paths=source.paths,
+        receiver=source.endpoint.receiver,
+        origin_of=settings.origin_of(source),
+        exclude=source.exclude,
+        rotated=source.rotated,
+        start_at=source.start_at,
+    )

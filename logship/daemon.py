@@ -1,0 +1,150 @@
+"""The daemon: loops the pipeline's step until it is told to stop, and with `once` until everything has arrived."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from collections.abc import Callable, Mapping
+from types import FrameType
+
+from logship.assembly import build_pipeline, reroute
+from logship.clock import SystemClock
+from logship.config import Settings
+from logship.delivery import DeliveryState
+from logship.errors import ConfigError, Exit
+from logship.pipeline import Pipeline, Step
+from logship.reporting import Reporter
+from logship.sdnotify import Notifier
+from logship.state import State
+
+log = logging.getLogger(__name__)
+
+IDLE_WAIT_S = 1.0  # the longest sleep: hints and answers end it earlier, the watchdog wants a sign of life
+
+
+class Daemon:
+    """One run of the program over one configuration, which may be reloaded.
+
+    `load` gives the configuration anew and raises ConfigError for a wrong one: the old one stays.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        load: Callable[[], Settings],
+        environ: Mapping[str, str],
+        *,
+        clock: SystemClock | None = None,
+        once: bool = False,
+    ) -> None:
+        self.settings = settings
+        self.once = once
+        self._load = load
+        self._clock = clock or SystemClock()
+        self._notifier = Notifier.from_environ(environ)
+        self._stop_requested = False
+        self._reload_requested = False
+        self._state = State.open(settings.state_dir, self._clock)
+        self.pipeline: Pipeline = build_pipeline(settings, self._state, self._clock, once=once)
+        self._reporter = Reporter(self.pipeline, self._state, settings, self._clock, self._notifier)
+
+    def install_signals(self) -> None:
+        """SIGTERM and SIGINT drain and stop, SIGHUP reloads."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_reload)
+
+    def run(self) -> Exit:
+        """Until a signal, or with `once` until everything has arrived.
+
+        Raises: whatever a sender thread died of.
+        """
+        log.info("started sources=%d state_dir=%s", len(self.settings.sources), self.settings.state_dir)
+        is_ready = False
+        try:
+            while not self._stop_requested:
+                if self._reload_requested:
+                    self._reload()
+                step = self.pipeline.step()
+                self._reporter.report()
+                if not is_ready:
+                    is_ready = True
+                    self._notifier.ready()
+                    log.info("ready files=%d", len(self.pipeline.tailer.files()))
+                if step.was_idle:
+                    if self.once and self._is_done(step):
+                        break
+                    self._wait(step)
+            return self._stop()
+        finally:
+            self._reporter.close()
+            self._state.close()
+
+    def _wait(self, step: Step) -> None:
+        timeout_s = IDLE_WAIT_S
+        if step.due_s is not None:
+            timeout_s = min(timeout_s, step.due_s - self._clock.monotonic())
+        self.pipeline.tailer.wait(max(0.0, timeout_s))
+
+    def _is_done(self, step: Step) -> bool:
+        """Every receiver has everything, or refuses and waits for a person."""
+        if step.is_at_end:
+            self.pipeline.flush()
+            for lane in self.pipeline.lanes.values():
+                lane.delivery.finish()
+        refusing = [lane.delivery.status().state is DeliveryState.HELD for lane in self.pipeline.lanes.values()]
+        open_lanes = [lane for lane, refuses in zip(self.pipeline.lanes.values(), refusing, strict=True) if not refuses]
+        return (step.is_at_end or any(refusing)) and all(lane.is_empty for lane in open_lanes)
+
+    def _stop(self) -> Exit:
+        """Drain for at most shutdown_timeout, write what was confirmed, and say what became of the lines."""
+        self._notifier.stopping()
+        tailer = self.pipeline.tailer
+        unsettled = self.pipeline.close(self.settings.delivery.shutdown_timeout_s)
+        problems = self._problems(unsettled)
+        tailer.close()
+        log.info("stopped: %s", self.pipeline.counters.total().sentence())
+        for problem in problems:
+            log.error("%s", problem)
+        return Exit.UNDELIVERED if self.once and problems else Exit.FINE
+
+    def _problems(self, unsettled: int) -> list[str]:
+        """What a run that should have delivered everything has not."""
+        problems = []
+        for name, lane in self.pipeline.lanes.items():
+            status = lane.delivery.status()
+            if status.state is DeliveryState.HELD:
+                problems.append(f"{name} refuses: {status.last_error}; {status.hint}")
+        if unsettled:
+            problems.append(f"{unsettled} batches were not delivered; the next run sends them")
+        if held := len(self.pipeline.held_files):
+            problems.append(f"{held} files are held: their lines fit no format; see logship preview")
+        if letters := self.pipeline.counters.total().dead_letters:
+            problems.append(f"{letters} dead letters; see logship dead-letters list")
+        return problems
+
+    def _reload(self) -> None:
+        self._reload_requested = False
+        self._notifier.reloading()
+        try:
+            settings = self._load()
+        except ConfigError as exc:
+            self.pipeline.counters.config_reload_failed += 1
+            self._reporter.reload_fault = str(exc.problems[0])
+            for problem in exc.problems:
+                log.error("the new configuration is refused, the old one stays: %s", problem)
+        else:
+            reroute(self.pipeline, self.settings, settings, self._clock)
+            self.settings = settings
+            self._reporter.reload_fault = ""
+            self.pipeline.counters.config_reloads += 1
+            log.info("reloaded sources=%d", len(settings.sources))
+        self._notifier.ready()
+
+    def _on_stop(self, number: int, frame: FrameType | None) -> None:
+        self._stop_requested = True
+        self.pipeline.tailer.wake()
+
+    def _on_reload(self, number: int, frame: FrameType | None) -> None:
+        self._reload_requested = True
+        self.pipeline.tailer.wake()

@@ -1,0 +1,86 @@
+"""How the daemon shows itself: snapshots when asked for, signs of life for systemd, the HTTP status endpoint."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from logship.clock import SystemClock
+from logship.config import Settings
+from logship.metrics import render
+from logship.pipeline import Pipeline
+from logship.sdnotify import Notifier
+from logship.state import State
+from logship.status import Faults, Observer, Receiver, Status, StatusBoard, StatusServer
+
+log = logging.getLogger(__name__)
+
+SYSTEMD_EVERY_S = 5.0  # STATUS= of `systemctl status`, where there is a systemd
+WATCHDOG_PARTS = 3  # signs of life in one watchdog interval
+
+
+class Reporter:
+    """Belongs to the work thread, which calls report() on each pass."""
+
+    def __init__(
+        self, pipeline: Pipeline, state: State, settings: Settings, clock: SystemClock, notifier: Notifier
+    ) -> None:
+        self.reload_fault = ""
+        self._pipeline = pipeline
+        self._state = state
+        self._clock = clock
+        self._notifier = notifier
+        self._due_s = float("-inf")
+        self._interval_s = min(SYSTEMD_EVERY_S, (notifier.watchdog_s or float("inf")) / WATCHDOG_PARTS)
+        self._observer = Observer(
+            state_dir=str(settings.state_dir),
+            origin=settings.origin,
+            started_s=clock.monotonic(),
+            started_wall_s=clock.time(),
+        )
+        self._board = StatusBoard(wake=pipeline.tailer.wake)
+        self._server = self._serve(settings)
+
+    def report(self) -> None:
+        """Answer who asked, and tell systemd now and then."""
+        if self._board.is_asked():
+            self._board.post(self.observe())
+        if self._notifier.address and self._clock.monotonic() >= self._due_s:
+            self._due_s = self._clock.monotonic() + self._interval_s
+            self._notifier.watchdog(self.observe().sentence())
+
+    def observe(self) -> Status:
+        """The snapshot of this moment."""
+        pipeline = self._pipeline
+        held = pipeline.held_files
+        files = [replace(file, is_held=True) if file.generation in held else file for file in pipeline.tailer.files()]
+        receivers = [
+            Receiver(name, name, tuple(sorted(lane.sources)), lane.delivery.status())
+            for name, lane in pipeline.lanes.items()
+        ]
+        return self._observer.observe(
+            self._clock.monotonic(),
+            self._clock.time(),
+            files,
+            receivers,
+            pipeline.counters,
+            dead_letters=pipeline.dead_letters_kept(),
+            faults=Faults(
+                reload=self.reload_fault, state=self._state.problem, dead_letters=pipeline.dead_letter_problem
+            ),
+        )
+
+    def close(self) -> None:
+        """Stop answering."""
+        if self._server:
+            self._server.close()
+
+    def _serve(self, settings: Settings) -> StatusServer | None:
+        if settings.status is None:
+            return None
+        host, port = settings.status.host, settings.status.port
+        try:
+            return StatusServer(self._board, host, port, metrics=render)
+        except OSError as exc:
+            log.warning("status is off: the address can't be bound host=%s port=%d error=%s", host, port, exc.strerror)
+            return None
