@@ -7,6 +7,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from logship.config.document import Document
 from logship.config.endpoints import EndpointBuilder
@@ -24,6 +25,10 @@ from logship.config.settings import (
 from logship.config.validation import validate
 from logship.errors import ConfigError, Location, Problem, Severity
 
+if TYPE_CHECKING:
+    from logship.config.compiling import Recipe
+    from logship.config.converting import SourceConverter
+
 DEFAULT_PATH = Path("/etc/logship/logship.yml")
 NO_NAMES = re.compile(r"localhost(\..*)?|debian|ubuntu|raspberrypi|[0-9a-f]{12}|\(none\)|")  # images, containers
 
@@ -36,12 +41,65 @@ def config_path(path: Path | None, environ: Mapping[str, str]) -> Path:
 
 
 def load_settings(path: Path | None, environ: Mapping[str, str], *, sending: bool = True) -> Settings:
-    """The settings of a logship.yml with all it includes; formats and mappings compile.
+    """The settings of a logship.yml with all it includes; formats and mappings are compiled.
 
     Shapes: with `sending` false an endpoint without URL or application id is no mistake (preview, status, trace).
     Raises: ConfigError with every Problem of all files, in the order of the files.
     """
+    loaded = examine(path, environ, sending=sending)
+    if loaded.settings is None or loaded.has_errors:
+        raise ConfigError(loaded.problems)
+    return replace(loaded.settings, problems=loaded.problems)
+
+
+def examine(path: Path | None, environ: Mapping[str, str], *, sending: bool = True) -> Loaded:
+    """Like load_settings, but mistakes don't end it: whatever is right in the files can be looked at."""
     return Loader(config_path(path, environ), environ, sending).load()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one load found: all mistakes, and the parts that have none.
+
+    Shapes: `settings` is None if a key outside the sources is wrong; `sources` are those with a converter.
+    """
+
+    problems: tuple[Problem, ...]
+    settings: Settings | None
+    sources: tuple[SourceSettings, ...]
+    converters: Mapping[str, SourceConverter]
+
+    @property
+    def has_errors(self) -> bool:
+        return any(problem.severity == "error" for problem in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One source on its way to settings; `model` is None if its keys are wrong."""
+
+    name: str
+    tree: SourceTree
+    model: SourceModel | None
+
+    def recipe(self, origin: str) -> Recipe:
+        """What the compiler needs, also of a source whose other keys are wrong: its format's mistakes are told too."""
+        from logship.config.compiling import Recipe
+        from logship.mapping import Constants
+
+        keys = self.tree.tree
+        fields = keys.get("fields")
+        constants = {key: value for key, value in fields.items() if isinstance(value, str)} if fields else {}
+        timezone, pattern = keys.get("timezone"), keys.get("path_fields")
+        return Recipe(
+            self.name,
+            self.tree.document,
+            self.tree.location,
+            keys.get("format") or "combined",
+            keys.get("mapping") or "default",
+            Constants(origin, self.name, constants, timezone if isinstance(timezone, str) else "UTC"),
+            pattern if isinstance(pattern, str) else None,
+        )
 
 
 @dataclass(slots=True)
@@ -60,21 +118,17 @@ class Loader:
     def problems(self) -> list[Problem]:
         return self.reader.problems
 
-    def load(self) -> Settings:
+    def load(self) -> Loaded:
         document = self.reader.read(self.path, is_first=True)
-        settings = self._settings(document) if document else None
-        problems = self.reader.in_order()
-        if settings is None or any(problem.severity == "error" for problem in problems):
-            raise ConfigError(problems)
-        return replace(settings, problems=problems)
-
-    def _settings(self, document: Document) -> Settings | None:
-        tree = self.reader.expand(document)
-        if not isinstance(tree, dict):
-            if not document.problems:
+        tree = self.reader.expand(document) if document else None
+        if document is None or not isinstance(tree, dict):
+            if document is not None and not document.problems:
                 message = "the file is empty" if tree is None else "this is no map of keys"
                 self.problems.append(document.problem((), message, hint="begin with  endpoint:  and  sources:"))
-            return None
+            return Loaded(self.reader.in_order(), None, (), {})
+        return self._loaded(document, tree)
+
+    def _loaded(self, document: Document, tree: dict[str, Any]) -> Loaded:
         model, problems = validate(LogshipModel, tree, document)
         self.problems.extend(problems)
         trees = [*self.reader.source_trees(document, tree), *self.reader.included(tree, document)]
@@ -84,15 +138,24 @@ class Loader:
         common = model.endpoint if model else validate(EndpointModel, tree.get("endpoint") or {}, document)[0]
         endpoint = None
         if common is not None:
-            is_sending = self._uses_common_endpoint(trees)
-            endpoint = self._endpoint(common, document, ("endpoint",), is_sending)
-        sources = self._sources(common or EndpointModel.model_construct(), endpoint, trees)
-        if model is None or endpoint is None:
-            return None
-        return self._build(model, document, endpoint, sources)
+            endpoint = self._endpoint(common, document, ("endpoint",), self._uses_common_endpoint(trees))
+        origin = self._origin(tree.get("origin"), document)
+        entries = self._entries(trees)
+        converters = self._converters(document, tree, entries, origin)
+        sources = tuple(
+            self._source(entry, common or EndpointModel.model_construct(), endpoint) for entry in entries if entry.model
+        )
+        settings = self._build(model, endpoint, origin, sources, converters) if model and endpoint else None
+        good = tuple(source for source in sources if source.name in converters)
+        return Loaded(self.reader.in_order(), settings, good, converters)
 
     def _build(
-        self, model: LogshipModel, document: Document, endpoint: EndpointSettings, sources: tuple[SourceSettings, ...]
+        self,
+        model: LogshipModel,
+        endpoint: EndpointSettings,
+        origin: str,
+        sources: tuple[SourceSettings, ...],
+        converters: Mapping[str, SourceConverter],
     ) -> Settings:
         delivery = model.delivery
         return Settings(
@@ -103,11 +166,12 @@ class Loader:
                 delivery.concurrency, delivery.retry_initial, delivery.retry_max, delivery.shutdown_timeout
             ),
             state_dir=self._state_dir(model.state_dir),
-            origin=self._origin(model.origin, document),
+            origin=origin,
             status=_status(model),
             max_line_bytes=model.max_line_bytes,
             held_max=model.held_max,
             sources=sources,
+            converters=converters,
         )
 
     def _uses_common_endpoint(self, trees: list[SourceTree]) -> bool:
@@ -130,59 +194,75 @@ class Loader:
         directory = Path(document.path).absolute().parent
         return EndpointBuilder(self.environ, directory, self.reader.cloak, is_sending).build(model, tell)
 
-    def _sources(
-        self, common: EndpointModel, endpoint: EndpointSettings | None, trees: list[SourceTree]
-    ) -> tuple[SourceSettings, ...]:
-        names: dict[str, SourceTree] = {}
-        sources: list[SourceSettings] = []
+    def _entries(self, trees: list[SourceTree]) -> list[Entry]:
+        """Every source with its name; a twice-used one is told."""
+        entries: dict[str, Entry] = {}
         for tree in trees:
-            entry, problems = validate(SourceModel, tree.tree, tree.document)
-            if problems or entry is None:
-                continue  # told when its file was validated
-            name = entry.name or free_name(name_from_path(str(tree.directory / entry.paths[0])), names)
-            if name in names:
-                first = names[name].document.problem((*names[name].location, "name"), "").place()
-                self.problems.append(
-                    tree.document.problem(
-                        (*tree.location, "name"), f"two sources are named '{name}'", hint=f"the other is {first}"
-                    )
-                )
-            names.setdefault(name, tree)
-            sources.append(self._source(name, entry, tree, self._endpoint_of(name, entry, tree, common, endpoint)))
-        return tuple(sources)
+            model, _ = validate(SourceModel, tree.tree, tree.document)  # told when its file was validated
+            name = self._name(tree, entries)
+            if name in entries:
+                first = entries[name].tree.problem("name", "").place()
+                hint = f"the other is {first}"
+                self.problems.append(tree.problem("name", f"two sources are named '{name}'", hint=hint))
+                name = free_name(name, entries)
+            entries[name] = Entry(name, tree, model)
+        return list(entries.values())
+
+    @staticmethod
+    def _name(tree: SourceTree, taken: Mapping[str, Entry]) -> str:
+        name, paths = tree.tree.get("name"), tree.tree.get("paths")
+        if isinstance(name, str) and name:
+            return name
+        first = paths[0] if isinstance(paths, list) and paths else paths
+        return free_name(name_from_path(str(tree.directory / first)) if isinstance(first, str) else "source", taken)
+
+    def _converters(
+        self, document: Document, tree: dict[str, Any], entries: list[Entry], origin: str
+    ) -> dict[str, SourceConverter]:
+        from logship.config.compiling import Compiler  # formats and mappings cost what looking at a status needn't
+
+        compiler = Compiler(self.reader)
+        formats = tree.get("formats")
+        if isinstance(formats, dict):
+            compiler.add_formats(document, formats)
+        converters = {}
+        for entry in entries:
+            converter = compiler.compile(entry.recipe(origin))
+            if converter is not None:
+                converters[entry.name] = converter
+        return converters
 
     def _endpoint_of(
-        self,
-        name: str,
-        entry: SourceModel,
-        tree: SourceTree,
-        common: EndpointModel,
-        endpoint: EndpointSettings | None,
+        self, entry: Entry, own: EndpointModel, common: EndpointModel, endpoint: EndpointSettings | None
     ) -> EndpointSettings:
-        if endpoint is not None and not entry.endpoint.model_fields_set:
+        if endpoint is not None and not own.model_fields_set:
             return endpoint
-        merged = _merged_endpoint(common, entry.endpoint)
+        merged = _merged_endpoint(common, own)
         is_sending = self.is_sending and endpoint is not None
-        return self._endpoint(merged, tree.document, (*tree.location, "endpoint"), is_sending, name)
+        location = (*entry.tree.location, "endpoint")
+        return self._endpoint(merged, entry.tree.document, location, is_sending, entry.name)
 
-    def _source(self, name: str, entry: SourceModel, tree: SourceTree, endpoint: EndpointSettings) -> SourceSettings:
+    def _source(self, entry: Entry, common: EndpointModel, endpoint: EndpointSettings | None) -> SourceSettings:
+        model, tree = entry.model, entry.tree
+        assert model is not None
+
         def absolute(globs: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(str(tree.directory / pattern) for pattern in globs)
 
         return SourceSettings(
-            name=name,
-            paths=absolute(entry.paths),
-            exclude=absolute(entry.exclude),
-            rotated=absolute(entry.rotated),
-            format=entry.format,
-            mapping=entry.mapping,
-            fields=entry.fields,
-            path_fields=entry.path_fields,
-            envelope=entry.envelope,
-            start_at=entry.start_at,
-            timezone=entry.timezone,
-            on_unmatched=entry.on_unmatched,
-            endpoint=endpoint,
+            name=entry.name,
+            paths=absolute(model.paths),
+            exclude=absolute(model.exclude),
+            rotated=absolute(model.rotated),
+            format=model.format,
+            mapping=model.mapping,
+            fields=model.fields,
+            path_fields=model.path_fields,
+            envelope=model.envelope,
+            start_at=model.start_at,
+            timezone=model.timezone,
+            on_unmatched=model.on_unmatched,
+            endpoint=self._endpoint_of(entry, model.endpoint, common, endpoint),
             path=tree.document.path,
             location=tree.location,
         )
@@ -195,8 +275,8 @@ class Loader:
         home = self.environ.get("XDG_STATE_HOME") or str(Path(self.environ.get("HOME", "/root")) / ".local/state")
         return Path(home) / "logship"
 
-    def _origin(self, value: str | None, document: Document) -> str:
-        if value is not None:
+    def _origin(self, value: object, document: Document) -> str:
+        if isinstance(value, str) and value:
             return value
         host = socket.gethostname()
         if NO_NAMES.fullmatch(host):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from logship.config.quantities import UnfitError, duration, listen_address, scalar_text, size
 from logship.config.urls import normalised
@@ -82,24 +82,38 @@ FORMAT = {
         {"type": "array", "items": {"$ref": "#/$defs/Format"}, "description": "each line by the first that fits"},
     ]
 }
-FormatTree = Annotated[Any, WithJsonSchema({"$ref": "#/$defs/Format"})]
+FormatTree = Annotated[Any, WithJsonSchema({"x-ref": "Format"})]
 MappingTree = Annotated[
     Any,
     WithJsonSchema(
         {
             "anyOf": [
                 {"type": "string", "description": "a shipped mapping, or a path relative to this file"},
-                {"$ref": "#/$defs/Mapping"},
+                {"x-ref": "Mapping"},
             ]
         }
     ),
 ]
 
 
+MEANT_NULLS = frozenset({"status", "listen", "max_event_age"})  # where null turns something off
+
+
 class Section(BaseModel):
-    """A map of logship.yml; keys it doesn't know are mistakes."""
+    """A map of logship.yml; keys it doesn't know are mistakes, keys without a value are as good as left out."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _left_out(cls, tree: object) -> object:
+        if not isinstance(tree, dict):
+            return tree
+        return {
+            key: value
+            for key, value in tree.items()
+            if value is not None or key in MEANT_NULLS or key not in cls.model_fields
+        }
 
 
 class EndpointModel(Section):
@@ -117,7 +131,10 @@ class EndpointModel(Section):
     max_event_age: Age = Field(
         "auto", description="older events are counted as too old; auto: 30d for *.moesif.net, else none"
     )
-    timeout: Duration = Field(30.0, gt=0, description="bounds a whole attempt")
+    timeout: Duration = Field(
+        30.0, gt=0, description="bounds a whole attempt",
+        json_schema_extra={"default": "30s"},
+    )
     ca_file: str | None = Field(None, description="certificates to trust instead of the system's")
     client_cert: str | None = Field(None, description="client certificate, PEM")
     client_key: str | None = Field(None, description="its key, PEM")
@@ -130,22 +147,37 @@ class BatchModel(Section):
     max_bytes: Size = Field(
         250_000, ge=MIN_BATCH_BYTES, le=MAX_BATCH_BYTES, description="of the decoded body, brackets and commas included"
     )
-    max_age: Duration = Field(1.0, ge=0, description="an event waits no longer than this for company")
+    max_age: Duration = Field(
+        1.0, ge=0, description="an event waits no longer than this for company",
+        json_schema_extra={"default": "1s"},
+    )
 
 
 class DeliveryModel(Section):
     """How hard the receiver is tried."""
 
     concurrency: int = Field(4, ge=1, le=MAX_CONCURRENCY, description="batches in flight; 1 keeps the order of lines")
-    retry_initial: Duration = Field(0.5, gt=0, description="first wait after a failure, then twice as long each time")
-    retry_max: Duration = Field(60.0, gt=0, description="longest wait between tries")
-    shutdown_timeout: Duration = Field(10.0, ge=0, description="how long a stop waits for answers")
+    retry_initial: Duration = Field(
+        0.5, gt=0, description="first wait after a failure, then twice as long each time",
+        json_schema_extra={"default": "500ms"},
+    )
+    retry_max: Duration = Field(
+        60.0, gt=0, description="longest wait between tries",
+        json_schema_extra={"default": "60s"},
+    )
+    shutdown_timeout: Duration = Field(
+        10.0, ge=0, description="how long a stop waits for answers",
+        json_schema_extra={"default": "10s"},
+    )
 
 
 class StatusModel(Section):
     """Where /metrics, /healthz, /readyz and /status are served."""
 
-    listen: Listen = Field(("127.0.0.1", 9640), description="address:port; null turns it off")
+    listen: Listen = Field(
+        ("127.0.0.1", 9640), description="address:port; null turns it off",
+        json_schema_extra={"default": "127.0.0.1:9640"},
+    )
 
 
 class SourceModel(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
@@ -30,6 +30,19 @@ class SourceTree:
     @property
     def directory(self) -> Path:
         return Path(self.document.path).absolute().parent
+
+    def problem(self, key: str, message: str, *, hint: str = "") -> Problem:
+        """A mistake at one of the entry's keys."""
+        return self.document.problem((*self.location, key), message, hint=hint)
+
+
+def is_template(location: Location) -> bool:
+    """Whether a mapping takes `$field` there: in a value that comes from outside, $ must stay a dollar."""
+    return location[:1] == ("event",) or (location[:1] == ("rules",) and "set" in location[2:3])
+
+
+def _is_inline_template(location: Location) -> bool:
+    return "mapping" in location[2:3] and is_template(location[3:])
 
 
 @dataclass(slots=True)
@@ -81,13 +94,14 @@ class FileReader:
         self.problems += document.problems
         return document
 
-    def expand(self, document: Document) -> Tree:
+    def expand(self, document: Document, *, is_template: Callable[[Location], bool] = _is_inline_template) -> Tree:
         """The document's tree with its references filled in."""
         expander = Expander(
             self.environ,
             Path(document.path).absolute().parent,
             self.cloak,
             is_optional=lambda location: not self.is_sending and "application_id" in location,
+            is_template=is_template,
         )
         tree = expander.expand(document)
         self.problems += expander.problems

@@ -5,13 +5,16 @@ Shapes: durations are seconds, sizes bytes, paths absolute.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from logship.config.secret import Secret
 from logship.errors import Location, Problem
+
+if TYPE_CHECKING:
+    from logship.config.converting import SourceConverter
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,4 +97,14 @@ class Settings:
     max_line_bytes: int
     held_max: int
     sources: tuple[SourceSettings, ...]
+    converters: Mapping[str, SourceConverter] = field(default_factory=dict, repr=False)
     problems: tuple[Problem, ...] = ()
+
+    def compile_source(self, source: SourceSettings) -> SourceConverter:
+        """The converter of a source of these settings; compiled while they were loaded."""
+        return self.converters[source.name]
+
+    def origin_of(self, source: SourceSettings) -> Callable[[str], str]:
+        """A function from a log's path to its origin: the group `origin` of path_fields, else this host's."""
+        path_fields = self.converters[source.name].path_fields
+        return lambda path: path_fields.origin(path, self.origin)

@@ -1,0 +1,129 @@
+"""`logship check`: every mistake before the daemon meets it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from logship.cli.terminal import Styled, Terminal, clean
+from logship.errors import Exit
+
+if TYPE_CHECKING:
+    from logship.cli.terminal import Style
+    from logship.config.inspection import Finding, Level
+
+WORDS: dict[Level, tuple[str, Style]] = {
+    "ok": ("ok   ", "ok"),
+    "warning": ("warn ", "warn"),
+    "error": ("ERROR", "error"),
+}
+INDENT = " " * 20
+LINE_SHOWN = 120  # bytes of an odd log line around where it stops fitting
+
+
+@click.command()
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="The logship.yml to check.")
+@click.option(
+    "--base",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Look for logs and server configs below this directory instead of / (an image, a mounted disk).",
+)
+@click.option("--strict", is_flag=True, help="Warnings fail, too.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
+@click.option("--connect", is_flag=True, help="Ask the receiver: name, TLS, GET /v1/config. Sends no event.")
+@click.option("--send-test", is_flag=True, help="Send one event, marked as a test.")
+def command(
+    config: Path | None, base: Path | None, strict: bool, as_json: bool, connect: bool, send_test: bool
+) -> int:
+    """Find every mistake in logship.yml and its mappings, and whether the logs can be read and fit.
+
+    Run as root it reads the logs as the user logship would. Exit 78: the config is wrong. Exit 1: the config is right,
+    but a log can't be read or the receiver can't be reached.
+    """
+    import os
+
+    from logship.config.inspection import inspect
+
+    loaded, findings = inspect(config, os.environ, base=base)
+    if (connect or send_test) and loaded.settings is not None and not loaded.has_errors:
+        from logship.config.reach import reach
+
+        findings += reach(loaded.settings, send_test=send_test)
+    errors = [finding for finding in findings if finding.level == "error"]
+    warnings = [finding for finding in findings if finding.level == "warning"]
+    is_config_wrong = loaded.has_errors or (strict and bool(warnings))
+    code = Exit.CONFIG if is_config_wrong else Exit.UNDELIVERED if errors else Exit.FINE
+    if as_json:
+        print_json(findings, code)
+    else:
+        print_findings(Terminal(), findings, code, has_sent=send_test)
+    return code
+
+
+def print_findings(terminal: Terminal, findings: list[Finding], code: Exit, *, has_sent: bool) -> None:
+    """A line for each finding, the mistakes underlined, the sum at the end."""
+    width = max([8, *(len(finding.subject) for finding in findings)])
+    for finding in findings:
+        print_finding(terminal, finding, width)
+    counts = [_count(findings, "error", "error"), _count(findings, "warning", "warning")]
+    sent = "one test event sent" if has_sent else "nothing sent"
+    exit_code = f" (exit {int(code)})" if code else ""
+    terminal.line(f"{', '.join(counts)}, {sent}{exit_code}")
+
+
+def print_finding(terminal: Terminal, finding: Finding, width: int) -> None:
+    from logship.cli.problems import underlined
+
+    word, style = WORDS[finding.level]
+    place = f"{finding.problem.place()} " if finding.problem else ""
+    separator = "; " if finding.problem else "   "
+    hint = f"{separator}{finding.hint}" if finding.hint else ""
+    terminal.line(
+        Styled(word, style), " ", finding.subject.ljust(width), "  ", Styled(place, "bold"), finding.message, hint
+    )
+    if finding.problem:
+        for line in underlined(finding.problem):
+            terminal.line(INDENT, line)
+    elif finding.line:
+        for line in _pointed(finding.line, finding.at):
+            terminal.line(INDENT, line)
+
+
+def _pointed(line: bytes, at: int) -> list[str]:
+    """The log line and a caret under the byte that didn't fit."""
+    start = max(0, at - LINE_SHOWN // 2)
+    before = clean(line[start:at].decode("utf-8", "replace"))
+    after = clean(line[at : start + LINE_SHOWN].decode("utf-8", "replace"))
+    lead = "…" if start else ""
+    return [lead + before + after, " " * (len(lead) + len(before)) + "^"]
+
+
+def _count(findings: list[Finding], level: Level, word: str) -> str:
+    number = sum(finding.level == level for finding in findings)
+    return f"{number or 'no'} {word}{'' if number == 1 else 's'}"
+
+
+def print_json(findings: list[Finding], code: Exit) -> None:
+    """`{"exit": …, "errors": …, "warnings": …, "findings": [{"level": …, "subject": …, "message": …, …}]}`."""
+    import orjson
+
+    rows = []
+    for finding in findings:
+        row: dict[str, object] = {
+            "level": finding.level,
+            "subject": finding.subject,
+            "message": finding.message,
+            "hint": finding.hint,
+        }
+        if finding.problem:
+            problem = finding.problem
+            row |= {"path": problem.path, "line": problem.line, "column": problem.column, "width": problem.width}
+            row["excerpt"] = problem.excerpt
+        if finding.line:
+            row |= {"log_line": finding.line.decode("utf-8", "replace"), "at": finding.at}
+        rows.append(row)
+    counts = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
+    document = {"exit": int(code), "errors": counts["error"], "warnings": counts["warning"], "findings": rows}
+    click.echo(orjson.dumps(document).decode())

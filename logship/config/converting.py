@@ -1,0 +1,140 @@
+"""The converter of a source: one compiled mapping for each set of constants its paths give, detection for `auto`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from logship.errors import FormatError
+from logship.event import Conversion, LogFile, Window
+from logship.formats import Detection, Format, FormatSpec, compile_format, detect
+from logship.formats.re2_door import Pattern, compile_pattern
+from logship.mapping import Constants, Converter, MappingSpec, compile_mapping
+
+if TYPE_CHECKING:
+    from logship.mapping import LineTrace
+
+log = logging.getLogger(__name__)
+
+SAMPLE_LINES = 200  # enough to tell presets apart, cheap enough to try them all
+MAX_CONVERTERS = 1_000  # sets of constants; beyond it all are compiled again when they are needed
+MAX_PATHS = 20_000  # rotation brings ever new names
+
+
+@dataclass(frozen=True, slots=True)
+class PathFields:
+    """Fields taken from a log's path; without a pattern none."""
+
+    pattern: Pattern | None = None
+
+    @classmethod
+    def of(cls, text: str) -> PathFields:
+        """Raises: FormatError with RE2's reason, or for a pattern without a named group."""
+        pattern = compile_pattern(text)
+        if not pattern.groups:
+            raise FormatError("no named group", text=text, hint="write (?P<host>…) around what is the field")
+        return cls(pattern)
+
+    def fields(self, path: str) -> dict[str, str]:
+        """The named groups that matched something."""
+        if self.pattern is None:
+            return {}
+        found = self.pattern.named(path.encode("utf-8", "surrogateescape")) or {}
+        return {name: value.decode("utf-8", "replace") for name, value in found.items() if value}
+
+    def origin(self, path: str, default: str) -> str:
+        """The group `origin` of the pattern, where the path gives one."""
+        return self.fields(path).get("origin", default)
+
+
+@dataclass(slots=True)
+class SourceConverter:
+    """Bytes of a source into events.
+
+    Shapes: `format` None means `auto`: each file's format is detected from the first lines seen of it, and again when
+    later lines stop fitting altogether.
+    """
+
+    name: str
+    format: Format | None
+    mapping: MappingSpec
+    constants: Constants
+    path_fields: PathFields
+    named: Mapping[str, FormatSpec]
+    _by_path: dict[str, Converter] = field(default_factory=dict, repr=False)
+    _compiled: dict[tuple[object, ...], Converter] = field(default_factory=dict, repr=False)
+
+    def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
+        """The events of whole lines; see Converter.convert."""
+        converter = self._by_path.get(file.path) or self._new(file.path, data)
+        if converter is None:
+            return _nothing_fits(data, start)
+        conversion = converter.convert(data, start, file, window)
+        if self.format is None and len(conversion.unfit) == conversion.lines:
+            fresh = self._new(file.path, data)
+            if fresh is not None and fresh is not converter:
+                return fresh.convert(data, start, file, window)
+        return conversion
+
+    def trace(self, line: bytes, position: int, file: LogFile) -> LineTrace:
+        """What becomes of one line and why; see Converter.trace."""
+        converter = self._by_path.get(file.path) or self._new(file.path, line + b"\n")
+        return (converter or self.compiled_for(file.path, self.fallback())).trace(line, position, file)
+
+    def prepare(self, path: str, samples: Iterable[bytes]) -> Detection | None:
+        """Settles the format of a file from its first lines; what was found, None if nothing fits or none is sought."""
+        if self.format is not None:
+            return None
+        found = detect(list(islice(samples, SAMPLE_LINES)), self.named)
+        if not found:
+            return None
+        fmt = compile_format(self.named[found[0].name], self.named)
+        self._remember(path, self.compiled_for(path, fmt))
+        log.info("format detected path=%s format=%s fits=%d/%d", path, found[0].name, found[0].fits, found[0].of)
+        return found[0]
+
+    def compiled_for(self, path: str, fmt: Format | None = None) -> Converter:
+        """The converter with the constants that `path` gives.
+
+        Raises: MappingErrors when mapping and format don't go together.
+        """
+        fmt = fmt or self.format or self.fallback()
+        given = self.path_fields.fields(path)
+        key = (fmt.name, id(fmt), *sorted(given.items()))
+        if key not in self._compiled:
+            if len(self._compiled) >= MAX_CONVERTERS:
+                self._compiled.clear()
+            origin = given.pop("origin", self.constants.origin)
+            constants = replace(self.constants, origin=origin, fields={**self.constants.fields, **given})
+            self._compiled[key] = compile_mapping(self.mapping, fmt, constants)
+        return self._compiled[key]
+
+    def _new(self, path: str, data: bytes) -> Converter | None:
+        if self.format is None:
+            self._by_path.pop(path, None)
+            self.prepare(path, data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES])
+            return self._by_path.get(path)
+        converter = self.compiled_for(path)
+        self._remember(path, converter)
+        return converter
+
+    def _remember(self, path: str, converter: Converter) -> None:
+        if len(self._by_path) >= MAX_PATHS:
+            self._by_path.clear()
+        self._by_path[path] = converter
+
+    def fallback(self) -> Format:
+        """What lines that fit nothing are explained with."""
+        return compile_format(self.named["combined"], self.named)
+
+
+def _nothing_fits(data: bytes, start: int) -> Conversion:
+    starts = [start]
+    at = data.find(b"\n") + 1
+    while at:  # splitlines() would also split at \r
+        starts.append(start + at)
+        at = data.find(b"\n", at) + 1
+    return Conversion([], [], starts, range(len(starts) - 1))

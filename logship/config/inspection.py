@@ -1,0 +1,141 @@
+"""Everything `logship check` finds out, as findings in the order people want to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from logship.config.loading import Loaded, examine
+from logship.config.permissions import User, service_user
+from logship.config.settings import EndpointSettings, SourceSettings
+from logship.config.survey import OddLine, Survey, survey
+from logship.errors import Problem
+
+Level = Literal["ok", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One fact about the configuration or what it meets.
+
+    Shapes: `subject` is a source, 'endpoint' or ''; `problem` is set for mistakes in files; `line` and `at` show a log
+    line and the byte where it stopped fitting.
+    """
+
+    level: Level
+    subject: str
+    message: str
+    hint: str = ""
+    problem: Problem | None = None
+    line: bytes = b""
+    at: int = 0
+
+
+def inspect(path: Path | None, environ: Mapping[str, str], *, base: Path | None = None) -> tuple[Loaded, list[Finding]]:
+    """All about a config and the logs it names; `base` stands for / when logs and server configs are looked for."""
+    loaded = examine(path, environ)
+    findings = [_of_problem(problem) for problem in loaded.problems if not problem.source]
+    if loaded.settings is not None:
+        findings += [_endpoint(endpoint, loaded) for endpoint in _endpoints(loaded)]
+    user = service_user()
+    converters = loaded.converters
+    surveys = {source.name: survey(_below(source, base), converters[source.name], user) for source in loaded.sources}
+    for name in _names(loaded):
+        findings += [_of_problem(problem) for problem in loaded.problems if problem.source == name]
+        source = next((source for source in loaded.sources if source.name == name), None)
+        if source is not None:
+            findings += _source(source, loaded, surveys[name], user)
+    return loaded, [*findings, *_shared_files(surveys)]
+
+
+def _names(loaded: Loaded) -> list[str]:
+    names = [*loaded.converters, *(problem.source for problem in loaded.problems if problem.source)]
+    return list(dict.fromkeys(names))
+
+
+def _of_problem(problem: Problem) -> Finding:
+    return Finding(problem.severity, problem.source, problem.message, problem.hint, problem)
+
+
+def _endpoints(loaded: Loaded) -> list[EndpointSettings]:
+    assert loaded.settings is not None
+    own = [source.endpoint for source in loaded.settings.sources]
+    return list(dict.fromkeys(own)) or [loaded.settings.endpoint]
+
+
+def _endpoint(endpoint: EndpointSettings, loaded: Loaded) -> Finding:
+    assert loaded.settings is not None
+    has_id = "application id set" if endpoint.application_id else "no application id"
+    way = f"{endpoint.url or 'no URL'} api {endpoint.api}, compression {endpoint.compression}"
+    message = f"{way} · {has_id} · origin {loaded.settings.origin}"
+    return Finding("ok" if endpoint.url and endpoint.application_id else "error", "endpoint", message)
+
+
+def _below(source: SourceSettings, base: Path | None) -> SourceSettings:
+    """The source with its globs below `base`."""
+    if base is None:
+        return source
+    root = str(base.absolute()).rstrip("/")
+    return replace(
+        source,
+        paths=tuple(root + pattern for pattern in source.paths),
+        exclude=tuple(root + pattern for pattern in source.exclude),
+    )
+
+
+def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | None) -> Iterator[Finding]:
+    name = source.name
+    for obstacle in seen.obstacles:
+        yield Finding("error", name, obstacle.message, obstacle.hint)
+    for pattern in seen.unmatched:
+        if not seen.obstacles:
+            yield Finding("warning", name, f"no file matches {pattern}", "it is read as soon as there is one")
+    fmt = loaded.converters[name].format
+    label = fmt.name if fmt else f"auto: {seen.detected.name}" if seen.detected else "auto"
+    files = f"{len(seen.files):,} file{'' if len(seen.files) == 1 else 's'}, {bytes_text(seen.size_bytes)}"
+    if not seen.lines:
+        yield Finding("ok", name, f"{label} · {files} · no line yet")
+        return
+    newest = f"newest {seen.lines:,} lines" if seen.lines > 1 else "newest line"
+    message = f"{label} · {files} · {seen.fits:,} of the {newest} fit"
+    if seen.odd is None:
+        yield Finding("ok", name, message)
+    else:
+        yield _odd(name, message, seen.odd, is_hopeless=seen.fits == 0)
+
+
+def _odd(name: str, message: str, odd: OddLine, *, is_hopeless: bool) -> Finding:
+    others = [other.name for other in odd.others]
+    if others and is_hopeless:
+        hint = f"'{others[0]}' fits: write  format: {others[0]}"
+    elif odd.misfit is not None:
+        hint = f"{odd.misfit.fits} of {odd.misfit.of} fields fit; then expected {odd.misfit.expected}"
+    else:
+        hint = "see: logship preview"
+    return Finding(
+        "error" if is_hopeless else "warning", name, message, hint, None, odd.line, odd.misfit.at if odd.misfit else 0
+    )
+
+
+def _shared_files(surveys: Mapping[str, Survey]) -> Iterator[Finding]:
+    """Files that two sources match: the first has them."""
+    owners: dict[str, str] = {}
+    for name, seen in surveys.items():
+        for found in seen.files:
+            owner = owners.setdefault(found.path, name)
+            if owner != name:
+                message = f"{found.path} is read by {owner}, which matches it too"
+                yield Finding("warning", name, message, "exclude it in one of them")
+
+
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def bytes_text(count: int) -> str:
+    """`1.2 GB`, as people read sizes."""
+    value, unit = float(count), 0
+    while value >= 1000 and unit < len(UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{count} B" if unit == 0 else f"{value:.1f} {UNITS[unit]}"

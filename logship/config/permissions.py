@@ -1,0 +1,160 @@
+"""Whether the service's user can read the logs, asked by trying: ACLs and capabilities count too."""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+import pwd
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+SERVICE_USER = "logship"
+
+Deed = Literal["enter", "list", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who reads: the user that the service runs as."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """What keeps a user from a log: the first directory that can't be entered or listed, or the file itself.
+
+    Shapes: `path` is what stands in the way, `log` what was asked for; `mode` is '0700', owner and group are names.
+    """
+
+    log: str
+    path: str
+    deed: Deed
+    mode: str
+    owner: str
+    group: str
+    user: str
+
+    @property
+    def message(self) -> str:
+        who = f"user {self.user}" if self.user else "this user"
+        return f"{self.path}: {who} can't {self.deed} it ({self.mode} {self.owner}:{self.group})"
+
+    @property
+    def hint(self) -> str:
+        """The command that mends it."""
+        user = self.user or "$USER"
+        bit = 0o040 if self.deed != "enter" else 0o010
+        if self.group != "root" and int(self.mode, 8) & bit:
+            return f"run: usermod -aG {self.group} {user}"
+        rights = {"enter": "x", "list": "rx", "read": "r"}[self.deed]
+        return f"run: setfacl -m u:{user}:{rights} {self.path}"
+
+
+def service_user(name: str = SERVICE_USER) -> User | None:
+    """The user that the daemon will be, when we are root and there is one; None: we look with our own eyes."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return None
+    return User(name, entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(name, entry.pw_gid)))
+
+
+def obstacles(logs: Sequence[str], user: User | None) -> list[Obstacle]:
+    """What keeps `user` (None: ourselves) from reading these files and directories; each obstacle is told once."""
+    found = _try_all(logs) if user is None else _as_user(user, lambda: _try_all(logs))
+    seen: dict[tuple[str, str], Obstacle] = {}
+    for log, path, deed in found:
+        seen.setdefault((path, deed), _obstacle(log, path, deed, user))
+    return list(seen.values())
+
+
+def _try_all(logs: Sequence[str]) -> list[tuple[str, str, Deed]]:
+    tried = ((log, _try(log)) for log in logs)
+    return [(log, *blocked) for log, blocked in tried if blocked is not None]
+
+
+def _try(log: str) -> tuple[str, Deed] | None:
+    """The first thing on the way to `log` that refuses; None if it can be read, or is gone, which is another matter."""
+    try:
+        is_directory = os.path.isdir(log)
+        descriptor = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except PermissionError:
+        return _who_refuses(log)
+    except OSError:
+        return None
+    os.close(descriptor)
+    return (log, "enter") if is_directory and not os.access(log, os.X_OK) else None
+
+
+def _who_refuses(log: str) -> tuple[str, Deed]:
+    parts = log.split("/")
+    for count in range(1, len(parts)):
+        directory = "/".join(parts[:count]) or "/"
+        if not os.access(directory, os.X_OK):
+            return directory, "enter"
+    return log, "list" if os.path.isdir(log) else "read"
+
+
+def _obstacle(log: str, path: str, deed: str, user: User | None) -> Obstacle:
+    try:
+        found = os.stat(path)
+        mode, owner, group = f"{stat.S_IMODE(found.st_mode):04o}", _user(found.st_uid), _group(found.st_gid)
+    except OSError:
+        mode, owner, group = "0000", "?", "?"
+    assert deed in {"enter", "list", "read"}
+    return Obstacle(log, path, deed, mode, owner, group, user.name if user else "")  # type: ignore[arg-type]
+
+
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)
+
+
+def _as_user(user: User, question: Callable[[], list[tuple[str, str, Deed]]]) -> list[tuple[str, str, Deed]]:
+    """The answer of a child process that has become `user` for good.
+
+    Raises: OSError when the child can't change its user or dies.
+    """
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _answer(user, question, writing)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answer:
+        content = answer.read()
+    _, status = os.waitpid(child, 0)
+    if os.waitstatus_to_exitcode(status) != 0:
+        raise OSError(f"could not look at the logs as user {user.name} (uid {user.uid})")
+    return [(log, path, deed) for log, path, deed in json.loads(content)]
+
+
+def _answer(user: User, question: Callable[[], list[tuple[str, str, Deed]]], writing: int) -> None:
+    """The child's whole life; it leaves by _exit so that nothing of the parent is flushed twice."""
+    code = 1
+    try:
+        os.setgroups(user.groups)
+        os.setgid(user.gid)
+        os.setuid(user.uid)
+        with os.fdopen(writing, "wb") as out:
+            out.write(json.dumps(question()).encode())
+        code = 0
+    finally:
+        os._exit(code)

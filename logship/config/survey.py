@@ -1,0 +1,146 @@
+"""What stands on disk for a source: its files, whether the newest lines fit, who may not read them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from glob import iglob
+from itertools import islice
+
+from logship.config.converting import SourceConverter
+from logship.config.permissions import Obstacle, User, obstacles
+from logship.config.settings import SourceSettings
+from logship.event import LogFile
+from logship.formats import Detection, Misfit, detect
+from logship.tail.globs import Globs, expand_braces
+
+NEWEST_LINES = 1_000  # of each source; so many are read fast enough for a check before every reload
+NEWEST_BYTES = 1_000_000  # read at most from the end of a file
+MAX_FILES = 10_000  # looked at; more are counted, not opened
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One file of a source, as stat(2) has it."""
+
+    path: str
+    size_bytes: int
+    modified_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class OddLine:
+    """A line that doesn't fit: where its file is, what it is, where it stopped fitting, what would fit."""
+
+    path: str
+    line: bytes
+    misfit: Misfit | None
+    others: tuple[Detection, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One source on this machine.
+
+    Shapes: `fits` of `lines` newest lines fit; `detected` says what `format: auto` found; `watched` are the directories
+    of globs that match nothing.
+    """
+
+    files: tuple[Found, ...]
+    obstacles: tuple[Obstacle, ...]
+    lines: int = 0
+    fits: int = 0
+    odd: OddLine | None = None
+    detected: Detection | None = None
+    unmatched: tuple[str, ...] = ()
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(found.size_bytes for found in self.files)
+
+
+def survey(source: SourceSettings, converter: SourceConverter, user: User | None) -> Survey:
+    """Looks at the files of a source; `user` is who the daemon will be, None for ourselves."""
+    matched, unmatched = _matched(source)
+    asked = [*(directory for directory in _directories(source.paths)), *(found.path for found in matched)]
+    in_the_way = tuple(obstacles(asked[:MAX_FILES], user))
+    seen = Survey(matched, in_the_way, unmatched=unmatched)
+    newest = _newest_lines(matched)
+    if newest is None:
+        return seen
+    path, lines = newest
+    detected = converter.prepare(path, lines)
+    return _fitted(seen, source, converter, path, lines, detected)
+
+
+def _fitted(
+    seen: Survey,
+    source: SourceSettings,
+    converter: SourceConverter,
+    path: str,
+    lines: Sequence[bytes],
+    detected: Detection | None,
+) -> Survey:
+    file = LogFile(0, path, source.name, 0, "")
+    conversion = converter.convert(b"".join(line + b"\n" for line in lines), 0, file)
+    odd = None
+    if conversion.unfit:
+        line = lines[conversion.unfit[-1]]
+        misfit = converter.trace(line, 0, file).error
+        others = tuple(other for other in detect(list(lines[-50:]), converter.named) if other.fits == other.of)
+        odd = OddLine(path, line, misfit, others)
+    fits = len(lines) - len(conversion.unfit)
+    return Survey(seen.files, seen.obstacles, len(lines), fits, odd, detected, seen.unmatched)
+
+
+def _matched(source: SourceSettings) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+    """The files that paths: match, and the patterns that match nothing."""
+    excluded = Globs(source.exclude)
+    found: dict[str, Found] = {}
+    unmatched: list[str] = []
+    for pattern in source.paths:
+        paths = [path for one in expand_braces(pattern) for path in islice(iglob(one, recursive=True), MAX_FILES)]
+        files = [file for path in paths if not excluded.fits(path) and (file := _file(path)) is not None]
+        found |= {file.path: file for file in files}
+        if not files:
+            unmatched.append(pattern)
+    return tuple(found.values()), tuple(unmatched)
+
+
+def _file(path: str) -> Found | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return Found(path, status.st_size, status.st_mtime) if os.path.isfile(path) else None
+
+
+def _directories(patterns: Sequence[str]) -> Iterator[str]:
+    """The directories that must be listed to find the files of each pattern, as far as they exist."""
+    seen = set()
+    for pattern in patterns:
+        for glob in Globs([pattern]).globs:
+            directory = glob.base
+            if directory not in seen and os.path.isdir(directory):
+                seen.add(directory)
+                yield directory
+
+
+def _newest_lines(files: Sequence[Found]) -> tuple[str, list[bytes]] | None:
+    """The last lines of the plain file that was written last; None if no file has a line that can be read."""
+    plain = [found for found in files if found.size_bytes and not found.path.endswith(COMPRESSED)]
+    for found in sorted(plain, key=lambda found: found.modified_s, reverse=True)[:10]:
+        try:
+            with open(found.path, "rb") as file:
+                file.seek(max(0, found.size_bytes - NEWEST_BYTES))
+                content = file.read(NEWEST_BYTES)
+        except OSError:
+            continue  # told as an obstacle, or it vanished
+        whole = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
+        lines = whole[1:] if found.size_bytes > NEWEST_BYTES else whole
+        lines = [line.strip(b"\0").removesuffix(b"\r") for line in lines if line.strip(b"\0\r")]
+        if lines:
+            return found.path, lines[-NEWEST_LINES:]
+    return None
