@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 
 from logship.collector import answers, ingest
+from logship.collector.access import Access
 from logship.collector.database import Database
 from logship.collector.ingest import Ingest
 from logship.collector.options import CollectorOptions
@@ -33,6 +34,7 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
             database.close()
 
     taking = Ingest(options, writer)
+    access = Access(options)
     routes: list[Route | Mount] = [
         Route("/moesifapi/events", taking.one, methods=["POST"]),
         Route("/moesifapi/events/batch", taking.batch, methods=["POST"]),
@@ -41,8 +43,8 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
         Route("/v1/config", ingest.config),
         Route("/v1/rules", ingest.rules),
         Route("/health/probe", ingest.probe),
-        *ReadApi(options, database).routes(),
-        *Page(options, database).routes(),
+        *ReadApi(options, database, access).routes(),
+        *Page(options, database, access).routes(),
     ]
     if options.path_prefix:
         routes = [Mount(options.path_prefix, routes=routes)]

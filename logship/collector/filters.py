@@ -43,8 +43,8 @@ class EventFilter:
 
     def within(self) -> tuple[str, list[Value]]:
         """The conditions an index answers."""
-        parts, values = ["application_id = ?"], [self.application_id]
-        bounds: list[Value] = [*values]
+        parts = ["application_id = ?"]
+        bounds: list[Value] = [self.application_id]
         if self.user_id:
             parts.append("user_id = ?")
             bounds.append(self.user_id)

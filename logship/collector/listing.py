@@ -12,7 +12,10 @@ from logship.collector.filters import EventFilter, bad_parameter
 
 WINDOW_EVENTS = 20_000  # looked through with one statement
 SEARCH_BUDGET_S = 0.15  # of one page; then the cursor says where to go on
-COLUMNS = "id, time_ms, received_at, verb, status, path, source, user_id, duration_ms, weight, transaction_id, event"
+COLUMNS = (
+    "id, time_ms, received_at, verb, status, path, source, user_id, duration_ms, weight, transaction_id, "
+    "CAST(event AS TEXT)"  # PostgreSQL's driver would take JSON apart
+)
 
 
 @dataclass(frozen=True, slots=True)

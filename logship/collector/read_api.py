@@ -1,17 +1,185 @@
-"""The read API behind the page."""
+"""The read API behind the page: events, summary, export."""
 
 from __future__ import annotations
 
+import csv
+import io
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from logship.collector.access import Access
+from logship.collector.answers import json_answer
+from logship.collector.applications import Application, applications, choose
 from logship.collector.database import Database
+from logship.collector.filters import EventFilter, bad_parameter, read_filter
+from logship.collector.listing import EventPage, Place, StoredEvent, one, page
 from logship.collector.options import CollectorOptions
+from logship.collector.refusal import RefusalError
+from logship.collector.summary import CLASSES, Summary, summarise
+from logship.collector.times import iso_time
+
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 500
+EXPORT_PAGE = 500
+CSV_COLUMNS = ("time", "verb", "status", "path", "source", "user_id", "duration_ms", "weight", "transaction_id")
+CSV_COLUMNS += ("uri", "ip_address")
+CSV_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
+PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 
 
 class ReadApi:
-    def __init__(self, options: CollectorOptions, database: Database) -> None:
+    """GET endpoints under /api; each checks that its reader may read."""
+
+    def __init__(self, options: CollectorOptions, database: Database, access: Access) -> None:
         self._options = options
         self._database = database
+        self._access = access
 
     def routes(self) -> list[Route]:
-        return []
+        return [
+            Route("/api/applications", self.applications),
+            Route("/api/events", self.events),
+            Route("/api/events/{number:int}", self.event),
+            Route("/api/summary", self.summary),
+            Route("/api/export", self.export),
+        ]
+
+    def wanted(self, request: Request) -> EventFilter:
+        """The filter of a request, after the check that it may read.
+
+        Raises: RefusalError 400, 401, 403, 404.
+        """
+        return read_filter(request.query_params, self.chosen(request).id, now_ms())
+
+    def chosen(self, request: Request) -> Application:
+        self._access.check(request)
+        known = applications(self._database, self._options.application_ids)
+        return choose(known, request.query_params.get("app", ""))
+
+    def applications(self, request: Request) -> Response:
+        self._access.check(request)
+        known = applications(self._database, self._options.application_ids)
+        return json_answer({"applications": [{"label": one.label} for one in known]}, headers=PRIVATE)
+
+    def events(self, request: Request) -> Response:
+        wanted = self.wanted(request)
+        limit = read_limit(request.query_params.get("limit", ""))
+        cursor = request.query_params.get("cursor", "")
+        after = Place.of_cursor(cursor) if cursor else None
+        found = page(self._database, wanted, limit=limit, after=after, clock=time.monotonic)
+        return Response(page_document(found), 200, PRIVATE, media_type="application/json")
+
+    def event(self, request: Request) -> Response:
+        found = self.stored(request)
+        return Response(event_document(found), 200, PRIVATE, media_type="application/json")
+
+    def stored(self, request: Request) -> StoredEvent:
+        """The event whose number is in the path.
+
+        Raises: RefusalError 404.
+        """
+        application_id = self.chosen(request).id
+        number = int(request.path_params["number"])
+        found = one(self._database, application_id, number) if number < 1 << 63 else None
+        if found is None:
+            raise RefusalError(404, "no_event", f"no event {str(number)[:20]} in this application")
+        return found
+
+    def summary(self, request: Request) -> Response:
+        wanted = self.wanted(request)
+        return json_answer(summary_document(summarise(self._database, wanted, now_ms())), headers=PRIVATE)
+
+    async def export(self, request: Request) -> Response:
+        """Every matching event, newest first, as they are read: memory stays flat."""
+        wanted = await run_in_threadpool(self.wanted, request)
+        kind = request.query_params.get("format", "ndjson")
+        if kind not in ("ndjson", "csv"):
+            raise bad_parameter("format", kind, "give ndjson or csv")
+        media = "application/x-ndjson" if kind == "ndjson" else "text/csv; charset=utf-8"
+        headers = {**PRIVATE, "Content-Disposition": f'attachment; filename="events.{kind}"'}
+        return StreamingResponse(self._export(wanted, kind), 200, headers, media_type=media)
+
+    async def _export(self, wanted: EventFilter, kind: str) -> AsyncIterator[bytes]:
+        write: Callable[[tuple[StoredEvent, ...]], bytes] = ndjson if kind == "ndjson" else csv_lines
+        if kind == "csv":
+            yield (",".join(CSV_COLUMNS) + "\r\n").encode()
+        after: Place | None = None
+        while True:
+            found = await run_in_threadpool(
+                page, self._database, wanted, limit=EXPORT_PAGE, after=after, clock=time.monotonic
+            )
+            if found.events:
+                yield write(found.events)
+            if found.next is None:
+                return
+            after = found.next
+
+
+def read_limit(text: str) -> int:
+    """Raises: RefusalError 400 for what is no number from 1 to MAX_LIMIT."""
+    if not text:
+        return DEFAULT_LIMIT
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_LIMIT):
+        raise bad_parameter("limit", text, f"give a number from 1 to {MAX_LIMIT}")
+    return int(text)
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def event_document(found: StoredEvent) -> bytes:
+    """An event with what the store knows of it, as JSON."""
+    return orjson.dumps(
+        {"id": found.id, "received_at": iso_time(found.received_at), "event": orjson.Fragment(found.event)}
+    )
+
+
+def page_document(found: EventPage) -> bytes:
+    return orjson.dumps(
+        {
+            "events": [orjson.Fragment(event_document(event)) for event in found.events],
+            "next_cursor": found.next.cursor() if found.next else None,
+            "is_complete": found.is_complete,
+        }
+    )
+
+
+def summary_document(summary: Summary) -> dict[str, object]:
+    """The summary as the API gives it."""
+    document: dict[str, Any] = asdict(summary)
+    document["by_class"] = dict(zip(CLASSES, summary.by_class, strict=True))
+    document["statuses"] = [{"status": status, "requests": count} for status, count in summary.statuses]
+    document["bars"] = [
+        {"start": iso_time(bar.start_s * 1000), **dict(zip(CLASSES, bar.requests, strict=True))} for bar in summary.bars
+    ]
+    return document
+
+
+def ndjson(events: tuple[StoredEvent, ...]) -> bytes:
+    return "".join(f"{found.event}\n" for found in events).encode()
+
+
+def csv_lines(events: tuple[StoredEvent, ...]) -> bytes:
+    """RFC 4180 lines; cells that a spreadsheet would take for a formula begin with an apostrophe."""
+    text = io.StringIO()
+    csv.writer(text).writerows([inert(cell) for cell in _cells(found)] for found in events)
+    return text.getvalue().encode()
+
+
+def _cells(found: StoredEvent) -> Iterator[object]:
+    request = orjson.loads(found.event)["request"]
+    yield from (iso_time(found.time_ms), found.verb, found.status, found.path, found.source, found.user_id)
+    yield from (found.duration_ms, found.weight, found.transaction_id, request["uri"], request.get("ip_address"))
+
+
+def inert(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(CSV_FORMULA) else cell

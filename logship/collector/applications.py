@@ -1,0 +1,51 @@
+"""The applications of a store, named by labels: an id is a key and never shown."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from logship.collector.database import Database
+from logship.collector.refusal import RefusalError
+
+LABEL_CHARS = 8
+NEXT = "SELECT application_id FROM events WHERE application_id > ? ORDER BY application_id LIMIT 1"
+MAX_APPLICATIONS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    id: str
+    label: str
+
+
+def label_of(application_id: str) -> str:
+    """A short name for an id that doesn't give it away."""
+    return hashlib.blake2b(application_id.encode(), digest_size=LABEL_CHARS // 2, person=b"logship-label").hexdigest()
+
+
+def applications(database: Database, configured: tuple[str, ...]) -> list[Application]:
+    """The configured applications, then others that have events."""
+    ids = list(configured)
+    last = ""
+    for _ in range(MAX_APPLICATIONS):  # jumps from id to id in the index, whatever the number of events
+        records = database.read(NEXT, (last,))
+        if not records:
+            break
+        last = str(records[0][0])
+        if last not in ids:
+            ids.append(last)
+    return [Application(one, label_of(one)) for one in ids]
+
+
+def choose(known: list[Application], label: str) -> Application:
+    """The application with this label, the first one for "".
+
+    Raises: RefusalError 404 for a label nobody has.
+    """
+    if not label:
+        return known[0] if known else Application("", "")
+    for one in known:
+        if one.label == label:
+            return one
+    raise RefusalError(404, "no_application", f"no application has the label {label[:40]!r}")

@@ -1,0 +1,128 @@
+"""The chart of requests over time as shapes with numbers; the template writes them as SVG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from logship.collector.summary import CLASSES, Bar, Summary
+from logship.collector.times import iso_time, moment
+
+WIDTH = 1_000.0
+HEIGHT = 150.0
+GAP = 0.22  # of a bar's room
+LABELS = 6
+DAY_S = 86_400
+
+
+class Linking(Protocol):
+    """What gives the address of the same page with other bounds."""
+
+    def link(self, place: str = "/", /, **changes: str) -> str:
+        """See page_views.Asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One status class of one bar; units of the SVG's view box."""
+
+    kind: str
+    y: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One bar: where it stands, what it says, where it leads."""
+
+    x: float
+    width: float
+    blocks: tuple[Block, ...]
+    text: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Shapes: `labels` are (percent of the width, text); `top` is the count at the upper edge."""
+
+    columns: tuple[Column, ...]
+    labels: tuple[tuple[float, str], ...]
+    top: int
+    step_text: str
+
+
+def draw(summary: Summary, asked: Linking) -> Chart:
+    """The chart of a summary; each bar leads to its own time."""
+    bars = summary.bars
+    top = round_up(max((bar.total for bar in bars), default=0))
+    room = WIDTH / max(len(bars), 1)
+    columns = tuple(
+        Column(
+            x=round(index * room + room * GAP / 2, 2),
+            width=round(room * (1 - GAP), 2),
+            blocks=blocks(bar, top),
+            text=bar_text(bar, summary.step_s),
+            link=asked.link(
+                range="", since=iso_time(bar.start_s * 1000), until=iso_time((bar.start_s + summary.step_s) * 1000)
+            ),
+        )
+        for index, bar in enumerate(bars)
+        if bar.total
+    )
+    every = max(-(-len(bars) // LABELS), 1)
+    labels = tuple(
+        (round(100 * (index + 0.5) / len(bars), 2), tick(bar.start_s, summary.step_s))
+        for index, bar in enumerate(bars)
+        if index % every == every // 2
+    )
+    return Chart(columns, labels, top, step_text(summary.step_s))
+
+
+def blocks(bar: Bar, top: int) -> tuple[Block, ...]:
+    """The classes of a bar on top of one another, 5xx uppermost; what is there at all shows at least as a line."""
+    made: list[Block] = []
+    floor = HEIGHT
+    order = sorted(range(len(CLASSES)), key=lambda index: (CLASSES[index] == "5xx", CLASSES[index] == "4xx"))
+    for index in order:
+        if not bar.requests[index]:
+            continue
+        height = max(round(HEIGHT * bar.requests[index] / top, 2), 1.5)
+        floor -= height
+        made.append(Block(CLASSES[index], round(floor, 2), height))
+    return tuple(made)
+
+
+def bar_text(bar: Bar, step_s: int) -> str:
+    start = moment(bar.start_s * 1000)
+    counts = ", ".join(f"{count:,} {name}" for name, count in zip(CLASSES, bar.requests, strict=True) if count)
+    when = start.strftime("%d %b %Y" if step_s >= DAY_S else "%d %b %H:%M")
+    return f"{when}: {bar.total:,} requests ({counts})"
+
+
+def tick(start_s: int, step_s: int) -> str:
+    start = moment(start_s * 1000)
+    if step_s >= DAY_S:
+        return start.strftime("%d %b %Y")
+    return start.strftime("%H:%M" if step_s < 3_600 else "%d %b %H:%M")
+
+
+def step_text(step_s: int) -> str:
+    """The width of a bar in words: 5 minutes, 2 hours, day."""
+    for unit_s, name in ((DAY_S, "day"), (3_600, "hour"), (60, "minute")):
+        if step_s >= unit_s:
+            number = step_s // unit_s
+            return name if number == 1 else f"{number} {name}s"
+    return f"{step_s} s"
+
+
+def round_up(value: int) -> int:
+    """The next number that reads well at an axis: 1, 2, 4, 6, 8 times a power of ten, and its half is whole."""
+    if value <= 4:
+        return 4
+    scale = 1
+    while True:
+        for factor in (1, 2, 4, 6, 8):
+            if factor * scale >= value and factor * scale % 2 == 0:
+                return factor * scale
+        scale *= 10

@@ -1,0 +1,73 @@
+"""One event as its page shows it: the facts, the headers, and the whole JSON in coloured pieces."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from logship.collector.listing import StoredEvent
+from logship.collector.times import iso_time, short_duration
+
+TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?P<colon>:)?|-?\d[\d.eE+-]*|true|false|null')
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """Shapes: `pieces` joined are the indented JSON; each is (kind for the style, "" for none; text)."""
+
+    uri: str
+    facts: tuple[tuple[str, str], ...]
+    request_headers: tuple[tuple[str, str], ...]
+    response_headers: tuple[tuple[str, str], ...]
+    pieces: tuple[tuple[str, str], ...]
+
+
+def view_of(found: StoredEvent) -> EventView:
+    """What to show of a stored event."""
+    event = json.loads(found.event)
+    request, response = event["request"], event.get("response") or {}
+    facts = (
+        ("Time", iso_time(found.time_ms)),
+        ("Duration", short_duration(found.duration_ms)),
+        ("Client", request.get("ip_address")),
+        ("User", event.get("user_id")),
+        ("Company", event.get("company_id")),
+        ("Source", found.source),
+        ("Direction", event.get("direction")),
+        ("Weight", str(found.weight) if found.weight > 1 else ""),
+        ("Transaction", found.transaction_id),
+        ("Received", iso_time(found.received_at)),
+    )
+    return EventView(
+        uri=request["uri"],
+        facts=tuple((name, str(value)) for name, value in facts if value),
+        request_headers=headers_of(request),
+        response_headers=headers_of(response),
+        pieces=tuple(coloured(json.dumps(event, indent=2, ensure_ascii=False))),
+    )
+
+
+def headers_of(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    headers = message.get("headers") or {}
+    return tuple((name, value if isinstance(value, str) else json.dumps(value)) for name, value in headers.items())
+
+
+def coloured(text: str) -> Iterator[tuple[str, str]]:
+    """`text` in pieces with their kinds: key, text, number, word."""
+    end = 0
+    for match in TOKEN.finditer(text):
+        if match.start() > end:
+            yield "", text[end : match.start()]
+        yield kind_of(match), match.group()
+        end = match.end()
+    yield "", text[end:]
+
+
+def kind_of(match: re.Match[str]) -> str:
+    if match.group("colon"):
+        return "key"
+    first = match.group()[0]
+    return "text" if first == '"' else "word" if first in "tfn" else "number"

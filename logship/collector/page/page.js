@@ -1,0 +1,228 @@
+// Fetches the rendered page anew and puts it in place; every piece of an event was escaped by the server's templates.
+"use strict";
+
+const PART = { "X-Page-Part": "1" };
+const LIVE_MS = 2000;
+const RETRY_MS = 5000;
+
+const byId = (id) => document.getElementById(id);
+const part = byId("part");
+const drawer = byId("drawer");
+const notice = byId("notice");
+const progress = byId("progress");
+let isLive = true;
+let timer = 0;
+let selected = null;
+let question = 0; // number of the newest question; answers to older ones are thrown away
+let opener = null;
+
+document.documentElement.classList.add("js");
+setTheme(stored("theme"));
+
+function stored(name) {
+  try { return localStorage.getItem(name); } catch { return null; } // storage may be forbidden; the page works without
+}
+
+function setTheme(name) {
+  if (name) document.documentElement.dataset.theme = name;
+}
+
+function toggleTheme() {
+  const set = document.documentElement.dataset.theme;
+  const isDark = set ? set === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  const name = isDark ? "light" : "dark";
+  setTheme(name);
+  try { localStorage.setItem("theme", name); } catch { /* lasts until the page is left */ }
+}
+
+// the nodes of a rendered piece of page; parsed apart from this document, so nothing in it runs
+function nodesOf(text) {
+  return [...new DOMParser().parseFromString(text, "text/html").body.childNodes].map((node) => document.importNode(node, true));
+}
+
+async function ask(address) {
+  const answer = await fetch(address, { headers: PART, credentials: "same-origin", cache: "no-store" });
+  if (answer.status === 401) location.reload();
+  return answer;
+}
+
+async function show(address, { isQuiet = false } = {}) {
+  const mine = ++question;
+  clearTimeout(timer);
+  if (!isQuiet) { progress.hidden = false; part.setAttribute("aria-busy", "true"); }
+  let next = LIVE_MS;
+  try {
+    const answer = await ask(address);
+    const text = await answer.text();
+    if (mine !== question) return;
+    if (answer.ok) { swap(text, isQuiet); tell(""); }
+    else tell(new DOMParser().parseFromString(text, "text/html").querySelector("main p")?.textContent ?? `The collector answered ${answer.status}.`);
+  } catch {
+    if (mine !== question) return;
+    tell("The collector can't be reached. Trying again.");
+    next = RETRY_MS;
+  }
+  progress.hidden = true;
+  part.removeAttribute("aria-busy");
+  timer = setTimeout(refresh, next);
+}
+
+function swap(text, isQuiet) {
+  const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  const known = new Set([...part.querySelectorAll("[data-id]")].map((row) => row.dataset.id));
+  const wasEmpty = part.querySelector(".empty") !== null;
+  part.replaceChildren(...nodesOf(text));
+  if (wasEmpty && !part.querySelector(".empty")) { location.reload(); return; }
+  for (const row of part.querySelectorAll("[data-id]")) {
+    if (isQuiet && !known.has(row.dataset.id)) row.classList.add("new");
+    if (row.dataset.id === selected) row.classList.add("on");
+  }
+  if (focused) [...part.querySelectorAll("a")].find((link) => link.getAttribute("href") === focused)?.focus({ preventScroll: true });
+}
+
+function tell(text) {
+  notice.textContent = text;
+  notice.hidden = !text;
+}
+
+function isOnNewestPage() {
+  return !new URLSearchParams(location.search).has("cursor");
+}
+
+function refresh() {
+  clearTimeout(timer);
+  if (isLive && isOnNewestPage() && !document.hidden && !drawer.open) show(location.href, { isQuiet: true });
+  else timer = setTimeout(refresh, LIVE_MS);
+}
+
+function go(address) {
+  history.pushState(null, "", address);
+  fillFilters();
+  selected = null;
+  show(address);
+}
+
+// the form says what the address says, also after a link or the back button
+function fillFilters() {
+  const form = byId("filters");
+  if (!form) return;
+  const asked = new URLSearchParams(location.search);
+  for (const name of ["app", "range"]) {
+    form.querySelector(`input[type=hidden][name=${name}]`)?.remove();
+    if (!asked.has(name)) continue;
+    const kept = Object.assign(document.createElement("input"), { type: "hidden", name, value: asked.get(name) });
+    form.append(kept);
+  }
+  for (const field of form.querySelectorAll("select, input:not([type=hidden])")) {
+    const value = asked.get(field.name) ?? "";
+    if (field.tagName === "SELECT" && ![...field.options].some((one) => one.value === value)) field.add(new Option(value, value));
+    field.value = value;
+  }
+}
+
+function apply(form) {
+  const asked = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) if (value) asked.set(name, value);
+  const query = asked.toString();
+  go(form.getAttribute("action") + (query ? `?${query}` : ""));
+}
+
+async function openEvent(link) {
+  progress.hidden = false;
+  try {
+    const answer = await ask(link.href);
+    const text = await answer.text();
+    const close = Object.assign(document.createElement("button"), { className: "close", textContent: "Close", type: "button" });
+    close.addEventListener("click", () => drawer.close());
+    opener = link.getAttribute("href");
+    drawer.replaceChildren(close, ...nodesOf(text));
+    readyCopy(drawer);
+    if (!drawer.open) drawer.showModal();
+    drawer.scrollTop = 0;
+    tell("");
+  } catch {
+    tell("The collector can't be reached; the event can't be shown now.");
+  }
+  progress.hidden = true;
+}
+
+function readyCopy(within) {
+  for (const button of within.querySelectorAll(".copy")) {
+    if (!navigator.clipboard) continue;
+    button.hidden = false;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(within.querySelector(".json pre").textContent);
+      button.textContent = "Copied";
+    });
+  }
+}
+
+function select(step) {
+  const rows = [...part.querySelectorAll("[data-id]")];
+  if (!rows.length) return;
+  const now = rows.findIndex((row) => row.dataset.id === selected);
+  const next = rows[Math.min(Math.max(now + step, 0), rows.length - 1)];
+  for (const row of rows) row.classList.toggle("on", row === next);
+  selected = next.dataset.id;
+  next.querySelector("a.open").focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+}
+
+function setLive(on) {
+  isLive = on;
+  byId("live").setAttribute("aria-pressed", String(on));
+  byId("live").querySelector("span").textContent = on ? "Live" : "Paused";
+  if (on) refresh();
+}
+
+const KEYS = {
+  "/": () => byId("q")?.focus(),
+  j: () => select(1),
+  k: () => select(-1),
+  l: () => setLive(!isLive),
+  t: toggleTheme,
+  n: () => byId("older")?.click(),
+  p: () => byId("newest")?.click(),
+  "?": () => byId("keys").showModal(),
+};
+
+function onKey(pressed) {
+  if (pressed.ctrlKey || pressed.metaKey || pressed.altKey) return;
+  const isTyping = pressed.target.matches("input, select, textarea");
+  if (isTyping) { if (pressed.key === "Escape") pressed.target.blur(); return; }
+  if (document.querySelector("dialog[open]")) return; // the browser closes it with Escape
+  const act = KEYS[pressed.key];
+  if (act) { pressed.preventDefault(); act(); }
+}
+
+function onClick(pressed) {
+  if (pressed.ctrlKey || pressed.metaKey || pressed.shiftKey || pressed.button) return;
+  const link = pressed.target.closest("a");
+  if (link?.hasAttribute("data-swap")) { pressed.preventDefault(); go(link.getAttribute("href")); return; }
+  const row = pressed.target.closest("tr[data-id]");
+  if (!row || (link && !link.classList.contains("open"))) return;
+  pressed.preventDefault();
+  selected = row.dataset.id;
+  for (const one of part.querySelectorAll("tr.on")) one.classList.remove("on");
+  row.classList.add("on");
+  openEvent(row.querySelector("a.open"));
+}
+
+if (part) {
+  for (const id of ["live", "theme", "help"]) byId(id).hidden = false;
+  byId("live").addEventListener("click", () => setLive(!isLive));
+  byId("theme").addEventListener("click", toggleTheme);
+  byId("help").addEventListener("click", () => byId("keys").showModal());
+  byId("app")?.addEventListener("change", (changed) => changed.target.form.submit());
+  byId("filters")?.addEventListener("submit", (sent) => { sent.preventDefault(); apply(sent.target); });
+  byId("filters")?.addEventListener("change", (changed) => apply(changed.target.form));
+  part.addEventListener("click", onClick);
+  drawer.addEventListener("click", (pressed) => { if (pressed.target === drawer) drawer.close(); });
+  drawer.addEventListener("close", () => [...part.querySelectorAll("a.open")].find((one) => one.getAttribute("href") === opener)?.focus());
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("visibilitychange", refresh);
+  addEventListener("popstate", () => { fillFilters(); show(location.href); });
+  timer = setTimeout(refresh, LIVE_MS);
+} else {
+  readyCopy(document);
+}

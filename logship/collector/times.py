@@ -1,0 +1,50 @@
+"""Times and amounts as people read them; all times are UTC."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+KILO = 1_000
+
+
+def moment(time_ms: int) -> datetime:
+    """The nearest time a calendar has: hostile events name the year 0."""
+    try:
+        return EPOCH + timedelta(milliseconds=time_ms)
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC) if time_ms < 0 else datetime.max.replace(tzinfo=UTC)
+
+
+def iso_time(time_ms: int) -> str:
+    """YYYY-MM-DDTHH:MM:SS.mmmZ"""
+    return moment(time_ms).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def short_count(number: int) -> str:
+    """1234 as 1,234 and 1234567 as 1.23 M."""
+    if number < 100 * KILO:
+        return f"{number:,}"
+    if number < KILO * KILO:
+        return f"{number / KILO:.0f} k"
+    if number < KILO**3:
+        return f"{number / KILO**2:.3g} M"
+    return f"{number / KILO**3:,.3g} G"
+
+
+def short_duration(duration_ms: float | None) -> str:
+    """3 ms, 1.24 s, 2.1 min; – for none."""
+    if duration_ms is None:
+        return "–"
+    if duration_ms < KILO:
+        return f"{duration_ms:.0f} ms"
+    seconds = duration_ms / KILO
+    return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
+
+
+def percentage(part: int, whole: int) -> str:
+    """A share; small ones keep a digit, so that one error in ten thousand is not none."""
+    if not whole or not part:
+        return "0 %"
+    share = 100 * part / whole
+    return f"{share:.0f} %" if share >= 10 else f"{share:.1f} %" if share >= 0.1 else "<0.1 %"
