@@ -63,6 +63,7 @@ class Setting:
         return self.memos[name]
 
 
+HOSTS = ("host", "request_header_host", "server_name", "server_name2", "ssl_server_name")  # the first is believed
 NOTHING = Access(Kind.TEXT, constant(""), "", constant(False))
 
 
@@ -317,8 +318,7 @@ def _host(reader: Reader) -> Access:
 
 
 def _host_slots(reader: Reader) -> list[Slot]:
-    names = ("host", "request_header_host", "server_name", "server_name2", "ssl_server_name")
-    slots = [slot for name in names if (slot := reader.setting.slot(name))]
+    slots = [slot for name in HOSTS if (slot := reader.setting.slot(name))]
     # Apache's %v is the virtual host; nginx's $server_name is the first name of the block, which may be a pattern.
     return sorted(slots, key=lambda slot: slot.spelled != "%v" or slot.field == "host")
 

@@ -38,6 +38,11 @@ def has_time(reader: Reader) -> bool:
     return time_slot(reader, Moment.START) is not None or time_slot(reader, Moment.END) is not None
 
 
+def has_both_ends(reader: Reader) -> bool:
+    moments = {slot.moment for slot in reader.setting.format.slots if slot.kind.is_time}
+    return {Moment.START, Moment.END} <= moments
+
+
 def iso_time(reader: Reader, slot: Slot) -> ast.expr:
     """The slot's time as the API wants it."""
     assert slot.time is not None

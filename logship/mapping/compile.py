@@ -8,16 +8,17 @@ from logship.errors import MappingError
 from logship.fields import canonical, suggestion
 from logship.formats import Format
 from logship.mapping import clock, proxies
-from logship.mapping.access import Constants, Reader, Setting
+from logship.mapping.access import HOSTS, Constants, Reader, Setting
 from logship.mapping.converter import Converter, Member, Ways
 from logship.mapping.covers import make_covers
 from logship.mapping.generator import Generated, Generator
 from logship.mapping.plan import Plan, leaves, read_plan
-from logship.mapping.render import Covers
+from logship.mapping.render import Covers, Shape, shape_of
 from logship.mapping.spec import MappingErrors, MappingSpec
 from logship.mapping.template import Template
 
 DEFAULT_PROXY_HEADER = "X-Forwarded-For"
+HOST_FIELDS = frozenset(HOSTS)
 
 
 def compile_mapping(spec: MappingSpec, fmt: Format, constants: Constants) -> Converter:
@@ -84,10 +85,42 @@ def _mistakes(plan: Plan, setting: Setting) -> Iterator[MappingError]:
                 yield _no_field(condition.field, condition.location, None, 1)
         for _, leaf in rule.sets:
             yield from _unknown(reader, leaf.value, leaf.location, rule.groups)
+    yield from _times(plan, reader)
     if not clock.has_time(reader):
         hint = "log $time_iso8601 or $msec (nginx), %t (Apache)"
         yield MappingError(f"{setting.format.name} logs no time", location=("event", "request", "time"), hint=hint)
     setting.needed.clear()
+    yield from _lacks(setting, reader)
+
+
+def _times(plan: Plan, reader: Reader) -> Iterator[MappingError]:
+    for path, leaf in leaves(plan.event):
+        if shape_of(path) is Shape.TIME and isinstance(leaf.value, Template) and leaf.value.only:
+            name = leaf.value.only.name
+            access = reader.field(name)
+            if access is not None and not access.kind.is_time:
+                hint = "write $start_time or $end_time"
+                yield MappingError(f"'{name}' is no time", location=leaf.location, hint=hint)
+
+
+def _lacks(setting: Setting, reader: Reader) -> Iterator[MappingError]:
+    """What events of this format will lack, and what to log or to write so that they have it."""
+    name = setting.format.name
+    constants = setting.constants
+    if not HOST_FIELDS & {slot.field for slot in setting.format.slots} and reader.known("host") is None:
+        said = f"{name} logs no host: URIs begin https://{constants.origin}/"
+        yield MappingError(said, hint="add: fields: {host: …}", severity="warning")
+    if clock.has_time(reader) and clock.duration_slot(reader) is None and not clock.has_both_ends(reader):
+        hint = "log $request_time (nginx) or %D (Apache)"
+        yield MappingError(f"{name} logs no duration: both times are equal", hint=hint, severity="warning")
+    if setting.slot("status") is None:
+        said = f"{name} logs no status: events say 0"
+        yield MappingError(said, hint="log $status (nginx) or %>s (Apache)", severity="warning")
+    if setting.proxies is not None and setting.slot(setting.proxy_header) is None:
+        header = setting.proxy_header.removeprefix("request_header_")
+        said = f"{name} does not log {header.replace('_', '-')}: client_ip is the proxy's address"
+        hint = f"log $http_{header} (nginx) or %{{{header.replace('_', '-')}}}i (Apache)"
+        yield MappingError(said, location=("trusted_proxies",), hint=hint, severity="warning")
 
 
 def _unknown(

@@ -9,6 +9,7 @@ from logship.fields import Kind, canonical, lookup
 from logship.mapping import redaction
 from logship.mapping.access import Reader
 from logship.mapping.code import constant, expression
+from logship.mapping.plan import steps
 from logship.mapping.render import Cover, Covers
 from logship.mapping.spec import MappingSpec
 
@@ -34,7 +35,7 @@ def make_covers(spec: MappingSpec) -> Covers:
     path_only = redaction.path_redactor(redact.path) if redact.path else None
     address = redaction.address_cover(redact)
     hidden = frozenset(name.lower() for name in redact.headers)
-    hashed = frozenset(_path(name) for name in redact.hash)
+    hashed = frozenset(steps(name) for name in redact.hash)
     digest = redaction.hashed_text(redact.key.encode()) if hashed else None
 
     def place(reader: Reader, path: tuple[str, ...]) -> Cover | None:
@@ -69,12 +70,7 @@ def make_covers(spec: MappingSpec) -> Covers:
             return None
         return _memoised(reader, "forwarded_cover", redaction.listed_addresses(address))
 
-    return Covers(place, field)
-
-
-def _path(name: str) -> tuple[str, ...]:
-    head, separator, header = name.partition(".headers.")
-    return (*head.split("."), "headers", header) if separator else tuple(name.split("."))
+    return Covers(place, field, hidden)
 
 
 def _url_redactor(spec: MappingSpec) -> Callable[[str], str] | None:

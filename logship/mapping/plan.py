@@ -29,6 +29,7 @@ Branch = dict[str, "Leaf | Branch"]
 class Condition:
     field: str
     matcher: Matcher
+    tree: object  # as written
     location: Location
 
 
@@ -121,7 +122,7 @@ def _rule(spec: RuleSpec, index: int, errors: list[MappingError]) -> Rule:
         location = (*here, "if", name)
         matcher = parse_matcher(tree, location, errors)
         if matcher is not None:
-            conditions.append(Condition(name, matcher, location))
+            conditions.append(Condition(name, matcher, tree, location))
     share = parse_share(spec.sample, (*here, "sample"), errors) if spec.sample else None
     sets = tuple(_sets(spec.set, (*here, "set"), (), errors))
     if not (spec.drop or spec.keep or share or sets or spec.sample):
@@ -139,14 +140,14 @@ def _sets(
 ) -> Iterator[tuple[Path, Leaf]]:
     for key, value in tree.items():
         here = (*location, key)
-        path = (*prefix, *_steps(str(key)))
+        path = (*prefix, *steps(str(key)))
         if isinstance(value, dict) and value:
             yield from _sets(value, here, path, errors)
         else:
             yield path, _leaf(value, here, errors)
 
 
-def _steps(key: str) -> Path:
+def steps(key: str) -> Path:
     """`request.headers.X.Y`: header names may hold dots, so what follows `headers.` is one step."""
     head, separator, name = key.partition(".headers.")
     return (*head.split("."), "headers", name) if separator else tuple(key.split("."))

@@ -10,9 +10,10 @@ from enum import StrEnum
 from json.encoder import encode_basestring_ascii as quoted
 
 from logship.errors import Location
-from logship.fields import Kind
+from logship.fields import Kind, canonical
 from logship.mapping import values
 from logship.mapping.access import Access, Reader
+from logship.mapping.clock import iso_time
 from logship.mapping.code import Part, choice, constant, either, expression, joined, melt
 from logship.mapping.template import Reference, Template
 from logship.scalars import Plain
@@ -84,6 +85,7 @@ class Covers:
 
     place: Callable[[Reader, tuple[str, ...]], Cover | None]
     field: Callable[[Reader, str, tuple[str, ...]], Cover | None]
+    hidden: frozenset[str] = frozenset()  # headers, in lower case
 
 
 def render_leaf(reader: Reader, leaf: object, path: tuple[str, ...], location: Location, covers: Covers) -> Piece:
@@ -91,6 +93,10 @@ def render_leaf(reader: Reader, leaf: object, path: tuple[str, ...], location: L
     shape = shape_of(path)
     if not isinstance(leaf, Template):
         return _constant_piece(leaf, shape, path)
+    if shape is Shape.TIME and leaf.only:
+        return _time_piece(reader, leaf.only)
+    if path[1:] == ("headers",) and leaf.only:
+        return _headers_piece(reader, leaf.only, covers)
     access = _template(reader, leaf, path, covers)
     place = covers.place(reader, path)
     if place is not None:
@@ -196,8 +202,23 @@ def _status_piece(reader: Reader, access: Access, path: tuple[str, ...]) -> Piec
     return Piece((choice(None if reader.is_exact else access.present, status, constant("0")),))
 
 
-def _time_piece(reader: Reader, access: Access, path: tuple[str, ...]) -> Piece:
-    return Piece(('"', access.text, '"'))
+def _time_piece(reader: Reader, reference: Reference) -> Piece:
+    """start_time, end_time or a logged time, as the API wants it."""
+    access = reader.field(reference.name)
+    assert access is not None
+    slot = reader.setting.slot(canonical(reference.name) or reference.name)
+    logged = slot is not None and slot.kind.is_time and slot.field not in ("start_time", "end_time")
+    return Piece(('"', iso_time(reader, slot) if slot is not None and logged else access.text, '"'))
+
+
+def _headers_piece(reader: Reader, reference: Reference, covers: Covers) -> Piece:
+    """A logged object of headers; clean rows hold texts only, so they have none."""
+    access = reader.field(reference.name)
+    assert access is not None
+    if not access.is_typed:
+        return Piece(("{}",))
+    hidden = reader.bind(covers.hidden, "hidden")
+    return Piece(("{", reader.call(values.headers_members, access.text, hidden), "}"))
 
 
 def _verb_piece(reader: Reader, access: Access, path: tuple[str, ...]) -> Piece:
@@ -241,7 +262,6 @@ def own_id() -> tuple[Part, ...]:
 _RENDER: dict[Shape, Callable[[Reader, Access, tuple[str, ...]], Piece]] = {
     Shape.ANY: _any_piece,
     Shape.STATUS: _status_piece,
-    Shape.TIME: _time_piece,
     Shape.VERB: _verb_piece,
     Shape.URI: _uri_piece,
     Shape.CLIENT_ADDRESS: _client_piece,
