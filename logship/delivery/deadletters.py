@@ -1,54 +1,207 @@
-"""Lines and events that can't be delivered, kept with the reason."""
+"""Lines and events that can't be delivered, kept with the reason.
+
+The store is three files under the state directory, all 0600: dead-letters.ndjson, one JSON object a line;
+dead-letters.lock, held while one process writes (the daemon appends, the command line retries and purges);
+dead-letters.overflow, how many letters the cap kept out. A crash can repeat letters (readers fold them by id) and can
+tear the last line (readers pass over it, the next append starts on a line of its own).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from logship.counters import Counters
-from logship.event import LogFile
+from logship.delivery.letter import DeadLetter, from_json, to_json
+
+__all__ = ["DeadLetter", "DeadLetters"]
+
+log = logging.getLogger(__name__)
 
 MAX_STORE_BYTES = 100_000_000  # what a broken mapping may cost of the state's disk
+LETTERS = "dead-letters.ndjson"
+LOCK = "dead-letters.lock"
+OVERFLOW = "dead-letters.overflow"
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One line that didn't become a delivered event.
+class StoreSize:
+    """How full the store is."""
 
-    Shapes: `id` is the transaction_id the line has; `raw` is the line without its newline, cut if `is_cut`;
-    `status` and `answer` are the receiver's, None and '' where it was never asked; `event` is '' where none was made.
-    """
-
-    id: str
-    time: str
-    reason: str
-    file: LogFile
-    position: int
-    raw: bytes
-    event: str = ""
-    status: int | None = None
-    answer: str = ""
-    is_cut: bool = False
+    bytes: int
+    max_bytes: int
+    overflow: int  # letters that found no room
 
 
 class DeadLetters:
     """The store: NDJSON under the state directory, shared by the daemon and the command line."""
 
     def __init__(self, state_dir: Path, *, counters: Counters, max_bytes: int = MAX_STORE_BYTES) -> None:
-        raise NotImplementedError
+        self._dir = state_dir
+        self._path = state_dir / LETTERS
+        self._counters = counters
+        self._max_bytes = max_bytes
+        self._is_full = False
 
     def append(self, letters: Sequence[DeadLetter]) -> None:
         """Write and fsync; what is over the cap is counted instead.
 
-        Raises: OSError as the system gives it; then nothing of `letters` was written.
+        Raises: OSError as the system gives it; then nothing of `letters` stays in the store.
         """
-        raise NotImplementedError
+        if not letters:
+            return
+        with self._locked():
+            descriptor = self._open(LETTERS, os.O_RDWR)
+            try:
+                size = os.fstat(descriptor).st_size
+                text, kept = self._fitting(letters, _line_start(descriptor, size), size)
+                _write_all(descriptor, text, size)
+            finally:
+                os.close(descriptor)
+            if kept < len(letters):
+                self._count_overflow(len(letters) - kept)
+            else:
+                self._is_full = False
 
     def __iter__(self) -> Iterator[DeadLetter]:
-        """Every letter once, oldest first."""
-        raise NotImplementedError
+        """Every letter once, oldest first.
+
+        Raises: OSError as the system gives it, but for a store that doesn't exist yet: that one is empty.
+        """
+        seen: set[str] = set()
+        try:
+            with self._path.open("rb") as lines:
+                for line in lines:
+                    letter = from_json(line)
+                    if letter is not None and letter.id not in seen:
+                        seen.add(letter.id)
+                        yield letter
+        except FileNotFoundError:
+            return
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def size(self) -> StoreSize:
+        """How full the store is."""
+        try:
+            stored = self._path.stat().st_size
+        except FileNotFoundError:
+            stored = 0
+        return StoreSize(stored, self._max_bytes, self._overflow())
 
     def remove(self, ids: Iterable[str]) -> int:
-        """Forget these letters; how many there were."""
-        raise NotImplementedError
+        """Forget these letters; how many there were.
+
+        Raises: OSError as the system gives it; then the store is as it was.
+        """
+        unwanted = set(ids)
+        return self._rewrite(lambda letter: letter.id not in unwanted)
+
+    def purge(self) -> int:
+        """Forget every letter and the count of those that found no room; how many there were."""
+        gone = self._rewrite(lambda letter: False)
+        with self._locked():
+            (self._dir / OVERFLOW).unlink(missing_ok=True)
+        return gone
+
+    def _rewrite(self, is_wanted: Callable[[DeadLetter], bool]) -> int:
+        with self._locked():
+            letters = list(self)
+            kept = [letter for letter in letters if is_wanted(letter)]
+            if len(kept) < len(letters):
+                self._replace(LETTERS, b"".join(map(to_json, kept)))
+        return len(letters) - len(kept)
+
+    def _fitting(self, letters: Sequence[DeadLetter], first: bytes, size: int) -> tuple[bytes, int]:
+        """The text of as many letters as there is room for, and how many they are."""
+        lines: list[bytes] = []
+        size += len(first)
+        for letter in letters:
+            line = to_json(letter)
+            size += len(line)
+            if size > self._max_bytes:
+                break
+            lines.append(line)
+        return (first + b"".join(lines) if lines else b""), len(lines)
+
+    def _count_overflow(self, count: int) -> None:
+        self._counters.dead_letters_overflow += count
+        self._replace(OVERFLOW, b"%d\n" % (self._overflow() + count))
+        if not self._is_full:
+            log.error(
+                "the store of dead letters is full, further ones are only counted path=%s max_bytes=%d"
+                " hint=run: logship dead-letters list; then retry or purge",
+                self._path,
+                self._max_bytes,
+            )
+        self._is_full = True
+
+    def _overflow(self) -> int:
+        try:
+            text = (self._dir / OVERFLOW).read_bytes().strip()
+        except FileNotFoundError:
+            return 0
+        return int(text) if text.isdigit() else 0
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = self._open(LOCK, os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _replace(self, name: str, content: bytes) -> None:
+        """Put a new file in the old one's place, whole or not at all."""
+        descriptor = self._open(f"{name}.new", os.O_WRONLY | os.O_TRUNC)
+        try:
+            _write_all(descriptor, content, 0)
+        finally:
+            os.close(descriptor)
+        os.replace(self._dir / f"{name}.new", self._dir / name)
+        _sync_dir(self._dir)
+
+    def _open(self, name: str, flags: int) -> int:
+        """A file of the store, made with mode 0600 and the directory's owner where it doesn't exist."""
+        path = self._dir / name
+        is_new = not path.exists()
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        if is_new:
+            if os.geteuid() == 0:  # a command run as root must not lock the service out of its own store
+                owner = self._dir.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            _sync_dir(self._dir)
+        return descriptor
+
+
+def _line_start(descriptor: int, size: int) -> bytes:
+    """What has to come before the next line: a newline after a torn one."""
+    return b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
+
+
+def _write_all(descriptor: int, content: bytes, offset: int) -> None:
+    """Write at `offset` and fsync; what a failure left behind is cut off again."""
+    try:
+        written = 0
+        while written < len(content):
+            written += os.pwrite(descriptor, content[written:], offset + written)
+        os.fsync(descriptor)
+    except OSError:
+        os.ftruncate(descriptor, offset)
+        raise
+
+
+def _sync_dir(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

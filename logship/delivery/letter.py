@@ -1,0 +1,86 @@
+"""One dead letter, and the line of JSON it is kept as."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from dataclasses import dataclass
+
+import orjson
+
+from logship.event import LogFile
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One line that didn't become a delivered event.
+
+    Shapes: `id` is the transaction_id the line has; `raw` is the line without its newline, cut if `is_cut`;
+    `status` and `answer` are the receiver's, None and '' where it was never asked; `event` is '' where none was made.
+    """
+
+    id: str
+    time: str
+    reason: str
+    file: LogFile
+    position: int
+    raw: bytes
+    event: str = ""
+    status: int | None = None
+    answer: str = ""
+    is_cut: bool = False
+
+
+def to_json(letter: DeadLetter) -> bytes:
+    """One line of NDJSON with its newline. `raw` is text where the line is UTF-8, else `raw_base64` holds it."""
+    file = letter.file
+    fields: dict[str, object] = {
+        "id": letter.id,
+        "time": letter.time,
+        "reason": letter.reason,
+        "status": letter.status,
+        "answer": letter.answer,
+        "source": file.source,
+        "path": file.path,
+        "position": letter.position,
+        "origin": file.origin,
+        "file_key": file.key,
+        "is_cut": letter.is_cut,
+    }
+    try:
+        fields["raw"] = letter.raw.decode("utf-8")
+    except UnicodeDecodeError:
+        fields["raw_base64"] = b64encode(letter.raw).decode("ascii")
+    if letter.event:
+        fields["event"] = orjson.Fragment(letter.event)
+    try:
+        return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a path or an answer with halves of surrogate pairs: a file name that is not UTF-8
+        return orjson.dumps(
+            {name: _printable(value) for name, value in fields.items()}, option=orjson.OPT_APPEND_NEWLINE
+        )
+
+
+def from_json(line: bytes) -> DeadLetter | None:
+    """The letter of a line; None for one that a crash or a hand has torn."""
+    try:
+        fields = orjson.loads(line)
+        raw = b64decode(fields["raw_base64"]) if "raw_base64" in fields else fields["raw"].encode("utf-8")
+        event = fields.get("event")
+        return DeadLetter(
+            id=fields["id"],
+            time=fields["time"],
+            reason=fields["reason"],
+            file=LogFile(0, fields["path"], fields["source"], fields["file_key"], fields["origin"]),
+            position=fields["position"],
+            raw=raw,
+            event=orjson.dumps(event).decode("utf-8") if event is not None else "",
+            status=fields["status"],
+            answer=fields["answer"],
+            is_cut=fields["is_cut"],
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _printable(value: object) -> object:
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
