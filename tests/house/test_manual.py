@@ -1,0 +1,133 @@
+"""Man pages and completions: rendered without a warning, and everything a person can type or scrape is in them."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+from pydantic import BaseModel
+
+from logship.cli import COMMANDS, logship
+from logship.config.models import LogshipModel
+from logship.mapping.spec import MappingSpec
+from logship.metrics import METRICS
+from tests.rigs.machine import require
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def manual() -> ModuleType:
+    """The generator, which is a script beside the package."""
+    spec = importlib.util.spec_from_file_location("manual", ROOT / "packaging/manual.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def share(manual: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("share")
+    manual.main(folder)
+    return folder
+
+
+def rendered(page: Path) -> str:
+    """The page as `man` shows it; groff's warnings fail the test."""
+    groff = require("groff")
+    done = subprocess.run(
+        [groff, "-man", "-Tutf8", "-ww", "-rF0", "-P-cbou", str(page)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command with its full name, subcommands of commands too."""
+    context = click.Context(logship, info_name="logship")
+    for name in COMMANDS:
+        command = logship.get_command(context, name)
+        assert command is not None
+        yield from _with_below(f"logship {name}", command, context)
+
+
+def _with_below(path: str, command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from _with_below(f"{path} {name}", below, context)
+
+
+def keys(model: type[BaseModel], manual: ModuleType) -> Iterator[tuple[str, str]]:
+    """(key, description) of a model and everything in it."""
+    for name, field in model.model_fields.items():
+        yield f"{model.__name__}.{field.alias or name}", field.description or ""
+        below = manual._model_in(field.annotation)
+        if below is not None:
+            yield from keys(below, manual)
+
+
+@pytest.mark.parametrize("name", ["man/man1/logship.1", "man/man5/logship.yml.5"])
+def test_man_pages_render_without_a_warning(share: Path, name: str) -> None:
+    text = rendered(share / name)
+    assert "NAME" in text
+    assert "SEE ALSO" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_every_command_and_option_is_documented(share: Path) -> None:
+    page = (share / "man/man1/logship.1").read_text().replace("\\-", "-")
+    for path, command in commands():
+        assert path in page, path
+        assert command.help, f"{path} has no help"
+        assert path.split()[1] not in COMMANDS or COMMANDS[path.split()[1]]
+        for parameter in command.params:
+            if isinstance(parameter, click.Option) and not parameter.hidden:
+                assert parameter.help, f"{path} {parameter.opts[-1]} has no help"
+                assert parameter.opts[-1] in page, f"{path} {parameter.opts[-1]}"
+
+
+def test_every_metric_is_documented(share: Path) -> None:
+    page = (share / "man/man1/logship.1").read_text()
+    for metric in METRICS:
+        assert metric.name in page
+
+
+def test_every_config_key_is_documented(share: Path, manual: ModuleType) -> None:
+    page = (share / "man/man5/logship.yml.5").read_text()
+    for model in (LogshipModel, MappingSpec):
+        for key, description in keys(model, manual):
+            assert description, f"{key} has no description"
+            assert key.rpartition(".")[2] in page, key
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions_are_valid_in_their_shell(shell: str, share: Path, manual: ModuleType) -> None:
+    program = require(shell)
+    script = share / manual.COMPLETIONS[shell]
+    done = subprocess.run([program, "-n", str(script)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_bash_completes_commands_and_options(share: Path, manual: ModuleType, tmp_path: Path) -> None:
+    bash = require("bash")
+    program = tmp_path / "logship"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m logship "$@"\n')
+    program.chmod(0o755)
+    ask = f"""
+    PATH={tmp_path}:$PATH; source {share / manual.COMPLETIONS["bash"]}
+    COMP_WORDS=(logship dead); COMP_CWORD=1; _logship_completion logship; echo "${{COMPREPLY[@]}}"
+    COMP_WORDS=(logship status --w); COMP_CWORD=2; _logship_completion logship; echo "${{COMPREPLY[@]}}"
+    """
+    done = subprocess.run([bash, "--norc", "-c", ask], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout.split() == ["dead-letters", "--watch"], done.stderr
