@@ -9,9 +9,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from logship.formats.compiling import compile_format
+from logship.formats.detection import detect
+from logship.formats.envelope import Envelope, Opened
 from logship.formats.format import Format, Scan, Scanner
 from logship.formats.reading import load_presets, read_spec
 from logship.formats.slot import DecodeTime, Detection, Misfit, Moment, Row, Slot, TimeFormat, Value
@@ -20,11 +20,13 @@ from logship.formats.spec import FormatSpec, KeySpec
 __all__ = [
     "DecodeTime",
     "Detection",
+    "Envelope",
     "Format",
     "FormatSpec",
     "KeySpec",
     "Misfit",
     "Moment",
+    "Opened",
     "Row",
     "Scan",
     "Scanner",
@@ -36,8 +38,3 @@ __all__ = [
     "load_presets",
     "read_spec",
 ]
-
-
-def detect(samples: Sequence[bytes], named: Mapping[str, FormatSpec]) -> list[Detection]:
-    """The named formats that fit at least one sample line, best first: most lines, then most fields."""
-    raise NotImplementedError

@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from logship.errors import FormatError
 from logship.fields import closest
 from logship.formats import apache, nginx
+from logship.formats.either import EitherFormat
 from logship.formats.format import Format
+from logship.formats.json_format import JsonFormat
+from logship.formats.regex_format import RegexFormat
 from logship.formats.spec import FormatSpec
 from logship.formats.text_format import TextFormat
 
@@ -29,6 +32,14 @@ def _compile(spec: FormatSpec, named: Mapping[str, FormatSpec], name: str, depth
         return TextFormat(name or "nginx", nginx.read_log_format(spec.text))
     if spec.kind == "named":
         return _compile(_resolve(spec.text, named, depth), named, spec.text, depth + 1)
+    if spec.kind == "json":
+        return JsonFormat(name or "json", spec.keys)
+    if spec.kind == "regex":
+        return RegexFormat(name or "regex", spec.text, spec.keys or {})
+    if spec.kind == "list":
+        members = [_compile(member, named, "", depth + 1) for member in spec.members]
+        flat = [single for member in members for single in member.members]
+        return EitherFormat(name or ", ".join(member.name for member in flat), flat)
     raise FormatError("auto is not a format by itself: detect the format from lines first")
 
 

@@ -95,6 +95,10 @@ class Format(ABC):
     def parse(self, line: bytes) -> tuple[Value, ...] | None:
         """Every slot's value, decoded as Scanner.parse says; None: the line does not fit."""
 
+    def is_exact(self, line: bytes) -> bool:
+        """Whether a line that fits does so to the letter, without tolerance for what other servers write."""
+        return True
+
     @abstractmethod
     def explain(self, line: bytes) -> Misfit | None:
         """Where the line stops fitting; None: it fits. For people: slower than parse, still in linear time."""

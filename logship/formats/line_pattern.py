@@ -20,7 +20,8 @@ from logship.formats.pieces import LineShape, Literal, Variable
 from logship.formats.request_line import PARTS
 
 DIRTY = r'"\\\x00-\x1f\x7f-\xff'  # what no clean value holds, as the inside of a class
-_NUMBERS = frozenset({Kind.NUMBER, Kind.DURATION_S, Kind.DURATION_MS, Kind.DURATION_US, Kind.DURATION_NS})
+_INTEGERS = frozenset({Kind.INTEGER, Kind.DURATION_US, Kind.DURATION_NS})
+_NUMBERS = frozenset({Kind.NUMBER, Kind.DURATION_S, Kind.DURATION_MS})
 _PATHS = frozenset({"request_url", "target", "url_path", "path"})  # begin with '/'
 _QUERIES = frozenset({"query_string", "query", "is_args"})  # begin with '?' or are empty
 _FREE = frozenset({Kind.TEXT, Kind.LIST, Kind.REQUEST_LINE})  # may hold spaces
@@ -113,7 +114,7 @@ def strict_value(reach: Reach, escaping: Escaping) -> str:
         return r"\??+"
     if kind is Kind.STATUS:
         return r"(?:[0-9]{3}|-|)"
-    if kind is Kind.INTEGER:
+    if kind in _INTEGERS:
         return r"-?+[0-9]*+"
     if kind in _NUMBERS:
         return r"-?+(?:[0-9]++\.?+[0-9]*+)?+"
@@ -187,7 +188,7 @@ def _tolerant_value(reach: Reach, escaping: Escaping) -> str:
         return r"\??"
     if kind is Kind.STATUS:
         return r"[0-9]{3}|-|"
-    if kind is Kind.INTEGER:
+    if kind in _INTEGERS:
         return r"-?[0-9]*"
     if kind in _NUMBERS:
         return r"-?(?:[0-9]+\.?[0-9]*)?"
@@ -242,7 +243,7 @@ def _fast_value(reach: Reach, escaping: Escaping, needed: Collection[str], guard
         value = _fast_request_line(stop, needed, guard)
     elif kind is Kind.STATUS:
         value = "[1-9][0-9][0-9]"
-    elif kind is Kind.INTEGER:
+    elif kind in _INTEGERS:
         value = "[0-9-][0-9]*+"
     elif kind in _NUMBERS:
         value = r"(?:[0-9]++\.?+[0-9]*+|-)"

@@ -65,10 +65,12 @@ def _keys(tree: object, kind: str) -> dict[str, KeySpec]:
 def _key(field: str, value: object, kind: str) -> KeySpec:
     if isinstance(value, str) and value:
         return KeySpec(str(value))
+    if isinstance(value, list) and value and all(isinstance(key, str) and key for key in value) and kind == "json":
+        return KeySpec(str(value[0]), others=tuple(map(str, value[1:])))
     if isinstance(value, dict) and set(value) <= {"key", "format"} and all(isinstance(v, str) for v in value.values()):
         return KeySpec(str(value.get("key", field)), str(value.get("format", "")))
     raise FormatError(
-        f"{kind}: {field} needs a key, or {{key: …, format: …}}", text=field, column=0, width=len(field)
+        f"{kind}: {field} needs a key, a list of keys, or {{key: …, format: …}}", text=field, column=0, width=len(field)
     )  # fmt: skip
 
 

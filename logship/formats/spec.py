@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 FormatKind = Literal["apache", "nginx", "json", "regex", "named", "list", "auto"]
@@ -11,10 +11,14 @@ FormatKind = Literal["apache", "nginx", "json", "regex", "named", "list", "auto"
 
 @dataclass(frozen=True, slots=True)
 class KeySpec:
-    """Where a JSON or regex format finds a field: the (dotted) key or group, and the time format if one was given."""
+    """Where a JSON or regex format finds a field: the (dotted) key or group, and the time format if one was given.
+
+    Shapes: `others` are further keys, tried in order where the first holds nothing.
+    """
 
     key: str
     time_format: str = ""
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +35,4 @@ class FormatSpec:
     keys: Mapping[str, KeySpec] | None = None
     members: tuple[FormatSpec, ...] = ()
     meaning: str = ""
-    examples: tuple[str, ...] = field(default=())
+    examples: tuple[str, ...] = ()

@@ -37,7 +37,7 @@ class TextFormat(Format):
         )  # fmt: skip
         if not self._groups:
             raise FormatError("the format has no fields", text=shape.text, width=max(1, len(shape.text)))
-        self.slots = tuple(slot for group in self._groups for slot in _with_parts(group))
+        self.slots = tuple(slot for group in self._groups for slot in with_parts(group))
         self._strict = re.compile(line_pattern.strict_pattern(self.parts, self.escaping)).fullmatch
         self._times: tuple[DecodeTime | None, ...] = tuple(
             lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")) if slot.time else None for slot in self._groups
@@ -63,6 +63,9 @@ class TextFormat(Format):
         if found is None:
             return None
         return self._values([_tolerate((raw or b"").decode("latin-1")) for raw in found])
+
+    def is_exact(self, line: bytes) -> bool:
+        return self._strict(bare_line(line).decode("latin-1")) is not None
 
     def _values(self, raw_values: Sequence[str]) -> tuple[Value, ...] | None:
         values: list[Value] = []
@@ -93,7 +96,7 @@ def bare_line(line: bytes) -> bytes:
     return line[3:] if line.startswith(BOM) else line
 
 
-def _with_parts(slot: Slot) -> tuple[Slot, ...]:
+def with_parts(slot: Slot) -> tuple[Slot, ...]:
     """The slot, and for a request line the parts it holds."""
     if slot.kind is not Kind.REQUEST_LINE:
         return (slot,)

@@ -1,0 +1,52 @@
+"""Which preset a log is written in, by trying them all on a few of its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from logship.fields import Kind
+from logship.formats.compiling import compile_format
+from logship.formats.format import Format
+from logship.formats.slot import Detection
+from logship.formats.spec import FormatSpec
+
+MAX_SAMPLES = 200  # enough to tell presets apart
+MAX_SAMPLE_BYTES = 8_192  # a longer line tells no more, and every preset looks at it
+
+
+def detect(samples: Sequence[bytes], named: Mapping[str, FormatSpec]) -> list[Detection]:
+    """The named formats that fit at least one sample line, best first.
+
+    Best is most lines, then most lines that fit to the letter, then most found in them; ties keep the order of `named`:
+    of formats that can't be told apart the better known comes first. Blank and over-long lines are no samples.
+    """
+    lines = [line for line in samples if line.strip() and len(line) <= MAX_SAMPLE_BYTES][:MAX_SAMPLES]
+    tried: list[tuple[str, int, tuple[int, int, int]]] = []
+    for name, spec in named.items():
+        if spec.kind in {"list", "auto", "named"}:
+            continue
+        fits, exact, found = _try(compile_format(spec, named, name), lines)
+        if fits:
+            tried.append((name, fits, (-fits, -exact, -found)))
+    tried.sort(key=lambda entry: entry[2])
+    return [Detection(name, fits, len(lines)) for name, fits, _ in tried]
+
+
+def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
+    """How many lines fit, how many of them to the letter, and how much is found in them.
+
+    A value of a kind that not any text could be counts twice. Identd's name is what nobody logs: a value there is
+    rather another field, and counts against the format.
+    """
+    fits = exact = found = 0
+    weights = [-1 if slot.field == "remote_logname" else 1 + (slot.kind not in _LOOSE) for slot in fmt.slots]
+    for line in lines:
+        values = fmt.parse(line)
+        if values is not None:
+            fits += 1
+            exact += fmt.is_exact(line)
+            found += sum(weight for weight, value in zip(weights, values, strict=True) if value != "")
+    return fits, exact, found
+
+
+_LOOSE = frozenset({Kind.TEXT, Kind.TOKEN, Kind.LIST, Kind.ADDRESS})

@@ -1,0 +1,141 @@
+"""Container logs: the line that a runtime wrapped, and lines it cut in pieces joined again.
+
+Docker writes JSON lines {"log": "text\\n", "stream": …, "time": …}; a text without its newline goes on in the next line
+of the stream.
+CRI (containerd, CRI-O) writes `time stream P|F text`: P goes on, F is the end.
+Sources: docker's json-file log driver; kubernetes' CRI logging design.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import orjson
+
+EnvelopeKind = Literal["docker", "cri", "auto"]
+MAX_HELD_BYTES = 1 << 20  # of outer lines that wait for the rest of a cut one; then what there is goes out as it is
+_CRI = re.compile(
+    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}(?:Z|[+-][0-9:]{4,6}) (stdout|stderr) ([FP])(?::[^ ]*)?(?: |$)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    """What one outer line holds; `is_partial`: the text goes on in the next line of the same stream."""
+
+    text: bytes
+    stream: str
+    is_partial: bool
+
+
+@dataclass(slots=True)
+class Opened:
+    """The inner lines of a stretch of a container log.
+
+    Shapes: lines[i] is an inner line without line end; outer[i] its first outer line, without line end, over which its
+    transaction_id is made; starts[i] the position of that outer line. starts has one more: `end`, up to which the log
+    is accounted for. The outer lines that only go on with another stand inside the stretch of the one they belong to
+    or of a line in between. A line that is no envelope is its own inner line, and will fit no format.
+    """
+
+    lines: list[bytes] = field(default_factory=list)
+    outer: list[bytes] = field(default_factory=list)
+    starts: list[int] = field(default_factory=list)
+
+    @property
+    def end(self) -> int:
+        return self.starts[-1]
+
+
+class Envelope:
+    """Opens the envelopes of one log file, in order; keeps what a cut line lacks until it comes.
+
+    The outer lines from the first unfinished one on are kept and opened again with the next stretch, so `Opened.end`
+    may lie before the end of the data: only up to there may the log's position move. A stretch that does not begin
+    where the last one ended (the file was read anew) forgets what was kept.
+    """
+
+    def __init__(self, kind: EnvelopeKind) -> None:
+        self._unwrap = _UNWRAP[kind]
+        self._held = b""
+        self._held_end = -1
+
+    def open(self, data: bytes, start: int) -> Opened:
+        """The inner lines of `data`: whole outer lines, each with its newline, the first at position `start`."""
+        if self._held and start == self._held_end:
+            data, start = self._held + data, start - len(self._held)
+        opened, unfinished = self._open_all(data, start)
+        self._held = data[unfinished - start :]
+        self._held_end = start + len(data)
+        if len(self._held) > MAX_HELD_BYTES:
+            opened, _ = self._open_all(data, start, flush=True)
+            self._held = b""
+        return opened
+
+    def finish(self) -> Opened:
+        """What was kept, as it is: the log has no more."""
+        held, start = self._held, self._held_end - len(self._held)
+        self._held = b""
+        return self._open_all(held, start, flush=True)[0]
+
+    def _open_all(self, data: bytes, start: int, *, flush: bool = False) -> tuple[Opened, int]:
+        """The inner lines, and the position of the first outer line whose text is not complete."""
+        pending: dict[str, tuple[int, bytes, list[bytes]]] = {}  # stream: position, first outer line, texts so far
+        found: list[tuple[int, bytes, bytes]] = []  # position, outer line, inner line
+        at = start
+        for raw in data.split(b"\n")[:-1]:
+            line = raw.removesuffix(b"\r")
+            unwrapped = self._unwrap(line)
+            if unwrapped is None:
+                found.append((at, line, line))
+            else:
+                position, outer, texts = pending.pop(unwrapped.stream, (at, line, []))
+                texts.append(unwrapped.text)
+                if unwrapped.is_partial:
+                    pending[unwrapped.stream] = (position, outer, texts)
+                else:
+                    found.append((position, outer, b"".join(texts)))
+            at += len(raw) + 1
+        if flush:
+            found += [(position, outer, b"".join(texts)) for position, outer, texts in pending.values()]
+            pending = {}
+        end = min((position for position, _, _ in pending.values()), default=at)
+        found = sorted(piece for piece in found if piece[0] < end)
+        lines = [inner.removesuffix(b"\r") for _, _, inner in found]
+        return Opened(lines, [outer for _, outer, _ in found], [position for position, _, _ in found] + [end]), end
+
+
+def unwrap_docker(line: bytes) -> Unwrapped | None:
+    """The text of a line of docker's json-file driver; None: it is none."""
+    try:
+        document = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(document, dict) or not isinstance(document.get("log"), str):
+        return None
+    text = document["log"].encode("utf-8")
+    return Unwrapped(text.removesuffix(b"\n"), str(document.get("stream", "")), not text.endswith(b"\n"))
+
+
+def unwrap_cri(line: bytes) -> Unwrapped | None:
+    """The text of a line of a CRI runtime; None: it is none."""
+    match = _CRI.match(line)
+    if match is None:
+        return None
+    return Unwrapped(line[match.end() :], match[1].decode(), match[2] == b"P")
+
+
+def unwrap_any(line: bytes) -> Unwrapped | None:
+    """The text of either; a bare line is complete as it is."""
+    unwrapped = unwrap_docker(line) if line[:1] == b"{" else unwrap_cri(line)
+    return unwrapped or Unwrapped(line, "bare", is_partial=False)
+
+
+_UNWRAP: dict[str, Callable[[bytes], Unwrapped | None]] = {
+    "docker": unwrap_docker,
+    "cri": unwrap_cri,
+    "auto": unwrap_any,
+}

@@ -1,0 +1,270 @@
+"""Formats of JSON lines: each field from its key, dotted for nested ones; numbers keep their types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import orjson
+
+from logship.errors import FormatError
+from logship.fields import FAMILIES, FIELDS, Kind, canonical, lookup
+from logship.formats.format import Format, Scan, Scanner
+from logship.formats.json_keys import AUTO_FIELDS, AUTO_TIME_KEYS
+from logship.formats.json_repair import loads, repair
+from logship.formats.request_line import PARTS, split_request_line
+from logship.formats.slot import DecodeTime, Misfit, Moment, Slot, TimeFormat, Value
+from logship.formats.spec import KeySpec
+from logship.formats.strftime import compile_strftime
+from logship.formats.text_format import bare_line
+from logship.formats.times import AnyTime
+
+ENDS = frozenset({"time_local", "time_iso8601", "msec", "end_time", "time_end_received"})  # nginx logs at the end
+TIMES_KEPT = 256
+FEWEST_FIELDS = 2  # beside the time: any JSON log has a time, an access log has more
+Document = dict[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a slot's value is found: the first of these paths that holds something.
+
+    Shapes: a path is a key, or the keys of nested objects; `part` is which part of a request line is meant, -1 for all.
+    """
+
+    slot: Slot
+    paths: tuple[tuple[str, ...], ...]
+    part: int = -1
+    line_paths: tuple[tuple[str, ...], ...] = ()  # where the request line is that `part` is cut from
+
+
+class JsonFormat(Format):
+    """A compiled JSON format; `keys` None takes nginx's variable names and other usual ones."""
+
+    def __init__(self, name: str, keys: Mapping[str, KeySpec] | None) -> None:
+        self.name = name
+        self._is_auto = keys is None
+        self._sources = {source.slot.field: source for source in (_auto_sources() if keys is None else _sources(keys))}
+        self.slots = tuple(source.slot for source in self._sources.values())
+        self.is_open = True
+        self._values_of = [_getter(source) for source in self._sources.values()]
+        self._times: tuple[tuple[int, DecodeTime], ...] = tuple(
+            (index, lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")))
+            for index, slot in enumerate(self.slots)
+            if slot.time
+        )
+
+    def slot(self, field: str) -> Slot | None:
+        source = self._source(field)
+        return source.slot if source else None
+
+    def _source(self, field: str) -> Source | None:
+        """Where a field is found: a slot, or, an open format being one, any key; None for a name no key can have."""
+        if field in self._sources:
+            return self._sources[field]
+        if not self._is_auto and "." not in field:
+            return None
+        known = lookup(field)
+        if known is not None and known.derived:
+            return None
+        kind = known.kind if known and not known.kind.is_time else Kind.TEXT
+        return Source(Slot(field, kind, field), tuple(_path(key) for key in _spellings(field)))
+
+    def scanner(self, needed: Sequence[str]) -> Scanner:
+        sources = []
+        for field in needed:
+            source = self._source(field)
+            if source is None:
+                raise KeyError(field)
+            sources.append(source)
+        return JsonScanner(self, sources)
+
+    def document(self, line: bytes) -> Document | None:
+        """The object of a line that fits, or None: no JSON, no object, no time, an impossible time, nothing known."""
+        try:
+            value = loads(bare_line(line))
+        except orjson.JSONDecodeError:
+            return None
+        if not isinstance(value, dict):
+            return None
+        return value if self._fits(value) else None
+
+    def _fits(self, document: Document) -> bool:
+        timed = False
+        for index, decode_time in self._times:
+            value = self._values_of[index](document)
+            if value == "":
+                continue
+            if not isinstance(value, str | int | float) or decode_time(value) is None:
+                return False
+            timed = True
+        if self._times and not timed:
+            return False
+        found = 0
+        for values_of in self._values_of:
+            found += values_of(document) != ""
+            if found > FEWEST_FIELDS or found == len(self._values_of):
+                return True
+        return False
+
+    def parse(self, line: bytes) -> tuple[Value, ...] | None:
+        document = self.document(line)
+        return None if document is None else tuple([values_of(document) for values_of in self._values_of])
+
+    def explain(self, line: bytes) -> Misfit | None:
+        if self.parse(line) is not None:
+            return None
+        bare = bare_line(line)
+        of = len(self.slots)
+        try:
+            value = loads(bare)
+        except orjson.JSONDecodeError as exc:
+            return Misfit(len(repair(bare)[: exc.pos].encode()), f"JSON ({exc.msg})", 0, of)
+        if not isinstance(value, dict):
+            return Misfit(0, "a JSON object: {", 0, of)
+        return self._explain_object(value, bare, of)
+
+    def _explain_object(self, document: Document, line: bytes, of: int) -> Misfit:
+        fits = sum(values_of(document) != "" for values_of in self._values_of)
+        for index, decode_time in self._times:
+            value = self._values_of[index](document)
+            if value != "" and (not isinstance(value, str | int | float) or decode_time(value) is None):
+                slot = self.slots[index]
+                assert slot.time is not None, "only times are in _times"
+                shown = value if isinstance(value, str) else orjson.dumps(value).decode()
+                at = line.find(shown.encode())
+                return Misfit(max(at, 0), f"a time like {slot.time.example} ({slot.spelled})", fits - 1, of)
+        keys = " or ".join(f'"{self.slots[index].spelled}"' for index, _ in self._times)
+        timed = any(self._values_of[index](document) != "" for index, _ in self._times)
+        expected = f"the fields {', '.join(slot.spelled for slot in self.slots[:4])}, …" if timed else f"a time: {keys}"
+        return Misfit(max(len(line) - 1, 0), expected, fits, of)
+
+
+class JsonScanner(Scanner):
+    """Reads the needed fields of JSON lines, one by one: there is no cheaper way that is exact."""
+
+    def __init__(self, fmt: JsonFormat, sources: Sequence[Source]) -> None:
+        self.slots = tuple(source.slot for source in sources)
+        self._fmt = fmt
+        self._values_of = [_getter(source) for source in sources]
+
+    def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
+        return None
+
+    def parse(self, line: bytes) -> tuple[Value, ...] | None:
+        document = self._fmt.document(line)
+        return None if document is None else tuple([values_of(document) for values_of in self._values_of])
+
+
+def _sources(keys: Mapping[str, KeySpec]) -> list[Source]:
+    sources: list[Source] = []
+    for name, key in keys.items():
+        slot = keyed_slot(name, key)
+        if any(source.slot.field == slot.field for source in sources):
+            raise FormatError(f"{name} stands twice: it is {slot.field}", text=name, column=0, width=len(name))
+        sources.append(Source(slot, tuple(_path(path) for path in (key.key, *key.others))))
+    return sources + _line_parts(sources)
+
+
+def _line_parts(sources: Sequence[Source]) -> list[Source]:
+    """Sources for the parts of a request line that have no keys of their own."""
+    lines = [source for source in sources if source.slot.kind is Kind.REQUEST_LINE]
+    own = {source.slot.field for source in sources}
+    parts: list[Source] = []
+    for line in lines:
+        for number, name in enumerate(PARTS):
+            if name not in own:
+                slot = Slot(name, Kind.TOKEN, line.slot.spelled, part_of=line.slot.field)
+                parts.append(Source(slot, (), number, line.paths))
+    return parts
+
+
+def _auto_sources() -> list[Source]:
+    time = Slot("time_received", Kind.TIME, "time", Moment.END, AnyTime())
+    sources = [Source(time, tuple(_path(key) for key in AUTO_TIME_KEYS))]
+    line = AUTO_FIELDS["request_first_line"]
+    for field, keys in AUTO_FIELDS.items():
+        known = FIELDS.get(field) or lookup(field)
+        assert known is not None, "the table names fields of the vocabulary"
+        slot = Slot(field, known.kind, keys[0])
+        part = PARTS.index(field) if field in PARTS else -1
+        line_paths = tuple(_path(key) for key in line) if part >= 0 else ()
+        sources.append(Source(slot, tuple(_path(key) for key in keys), part, line_paths))
+    return sources
+
+
+def keyed_slot(name: str, key: KeySpec) -> Slot:
+    """The slot of a field that a JSON key or a regex group gives.
+
+    Raises: FormatError for a time format on a field that is no time, or one that can't be read.
+    """
+    field = canonical(name) or name
+    known = lookup(field)
+    kind = known.kind if known else Kind.TEXT
+    if not kind.is_time:
+        if key.time_format:
+            raise FormatError(
+                f"{name} is no time and takes no format", text=name, column=0, width=len(name),
+                hint="name the time time_received, start_time or end_time",
+            )  # fmt: skip
+        return Slot(field, kind, key.key)
+    time: TimeFormat = compile_strftime(key.time_format) if key.time_format else AnyTime()
+    return Slot(field, Kind.TIME, key.key, Moment.END if name in ENDS else Moment.START, time)
+
+
+def _path(key: str) -> tuple[str, ...]:
+    return tuple(key.split("."))
+
+
+def _spellings(field: str) -> tuple[str, ...]:
+    """The keys under which a field that has no slot may stand: its name and nginx's names for it."""
+    known = FIELDS.get(field)
+    aliases = tuple(spelling[1:] for spelling in known.nginx) if known else ()
+    for family in FAMILIES:
+        if field.startswith(family.prefix):
+            aliases += tuple(alias + field[len(family.prefix) :] for alias in family.aliases)
+    return (field, *aliases)
+
+
+def _getter(source: Source) -> Callable[[Document], Value]:
+    """A function from a line's object to the slot's value; '' for absent."""
+    if source.part < 0 and len(source.paths) == 1 and len(source.paths[0]) == 1:
+        key = source.paths[0][0]
+        return lambda document: _plain(document.get(key))
+
+    def get(document: Document) -> Value:
+        for path in source.paths:
+            value = _plain(_find(document, path))
+            if value != "":
+                return value
+        for path in source.line_paths:
+            line = _plain(_find(document, path))
+            if isinstance(line, str) and line:
+                return split_request_line(line)[source.part]
+        return ""
+
+    return get
+
+
+def _find(document: Document, path: tuple[str, ...]) -> object:
+    """The value at a path; a key that holds dots itself is found before the nested one."""
+    if len(path) > 1:
+        whole = document.get(".".join(path))
+        if whole is not None:
+            return whole
+    value: object = document
+    for key in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(key)
+    return value
+
+
+def _plain(value: object) -> Value:
+    """A JSON value as a field's value: null and '-' are absent, a list of texts (Caddy's headers) is joined."""
+    if value is None or value == "-":
+        return ""
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    return value  # type: ignore[return-value]  # orjson gives nothing but the other members of Value
