@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,9 +49,11 @@ def command(
 
     loaded, findings = inspect(config, os.environ, base=base)
     if (connect or send_test) and loaded.settings is not None and not loaded.has_errors:
+        from logship.assembly import endpoint_of
         from logship.config.reach import reach
 
-        findings += reach(loaded.settings, send_test=send_test)
+        for endpoint in dict.fromkeys(source.endpoint for source in loaded.settings.sources):
+            findings += reach(endpoint_of(endpoint), loaded.settings.origin, send_test=send_test)
     errors = [finding for finding in findings if finding.level == "error"]
     warnings = [finding for finding in findings if finding.level == "warning"]
     is_config_wrong = loaded.has_errors or (strict and bool(warnings))
@@ -58,22 +61,31 @@ def command(
     if as_json:
         print_json(findings, code)
     else:
-        print_findings(Terminal(), findings, code, has_sent=send_test)
+        has_sent = any(finding.message.startswith("test event") for finding in findings)
+        print_findings(Terminal(), findings, code, has_sent=has_sent)
     return code
 
 
 def print_findings(terminal: Terminal, findings: list[Finding], code: Exit, *, has_sent: bool) -> None:
     """A line for each finding, the mistakes underlined, the sum at the end."""
     width = max([8, *(len(finding.subject) for finding in findings)])
-    for finding in findings:
-        print_finding(terminal, finding, width)
+    for finding, following in zip_longest(findings, findings[1:]):
+        is_same_place = following is not None and _place(finding) is not None and _place(finding) == _place(following)
+        print_finding(terminal, finding, width, with_excerpt=not is_same_place)
     counts = [_count(findings, "error", "error"), _count(findings, "warning", "warning")]
     sent = "one test event sent" if has_sent else "nothing sent"
     exit_code = f" (exit {int(code)})" if code else ""
     terminal.line(f"{', '.join(counts)}, {sent}{exit_code}")
 
 
-def print_finding(terminal: Terminal, finding: Finding, width: int) -> None:
+def _place(finding: Finding) -> tuple[str, int | None, int | None, int] | None:
+    """Where a mistake is underlined: several of one place share the picture."""
+    problem = finding.problem
+    return None if problem is None else (problem.path, problem.line, problem.column, problem.width)
+
+
+def print_finding(terminal: Terminal, finding: Finding, width: int, *, with_excerpt: bool = True) -> None:
+    """One finding: level, subject, place, sentence; below it what is underlined."""
     from logship.cli.problems import underlined
 
     word, style = WORDS[finding.level]
@@ -83,7 +95,7 @@ def print_finding(terminal: Terminal, finding: Finding, width: int) -> None:
     terminal.line(
         Styled(word, style), " ", finding.subject.ljust(width), "  ", Styled(place, "bold"), finding.message, hint
     )
-    if finding.problem:
+    if finding.problem and with_excerpt:
         for line in underlined(finding.problem):
             terminal.line(INDENT, line)
     elif finding.line:

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any
 
 from logship.config.converting import PathFields, SourceConverter
 from logship.config.document import Document, Entries, Items, Scalar
 from logship.config.mapping_files import LayeredMapping, MappingFiles
+from logship.config.quantities import UnfitError
 from logship.config.reading import FileReader
 from logship.config.shipped import presets
+from logship.config.syntax import in_quotes
+from logship.config.timezones import check_timezone
 from logship.errors import FormatError, Location, MappingError, Problem
+from logship.fields import FIELDS, canonical
 from logship.formats import Format, FormatSpec, compile_format, read_spec
 from logship.mapping import Constants, MappingErrors, MappingSpec, parse_mapping
+
+MAX_PRUNINGS = 5  # rounds of reading a wrong mapping on
+HARMLESS_RULE = {"if": {"status": "999"}, "keep": "true"}  # in the place of a rule that can't be read
+NEARLY = 0.75  # of letters in common
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +79,42 @@ class Compiler:
         spec = self._format_spec(recipe)
         fmt = self._format(spec, recipe) if spec else None
         layered = self._mapping(recipe)
-        mapping = self._mapping_spec(layered, recipe) if layered else None
+        mapping, is_right = self._mapping_spec(layered, recipe) if layered else (None, False)
         path_fields = self._path_fields(recipe)
-        if spec is None or layered is None or mapping is None or path_fields is None:
+        if spec is None or layered is None or mapping is None:
             return None
         if spec.kind != "auto" and fmt is None:
             return None
-        converter = SourceConverter(recipe.name, fmt, mapping, recipe.constants, path_fields, self.named)
-        return converter if self._fits(converter, fmt, layered, recipe) else None
+        constants = recipe.constants
+        converter = SourceConverter(recipe.name, fmt, mapping, constants, path_fields or PathFields(), self.named)
+        is_right &= self._is_timezone(recipe) and path_fields is not None
+        self._doubt_names(recipe)
+        return converter if self._fits(converter, layered, recipe, is_right=is_right) else None
+
+    def _is_timezone(self, recipe: Recipe) -> bool:
+        try:
+            check_timezone(recipe.constants.timezone)
+        except UnfitError as exc:
+            message = f"timezone: {exc.message}"
+            self._tell(recipe.document.problem(recipe.at("timezone"), message, hint=exc.hint, source=recipe.name))
+            return False
+        return True
+
+    def _doubt_names(self, recipe: Recipe) -> None:
+        """Constants may have any name; one that is nearly a field's is told."""
+        for name in recipe.constants.fields:
+            near = None if canonical(name) else get_close_matches(name, FIELDS, 1, NEARLY)
+            if near:
+                message = f"fields: '{name}' is no field of the vocabulary"
+                problem = recipe.document.problem(
+                    (*recipe.at("fields"), name),
+                    message,
+                    hint=f"did you mean '{near[0]}'?",
+                    at_key=True,
+                    severity="warning",
+                    source=recipe.name,
+                )
+                self._tell(problem)
 
     def _format_spec(self, recipe: Recipe) -> FormatSpec | None:
         try:
@@ -107,26 +146,46 @@ class Compiler:
         self._tell(recipe.document.problem(at, "mapping: this is no mapping", hint=hint, source=recipe.name))
         return None
 
-    def _mapping_spec(self, layered: LayeredMapping, recipe: Recipe) -> MappingSpec | None:
-        try:
-            spec = parse_mapping(layered.tree)
-        except MappingErrors as exc:
-            self._tell_all(layered, exc.errors, recipe)
-            return None
-        self._tell_all(layered, spec.warnings, recipe)
-        return spec
+    def _mapping_spec(self, layered: LayeredMapping, recipe: Recipe) -> tuple[MappingSpec | None, bool]:
+        """The mapping, and whether it is right; a wrong one is read on without its wrong keys, to find all mistakes."""
+        tree, is_right = layered.tree, True
+        wrong: set[Location] = set()
+        for _ in range(MAX_PRUNINGS):
+            try:
+                spec = parse_mapping(tree)
+            except MappingErrors as exc:
+                is_right = False
+                fresh = tuple(error for error in exc.errors if not _is_echo(error.location, wrong))
+                self._tell_all(layered, fresh, recipe)
+                wrong |= {error.location for error in fresh}
+                pruned = tree
+                for error in exc.errors:
+                    pruned = without(pruned, error.location)
+                if pruned == tree:
+                    break
+                tree = pruned
+            else:
+                if is_right:  # what is left out would make others look idle
+                    self._tell_all(layered, spec.warnings, recipe)
+                return spec, is_right
+        return None, False
 
-    def _fits(self, converter: SourceConverter, fmt: Format | None, layered: LayeredMapping, recipe: Recipe) -> bool:
+    def _fits(
+        self, converter: SourceConverter, layered: LayeredMapping, recipe: Recipe, *, is_right: bool
+    ) -> bool:
         """Whether mapping and format go together; with `format: auto` the lines will show."""
-        if fmt is None:
-            return True
+        if converter.format is None:
+            return is_right
         try:
             compiled = converter.compiled_for("")
         except MappingErrors as exc:
             self._tell_all(layered, exc.errors, recipe)
             return False
-        self._tell_all(layered, compiled.warnings, recipe)
-        return True
+        except FormatError as exc:
+            self._tell(format_problem(exc, recipe.document, recipe.at("format"), recipe.name))
+            return False
+        self._tell_all(layered, compiled.warnings if is_right else (), recipe)
+        return is_right
 
     def _path_fields(self, recipe: Recipe) -> PathFields | None:
         if recipe.path_fields is None:
@@ -152,8 +211,32 @@ class Compiler:
         self.reader.problems.append(problem)
 
 
+def without(tree: dict[str, Any], location: Location) -> dict[str, Any]:
+    """A copy of the tree without what stands at `location`; rules stay as harmless ones, so that indexes hold."""
+    steps = list(location)
+    copy: dict[str, Any] = deepcopy(tree)
+    node: Any = copy
+    for step in steps[:-1]:
+        try:
+            node = node[step]
+        except (KeyError, IndexError, TypeError):
+            return copy
+    if steps and isinstance(node, dict):
+        node.pop(steps[-1], None)
+    elif steps and isinstance(node, list) and isinstance(steps[-1], int) and steps[-1] < len(node):
+        node[steps[-1]] = HARMLESS_RULE if steps[0] == "rules" and len(steps) == 2 else None
+    return copy
+
+
+def _is_echo(location: Location, wrong: set[Location]) -> bool:
+    """Whether what is amiss at `location` only comes from a key below it that was left out as wrong."""
+    return any(other[: len(location)] == location for other in wrong)
+
+
 def format_problem(error: FormatError, document: Document, location: Location, source: str) -> Problem:
     """The mistake under the text it is in: a format may be a name, a list, or text below its kind."""
+    if error.message.startswith("no preset"):
+        error = _with_kind(error)
     found = _scalar_with(error.text, document, location) if error.text else None
     return document.problem(
         found or location,
@@ -163,6 +246,16 @@ def format_problem(error: FormatError, document: Document, location: Location, s
         width=error.width,
         source=source,
     )
+
+
+def _with_kind(error: FormatError) -> FormatError:
+    """A format string where a preset's name belongs: said so, with what is missing."""
+    kind = "nginx" if re.search(r"\$[a-z]", error.text) else "apache" if re.search(r"%[a-zA-Z>{]", error.text) else ""
+    if not kind:
+        return error
+    wanted = in_quotes(error.text.strip())
+    message = "a format string without its kind where a preset's name belongs"
+    return FormatError(message, text=error.text, hint=f"write  {{{kind}: {wanted}}}")
 
 
 def _scalar_with(text: str, document: Document, location: Location) -> Location | None:

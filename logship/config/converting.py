@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from logship.errors import FormatError
 from logship.event import Conversion, LogFile, Window
-from logship.formats import Detection, Format, FormatSpec, compile_format, detect
+from logship.formats import Detection, Format, FormatSpec, Misfit, compile_format, detect
 from logship.formats.re2_door import Pattern, compile_pattern
 from logship.mapping import Constants, Converter, MappingSpec, compile_mapping
 
@@ -64,6 +64,7 @@ class SourceConverter:
     constants: Constants
     path_fields: PathFields
     named: Mapping[str, FormatSpec]
+    _detected: dict[str, Format] = field(default_factory=dict, repr=False)
     _by_path: dict[str, Converter] = field(default_factory=dict, repr=False)
     _compiled: dict[tuple[object, ...], Converter] = field(default_factory=dict, repr=False)
 
@@ -79,6 +80,10 @@ class SourceConverter:
                 return fresh.convert(data, start, file, window)
         return conversion
 
+    def explain(self, line: bytes, path: str) -> Misfit | None:
+        """Where a line of the file at `path` stops fitting; None: it fits."""
+        return (self.format or self._detected.get(path) or self.fallback()).explain(line)
+
     def trace(self, line: bytes, position: int, file: LogFile) -> LineTrace:
         """What becomes of one line and why; see Converter.trace."""
         converter = self._by_path.get(file.path) or self._new(file.path, line + b"\n")
@@ -93,6 +98,7 @@ class SourceConverter:
             return None
         fmt = compile_format(self.named[found[0].name], self.named)
         self._remember(path, self.compiled_for(path, fmt))
+        self._detected[path] = fmt
         log.info("format detected path=%s format=%s fits=%d/%d", path, found[0].name, found[0].fits, found[0].of)
         return found[0]
 
@@ -124,6 +130,7 @@ class SourceConverter:
     def _remember(self, path: str, converter: Converter) -> None:
         if len(self._by_path) >= MAX_PATHS:
             self._by_path.clear()
+            self._detected.clear()
         self._by_path[path] = converter
 
     def fallback(self) -> Format:

@@ -139,7 +139,9 @@ class Document:
             key = self._key(location)
             if node is not None:
                 is_block = not isinstance(node, Scalar) or node.mark.line != node.mark.end_line or not node.text
-                return key if key and (at_key or is_block) else node.mark
+                if key and (at_key or is_block):
+                    return key
+                return next(iter(node.keys.values()), node.mark) if isinstance(node, Entries) else node.mark
             if not location:
                 return None
             location, at_key = location[:-1], True

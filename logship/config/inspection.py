@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,7 +39,8 @@ def inspect(path: Path | None, environ: Mapping[str, str], *, base: Path | None 
     loaded = examine(path, environ)
     findings = [_of_problem(problem) for problem in loaded.problems if not problem.source]
     if loaded.settings is not None:
-        findings += [_endpoint(endpoint, loaded) for endpoint in _endpoints(loaded)]
+        usable = (endpoint for endpoint in _endpoints(loaded) if endpoint.url and endpoint.application_id)
+        findings += [_endpoint(endpoint, loaded.settings.origin) for endpoint in usable]
     user = service_user()
     converters = loaded.converters
     surveys = {source.name: survey(_below(source, base), converters[source.name], user) for source in loaded.sources}
@@ -51,8 +53,8 @@ def inspect(path: Path | None, environ: Mapping[str, str], *, base: Path | None 
 
 
 def _names(loaded: Loaded) -> list[str]:
-    names = [*loaded.converters, *(problem.source for problem in loaded.problems if problem.source)]
-    return list(dict.fromkeys(names))
+    """Every source in the order of the files."""
+    return list(dict.fromkeys([*loaded.names, *(problem.source for problem in loaded.problems if problem.source)]))
 
 
 def _of_problem(problem: Problem) -> Finding:
@@ -65,12 +67,9 @@ def _endpoints(loaded: Loaded) -> list[EndpointSettings]:
     return list(dict.fromkeys(own)) or [loaded.settings.endpoint]
 
 
-def _endpoint(endpoint: EndpointSettings, loaded: Loaded) -> Finding:
-    assert loaded.settings is not None
-    has_id = "application id set" if endpoint.application_id else "no application id"
-    way = f"{endpoint.url or 'no URL'} api {endpoint.api}, compression {endpoint.compression}"
-    message = f"{way} · {has_id} · origin {loaded.settings.origin}"
-    return Finding("ok" if endpoint.url and endpoint.application_id else "error", "endpoint", message)
+def _endpoint(endpoint: EndpointSettings, origin: str) -> Finding:
+    way = f"{endpoint.url} api {endpoint.api}, compression {endpoint.compression}"
+    return Finding("ok", "endpoint", f"{way} · application id set · origin {origin}")
 
 
 def _below(source: SourceSettings, base: Path | None) -> SourceSettings:
@@ -89,9 +88,11 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
     name = source.name
     for obstacle in seen.obstacles:
         yield Finding("error", name, obstacle.message, obstacle.hint)
-    for pattern in seen.unmatched:
-        if not seen.obstacles:
-            yield Finding("warning", name, f"no file matches {pattern}", "it is read as soon as there is one")
+    if not seen.obstacles:
+        for pattern in seen.unmatched:
+            yield Finding("warning", name, f"no file matches {pattern}", _nearest(pattern))
+    if not seen.files:
+        return
     fmt = loaded.converters[name].format
     label = fmt.name if fmt else f"auto: {seen.detected.name}" if seen.detected else "auto"
     files = f"{len(seen.files):,} file{'' if len(seen.files) == 1 else 's'}, {bytes_text(seen.size_bytes)}"
@@ -104,6 +105,15 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
         yield Finding("ok", name, message)
     else:
         yield _odd(name, message, seen.odd, is_hopeless=seen.fits == 0)
+
+
+def _nearest(pattern: str) -> str:
+    """What is missing on the way to a pattern's files."""
+    directory = Path(re.split(r"[*?\[{]", pattern, maxsplit=1)[0]).parent
+    if directory.is_dir():
+        return "it is read as soon as there is one"
+    existing = next(parent for parent in directory.parents if parent.is_dir())
+    return f"there is no directory {directory}, only {existing}"
 
 
 def _odd(name: str, message: str, odd: OddLine, *, is_hopeless: bool) -> Finding:

@@ -61,13 +61,15 @@ def examine(path: Path | None, environ: Mapping[str, str], *, sending: bool = Tr
 class Loaded:
     """What one load found: all mistakes, and the parts that have none.
 
-    Shapes: `settings` is None if a key outside the sources is wrong; `sources` are those with a converter.
+    Shapes: `settings` is None if a key outside the sources is wrong; `names` are those of all sources in the order of
+    the files, `sources` the ones with a converter.
     """
 
     problems: tuple[Problem, ...]
     settings: Settings | None
     sources: tuple[SourceSettings, ...]
     converters: Mapping[str, SourceConverter]
+    names: tuple[str, ...] = ()
 
     @property
     def has_errors(self) -> bool:
@@ -147,7 +149,8 @@ class Loader:
         )
         settings = self._build(model, endpoint, origin, sources, converters) if model and endpoint else None
         good = tuple(source for source in sources if source.name in converters)
-        return Loaded(self.reader.in_order(), settings, good, converters)
+        names = tuple(entry.name for entry in entries)
+        return Loaded(self.reader.in_order(), settings, good, converters, names)
 
     def _build(
         self,

@@ -157,8 +157,7 @@ class MappingFiles:
     def _find(self, name: str, document: Document, location: Location, source: str) -> Layer | None:
         if name in mapping_names():
             return self._read(mapping_path(name))
-        directory = Path(document.path).absolute().parent
-        path = directory / name
+        path = Path(document.path).parent / name
         if path.is_file() or "/" in name or name.endswith((".yml", ".yaml")):
             if not path.is_file():
                 self._tell(document, location, f"no mapping file {path}", _known(name), source)

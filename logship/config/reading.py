@@ -112,7 +112,7 @@ class FileReader:
         """The sources of every file that include: names."""
         patterns = tree.get("include") or []
         found: list[SourceTree] = []
-        directory = Path(document.path).absolute().parent
+        directory = Path(document.path).parent
         for index, pattern in enumerate([patterns] if isinstance(patterns, str) else patterns):
             if not isinstance(pattern, str):
                 continue

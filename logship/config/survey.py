@@ -13,7 +13,6 @@ from logship.config.permissions import Obstacle, User, obstacles
 from logship.config.settings import SourceSettings
 from logship.event import LogFile
 from logship.formats import Detection, Misfit, detect
-from logship.tail.globs import Globs, expand_braces
 
 NEWEST_LINES = 1_000  # of each source; so many are read fast enough for a check before every reload
 NEWEST_BYTES = 1_000_000  # read at most from the end of a file
@@ -88,7 +87,7 @@ def _fitted(
     odd = None
     if conversion.unfit:
         line = lines[conversion.unfit[-1]]
-        misfit = converter.trace(line, 0, file).error
+        misfit = converter.explain(line, path)
         others = tuple(other for other in detect(list(lines[-50:]), converter.named) if other.fits == other.of)
         odd = OddLine(path, line, misfit, others)
     fits = len(lines) - len(conversion.unfit)
@@ -97,6 +96,8 @@ def _fitted(
 
 def _matched(source: SourceSettings) -> tuple[tuple[Found, ...], tuple[str, ...]]:
     """The files that paths: match, and the patterns that match nothing."""
+    from logship.tail.globs import Globs, expand_braces  # its package opens SQLite, which a start-up pays for
+
     excluded = Globs(source.exclude)
     found: dict[str, Found] = {}
     unmatched: list[str] = []
@@ -119,6 +120,8 @@ def _file(path: str) -> Found | None:
 
 def _directories(patterns: Sequence[str]) -> Iterator[str]:
     """The directories that must be listed to find the files of each pattern, as far as they exist."""
+    from logship.tail.globs import Globs
+
     seen = set()
     for pattern in patterns:
         for glob in Globs([pattern]).globs:

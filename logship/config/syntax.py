@@ -42,12 +42,16 @@ def repair(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable[[st
     """
     if fault.offset is not None:
         return _control_byte(fault, lines)
-    tab = _leading_tab(fault, lines)
+    tab = _leading_tab(fault, lines, first_mistake)
     if tab:
         return tab
     for number in dict.fromkeys((fault.line, fault.opened)):
         if not 0 < number <= len(lines):
             continue
+        for candidate, closes in closed(lines[number - 1]):
+            stop = first_mistake("\n".join([*lines[: number - 1], candidate, *lines[number:]]) + "\n")
+            if stop == 0 or stop > max(number, min(fault.line, len(lines))):
+                return _close_it(fault, lines[number - 1], number, candidate, closes)
         for candidate in quoted(lines[number - 1]):
             stop = first_mistake("\n".join([*lines[: number - 1], candidate, *lines[number:]]) + "\n")
             if stop == 0 or stop > max(number, fault.line):
@@ -72,6 +76,36 @@ def _quote_it(fault: SyntaxFault, line: str, number: int, candidate: str) -> Syn
     )
 
 
+def _close_it(fault: SyntaxFault, line: str, number: int, candidate: str, sign: str) -> SyntaxFault:
+    opened = {"]": "[", "}": "{"}.get(sign, sign)
+    match = KEY.match(line)
+    column = match.start("value") + 1 if match else 1
+    return replace(
+        fault,
+        line=number,
+        column=column,
+        width=max(1, len(line.rstrip()) - column + 1),
+        message=f"the {opened} opened here is never closed",
+        hint=f"close it:  {candidate.strip()}",
+        mended=candidate,
+    )
+
+
+def closed(line: str) -> list[tuple[str, str]]:
+    """The line with the quote or bracket closed that its value opens, and which sign that takes."""
+    match = KEY.match(line)
+    if match is None:
+        return []
+    value = match["value"]
+    if value[0] in "'\"" and (len(value) == 1 or (_past_quotes(value, 0) == len(value) and value[-1] != value[0])):
+        return [(match[1] + value + value[0] + match["after"], value[0])]
+    if value[0] in "[{":
+        sign = {"[": "]", "{": "}"}[value[0]]
+        if value.count(value[0]) > value.count(sign):
+            return [(match[1] + value.rstrip(",") + sign + match["after"], sign)]
+    return []
+
+
 def _culprit(value: str) -> str:
     if value[:1] in "%*@`&!|>":
         return f"the '{value[0]}' at the start of a value"
@@ -91,21 +125,33 @@ def _control_byte(fault: SyntaxFault, lines: Sequence[str]) -> SyntaxFault:
     return replace(fault, line=1, column=1)
 
 
-def _leading_tab(fault: SyntaxFault, lines: Sequence[str]) -> SyntaxFault | None:
+def _leading_tab(
+    fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable[[str], int]
+) -> SyntaxFault | None:
     """Tabs in the indentation: YAML refuses them, editors hide them."""
     if not 0 < fault.line <= len(lines):
         return None
-    line = lines[fault.line - 1]
-    indent = line[: len(line) - len(line.lstrip())]
+    number, line = fault.line, lines[fault.line - 1]
+    text = line.lstrip()
+    indent = line[: len(line) - len(text)]
     if "\t" not in indent:
         return None
+    above = next((other for other in reversed(lines[: number - 1]) if other.strip()), "")
+    level = len(above) - len(above.lstrip(" -"))
+    mended = None
+    for width in dict.fromkeys((level, level + 2, level + 4, *range(2, 17, 2))):
+        candidate = " " * width + text
+        stop = first_mistake("\n".join([*lines[: number - 1], candidate, *lines[number:]]) + "\n")
+        if stop == 0 or stop > number:
+            mended = candidate
+            break
     return replace(
         fault,
         column=indent.index("\t") + 1,
         width=indent.count("\t"),
         message="a tab in the indentation",
         hint="indent with spaces",
-        mended=line.replace("\t", "  ", indent.count("\t")),
+        mended=mended,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 
 from logship.config.document import Document
-from logship.config.models import LogshipModel
+from logship.config.models import IncludedModel, LogshipModel
 from logship.config.quantities import UnfitError, kind_of
 from logship.errors import Location, Problem
 
@@ -116,6 +116,8 @@ def _unknown_key(model: type[BaseModel], location: Location, document: Document)
     where = f" under {spell(parent)}" if parent else ""
     if close:
         hint = f"did you mean '{close}'?"
+    elif model is IncludedModel:
+        hint = "an included file holds sources: only; the rest belongs to logship.yml"
     elif home:
         hint = f"it belongs under {home}:"
     else:
