@@ -11,5 +11,15 @@ from logship.mapping.access import Constants
 from logship.mapping.compile import compile_mapping
 from logship.mapping.converter import Converter
 from logship.mapping.spec import MappingErrors, MappingSpec, merge, parse_mapping
+from logship.mapping.trace import LineTrace
 
-__all__ = ["Constants", "Converter", "MappingErrors", "MappingSpec", "compile_mapping", "merge", "parse_mapping"]
+__all__ = [
+    "Constants",
+    "Converter",
+    "LineTrace",
+    "MappingErrors",
+    "MappingSpec",
+    "compile_mapping",
+    "merge",
+    "parse_mapping",
+]

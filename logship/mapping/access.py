@@ -10,7 +10,7 @@ from logship.fields import FIELDS, Kind, canonical, lookup
 from logship.formats import Format, Slot
 from logship.mapping import values
 from logship.mapping.code import Bindings, Part, choice, constant, expression, local, statements, store
-from logship.mapping.memo import Bounds, Memo, Unreadable
+from logship.mapping.memo import Bounds, Memo, Unreadable, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,10 @@ class Setting:
         if name not in self.memos:
             self.memos[name] = self.bindings.bind(Memo(make), name)
         return self.memos[name]
+
+    def shared_memo(self, make: Callable[[object], object]) -> ast.expr:
+        """The memory of a function that depends on nothing but its argument."""
+        return self.bindings.bind(shared(make), make.__name__.strip("_"))
 
 
 HOSTS = ("host", "request_header_host", "server_name", "server_name2", "ssl_server_name")  # the first is believed
@@ -272,7 +276,7 @@ def _scheme(reader: Reader) -> Access:
         found.insert(0, forwarded)
     port = reader.setting.slot("server_port")
     if port is not None:
-        memo = reader.setting.memo("scheme_of_port", _scheme_of_port)
+        memo = reader.setting.shared_memo(_scheme_of_port)
         text = reader.keep("scheme_by_port", expression("m[x]", m=memo, x=reader.raw(port)))
         found.append(Access(Kind.TEXT, text, text, text, False, port.spelled))
     found.append(reader.known("scheme") or reader.constant("https"))
@@ -292,7 +296,7 @@ def _forwarded_scheme(reader: Reader) -> Access | None:
     slot = reader.setting.slot("request_header_x_forwarded_proto")
     if slot is None or reader.setting.proxies is None:
         return None
-    word = reader.setting.memo("scheme_word", _scheme_word)
+    word = reader.setting.shared_memo(_scheme_word)
     text = expression("m[x] if trusted else ''", m=word, x=_key(reader, slot), trusted=_trusted(reader))
     kept = reader.keep("forwarded_scheme", text)
     return Access(Kind.TEXT, kept, kept, kept, False, slot.spelled)
@@ -327,10 +331,10 @@ def _logged_host(reader: Reader, slot: Slot) -> Access:
     port = reader.setting.slot("server_port")
     with_port = slot.field != "request_header_host" and port is not None
     if with_port and port is not None:
-        pair = reader.setting.memo("host_with_port", _host_with_port)
+        pair = reader.setting.shared_memo(_host_with_port)
         text = expression("m[h, p]", m=pair, h=_key(reader, slot), p=_key(reader, port))
     else:
-        memo = reader.setting.memo("host_name", _host_name)
+        memo = reader.setting.shared_memo(_host_name)
         text = expression("m[h]", m=memo, h=_key(reader, slot))
     kept = reader.keep(f"logged_{slot.field}", text)
     # what a client may write into Host can need escapes, but then its row isn't clean
@@ -370,7 +374,7 @@ def _client_ip(reader: Reader) -> Access:
     peer = _peer(reader)
     if peer is None:
         return reader.known("client_ip") or reader.constant(values.NO_ADDRESS, Kind.ADDRESS)
-    address = reader.setting.memo("address", values.address)
+    address = reader.setting.shared_memo(values.address)
     text = expression("m[x]", m=address, x=peer)
     header = reader.setting.slot(reader.setting.proxy_header) if reader.setting.proxies else None
     if header is not None:

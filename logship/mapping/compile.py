@@ -16,6 +16,7 @@ from logship.mapping.plan import Plan, leaves, read_plan
 from logship.mapping.render import Covers, Shape, shape_of
 from logship.mapping.spec import MappingErrors, MappingSpec
 from logship.mapping.template import Template
+from logship.mapping.trace import Tracer
 
 DEFAULT_PROXY_HEADER = "X-Forwarded-For"
 HOST_FIELDS = frozenset(HOSTS)
@@ -30,7 +31,9 @@ def compile_mapping(spec: MappingSpec, fmt: Format, constants: Constants) -> Con
     plan = read_plan(spec)
     covers = make_covers(spec)
     errors = list(plan.errors)
-    members, warnings = [], list(spec.warnings)
+    members: list[Member] = []
+    settings: list[Setting] = []
+    warnings: list[MappingError] = []
     for member in fmt.members:
         setting = _setting(spec, member, constants)
         found = list(_mistakes(plan, setting))
@@ -38,9 +41,10 @@ def compile_mapping(spec: MappingSpec, fmt: Format, constants: Constants) -> Con
         warnings += [error for error in found if error.severity == "warning" and not _is_known(error, warnings)]
         if not errors:
             members.append(_member(setting, plan, covers))
+            settings.append(setting)
     if errors:
         raise MappingErrors(errors)
-    return Converter(members, warnings)
+    return Converter(members, warnings, lambda: [Tracer(setting, plan, covers) for setting in settings])
 
 
 def _is_known(error: MappingError, others: list[MappingError]) -> bool:

@@ -19,7 +19,9 @@ from logship.event import Conversion, LogFile, Window, key_digits
 from logship.formats import Format, Scanner
 from logship.mapping.generator import Generated, Made
 from logship.mapping.memo import Bounds, Unreadable
+from logship.mapping.trace import LineTrace, Tracer, choose
 
+FEW = 8  # with fewer than one dirty line in FEW, all rows are made and the dirty ones replaced
 LOW = 0xFFFF_FFFF  # the digits of a position that are made in bulk; the 16 bits above are the same for a whole chunk
 BOM = b"\xef\xbb\xbf"
 NO_WINDOW = Window()
@@ -55,6 +57,7 @@ class Portion:
 
     events: list[str]
     lines: Sequence[int]
+    holes: Sequence[int] = ()  # lines whose event is a filler's
 
 
 class Member:
@@ -65,6 +68,11 @@ class Member:
         self.scanner = scanner
         self.bounds = bounds
         self._ways = ways
+
+    @property
+    def makes_all(self) -> bool:
+        """Whether every row becomes an event: no rule drops or samples."""
+        return not self._ways.clean(False).counters
 
     def way(self, *, is_exact: bool, has_window: bool) -> Generated:
         return (self._ways.exact if is_exact else self._ways.clean)(has_window)
@@ -108,19 +116,29 @@ class Work:
             self.window.oldest, self.window.since, self.window.until,
         )  # fmt: skip
 
-    def take(self, way: Generated, made: Made, lines: Sequence[int]) -> None:
+    def take(self, way: Generated, made: Made, lines: Sequence[int], holes: Sequence[int] = ()) -> None:
         self.tally.add(way, made)
         kept = lines if made.kept is None else [lines[index] for index in made.kept]
         if made.events:
-            self.portions.append(Portion(made.events, kept))
+            self.portions.append(Portion(made.events, kept, holes))
 
 
 class Converter:
     """A format and a mapping, compiled; events of chunks."""
 
-    def __init__(self, members: Sequence[Member], warnings: Sequence[MappingError]) -> None:
+    def __init__(
+        self, members: Sequence[Member], warnings: Sequence[MappingError], tracers: Callable[[], Sequence[Tracer]]
+    ) -> None:
         self.members = tuple(members)
         self.warnings = tuple(warnings)
+        self._make_tracers = tracers
+        self._tracers: Sequence[Tracer] = ()
+
+    def trace(self, line: bytes, position: int, file: LogFile) -> LineTrace:
+        """What becomes of one line (with or without its line end) and why; slow."""
+        self._tracers = self._tracers or self._make_tracers()
+        content = line.removesuffix(b"\n").removesuffix(b"\r")
+        return choose(self._tracers, content).trace(content, position, file)
 
     def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
         """The events of whole lines, each ending in a newline, the first at position `start`.
@@ -179,7 +197,7 @@ class Converter:
         return self._settled(work, unfit, line_starts)
 
     def _settled(self, work: Work, unfit: Sequence[int], line_starts: Sequence[int]) -> Conversion:
-        events, lines = _merged(work.portions)
+        events, lines = _merged(work.portions, len(work.lines))
         tally = work.tally
         return Conversion(
             events, lines, line_starts, unfit, tally.by_rule("dropped"), tally.by_rule("sampled out"),
@@ -190,17 +208,14 @@ class Converter:
 
     def _clean(self, work: Work, member: Member, rows: list[tuple[str, ...]], dirty: Sequence[int]) -> Sequence[int]:
         """Makes events of all rows but the dirty ones; gives the lines that are left to the exact way."""
-        marks, lines = work.marks, range(len(rows))
-        chosen: Sequence[int] = lines
-        if dirty:
-            flags = bytearray(b"\1") * len(rows)
-            for index in dirty:
-                flags[index] = 0
-            chosen = list(compress(lines, flags))
-            rows = list(compress(rows, flags))
-            marks = marks.of(chosen)
-        if not rows:
+        if len(dirty) == len(rows):
             return dirty
+        marks: Marks = work.marks
+        chosen: Sequence[int] = range(len(rows))
+        if dirty and member.makes_all and len(dirty) * FEW < len(rows):
+            _fill(rows, dirty)
+        elif dirty:
+            chosen, rows, marks = _without(rows, dirty, marks)
         has_window = _is_needed(work.window, member.bounds)
         if has_window:
             member.bounds.reset()
@@ -213,8 +228,10 @@ class Converter:
         except Unreadable:
             odd = self._odd(work, member, rows, marks)
             more = [chosen[index] for index in odd]
+            if not more:
+                return range(len(work.lines))
             return self._clean(work, member, _full(rows, chosen, len(work.lines)), sorted({*dirty, *more}))
-        work.take(way, made, chosen)
+        work.take(way, made, chosen, dirty if made.kept is None and len(chosen) == len(work.lines) else ())
         return dirty
 
     def _odd(self, work: Work, member: Member, rows: Sequence[tuple[str, ...]], marks: Marks) -> list[int]:
@@ -285,6 +302,25 @@ def _digits(numbers: array[int]) -> list[str]:
     return turned.tobytes().hex(",", 4).split(",")
 
 
+def _without(
+    rows: list[tuple[str, ...]], dirty: Sequence[int], marks: Marks
+) -> tuple[list[int], list[tuple[str, ...]], Marks]:
+    """The clean lines, their rows and their marks."""
+    flags = bytearray(b"\1") * len(rows)
+    for index in dirty:
+        flags[index] = 0
+    picked = [list(compress(items, flags)) for items in (marks.crcs, marks.places, marks.numbers, marks.starts)]
+    return list(compress(range(len(rows)), flags)), list(compress(rows, flags)), Marks(*picked)  # type: ignore[arg-type]
+
+
+def _fill(rows: list[tuple[str, ...]], dirty: Sequence[int]) -> None:
+    """A clean row in the place of the few dirty ones: throwing away what it becomes costs less than picking."""
+    unusable = set(dirty)
+    filler = next(row for index, row in enumerate(rows) if index not in unusable)
+    for index in dirty:
+        rows[index] = filler
+
+
 def _full(rows: Sequence[tuple[str, ...]], chosen: Sequence[int], lines: int) -> list[tuple[str, ...]]:
     """Chosen rows back at their lines; the others hold nothing that is looked at."""
     full: list[tuple[str, ...]] = [()] * lines
@@ -301,17 +337,22 @@ def _is_needed(window: Window, bounds: Bounds) -> bool:
     return is_below or bool(window.until and bounds.greatest >= window.until)
 
 
-def _merged(portions: Sequence[Portion]) -> tuple[list[str], Sequence[int]]:
+def _merged(portions: Sequence[Portion], lines: int) -> tuple[list[str], Sequence[int]]:
     """Events in the order of their lines."""
     if not portions:
         return [], ()
-    if len(portions) == 1:
+    if len(portions) == 1 and not portions[0].holes:
         return portions[0].events, portions[0].lines
-    pairs = sorted(
-        (pair for portion in portions for pair in zip(portion.lines, portion.events, strict=True)),
-        key=lambda pair: pair[0],
-    )
-    return [event for _, event in pairs], [line for line, _ in pairs]
+    places: list[str] = portions[0].events if len(portions[0].events) == lines else [""] * lines
+    for portion in portions:
+        if portion.events is not places:
+            for line, event in zip(portion.lines, portion.events, strict=True):
+                places[line] = event
+        for hole in portion.holes:
+            places[hole] = ""
+    if all(places):
+        return places, range(lines)
+    return [event for event in places if event], [line for line, event in enumerate(places) if event]
 
 
 def _add_counts(whole: Conversion, one: Conversion) -> None:

@@ -68,12 +68,22 @@ class Generated:
 class Generator:
     """Writes one function: for clean or exact rows, with or without a window."""
 
-    def __init__(self, setting: Setting, plan: Plan, covers: Covers, *, is_exact: bool, has_window: bool) -> None:
+    def __init__(
+        self,
+        setting: Setting,
+        plan: Plan,
+        covers: Covers,
+        *,
+        is_exact: bool,
+        has_window: bool,
+        visit: Callable[[int], None] | None = None,
+    ) -> None:
         self._reader = Reader(setting, is_exact=is_exact)
         self._setting = setting
         self._plan = plan
         self._covers = covers
         self._has_window = has_window
+        self._visit = visit  # told the index of each rule that matches
         self._variables = {path: f"set_{index}" for index, path in enumerate(self._leaf_paths())}
         self._counters: list[Counter] = []
         self._samples = any(rule.share for rule in plan.rules)
@@ -175,6 +185,8 @@ class Generator:
 
     def _actions(self, rule: Rule) -> list[ast.stmt]:
         body: list[ast.stmt] = []
+        if self._visit is not None:
+            body += statements(f"visit({rule.index})", visit=self._reader.bind(self._visit, "visit"))
         for path, leaf in rule.sets:
             body += self._set(path, leaf)
         if rule.keeps:

@@ -8,7 +8,8 @@ from typing import Generic, TypeVar
 
 V = TypeVar("V")
 
-MEMO_ENTRIES = 20_000  # about 3 MB of short texts; a full memory is emptied, which costs one conversion per text
+MEMO_ENTRIES = 4_096  # about 0.6 MB of short texts; a full memory is emptied, which costs one conversion per text
+SHARED_ENTRIES = 16_384  # of memories that all converters share: addresses have many values
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
@@ -23,16 +24,27 @@ class Memo(dict[object, V], Generic[V]):
     Raises: what `make` raises, which is not remembered.
     """
 
-    def __init__(self, make: Callable[[object], V]) -> None:
+    def __init__(self, make: Callable[[object], V], entries: int = MEMO_ENTRIES) -> None:
         super().__init__()
         self._make = make
+        self._entries = entries
 
     def __missing__(self, key: object) -> V:
         value = self._make(key)
-        if len(self) >= MEMO_ENTRIES:
+        if len(self) >= self._entries:
             self.clear()
         self[key] = value
         return value
+
+
+_SHARED: dict[Callable[[object], object], Memo[object]] = {}
+
+
+def shared(make: Callable[[object], object]) -> Memo[object]:
+    """The one memory of a pure function: a hundred converters need not remember the same addresses each."""
+    if make not in _SHARED:
+        _SHARED[make] = Memo(make, SHARED_ENTRIES)
+    return _SHARED[make]
 
 
 class Bounds:

@@ -188,7 +188,7 @@ def _any_piece(reader: Reader, access: Access, path: tuple[str, ...]) -> Piece:
 def _number(reader: Reader, access: Access) -> ast.expr:
     if access.is_typed:
         return reader.call(values.number_json, access.text)
-    return expression("m[x]", m=reader.setting.memo("number_json", values.number_json), x=access.text)
+    return expression("m[x]", m=reader.setting.shared_memo(values.number_json), x=access.text)
 
 
 def _status(reader: Reader, access: Access) -> ast.expr:
@@ -240,7 +240,7 @@ def _client_piece(reader: Reader, access: Access, path: tuple[str, ...]) -> Piec
     if access.origin == "client_ip":
         return _text_piece(reader, access, path)
     shown = choice(access.present, reader.shown(access), constant(""))
-    memo = reader.setting.memo("address", values.address)
+    memo = reader.setting.shared_memo(values.address)
     return Piece(('"', expression("m[x]", m=memo, x=shown), '"'))
 
 

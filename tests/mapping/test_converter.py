@@ -1,0 +1,196 @@
+"""The converter: right events, the same by both ways, from any bytes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logship.event import Window, transaction_id
+from logship.formats import Format
+from logship.mapping import Converter
+from tests.mapping.world import (
+    KEY, LINE, at, combined, convert, converter, event, exact, format_named, nginx,
+)  # fmt: skip
+
+RICH = """
+trusted_proxies: [private]
+event: {metadata: {bytes: $response_bytes_clf, took: $duration, query: $query, label: 'a "b" ${path}', port: $server_port}}
+rules:
+  - {name: probes, if: {path: [/health, /ready]}, drop: true}
+  - {name: errors, if: {status: [4xx, 5xx]}, keep: true}
+  - {name: slow, if: {duration: {min: 1s}}, keep: true}
+  - {name: tenant, if: {path: {matches: '^/t/(?P<t>[^/]+)/'}}, set: {company_id: $t}}
+  - {name: rest, sample: 50%}
+redact: {query: [token], path: ['/reset/([^/]+)'], headers: [Referer], ip: truncate, hash: [user_id], key: secret}
+"""
+FORMATS = [format_named("combined"), format_named("common"), nginx()]
+
+
+def test_an_event_holds_what_the_line_says_in_the_order_of_the_mapping() -> None:
+    conversion = convert(converter(fields={"host": "shop.example"}), LINE)
+    assert conversion.events == [
+        '{"request":{"time":"2000-10-10T20:55:36.000Z","verb":"GET","uri":"https://shop.example/x?a=1",'
+        '"ip_address":"203.0.113.9","headers":{"User-Agent":"curl/8"}},'
+        '"response":{"time":"2000-10-10T20:55:36.000Z","status":200,"headers":{"Content-Length":"2326"}},'
+        f'"direction":"Incoming","transaction_id":"{transaction_id(LINE, KEY, 0)}"}}'
+    ]
+
+
+def test_lines_that_fit_nothing_are_told_and_the_others_go_on() -> None:
+    conversion = convert(converter(), LINE, b"junk", LINE, b"", b"\xff\x00")
+    assert list(conversion.event_lines) == [0, 2]
+    assert list(conversion.unfit) == [1, 3, 4]
+    assert conversion.line_starts[1] - conversion.line_starts[0] == len(LINE) + 1
+
+
+def test_a_carriage_return_belongs_to_the_line_end() -> None:
+    conversion = convert(converter(), LINE + b"\r", LINE, LINE + b"\r")
+    ids = [json.loads(text)["transaction_id"] for text in conversion.events]
+    width = len(LINE)
+    assert ids == [transaction_id(LINE, KEY, at) for at in (0, width + 2, 2 * width + 3)]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_value() -> None:
+    found = json.loads(convert(converter(), b"\xef\xbb\xbf" + LINE, LINE).events[0])
+    assert found["request"]["ip_address"] == "203.0.113.9"
+    assert found["transaction_id"] == transaction_id(b"\xef\xbb\xbf" + LINE, KEY, 0)
+
+
+@pytest.mark.parametrize("start", [0, 2**32 - 1, 2**32 - 100, 2**32, 5 * 2**32 - 90, 2**47 + 12345])
+def test_ids_are_those_of_the_reference_at_any_position(start: int) -> None:
+    lines = [combined(f"GET /{number} HTTP/1.1") for number in range(5)]
+    conversion = convert(converter(), *lines, start=start)
+    found = [json.loads(text)["transaction_id"] for text in conversion.events]
+    assert found == [transaction_id(line, KEY, at) for line, at in zip(lines, conversion.line_starts, strict=False)]
+    assert conversion.line_starts[0] == start
+
+
+def test_a_request_that_is_none_has_verb_unknown_and_target_slash() -> None:
+    for request in ("-", "", r"\x16\x03\x01"):
+        found = event(combined(request), fields={"host": "h"})
+        assert at(found, "request", "verb") == "UNKNOWN", request
+        assert at(found, "request", "uri") == "https://h/", request
+
+
+@pytest.mark.parametrize(
+    ("request_line", "uri"),
+    [
+        ("GET http://other.example:80/a?b HTTP/1.1", "https://other.example/a?b"),
+        ("GET http://u:p@other.example HTTP/1.1", "https://other.example/"),
+        ("OPTIONS * HTTP/1.1", "https://web-1/*"),
+        ("CONNECT example.com:443 HTTP/1.1", "https://web-1/example.com%3A443"),
+        ("GET /a?b#c HTTP/1.1", "https://web-1/a?b#c"),
+    ],
+)
+def test_a_target_starts_with_a_slash_whatever_its_form(request_line: str, uri: str) -> None:
+    lines = [combined(), combined(request_line), combined()]
+    made = converter()
+    events = [json.loads(text)["request"]["uri"] for text in convert(made, *lines).events]
+    assert events == ["https://web-1/x", uri, "https://web-1/x"]
+
+
+@pytest.mark.parametrize(
+    ("ip", "address"),
+    [("::1", "::1"), ("host.example", "0.0.0.0"), ("unix:", "0.0.0.0"), ("[2001:DB8::1]:443", "2001:db8::1"),
+     ("192.0.2.1:8080", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("-", "0.0.0.0")],
+)  # fmt: skip
+def test_only_an_address_is_an_address(ip: str, address: str) -> None:
+    assert at(event(combined(ip=ip)), "request", "ip_address") == address
+
+
+def test_nginx_logs_the_end_and_the_start_is_earlier_by_the_duration() -> None:
+    line = (
+        b'192.0.2.1 - - [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.1" 200 5 "-" "x" 1.250 "-" shop.example https 443 '
+        + b"0123456789abcdef" * 2
+    )
+    found = event(line, fmt=nginx())
+    assert at(found, "request", "time") == "2000-10-10T13:55:34.750Z"
+    assert at(found, "response", "time") == "2000-10-10T13:55:36.000Z"
+    assert at(found, "request", "uri") == "https://shop.example/"
+
+
+def test_lines_outside_of_the_window_are_counted_not_made() -> None:
+    lines = [LINE, LINE.replace(b"2000:13", b"2001:13"), LINE.replace(b"2000:13", b"2002:13")]
+    window = Window(oldest="2000-12-01T00:00:00.000Z", until="2002-01-01T00:00:00.000Z")
+    made = converter()
+    for _ in range(2):
+        conversion = convert(made, *lines, window=window)
+        assert (conversion.too_old, conversion.out_of_range, list(conversion.event_lines)) == (1, 1, [1])
+        inside = convert(made, lines[1], lines[1], window=window)
+        assert (inside.too_old, inside.out_of_range, len(inside.events)) == (0, 0, 2)
+    assert len(convert(made, *lines, window=Window()).events) == 3
+
+
+def test_an_impossible_date_does_not_fit_and_its_neighbours_do() -> None:
+    odd = LINE.replace(b"10/Oct", b"31/Feb")
+    conversion = convert(converter(), LINE, odd, LINE)
+    assert (list(conversion.event_lines), list(conversion.unfit)) == ([0, 2], [1])
+
+
+TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\[] '), min_size=1, max_size=20)
+CLEAN = st.builds(
+    lambda request, ip, user, status, referer, agent: combined(
+        request, ip=ip, user=user, status=status, referer=referer, agent=agent
+    ),
+    st.one_of(
+        st.builds("GET /{} HTTP/1.1".format, TEXT),
+        st.builds("{} {} HTTP/2.0".format, TEXT, TEXT),
+        st.sampled_from(["-", "", "GET /health HTTP/1.1", "GET /t/acme/x?token=a&b=c HTTP/1.0"]),
+        st.sampled_from(["GET /reset/abc/d HTTP/1.1", "GET //reset/a/reset/b?TOKEN=%20&%74oken=x HTTP/1.1"]),
+        TEXT,
+    ),
+    st.sampled_from(["203.0.113.9", "10.0.0.1", "2001:db8::1", "name", "-"]),
+    TEXT | st.just("-"),
+    st.sampled_from(["200", "404", "503", "301"]),
+    TEXT | st.just("-") | st.just("http://a/?token=1"),
+    TEXT | st.just("-"),
+)
+
+
+@pytest.mark.parametrize("text", ["{}", RICH], ids=["default", "rich"])
+@settings(max_examples=60, deadline=None)
+@given(lines=st.lists(CLEAN, min_size=1, max_size=12))
+def test_both_ways_give_the_same_bytes(text: str, lines: list[bytes]) -> None:
+    made = _made(text, FORMATS[0])
+    assert convert(made, *lines).events == exact(made, *lines)
+
+
+_compiled: dict[tuple[str, int], Converter] = {}
+
+
+def _made(text: str, fmt: Format) -> Converter:
+    return _compiled.setdefault((text, id(fmt)), converter(text, fmt))
+
+
+BYTES = st.one_of(
+    st.binary(max_size=80).map(lambda data: data.replace(b"\n", b"")),
+    st.builds(
+        lambda line, index, noise: line[:index] + noise.replace(b"\n", b"") + line[index:],
+        CLEAN,
+        st.integers(0, 120),
+        st.binary(max_size=8)
+        | st.sampled_from([b"\\x22", b"\\", b'"', b"\\u0000", b"\xc3\xa9", b"\xed\xa0\x80"]),
+    ),
+)
+
+
+@pytest.mark.parametrize("fmt", FORMATS, ids=lambda fmt: fmt.name)
+@pytest.mark.parametrize("text", ["{}", RICH], ids=["default", "rich"])
+@settings(max_examples=60, deadline=None)
+@given(lines=st.lists(BYTES, min_size=1, max_size=8))
+def test_any_bytes_are_valid_events_or_unfit_lines(text: str, fmt: Format, lines: list[bytes]) -> None:
+    made = _made(text, fmt)
+    conversion = convert(made, *lines)
+    for found in conversion.events:
+        assert found.isascii()
+        assert json.loads(found)["request"]["verb"]
+    settled = len(conversion.events) + len(conversion.unfit)
+    settled += sum(conversion.dropped.values()) + sum(conversion.sampled_out.values())
+    assert settled == len(lines) == conversion.lines
+    assert list(conversion.event_lines) == sorted(set(conversion.event_lines))
+    assert conversion.events == exact(made, *lines)
+
+
