@@ -82,7 +82,7 @@ class ClusterCrew:
             self._client: Any = distributed.Client(address, timeout=CONNECT_S, name="logship-backfill")
         except (OSError, ValueError) as exc:  # TimeoutError is an OSError
             raise ClusterError(f"--cluster: no scheduler answers at {address}: {exc}") from exc
-        self.reports: SimpleQueue[Report] = SimpleQueue()
+        self.reports: SimpleQueue[Report | None] = SimpleQueue()
         self._name = f"logship-{uuid.uuid4()}"
         self._flag = distributed.Variable(self._name, client=self._client)
         self._queue = distributed.Queue(self._name, client=self._client)
@@ -100,6 +100,14 @@ class ClusterCrew:
     def submit(self, work: Work[P], /, *args: P.args, **kwargs: P.kwargs) -> Future[Report]:
         future: Future[Report] = self._executor.submit(work, ClusterChannel(self._name), *args, **kwargs)
         return future
+
+    def is_loss(self, error: BaseException) -> bool:
+        """A task that took its worker with it several times, or a scheduler that forgot it."""
+        from distributed import KilledWorker
+        from distributed.client import FutureCancelledError
+        from distributed.comm import CommClosedError
+
+        return isinstance(error, KilledWorker | FutureCancelledError | CommClosedError)
 
     def drain(self) -> None:
         self._is_draining = True

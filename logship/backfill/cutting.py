@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from logship.backfill.ranges import Range
+Part = tuple[int, int]  # [start, end), both at line starts
 
 LOOK_BYTES = 65_536  # one read while looking for a newline or a time
 NEAR_BYTES = 262_144  # a time found to within this many bytes is near enough, the converter's window is exact
@@ -52,12 +52,12 @@ def line_start_after(log: Seekable, offset: int, highest: int) -> int:
     return highest
 
 
-def cut(log: Seekable, start: int, end: int, limit_bytes: int) -> list[Range]:
+def cut(log: Seekable, start: int, end: int, limit_bytes: int) -> list[Part]:
     """[start, end) in parts of at most `limit_bytes` that begin at line starts.
 
     A line longer than the limit makes its part longer. An empty range gives no part.
     """
-    parts: list[Range] = []
+    parts: list[Part] = []
     at = start
     while end - at > limit_bytes:
         border = line_start_at_or_before(log, at + limit_bytes, at)
@@ -72,7 +72,7 @@ def cut(log: Seekable, start: int, end: int, limit_bytes: int) -> list[Range]:
 
 def find_time(
     log: Seekable,
-    within: Range,
+    within: Part,
     bound: str,
     time_of: Callable[[bytes], str | None],
     side: Literal["before", "after"],

@@ -32,11 +32,12 @@ Work = Callable[Concatenate[Channel, P], Report]
 class Crew(Protocol):
     """The driver's end.
 
-    Shapes: `reports` holds what tasks sent, in the order of each task; `slots` is how many tasks run at a time now.
+    Shapes: `reports` holds what tasks sent, in the order of each task (and None where somebody only wanted to wake the
+    reader); `slots` is how many tasks run at a time now.
     """
 
     @property
-    def reports(self) -> SimpleQueue[Report]: ...
+    def reports(self) -> SimpleQueue[Report | None]: ...
 
     @property
     def slots(self) -> int: ...
@@ -44,8 +45,12 @@ class Crew(Protocol):
     def submit(self, work: Work[P], /, *args: P.args, **kwargs: P.kwargs) -> Future[Report]:
         """Run work(channel, …) somewhere.
 
-        Raises: concurrent.futures.BrokenExecutor (from here or from the future) when the crew must be replaced.
+        Raises: from here or from the future, an error that `is_loss` knows, when the crew must be replaced.
         """
+        ...
+
+    def is_loss(self, error: BaseException) -> bool:
+        """Whether the error says that workers are gone, and not that the work is wrong."""
         ...
 
     def drain(self) -> None:
@@ -65,7 +70,7 @@ class Crew(Protocol):
 class NearChannel:
     """A task's end where the task is a thread of the driver."""
 
-    reports: SimpleQueue[Report]
+    reports: SimpleQueue[Report | None]
     stop: threading.Event
 
     def send(self, report: Report) -> None:
@@ -79,7 +84,7 @@ class NearChannel:
 class NearCrew:
     """One thread of the driver itself: stdin can't be read anywhere else."""
 
-    reports: SimpleQueue[Report] = field(default_factory=SimpleQueue)
+    reports: SimpleQueue[Report | None] = field(default_factory=SimpleQueue)
     _stop: threading.Event = field(default_factory=threading.Event)
     _threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "logship-stdin"))
 
@@ -89,6 +94,9 @@ class NearCrew:
 
     def submit(self, work: Work[P], /, *args: P.args, **kwargs: P.kwargs) -> Future[Report]:
         return self._threads.submit(work, NearChannel(self.reports, self._stop), *args, **kwargs)
+
+    def is_loss(self, error: BaseException) -> bool:
+        return False
 
     def drain(self) -> None:
         self._stop.set()

@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from ctypes import c_bool
 from dataclasses import dataclass
@@ -78,13 +78,16 @@ class LocalCrew:
     """
 
     def __init__(self, jobs: int) -> None:
-        self.reports: SimpleQueue[Report] = SimpleQueue()
+        self.reports: SimpleQueue[Report | None] = SimpleQueue()
         self.slots = jobs
         self._start()
 
     def submit(self, work: Work[P], /, *args: P.args, **kwargs: P.kwargs) -> Future[Report]:
         with _held_back(DRIVER_SIGNALS):
             return self._pool.submit(work, LocalChannel(), *args, **kwargs)
+
+    def is_loss(self, error: BaseException) -> bool:
+        return isinstance(error, BrokenExecutor)
 
     def drain(self) -> None:
         self._ends.stop.value = True

@@ -1,51 +1,52 @@
-"""Arithmetic of ranges [start, end) of positions."""
+"""Arithmetic of confirmed ranges [start, end) of positions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-Range = tuple[int, int]
+from logship.checkpoint import Range
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """A part of a piece that is confirmed already, or is still to be done."""
+    """A part of a piece that is confirmed already, or is still to be done.
+
+    Shapes: end None is the end of the log, wherever that is; `anchor` is what stands before a confirmed stretch's end,
+    b"" where it is not known.
+    """
 
     start: int
-    end: int | None  # None: to the end of the log, wherever that is
+    end: int | None
     is_confirmed: bool
+    anchor: bytes = b""
 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
     """The same positions in order, without overlaps; neighbours become one, empty ones vanish."""
     result: list[Range] = []
-    for start, end in sorted(one for one in ranges if one[0] < one[1]):
-        if result and start <= result[-1][1]:
-            result[-1] = (result[-1][0], max(end, result[-1][1]))
-        else:
-            result.append((start, end))
+    for one in sorted((one for one in ranges if one.start < one.end), key=lambda one: (one.start, one.end)):
+        if not result or one.start > result[-1].end:
+            result.append(one)
+        elif one.end > result[-1].end:
+            result[-1] = Range(result[-1].start, one.end, one.anchor)
     return result
 
 
 def clipped(ranges: Iterable[Range], start: int, end: int | None) -> tuple[Range, ...]:
-    """What of the ranges lies in [start, end)."""
-    cut = ((max(low, start), high if end is None else min(high, end)) for low, high in ranges)
-    return tuple(one for one in cut if one[0] < one[1])
+    """What of the ranges lies in [start, end); a cut end has no anchor."""
+    cut = (one if end is None or one.end <= end else Range(one.start, end) for one in ranges)
+    inside = (Range(max(one.start, start), one.end, one.anchor) for one in cut)
+    return tuple(one for one in inside if one.start < one.end)
 
 
 def stretches(start: int, end: int | None, confirmed: Sequence[Range]) -> Iterator[Stretch]:
     """[start, end) in order, cut where it changes between confirmed and not."""
     at = start
-    for low, high in clipped(merged(confirmed), start, end):
-        if at < low:
-            yield Stretch(at, low, False)
-        yield Stretch(low, high, True)
-        at = high
+    for one in clipped(merged(confirmed), start, end):
+        if at < one.start:
+            yield Stretch(at, one.start, False)
+        yield Stretch(one.start, one.end, True, one.anchor)
+        at = one.end
     if end is None or at < end:
         yield Stretch(at, end, False)
-
-
-def length(ranges: Iterable[Range]) -> int:
-    """Bytes in ranges that do not overlap."""
-    return sum(end - start for start, end in ranges)

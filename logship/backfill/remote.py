@@ -45,14 +45,33 @@ def size(url: str) -> int:
         raise RemoteError(_said(exc)) from exc
 
 
-def open_remote(url: str) -> BinaryIO:
-    """The object's bytes, seekable; read by the process that calls.
+class RemoteFile:
+    """An object's bytes, seekable, with the store's errors translated."""
 
-    Raises: RemoteError at opening; OSError (or the store's own class) while reading.
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def read(self, size: int = -1, /) -> bytes:
+        try:
+            return self._file.read(size)
+        except Exception as exc:  # see listing
+            raise RemoteError(_said(exc)) from exc
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def open_remote(url: str) -> RemoteFile:
+    """The object, read by the process that calls.
+
+    Raises: RemoteError, while reading too.
     """
     file_system, path = _file_system(url)
     try:
-        return cast(BinaryIO, file_system.open(path, "rb", block_size=READ_AHEAD_BYTES))
+        return RemoteFile(cast(BinaryIO, file_system.open(path, "rb", block_size=READ_AHEAD_BYTES)))
     except Exception as exc:  # see listing
         raise RemoteError(_said(exc)) from exc
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from logship.backfill.ranges import Range
 from logship.counters import Tally
 
 
@@ -21,21 +20,6 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """The unit of work: [start, end) of one log, at line starts.
-
-    Shapes: `log` is the index in the plan; end None is to the end of the log (compressed, stdin);
-    `confirmed` are the ranges in it that need no sending; `number` is unique in a run.
-    """
-
-    number: int
-    log: int
-    start: int
-    end: int | None
-    confirmed: tuple[Range, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Confirmed:
     """A stretch of a log that the receiver has, and the hash of what stands before its end."""
 
@@ -48,14 +32,14 @@ class Confirmed:
 class Letter:
     """A line, or an event, on its way to the dead letters.
 
-    Shapes: status is the receiver's answer, 0 for a line that never became an event; event "" likewise.
+    Shapes: status and answer are the receiver's, None and "" where it was never asked; event is "" where none was made.
     """
 
-    log: int
     position: int
     raw: bytes
     reason: str
-    status: int = 0
+    status: int | None = None
+    answer: str = ""
     event: str = ""
 
 

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.backfill.ranges import Range, clipped, length, merged, stretches
+from logship.backfill.ranges import clipped, merged, stretches
+from logship.checkpoint import Range
 
-some_ranges = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=8)
+some_ranges = st.lists(
+    st.builds(lambda start, end: Range(start, end, b"%d" % end), st.integers(0, 60), st.integers(0, 60)), max_size=8
+)
 
 
-def positions(ranges: list[Range] | tuple[Range, ...]) -> set[int]:
-    return {at for start, end in ranges for at in range(start, end)}
+def positions(ranges: Sequence[Range]) -> set[int]:
+    return {at for one in ranges for at in range(one.start, one.end)}
 
 
 @given(some_ranges)
 def test_merged_ranges_hold_the_same_positions_in_order_and_apart(ranges: list[Range]) -> None:
     result = merged(ranges)
     assert positions(result) == positions(ranges)
-    assert all(before[1] < after[0] for before, after in pairwise(result))
-    assert length(result) == len(positions(ranges))
+    assert all(one.anchor == b"%d" % one.end for one in result), "an anchor belongs to its end"
+    assert all(before.end < after.start for before, after in pairwise(result))
 
 
 @given(some_ranges, st.integers(0, 60), st.integers(0, 60))
@@ -43,7 +47,7 @@ def test_stretches_cover_a_piece_without_gap_or_overlap(ranges: list[Range], sta
 
 
 def test_the_last_stretch_of_a_log_of_unknown_length_is_open() -> None:
-    assert [(part.start, part.end, part.is_confirmed) for part in stretches(0, None, [(0, 10), (20, 30)])] == [
+    assert [(part.start, part.end, part.is_confirmed) for part in stretches(0, None, [Range(0, 10), Range(20, 30)])] == [
         (0, 10, True),
         (10, 20, False),
         (20, 30, True),

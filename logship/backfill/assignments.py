@@ -1,0 +1,102 @@
+"""The pieces of a run: what of each log is still to be done, cut so that every worker has something to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+from logship.backfill.cutting import Part, Seekable, cut, find_time
+from logship.backfill.lineclock import TimeOf
+from logship.backfill.moments import shifted
+from logship.backfill.opening import open_log
+from logship.backfill.order import Log, Piece
+from logship.backfill.ranges import clipped, merged
+from logship.checkpoint import Range
+from logship.event import ANCHOR_BYTES, Window
+from logship.tail.content import Content
+from logship.tail.identity import anchor_of
+
+MAX_PIECE_BYTES = 64 * 1024 * 1024
+MIN_PIECE_BYTES = 4 * 1024 * 1024  # a piece costs a converter's compilation and a connection: some 30 ms
+PIECES_PER_JOB = 4  # so that no worker waits long for the last
+DISORDER_S = 3600.0  # Apache writes a line when its request ends, with the time it began
+
+
+class _Bytes(Seekable):
+    """A content behind seek() and read()."""
+
+    def __init__(self, content: Content) -> None:
+        self._content = content
+        self._offset = 0
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        self._offset = offset
+        return offset
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._content.read_at(self._offset, size)
+        self._offset += len(data)
+        return data
+
+
+def piece_limit(logs: Sequence[Log], jobs: int) -> int:
+    """How large a piece of a plain log may be, so that one log keeps all jobs busy."""
+    total = sum(log.size_bytes for log in logs)
+    return min(MAX_PIECE_BYTES, max(MIN_PIECE_BYTES, total // (jobs * PIECES_PER_JOB)))
+
+
+class Assignments:
+    """Makes pieces; numbers run over the whole run."""
+
+    def __init__(self, window: Window, limit_bytes: int) -> None:
+        self._window = window
+        self._limit_bytes = limit_bytes
+        self._numbers = count()
+
+    def pieces(self, log: Log, confirmed: Sequence[Range], time_of: TimeOf) -> Iterator[Piece]:
+        """All pieces of a log; a compressed one and stdin are one piece.
+
+        Raises: OSError, RemoteError.
+        """
+        if not log.is_plain:
+            yield Piece(next(self._numbers), log, 0, None, tuple(merged(confirmed)))
+            return
+        content = open_log(log.path)
+        try:
+            start, end = self._within(content, log, time_of)
+            for low, high in cut(_Bytes(content), start, end, self._limit_bytes):
+                yield Piece(next(self._numbers), log, low, high, clipped(merged(confirmed), low, high))
+        finally:
+            content.close()
+
+    def rest(self, piece: Piece, decided_to: int) -> Piece:
+        """What of a piece is left where its worker is gone."""
+        confirmed = clipped(piece.confirmed, decided_to, piece.end)
+        return Piece(next(self._numbers), piece.log, decided_to, piece.end, confirmed)
+
+    def _within(self, content: Content, log: Log, time_of: TimeOf) -> Part:
+        """The part of a plain log that can hold lines of the window."""
+        start, end = 0, log.size_bytes
+        log_bytes = _Bytes(content)
+        if self._window.since:
+            start = find_time(log_bytes, (start, end), shifted(self._window.since, -DISORDER_S), time_of, "before")
+        if self._window.until:
+            end = find_time(log_bytes, (start, end), shifted(self._window.until, DISORDER_S), time_of, "after")
+        return start, end
+
+
+def are_of(log: Log, ranges: Sequence[Range]) -> bool:
+    """Whether confirmed ranges are of this plain log: what stands before each end tells.
+
+    Raises: OSError, RemoteError.
+    """
+    content = open_log(log.path)
+    try:
+        return all(one.end <= log.size_bytes and _anchor(content, one.end) == one.anchor for one in ranges)
+    finally:
+        content.close()
+
+
+def _anchor(content: Content, position: int) -> bytes:
+    size = min(position, ANCHOR_BYTES)
+    return anchor_of(content.read_at(position - size, size))

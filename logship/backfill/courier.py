@@ -1,0 +1,160 @@
+"""Carries converted events to the receiver, no faster than it takes them, and learns what became of them."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Event
+
+from logship.assembly import delivery_settings, endpoint_of
+from logship.backfill.frontier import Frontier
+from logship.backfill.order import Log, Order
+from logship.backfill.reports import Letter
+from logship.batcher import Batcher, TooLarge
+from logship.clock import SystemClock
+from logship.counters import Counters
+from logship.delivery import Delivery, DeliveryState
+from logship.errors import RefusedError
+from logship.event import ANCHOR_BYTES, Batch, Chunk, Conversion, Outcome, Span
+from logship.tail.identity import anchor_of
+
+LOOK_S = 0.1  # how soon a stop is seen while the receiver is waited for; progress is told as often
+
+
+class StoppedError(Exception):
+    """The driver wants no more."""
+
+
+def span(chunk: Chunk, start: int, end: int) -> Span:
+    """[start, end) of a chunk, with the anchor of its end."""
+    at = end - chunk.start
+    before = chunk.data[max(0, at - ANCHOR_BYTES) : at]
+    if len(before) < ANCHOR_BYTES:
+        before = chunk.before + before
+    return Span(chunk.file, start, end, anchor_of(before))
+
+
+def too_large_letter(item: TooLarge) -> Letter:
+    """An event that no body can hold."""
+    reason = f"its event has {len(item.event)} bytes, over batch.max_bytes"
+    return Letter(item.origin.position, item.origin.raw, reason, event=item.event)
+
+
+@dataclass(slots=True)
+class Pace:
+    """So many events a second and no more, counted from the first."""
+
+    rate: float  # 0: no limit
+    due_s: float = -math.inf  # when the next batch may go
+
+    def take(self, events: int, now_s: float) -> None:
+        if self.rate:
+            self.due_s = max(self.due_s, now_s) + events / self.rate
+
+
+class Courier:
+    """One delivery for one piece.
+
+    What it settles it tells the frontier; while it waits it calls `idle`, which raises StoppedError when the driver
+    wants it.
+    """
+
+    def __init__(
+        self, order: Order, log: Log, frontier: Frontier, clock: SystemClock, idle: Callable[[], None]
+    ) -> None:
+        settings = order.settings
+        self.wake = Event()
+        self._delivery = Delivery(
+            endpoint_of(log.endpoint),
+            delivery_settings(settings),
+            clock=clock,
+            random=random.Random(),
+            counters=Counters(),
+            wake=self.wake,
+        )
+        self._batcher = Batcher(settings.batch.max_bytes, math.inf, span)
+        self._ready: deque[Batch] = deque()
+        self._unsettled = 0
+        self._pace = Pace(order.rate)
+        self._frontier = frontier
+        self._clock = clock
+        self._idle = idle
+
+    def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int) -> None:
+        """Send the events of a stretch that the frontier has been issued; waits while the receiver has no room."""
+        cut = self._batcher.add(chunk, conversion, start, end, 0.0)
+        for item in cut.too_large:
+            self._frontier.refuse(too_large_letter(item))
+        self._frontier.settle((one.start, one.end) for one in cut.settled)
+        self._ready.extend(cut.batches)
+        if self._pace.rate:
+            self._ready.extend(self._batcher.flush())
+        self._submit()
+
+    def finish(self) -> None:
+        """Send what is left and wait until everything is settled."""
+        self._ready.extend(self._batcher.flush())
+        self._submit()
+        self._delivery.finish()
+        while self._unsettled:
+            self._wait()
+
+    def close(self, within_s: float) -> None:
+        """Take the answers of what is under way for so many seconds; the rest stays undecided."""
+        self._delivery.close(within_s)
+        self._collect()
+
+    @property
+    def in_flight(self) -> int:
+        return self._unsettled
+
+    @property
+    def retries(self) -> int:
+        return self._delivery.status().retries
+
+    @property
+    def trouble(self) -> str:
+        """What the receiver's last failure was, while it fails."""
+        status = self._delivery.status()
+        return status.last_error if status.state is DeliveryState.PAUSED else ""
+
+    def _submit(self) -> None:
+        self._collect()
+        while self._ready:
+            now_s = self._clock.monotonic()
+            if self._delivery.room() > 0 and self._pace.due_s <= now_s:
+                batch = self._ready.popleft()
+                self._pace.take(len(batch.events), now_s)
+                self._unsettled += 1
+                self._delivery.submit(batch)
+            else:
+                self._wait()
+
+    def _wait(self) -> None:
+        self.wake.wait(LOOK_S)
+        self.wake.clear()
+        self._collect()
+        self._idle()
+
+    def _collect(self) -> None:
+        if self._delivery.failure is not None:
+            raise self._delivery.failure
+        for outcome in self._delivery.outcomes():
+            self._unsettled -= 1
+            self._settle(outcome)
+        self._batcher.max_bytes = self._delivery.max_body_bytes
+        status = self._delivery.status()
+        if status.state is DeliveryState.HELD:
+            raise RefusedError("; ".join(filter(None, (status.last_error, status.hint))))
+
+    def _settle(self, outcome: Outcome) -> None:
+        batch = outcome.batch
+        for refused in outcome.refused:
+            origin = batch.origin(refused.index)
+            event = batch.events[refused.index]
+            reason = "the receiver refused it"
+            self._frontier.refuse(Letter(origin.position, origin.raw, reason, refused.status, refused.reason, event))
+        self._frontier.settle((one.start, one.end) for one in batch.spans)

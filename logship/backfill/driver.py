@@ -1,0 +1,315 @@
+"""Drives a backfill: hands pieces to workers, takes their reports, and alone writes down what is confirmed."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
+from queue import Empty
+
+from logship.backfill.assignments import Assignments, are_of
+from logship.backfill.executors import Crew, NearCrew
+from logship.backfill.ledger import Ledger
+from logship.backfill.order import Log, Order, Piece, Purpose
+from logship.backfill.paths import STDIN, Remark
+from logship.backfill.plan import Plan
+from logship.backfill.remote import RemoteError
+from logship.backfill.reports import Ending, Report
+from logship.backfill.speed import Speed
+from logship.backfill.summary import LogSummary, Progress, Summary
+from logship.backfill.tasks import Attempt, Task, done_bytes, retries, summarised
+from logship.backfill.worker import work
+from logship.checkpoint import Range
+from logship.clock import SystemClock
+from logship.counters import add_counts, total
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.1  # how often progress is shown and signals are seen
+LATE_S = 10.0  # a report that was sent is here by then, or its worker died with it
+MAX_BREAKS = 5  # in a row without any progress: then it is the piece, or the machine's memory
+ODD_SHOWN = 5
+FATAL = {Ending.REFUSED, Ending.MISFIT}
+BROKEN_LOGS = {Ending.DAMAGED, Ending.UNREADABLE}
+
+
+class Driver:
+    """One pass over a plan; used from one thread."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        order: Order,
+        crew: Crew,
+        assignments: Assignments,
+        ledger: Ledger | None,
+        clock: SystemClock,
+        *,
+        is_restart: bool = False,
+    ) -> None:
+        """`ledger` None: nothing is looked up or written (the look for old events)."""
+        self._plan, self._order, self._crew, self._ledger = plan, order, crew, ledger
+        self._near = NearCrew()
+        self._clock = clock
+        self._assignments = assignments
+        self._is_restart = is_restart
+        self._started_s = clock.monotonic()
+        self._summaries = {one.number: LogSummary(one.path, one.file.source, one.size_bytes) for one in plan.logs}
+        self._summary = Summary([self._summaries[one.number] for one in plan.logs], list(plan.remarks))
+        self._summary.is_dry = order.purpose is Purpose.COUNT
+        self._unrecorded = set(plan.unsure)
+        self._logs = deque(plan.logs)
+        self._waiting: deque[Piece] = deque()
+        self._tasks: dict[int, Task] = {}  # all that were handed out, by the piece's number
+        self._running: dict[int, Task] = {}
+        self._pieces_left: dict[int, int] = {}  # by log
+        self._speed = Speed()
+        self._stops = 0
+        self._is_draining = False
+        self._breaks = 0
+        self._decided_at_break = -1
+
+    def stop(self) -> None:
+        """Once: end in order, with what is under way; twice: at once. May be called by a signal handler."""
+        self._stops += 1
+
+    def run(self, show: Callable[[Progress], None]) -> Summary:
+        """Everything, until the end or a stop; `show` is called a few times a second.
+
+        Raises: what is a mistake in the program.
+        """
+        try:
+            while self._step():
+                show(self.progress())
+        except BaseException:
+            self._crew.close(at_once=True)
+            self._near.close(at_once=True)
+            raise
+        self._finish()
+        show(self.progress())
+        self._summary.elapsed_s = self._clock.monotonic() - self._started_s
+        return summarised(self._summary, self._summaries, self._tasks.values())
+
+    def progress(self) -> Progress:
+        """How far it is."""
+        tally = total(task.tally for task in self._tasks.values())
+        done = done_bytes(self._summaries, self._tasks.values())
+        size = sum(one.size_bytes for one in self._summaries.values())
+        running = [best for task in self._running.values() if (best := task.best) is not None]
+        now_s = self._clock.monotonic()
+        self._speed.see(now_s, tally.sent, done)
+        problem = self._ledger.problem if self._ledger else ""
+        return Progress(
+            files_done=sum(one.is_done for one in self._summaries.values()),
+            files=len(self._summaries),
+            bytes_done=done,
+            bytes_total=size,
+            tally=tally,
+            elapsed_s=now_s - self._started_s,
+            rate=self._speed.rate,
+            eta_s=self._speed.seconds_for(size - done),
+            in_flight=sum(best.in_flight for best in running),
+            retries=retries(self._tasks.values()),
+            trouble=problem or next((best.trouble for best in running if best.trouble), ""),
+            is_draining=self._is_draining,
+        )
+
+    # one pass
+
+    def _step(self) -> bool:
+        """False when nothing is left, or nothing may go on."""
+        if self._stops:
+            self._summary.stopped_by = self._summary.stopped_by or "stopped; the same command goes on from here"
+            self._drain()
+        if self._stops > 1:
+            return False
+        self._submit()
+        self._listen()
+        self._collect()
+        if self._ledger is not None:
+            self._ledger.flush()
+        return bool(self._running) or (not self._is_draining and bool(self._waiting or self._logs))
+
+    def _submit(self) -> None:
+        while not self._is_draining and len(self._running) < 2 * self._crew.slots:
+            piece = self._next_piece()
+            if piece is None:
+                return
+            task = self._tasks[piece.number] = self._running[piece.number] = Task(piece)
+            crew: Crew = self._near if piece.log.path == STDIN else self._crew
+            try:
+                task.future = crew.submit(work, self._order, piece)
+            except Exception as exc:
+                if not crew.is_loss(exc):
+                    raise
+                return  # _collect finds the task without a future
+            task.future.add_done_callback(lambda _: self._crew.reports.put(None))
+
+    def _next_piece(self) -> Piece | None:
+        while not self._waiting and self._logs:
+            self._assign(self._logs.popleft())
+        return self._waiting.popleft() if self._waiting else None
+
+    def _assign(self, one: Log) -> None:
+        summary = self._summaries[one.number]
+        try:
+            confirmed = self._confirmed(one)
+            pieces = list(self._assignments.pieces(one, confirmed, self._plan.clocks[one.number]))
+        except (OSError, RemoteError) as exc:
+            summary.problem = f"can't be read: {getattr(exc, 'strerror', None) or exc}"
+            return
+        if one.is_plain:
+            in_pieces = sum((piece.end or 0) - piece.start for piece in pieces)
+            summary.unread_bytes = one.size_bytes - in_pieces
+        self._pieces_left[one.number] = len(pieces)
+        summary.is_done = not pieces
+        self._waiting.extend(pieces)
+
+    def _confirmed(self, one: Log) -> list[Range]:
+        if self._ledger is None:
+            return []
+        if self._is_restart and self._order.purpose is Purpose.SEND:
+            self._ledger.forget(one)
+        if self._is_restart or one.number in self._unrecorded:
+            return []
+        ranges = self._ledger.confirmed(one)
+        if one.is_plain and not are_of(one, ranges):
+            self._unrecorded.add(one.number)
+            message = "what is confirmed under its name was another log's; it is sent from its beginning"
+            self._summary.remarks.append(Remark(one.path, message, is_failure=False))
+            return []
+        return ranges
+
+    def _listen(self) -> None:
+        """Waits a moment for a report and takes all there are."""
+        with suppress(Empty):
+            self._take(self._crew.reports.get(timeout=LOOK_S))
+        self._take_all()
+
+    def _take_all(self) -> None:
+        for reports in (self._crew.reports, self._near.reports):
+            while not reports.empty():
+                self._take(reports.get())
+
+    def _take(self, report: Report | None) -> None:
+        task = self._tasks.get(report.piece) if report is not None else None
+        if report is None or task is None:
+            return
+        attempt = task.attempts.setdefault(report.attempt, Attempt())
+        attempt.received += 1
+        attempt.latest = report
+        if report.ending is not None:
+            attempt.last = report
+        if self._ledger is not None and (report.letters or report.confirmed):
+            one = task.piece.log
+            self._ledger.write(one, report.letters, report.confirmed, records=one.number not in self._unrecorded)
+
+    def _collect(self) -> None:
+        """Settles the tasks whose futures are done, and replaces a broken crew."""
+        lost: list[Task] = []
+        for task in list(self._running.values()):
+            if task.future is not None and not task.future.done():
+                continue
+            error = self._outcome(task)
+            if error is not None:
+                lost.append(task)
+        if lost:
+            self._redo(lost)
+
+    def _outcome(self, task: Task) -> BaseException | str | None:
+        """Takes a done task's last report; gives why its worker is lost, if it is.
+
+        Raises: what the worker raised.
+        """
+        if task.future is None:
+            return "not submitted"
+        error = _error_of(task.future)
+        if error is not None:
+            if isinstance(error, CancelledError) and self._is_draining:
+                del self._running[task.piece.number]
+                return None
+            if isinstance(error, CancelledError) or self._crew.is_loss(error):
+                return error
+            raise error
+        last = task.future.result()
+        attempt = task.attempts.setdefault(last.attempt, Attempt())
+        if attempt.last is None:
+            if attempt.received < last.number - 1 and not self._is_late(task):
+                return None  # reports sent before it are on their way
+            if attempt.received < last.number - 1:
+                return "reports are missing"
+            self._take(last)
+        del self._running[task.piece.number]
+        self._end(task, last)
+        return None
+
+    def _is_late(self, task: Task) -> bool:
+        now_s = self._clock.monotonic()
+        if task.late_at_s is None:
+            task.late_at_s = now_s + LATE_S
+        return now_s >= task.late_at_s
+
+    def _end(self, task: Task, last: Report) -> None:
+        one = task.piece.log
+        summary = self._summaries[one.number]
+        self._pieces_left[one.number] -= 1
+        add_counts(self._summary.months, last.sample.months)
+        room = ODD_SHOWN - len(self._summary.odd)
+        self._summary.odd += [(one.path, letter) for letter in last.sample.odd[:room]]
+        if last.ending in FATAL:
+            where = f"{one.path}: " if last.ending is Ending.MISFIT else ""
+            self._summary.stopped_by = self._summary.stopped_by or where + last.message
+            self._drain()
+        elif last.ending in BROKEN_LOGS:
+            summary.problem = summary.problem or last.message
+        summary.is_done = last.ending is Ending.DONE and not self._pieces_left[one.number] and not summary.problem
+
+    def _redo(self, lost: Iterable[Task]) -> None:
+        """New workers for the rest of what the lost ones had; their last reports are taken first."""
+        log.warning("workers are gone, the rest of their pieces is done again")
+        self._crew.replace()
+        self._take_all()
+        lost = {task.piece.number: task for task in (*lost, *filter(self._is_lost, self._running.values()))}.values()
+        decided = sum(task.decided_to - task.piece.start for task in self._tasks.values())
+        self._breaks = 1 if decided > self._decided_at_break else self._breaks + 1
+        self._decided_at_break = decided
+        for task in lost:
+            self._running.pop(task.piece.number, None)
+            if not self._is_draining:
+                self._waiting.appendleft(self._assignments.rest(task.piece, task.decided_to))
+        if self._breaks >= MAX_BREAKS:
+            names = ", ".join(sorted({task.piece.log.path for task in lost}))
+            self._summary.stopped_by = f"workers died {self._breaks} times in a row at {names}; is there enough memory?"
+            self._drain()
+
+    def _is_lost(self, task: Task) -> bool:
+        if task.future is None:
+            return True
+        error = _error_of(task.future) if task.future.done() else None
+        return error is not None and (isinstance(error, CancelledError) or self._crew.is_loss(error))
+
+    def _drain(self) -> None:
+        if self._is_draining:
+            return
+        self._is_draining = True
+        self._crew.drain()
+        self._near.drain()
+        for task in self._running.values():
+            if task.future is not None:
+                task.future.cancel()
+
+    def _finish(self) -> None:
+        at_once = self._stops > 1
+        self._near.close(at_once=at_once)
+        self._crew.close(at_once=at_once)
+        self._take_all()
+        if self._ledger is not None:
+            self._ledger.flush()
+            if self._ledger.problem:
+                self._summary.stopped_by = self._summary.stopped_by or self._ledger.problem
+
+def _error_of(future: Future[Report]) -> BaseException | None:
+    """Why a done future has no result; None where it has."""
+    return CancelledError() if future.cancelled() else future.exception()

@@ -1,0 +1,74 @@
+"""How far a piece is decided: stretches are issued in order, settled in any order, and pass in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from logship.backfill.cutting import Part
+from logship.backfill.reports import Letter
+from logship.counters import Tally
+
+
+@dataclass(slots=True)
+class Step:
+    """A stretch of a log and all that will have become of its lines once it is settled.
+
+    Shapes: [start, end) at line starts; `confirms` is false where some of its lines are out of range: a later run with
+    other bounds wants them.
+    """
+
+    start: int
+    end: int
+    anchor: bytes
+    tally: Tally
+    letters: list[Letter] = field(default_factory=list)
+    confirms: bool = True
+    unsettled: int = 0  # bytes in it that no answer covers yet
+
+
+class Frontier:
+    """Steps from `start` on, without gaps; `decided_to` stands before the first that is not settled."""
+
+    def __init__(self, start: int) -> None:
+        self.decided_to = start
+        self._steps: deque[Step] = deque()
+        self._issued_to = start
+
+    @property
+    def is_settled(self) -> bool:
+        return not self._steps
+
+    def issue(self, step: Step) -> None:
+        """The next step; nothing of it is settled yet."""
+        assert step.start == self._issued_to, f"a gap at {self._issued_to}: the next step begins at {step.start}"
+        step.unsettled = step.end - step.start
+        self._issued_to = step.end
+        self._steps.append(step)
+
+    def settle(self, parts: Iterable[Part]) -> None:
+        """These positions are decided: by an answer, or because no event came of them. Each is settled once."""
+        for start, end in parts:
+            for step in self._steps:
+                if step.start >= end:
+                    break
+                overlap = min(end, step.end) - max(start, step.start)
+                if overlap > 0:
+                    step.unsettled -= overlap
+
+    def refuse(self, letter: Letter) -> None:
+        """An event that was counted as sent is a dead letter; call before its range is settled."""
+        step = next(step for step in self._steps if step.start <= letter.position < step.end)
+        step.tally.sent -= 1
+        step.tally.dead_letters += 1
+        step.letters.append(letter)
+
+    def advance(self) -> list[Step]:
+        """The steps that `decided_to` passes now, in order."""
+        passed: list[Step] = []
+        while self._steps and not self._steps[0].unsettled:
+            step = self._steps.popleft()
+            self.decided_to = step.end
+            passed.append(step)
+        return passed

@@ -1,0 +1,40 @@
+"""When a line was written, as its time field says: enough to order logs and to search in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from logship.backfill.moments import of_epoch
+from logship.formats import Format, Scanner
+
+TimeOf = Callable[[bytes], str | None]
+
+
+def line_clock(fmt: Format, timezone: str) -> TimeOf:
+    """A function from a line (without its newline) to its moment; None where it has none.
+
+    The moment may be the request's start or its end, whichever the format logs.
+    """
+    clocks = [_member_clock(member, timezone) for member in fmt.members]
+
+    def time_of(line: bytes) -> str | None:
+        line = line.removesuffix(b"\r")
+        member = fmt.choose(line)
+        return None if member is None else clocks[member](line)
+
+    return time_of
+
+
+def _member_clock(fmt: Format, timezone: str) -> TimeOf:
+    slot = next((slot for slot in fmt.slots if slot.time is not None), None)
+    if slot is None or slot.time is None:
+        return lambda line: None
+    scanner: Scanner = fmt.scanner([slot.field])
+    decode = slot.time.decoder(timezone)
+
+    def time_of(line: bytes) -> str | None:
+        values = scanner.parse(line)
+        epoch_ms = decode(values[0]) if values else None
+        return None if epoch_ms is None else of_epoch(epoch_ms / 1000)
+
+    return time_of

@@ -1,0 +1,72 @@
+"""What the driver hands to workers: logs, pieces of them, and how to treat them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from logship.backfill.kit import Kit
+from logship.checkpoint import Range
+from logship.config.settings import EndpointSettings, Settings
+from logship.event import LogFile, Window
+
+
+class Purpose(StrEnum):
+    """Why lines are converted."""
+
+    SEND = "send"
+    COUNT = "count"  # a dry run, and the look for events that are too old: nothing leaves, nothing is confirmed
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log of the plan.
+
+    Shapes: `path` is absolute, a URL, or "-"; size_bytes is as stored (0 for stdin); compression is "" for plain;
+    `is_final`: nobody writes to it any more, so that a last line without newline is a line.
+    `first_time` is a moment, "" where the first lines have none. `window` says which of its events may go out.
+    """
+
+    number: int
+    path: str
+    file: LogFile
+    kit: Kit
+    endpoint: EndpointSettings
+    drops_unmatched: bool
+    size_bytes: int
+    compression: str
+    is_final: bool
+    first_time: str = ""
+    window: Window = field(default_factory=Window)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it can be read from any position, so by several workers."""
+        return not self.compression and self.path != "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """The unit of work: [start, end) of one log, at line starts.
+
+    Shapes: end None is to the end of the log (compressed, stdin); `confirmed` are the ranges in it that need no
+    sending; `number` is unique in a run.
+    """
+
+    number: int
+    log: Log
+    start: int
+    end: int | None
+    confirmed: tuple[Range, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What holds for all pieces of a run.
+
+    Shapes: `settings` without sources (each log brings its own); `rate` is events/s of one task, 0 for no limit.
+    """
+
+    settings: Settings
+    purpose: Purpose = Purpose.SEND
+    rate: float = 0.0

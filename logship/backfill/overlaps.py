@@ -1,0 +1,102 @@
+"""Files that hold the same log, or a part of it: twins left by compression, copies, grown files."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from logship.backfill.opening import open_log
+from logship.backfill.order import Log
+from logship.backfill.paths import Remark
+from logship.event import ANCHOR_BYTES
+from logship.tail.identity import Place
+
+MEASURE_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The logs that are left, what is said about the others, and the logs whose key is no telling identity."""
+
+    logs: list[Log]
+    remarks: list[Remark]
+    unsure: frozenset[int]
+
+
+@dataclass(slots=True)
+class Overlaps:
+    """Logs by place and first line."""
+
+    _first_lines: dict[int, bytes] = field(default_factory=dict)
+    _places: dict[int, Place] = field(default_factory=dict)
+
+    def add(self, number: int, place: Place, first_line: bytes) -> None:
+        self._places[number] = place
+        self._first_lines[number] = first_line
+
+    def resolved(self, logs: Iterable[Log]) -> Resolved:
+        """Of logs with one key the longest is read; what is a part of it is left out.
+
+        Logs elsewhere that begin alike are different logs, but worth a hint: copies need --original-dir.
+        """
+        by_key: dict[int, list[Log]] = defaultdict(list)
+        for log in logs:
+            by_key[log.file.key].append(log)
+        result = Resolved([], [], frozenset())
+        unsure: set[int] = set()
+        for group in by_key.values():
+            kept = self._distinct(group, result.remarks)
+            result.logs.extend(kept)
+            if len(kept) > 1:
+                unsure |= {log.number for log in kept}
+        self._hint_at_copies(result)
+        return Resolved(result.logs, result.remarks, frozenset(unsure))
+
+    def _distinct(self, group: list[Log], remarks: list[Remark]) -> list[Log]:
+        if len(group) == 1:
+            return group
+        lengths = {log.number: length_of(log) for log in group}
+        kept: list[Log] = []
+        for log in sorted(group, key=lambda log: (-lengths[log.number], bool(log.compression), log.number)):
+            length = lengths[log.number]
+            whole = next((other for other in kept if tail_before(other, length) == tail_before(log, length)), None)
+            if whole is None:
+                kept.append(log)
+            else:
+                remarks.append(Remark(log.path, f"is the same log as {whole.path}; read once", is_failure=False))
+        return kept
+
+    def _hint_at_copies(self, result: Resolved) -> None:
+        seen: dict[bytes, Log] = {}
+        for log in result.logs:
+            first_line = self._first_lines[log.number]
+            other = seen.setdefault(first_line, log)
+            if other is not log and self._places[other.number] != self._places[log.number]:
+                message = f"begins like {other.path} but stands elsewhere: other ids; of a copy say its --original-dir"
+                result.remarks.append(Remark(log.path, message, is_failure=False))
+
+
+def length_of(log: Log) -> int:
+    """Bytes of log in it, up to a damage if there is one."""
+    if log.is_plain:
+        return log.size_bytes
+    content, length = open_log(log.path), 0
+    try:
+        while data := content.read_at(length, MEASURE_BYTES):
+            length += len(data)
+    except OSError:
+        return length  # its worker tells about the damage
+    finally:
+        content.close()
+    return length
+
+
+def tail_before(log: Log, position: int) -> bytes:
+    """The last bytes before a position: what tells whether two logs that begin alike are one."""
+    content = open_log(log.path)
+    try:
+        size = min(position, ANCHOR_BYTES)
+        return content.read_at(position - size, size)
+    finally:
+        content.close()

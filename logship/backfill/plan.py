@@ -1,0 +1,230 @@
+"""What is to be done: the logs that the PATHs name, identified, once each, oldest first."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field, replace
+
+from logship.backfill import remote
+from logship.backfill.lineclock import TimeOf, line_clock
+from logship.backfill.misfit import caret_lines
+from logship.backfill.opening import open_log
+from logship.backfill.order import Log
+from logship.backfill.overlaps import Overlaps
+from logship.backfill.paths import STDIN, Expansion, Found, Remark, is_remote
+from logship.backfill.sources import Choice, Chooser, NoFormatError
+from logship.config import Settings
+from logship.event import LogFile
+from logship.tail.archives import MAGIC_BYTES, compression_of
+from logship.tail.content import Content, FromStart
+from logship.tail.globs import Globs
+from logship.tail.identity import FIRST_LINE_BYTES, Place, file_key, first_line_of, place_of, stem_of
+
+SAMPLE_BYTES = 65_536
+SAMPLE_LINES = 200
+QUIET_S = 60.0  # a file that did not change for so long is not being written to
+CONTROLS = bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32))  # what no text holds
+MAX_CONTROL_SHARE = 0.02
+ALL_PATHS = Globs(("/**",))  # any name may be a log's: rotation's suffixes are stripped wherever they stand
+NO_PATHS = Globs(())
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What makes a log's ids what they would be elsewhere, for copies.
+
+    Shapes: `original_dir` is where the log stood, "" for where it stands; `origin` "" is the configuration's.
+    `label` sends the events again under other ids.
+    """
+
+    original_dir: str = ""
+    origin: str = ""
+    label: str = ""
+
+
+@dataclass(slots=True)
+class Plan:
+    """The logs in the order in which they are begun, and what there is to say about these and the others.
+
+    Shapes: `unsure` are numbers of logs whose key another, different log has too: confirmed ranges can't be told apart.
+    """
+
+    logs: list[Log] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    clocks: dict[int, TimeOf] = field(default_factory=dict)  # by the number of the log
+    unsure: frozenset[int] = frozenset()
+
+
+class SkipError(Exception):
+    """A log that is left out."""
+
+    def __init__(self, message: str, *, is_failure: bool = True) -> None:
+        super().__init__(message)
+        self.is_failure = is_failure
+
+
+class Planner:
+    """Looks at each log once; what can't be read or is no log becomes a remark."""
+
+    def __init__(self, settings: Settings, chooser: Chooser, identity: Identity, now_s: float) -> None:
+        self._settings = settings
+        self._chooser = chooser
+        self._identity = identity
+        self._now_s = now_s
+        self._plan = Plan()
+        self._overlaps = Overlaps()
+
+    def plan(self, expansion: Expansion) -> Plan:
+        """Everything that the PATHs name, oldest first.
+
+        Raises: UsageError, ConfigError.
+        """
+        plan = self._plan
+        plan.remarks += expansion.remarks
+        for found in expansion.found:
+            try:
+                self._add(found)
+            except SkipError as skip:
+                plan.remarks.append(Remark(found.path, str(skip), skip.is_failure))
+            except OSError as exc:
+                plan.remarks.append(Remark(found.path, f"can't be read: {exc.strerror or exc}"))
+            except remote.RemoteError as exc:
+                plan.remarks.append(Remark(found.path, str(exc)))
+        resolved = self._overlaps.resolved(plan.logs)
+        plan.logs = sorted(resolved.logs, key=lambda log: (log.first_time, log.number))
+        plan.remarks += resolved.remarks
+        plan.unsure = resolved.unsure
+        return plan
+
+    def _add(self, found: Found) -> None:
+        content = open_log(found.path)
+        try:
+            self._identify(found, content)
+        finally:
+            if found.path != STDIN:
+                content.close()
+
+    def _identify(self, found: Found, content: Content) -> None:
+        stored_bytes, mtime_s = _stored(found.path)
+        sample = content.read_at(0, SAMPLE_BYTES)
+        if not sample:
+            raise SkipError("is empty", is_failure=False)
+        is_final = self._is_final(found.path, content, mtime_s)
+        first_line = _first_line(content, is_final=is_final)
+        logical = self._logical_path(found.path)
+        lines = sample.lstrip(b"\0").split(b"\n")
+        samples = [line for line in (lines if len(sample) < SAMPLE_BYTES else lines[:-1]) if line][:SAMPLE_LINES]
+        choice = self._choose(found, logical, sample, samples)
+        place = self._place(logical, choice)
+        log = self._log(found, choice, place, first_line, content)
+        log = replace(log, size_bytes=stored_bytes, is_final=is_final)
+        time_of = self._check(found, log, sample, samples)
+        first_time = next(filter(None, map(time_of, samples)), "")
+        self._plan.clocks[log.number] = time_of
+        self._plan.logs.append(replace(log, first_time=first_time))
+        self._overlaps.add(log.number, place, first_line)
+        if choice.detected:
+            self._plan.remarks.append(Remark(found.path, f"format detected: {choice.detected}", is_failure=False))
+
+    def _choose(self, found: Found, logical: str, sample: bytes, samples: list[bytes]) -> Choice:
+        try:
+            return self._chooser.choose(logical, samples)
+        except NoFormatError:
+            message = "is binary, not a log" if is_binary(sample) else "fits no preset; name its --format"
+            raise SkipError(message, is_failure=found.was_named) from None
+
+    def _check(self, found: Found, log: Log, sample: bytes, samples: list[bytes]) -> TimeOf:
+        """The log's clock, if any of its first lines fits, or later ones may.
+
+        Raises: SkipError.
+        """
+        compiled = log.kit.converter()
+        fmt = compiled.format
+        assert fmt is not None, "a kit's format is settled"
+        if not any(fmt.choose(line.removesuffix(b"\r")) is not None for line in samples):
+            is_all = log.size_bytes <= SAMPLE_BYTES and not log.compression
+            if is_binary(sample):
+                raise SkipError("is binary, not a log", is_failure=found.was_named)
+            if is_all or not found.was_named:
+                first = samples[0] if samples else b""
+                misfit = compiled.trace(first, 0, log.file).error
+                head = f"none of its {len(samples)} first lines fits the format"
+                raise SkipError("\n".join((head, *caret_lines(first, misfit))), is_failure=found.was_named)
+        return line_clock(fmt, log.kit.constants.timezone)
+
+    def _log(self, found: Found, choice: Choice, place: Place, first_line: bytes, content: Content) -> Log:
+        number = len(self._plan.logs)
+        source = choice.source
+        origin = self._identity.origin or self._settings.origin_of(source)(found.path)
+        keyed = f"{origin}\0{self._identity.label}" if self._identity.label else origin
+        key = file_key(keyed, place.directory, place.stem, first_line)
+        return Log(
+            number=number,
+            path=found.path,
+            file=LogFile(number, found.path, source.name, key, origin),
+            kit=choice.kit,
+            endpoint=source.endpoint,
+            drops_unmatched=source.on_unmatched == "drop",
+            size_bytes=0,
+            compression=_compression(found.path, content),
+            is_final=True,
+        )
+
+    def _is_final(self, path: str, content: Content, mtime_s: float) -> bool:
+        """Whether nobody writes to it any more."""
+        return content.is_archive or is_remote(path) or self._now_s - mtime_s >= QUIET_S
+
+    def _logical_path(self, path: str) -> str:
+        """The path the log had where it was written."""
+        if self._identity.original_dir and path != STDIN:
+            return os.path.join(os.path.abspath(self._identity.original_dir), os.path.basename(path))
+        return path
+
+    def _place(self, logical: str, choice: Choice) -> Place:
+        if logical == STDIN:
+            return Place(self._identity.original_dir, STDIN)
+        if is_remote(logical):
+            directory, name = logical.rsplit("/", 1)
+            return Place(directory, stem_of(f"/{name}", ALL_PATHS))
+        if choice.belongs:
+            return place_of(logical, Globs(choice.source.paths), Globs(choice.source.rotated))
+        return place_of(logical, ALL_PATHS, NO_PATHS)
+
+
+def is_binary(sample: bytes) -> bool:
+    """Whether bytes are no text, whatever the encoding: text holds next to no control bytes."""
+    sample = sample.lstrip(b"\0")
+    controls = len(sample) - len(sample.translate(None, CONTROLS))
+    return controls > MAX_CONTROL_SHARE * len(sample)
+
+
+def _stored(path: str) -> tuple[int, float]:
+    """Bytes as stored, and when they last changed; 0 where there is no telling."""
+    if path == STDIN:
+        return 0, 0.0
+    if is_remote(path):
+        return remote.size(path), 0.0
+    status = os.stat(path)
+    return (status.st_size if stat.S_ISREG(status.st_mode) else 0), status.st_mtime
+
+
+def _first_line(content: Content, *, is_final: bool) -> bytes:
+    """Raises: SkipError while it does not stand yet."""
+    first_line = first_line_of(FromStart(content))
+    if first_line is not None:
+        return first_line
+    head = content.read_at(0, FIRST_LINE_BYTES).lstrip(b"\0")
+    if not head or not is_final:
+        raise SkipError("has no whole line yet", is_failure=False)
+    return head
+
+
+def _compression(path: str, content: Content) -> str:
+    if not content.is_archive:
+        return ""
+    if path == STDIN or is_remote(path):
+        return "stream"
+    with open(path, "rb") as file:
+        found = compression_of(file.read(MAGIC_BYTES))
+    return found.name if found else "stream"

@@ -1,0 +1,95 @@
+"""A log's chunks from one position to another, cut as the tailer cuts them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from logship.backfill.opening import open_log
+from logship.backfill.order import Log
+from logship.event import ANCHOR_BYTES, Chunk
+from logship.tail.content import ArchiveContent
+from logship.tail.identity import anchor_of
+from logship.tail.reader import Bounds, Lookahead, next_stretch
+
+COUNT_BYTES = 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk and the anchor of its end."""
+
+    chunk: Chunk
+    anchor: bytes
+
+
+class Reading:
+    """One log, open; `position` is where the next chunk starts."""
+
+    def __init__(self, log: Log, position: int, max_line_bytes: int) -> None:
+        """Raises: OSError, RemoteError."""
+        self.position = position
+        self._log = log
+        self._max_line_bytes = max_line_bytes
+        self._content = open_log(log.path)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the archive, as far as it was read, ends in the middle."""
+        return self._content.is_cut
+
+    @property
+    def stored_bytes(self) -> int:
+        """How much of the file as it is stored has been read; of a plain one everything before `position`."""
+        return self._content.stored_bytes if isinstance(self._content, ArchiveContent) else self.position
+
+    def passage(self, limit_bytes: int, end: int | None) -> Passage | None:
+        """The next chunk; None at `end` (None: of the log).
+
+        Raises: OSError, RemoteError; what stands before a damage has been given by then.
+        """
+        start = self.position
+        found = next_stretch(self._content, start, Bounds(limit_bytes, self._max_line_bytes, end), Lookahead())
+        if found is None and self._log.is_final and not self.is_cut:
+            final = Bounds(limit_bytes, self._max_line_bytes, end, is_final=True)
+            found = next_stretch(self._content, start, final, Lookahead())
+        if found is None:
+            return None
+        self.position = found.end
+        before = self._bytes_before(start)
+        chunk = Chunk(self._log.file, start, found.end, found.data, before, found.skipped_nul, found.oversize)
+        return Passage(chunk, self._anchor(found.end))
+
+    def lines_to(self, end: int) -> int:
+        """Newlines from `position` to `end`, where it stands then; fewer bytes where the log is shorter.
+
+        Raises: OSError, RemoteError.
+        """
+        lines = 0
+        while self.position < end:
+            data = self._content.read_at(self.position, min(COUNT_BYTES, end - self.position))
+            if not data:
+                break
+            lines += data.count(b"\n")
+            self.position += len(data)
+        return lines
+
+    def has_anchor(self, anchor: bytes) -> bool:
+        """Whether this hash is that of the bytes before `position`; unknown (b"") is taken for yes."""
+        return not anchor or self._anchor(self.position) == anchor
+
+    def anchor(self) -> bytes:
+        """The hash of the bytes before `position`."""
+        return self._anchor(self.position)
+
+    def go_to(self, position: int) -> None:
+        self.position = position
+
+    def close(self) -> None:
+        self._content.close()
+
+    def _anchor(self, position: int) -> bytes:
+        return anchor_of(self._bytes_before(position))
+
+    def _bytes_before(self, position: int) -> bytes:
+        size = min(position, ANCHOR_BYTES)
+        return self._content.read_at(position - size, size)

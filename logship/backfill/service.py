@@ -1,0 +1,155 @@
+"""A backfill from beginning to end: plan, the look for events that are too old, the run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from logship.backfill.assignments import Assignments, piece_limit
+from logship.backfill.driver import Driver
+from logship.backfill.executors import Crew
+from logship.backfill.ledger import Ledger
+from logship.backfill.local import LocalCrew
+from logship.backfill.moments import of_epoch
+from logship.backfill.order import Log, Order, Purpose
+from logship.backfill.paths import expand
+from logship.backfill.plan import Identity, Plan, Planner
+from logship.backfill.sources import Chooser, Overrides
+from logship.backfill.summary import Progress, Summary
+from logship.clock import SystemClock
+from logship.config import Settings
+from logship.counters import Counters
+from logship.delivery import DeadLetters
+from logship.errors import StateError, UsageError
+from logship.event import Window
+from logship.state import State
+
+OldEvents = Literal["refuse", "skip", "send"]
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for.
+
+    Shapes: since and until are moments, "" for none; rate is events/s, 0 for no limit; cluster is a scheduler's
+    address, "" for this machine.
+    """
+
+    paths: tuple[str, ...]
+    jobs: int
+    overrides: Overrides = field(default_factory=Overrides)
+    identity: Identity = field(default_factory=Identity)
+    since: str = ""
+    until: str = ""
+    rate: float = 0.0
+    cluster: str = ""
+    old_events: OldEvents = "refuse"
+    is_dry: bool = False
+    is_restart: bool = False
+
+
+def default_jobs() -> int:
+    """Half the cores that this process may use: the web server lives on the others."""
+    return max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+class Backfill:
+    """One run; stop() may be called at any time, by a signal handler too."""
+
+    def __init__(self, settings: Settings, options: Options, environ: Mapping[str, str], clock: SystemClock) -> None:
+        self._settings, self._options, self._environ, self._clock = settings, options, environ, clock
+        self._driver: Driver | None = None
+        self._stops = 0
+
+    def plan(self) -> Plan:
+        """What there is to do.
+
+        Raises: UsageError, ConfigError.
+        """
+        options = self._options
+        chooser = Chooser(self._settings, options.overrides, self._environ)
+        planner = Planner(self._settings, chooser, options.identity, self._clock.time())
+        plan = planner.plan(expand(options.paths))
+        plan.logs = [replace(one, window=self._window(one)) for one in plan.logs]
+        return plan
+
+    def run(self, plan: Plan, show: Callable[[Progress], None]) -> Summary:
+        """Does it.
+
+        Raises: UsageError where events are too old and nobody said what to do with them; StateError, ClusterError.
+        """
+        is_refusing = self._options.old_events == "refuse" and not self._options.is_dry
+        if is_refusing and not self._stops:
+            self._refuse_old(plan, show)
+        ledger = self._ledger()
+        try:
+            return self._drive(plan, Purpose.COUNT if self._options.is_dry else Purpose.SEND, ledger, show)
+        finally:
+            if ledger is not None:
+                ledger.close()
+
+    def stop(self) -> None:
+        """Once: what is under way is finished; twice: at once."""
+        self._stops += 1
+        if self._driver is not None:
+            self._driver.stop()
+
+    def _drive(
+        self, plan: Plan, purpose: Purpose, ledger: Ledger | None, show: Callable[[Progress], None], until: str = ""
+    ) -> Summary:
+        options = self._options
+        crew = self._crew()
+        order = Order(replace(self._settings, sources=(), converters={}), purpose, options.rate / crew.slots)
+        window = Window(since=options.since, until=until or options.until)
+        assignments = Assignments(window, piece_limit(plan.logs, crew.slots))
+        driver = Driver(plan, order, crew, assignments, ledger, self._clock, is_restart=options.is_restart)
+        self._driver = driver
+        for _ in range(self._stops):
+            driver.stop()
+        return driver.run(show)
+
+    def _crew(self) -> Crew:
+        if not self._options.cluster:
+            return LocalCrew(self._options.jobs)
+        from logship.backfill.cluster import ClusterCrew
+
+        return ClusterCrew(self._options.cluster)
+
+    def _ledger(self) -> Ledger | None:
+        folder = self._settings.state_dir
+        if self._options.is_dry and not folder.exists():
+            return None
+        try:
+            state = State.open(folder, self._clock, daemon=False)
+        except OSError as exc:
+            raise StateError(f"{folder}: can't be used for the state: {exc.strerror}; see state_dir") from exc
+        return Ledger(state, DeadLetters(folder, counters=Counters()), self._clock)
+
+    def _window(self, log: Log) -> Window:
+        age_s = log.endpoint.max_event_age_s
+        oldest = ""
+        if age_s is not None and self._options.old_events != "send":
+            oldest = of_epoch(self._clock.time() - age_s)
+        return Window(oldest, self._options.since, self._options.until)
+
+    def _refuse_old(self, plan: Plan, show: Callable[[Progress], None]) -> None:
+        """Counts what the receiver would reject for its age, in the logs that begin before that age.
+
+        Raises: UsageError if there is anything.
+        """
+        old = [one for one in plan.logs if one.window.oldest and one.first_time < one.window.oldest and one.path != "-"]
+        if not old:
+            return
+        latest = max(one.window.oldest for one in old)
+        until = min(filter(None, (latest, self._options.until)))
+        looked = self._drive(Plan(old, [], plan.clocks), Purpose.COUNT, None, show, until)
+        too_old = looked.tally.too_old
+        if too_old and not self._stops:
+            days = (old[0].endpoint.max_event_age_s or 0.0) / DAY_S
+            raise UsageError(
+                f"{too_old:,} of the events are older than the {days:g} days that {old[0].endpoint.receiver} takes; "
+                "say --skip-old to leave them out (they are counted), or --send-old to send them all the same"
+            )

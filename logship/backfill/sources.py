@@ -1,0 +1,124 @@
+"""Which source a log belongs to, and what converts it: the configuration, and options that override it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from logship.backfill.kit import Kit
+from logship.config import Settings, SourceSettings
+from logship.config.compiling import Compiler
+from logship.config.converting import SourceConverter
+from logship.config.reading import FileReader
+from logship.config.yaml_door import parse
+from logship.errors import ConfigError, UsageError
+from logship.formats import FormatSpec, detect, read_spec
+from logship.mapping import MappingErrors, MappingSpec, parse_mapping
+from logship.tail.globs import Globs
+from logship.tail.identity import stripped_names
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says instead of the source; "" and empty leave it as it is."""
+
+    source: str = ""
+    format: str = ""
+    mapping: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A log's source, what converts its lines, and what was found out about its format ("" if nothing was)."""
+
+    source: SourceSettings
+    kit: Kit
+    detected: str = ""
+    belongs: bool = False  # the source's paths or rotated match it; else it was only lent
+
+
+class NoFormatError(Exception):
+    """No preset fits the first lines of a log."""
+
+
+class Chooser:
+    """Gives each log its source; mappings that the command line names are read once."""
+
+    def __init__(self, settings: Settings, overrides: Overrides, environ: Mapping[str, str]) -> None:
+        """Raises: UsageError for a source there is none of, ConfigError for a wrong mapping or format."""
+        self._settings = settings
+        self._overrides = overrides
+        self._named = _source_named(settings, overrides.source) if overrides.source else None
+        self._mapping = _read_mapping(overrides.mapping, environ) if overrides.mapping else None
+        self._format = read_spec(overrides.format) if overrides.format else None
+
+    def choose(self, path: str, samples: Sequence[bytes]) -> Choice:
+        """The source of the log that stands (or stood) at `path`, with the format of its first lines.
+
+        Raises: NoFormatError where it had to be detected and nothing fits, UsageError where no source is clear.
+        """
+        source = next((one for one in self._settings.sources if matches(one, path)), None)
+        lent = source or self._lent(path)
+        converter = self._settings.compile_source(lent)
+        spec = self._format or read_spec(lent.format)
+        detected = ""
+        if spec.kind == "auto":
+            found = detect(list(samples), converter.named)
+            if not found:
+                raise NoFormatError
+            spec = FormatSpec("named", found[0].name)
+            detected = f"{found[0].name} ({found[0].fits} of {found[0].of} lines fit)"
+        return Choice(lent, self._kit(lent, converter, spec), detected, belongs=source is not None)
+
+    def _lent(self, path: str) -> SourceSettings:
+        if self._named is not None:
+            return self._named
+        if len(self._settings.sources) == 1:
+            return self._settings.sources[0]
+        names = ", ".join(source.name for source in self._settings.sources)
+        raise UsageError(f"{path} fits the paths of no source; say which one it is like: --source NAME ({names})")
+
+    def _kit(self, source: SourceSettings, converter: SourceConverter, spec: FormatSpec) -> Kit:
+        constants = replace(converter.constants, fields={**converter.constants.fields, **self._overrides.fields})
+        mapping = self._mapping or converter.mapping
+        return Kit(source.name, spec, converter.named, mapping, constants, source.path_fields)
+
+
+def matches(source: SourceSettings, path: str) -> bool:
+    """Whether a log, under the name it has now or had before rotation, is one of the source's."""
+    paths, rotated = Globs(source.paths), Globs(source.rotated)
+    if Globs(source.exclude).fits(path):
+        return False
+    directory, name = os.path.split(path)
+    names = (path, *(os.path.join(directory, shorter) for shorter in stripped_names(name)))
+    return rotated.fits(path) or any(map(paths.fits, names))
+
+
+def _source_named(settings: Settings, name: str) -> SourceSettings:
+    names = [source.name for source in settings.sources]
+    if name in names:
+        return settings.sources[names.index(name)]
+    close = get_close_matches(name, names, 1)
+    hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}"
+    raise UsageError(f"--source: no source '{name}'; {hint}")
+
+
+def _read_mapping(name: str, environ: Mapping[str, str]) -> MappingSpec:
+    """A shipped mapping's name, or a path relative to the working directory."""
+    reader = FileReader(environ, is_sending=False)
+    document = parse(f"mapping: {name!r}", str(Path("--mapping").absolute()))
+    layered = Compiler(reader).mappings.named(name, document, ("mapping",), "")
+    spec = None
+    if layered is not None:
+        try:
+            spec = parse_mapping(layered.tree)
+        except MappingErrors as exc:
+            reader.problems += [layered.problem(error, "") for error in exc.errors]
+    problems = reader.in_order()
+    if spec is None or any(problem.severity == "error" for problem in problems):
+        raise ConfigError(problems)
+    return spec

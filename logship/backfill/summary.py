@@ -1,0 +1,80 @@
+"""What became of every log, and of all of them: sums that add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from logship.backfill.paths import Remark
+from logship.backfill.reports import Letter
+from logship.counters import Tally, total
+from logship.errors import Exit
+
+
+@dataclass(slots=True)
+class LogSummary:
+    """One log.
+
+    Shapes: `size_bytes` as stored (0: not known, stdin), `done_bytes` of them are read and decided; `unread_bytes` were
+    left out by --since and --until without being looked at; `problem` "" is fine.
+    """
+
+    path: str
+    source: str
+    size_bytes: int
+    tally: Tally = field(default_factory=Tally)
+    done_bytes: int = 0
+    unread_bytes: int = 0
+    is_done: bool = False
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Summary:
+    """A whole run.
+
+    Shapes: `months` maps '2026-10' to events and `odd` holds (path, letter), for dry runs; `stopped_by` says why it
+    ended early, "" if it did not.
+    """
+
+    logs: list[LogSummary] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    months: dict[str, int] = field(default_factory=dict)
+    odd: list[tuple[str, Letter]] = field(default_factory=list)
+    stopped_by: str = ""
+    is_dry: bool = False
+    elapsed_s: float = 0.0
+    retries: int = 0
+
+    @property
+    def tally(self) -> Tally:
+        return total(log.tally for log in self.logs)
+
+    @property
+    def exit_code(self) -> Exit:
+        """Fine only if everything was delivered; a dry run is fine if everything could be."""
+        is_whole = all(log.is_done and not log.problem for log in self.logs)
+        is_failed = any(remark.is_failure for remark in self.remarks)
+        if self.stopped_by or is_failed or not is_whole or (self.tally.dead_letters and not self.is_dry):
+            return Exit.UNDELIVERED
+        return Exit.FINE
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is, now.
+
+    Shapes: rate is events/s over the last seconds; eta_s None where there is no telling (stdin).
+    """
+
+    files_done: int
+    files: int
+    bytes_done: int
+    bytes_total: int
+    tally: Tally
+    elapsed_s: float
+    rate: float
+    eta_s: float | None
+    in_flight: int
+    retries: int
+    trouble: str = ""
+    is_draining: bool = False

@@ -1,0 +1,283 @@
+"""Works at one piece: read -> convert -> batch -> send, and reports what is decided."""
+
+from __future__ import annotations
+
+import uuid
+from copy import deepcopy
+
+from logship.backfill.census import Census
+from logship.backfill.courier import LOOK_S, Courier, StoppedError, span
+from logship.backfill.executors import Channel
+from logship.backfill.frontier import Frontier, Step
+from logship.backfill.misfit import misfit_text
+from logship.backfill.order import Order, Piece, Purpose
+from logship.backfill.ranges import Stretch, stretches
+from logship.backfill.reading import Passage, Reading
+from logship.backfill.remote import RemoteError
+from logship.backfill.reports import Confirmed, Ending, Letter, Report, Sample
+from logship.clock import SystemClock
+from logship.counters import Tally
+from logship.errors import RefusedError
+from logship.event import ANCHOR_BYTES, Chunk, Conversion
+from logship.pipeline import CHUNK_BYTES
+from logship.unfit import SetAside, Settled, UnfitRun
+
+LINE_BYTES = 256  # roughly; so that little is read at a time where the rate is low
+SMALLEST_READ_BYTES = 16_384
+ODD_SHOWN = 5  # odd lines of a piece that a dry run shows
+MIXED_LINES = 32  # a chunk that is partly out of range is cut down to so many lines
+
+
+def work(channel: Channel, order: Order, piece: Piece) -> Report:
+    """One attempt at a piece; whatever ends it is in the report's `ending`.
+
+    Raises: only what is a mistake in the program, or the machine's (MemoryError).
+    """
+    attempt = Attempt(channel, order, piece)
+    try:
+        attempt.run()
+        ending, message = Ending.DONE, ""
+    except StoppedError:
+        ending, message = Ending.STOPPED, ""
+    except RefusedError as exc:
+        ending, message = Ending.REFUSED, str(exc)
+    except MisfitError as exc:
+        ending, message = Ending.MISFIT, str(exc)
+    except DamageError as exc:
+        ending, message = Ending.DAMAGED, str(exc)
+    except RemoteError as exc:
+        ending, message = Ending.UNREADABLE, str(exc)
+    except OSError as exc:
+        is_damage = exc.errno is None  # the system's own errors have a number
+        ending, message = Ending.DAMAGED if is_damage else Ending.UNREADABLE, exc.strerror or str(exc)
+    return attempt.close(ending, message)
+
+
+class MisfitError(Exception):
+    """The lines fit no format; the text says where."""
+
+
+class DamageError(Exception):
+    """The archive ends in the middle."""
+
+
+class Attempt:
+    """One attempt at one piece."""
+
+    def __init__(self, channel: Channel, order: Order, piece: Piece) -> None:
+        self.id = str(uuid.uuid4())
+        self._channel, self._order, self._piece = channel, order, piece
+        self._clock = SystemClock()
+        self._frontier = Frontier(piece.start)
+        self._carrier: Courier | Census
+        if order.purpose is Purpose.SEND:
+            self._carrier = Courier(order, piece.log, self._frontier, self._clock, self._idle)
+        else:
+            self._carrier = Census(self._frontier, order.settings.batch.max_bytes)
+        self._converter = piece.log.kit.converter()
+        self._reading: Reading | None = None
+        self._unfit = UnfitRun(piece.start)
+        self._tally = Tally()
+        self._nul_bytes = 0  # skipped, and not in a step yet
+        self._confirmed: list[Confirmed] = []
+        self._letters: list[Letter] = []
+        self._odd: list[Letter] = []
+        self._reports = 0
+        self._told_s = self._clock.monotonic()
+
+    def run(self) -> None:
+        """The whole piece.
+
+        Raises: StoppedError, RefusedError, MisfitError, DamageError, OSError, RemoteError.
+        """
+        reading = Reading(self._piece.log, self._piece.start, self._order.settings.max_line_bytes)
+        self._reading = reading
+        for stretch in stretches(self._piece.start, self._piece.end, self._piece.confirmed):
+            self._idle()
+            if not (stretch.is_confirmed and self._skip(reading, stretch)):
+                self._convert(reading, stretch.end)
+        self._carrier.finish()
+
+    def close(self, ending: Ending, message: str) -> Report:
+        """Takes the answers of what is under way; the last report.
+
+        Where the log is what ends the piece early, what was read before is still sent.
+        """
+        if ending in {Ending.DAMAGED, Ending.UNREADABLE, Ending.MISFIT}:
+            try:
+                self._carrier.finish()
+            except StoppedError:
+                pass  # the ending stays what it was: it will be met again
+            except RefusedError as exc:
+                ending, message = Ending.REFUSED, str(exc)
+        try:
+            self._carrier.close(0.0 if ending is Ending.REFUSED else self._order.settings.delivery.shutdown_timeout_s)
+        except RefusedError as exc:
+            ending, message = Ending.REFUSED, str(exc)
+        if self._reading is not None:
+            self._reading.close()
+        return self._report(ending, message)
+
+    # the way of a chunk
+
+    def _skip(self, reading: Reading, stretch: Stretch) -> bool:
+        """Passes what is confirmed; False where it turns out to be another log's range: then it is not."""
+        assert stretch.end is not None
+        lines = reading.lines_to(stretch.end)
+        if reading.position < stretch.end or not reading.has_anchor(stretch.anchor):
+            reading.go_to(stretch.start)
+            return False
+        self._frontier.issue(Step(stretch.start, stretch.end, b"", Tally(already_confirmed=lines), confirms=False))
+        self._frontier.settle([(stretch.start, stretch.end)])
+        self._unfit = UnfitRun(stretch.end)
+        return True
+
+    def _convert(self, reading: Reading, end: int | None) -> None:
+        while True:
+            self._idle()
+            passage = reading.passage(self._read_bytes(), None if self._unfit.is_held else end)
+            if passage is None:
+                break
+            self._route(passage)
+        if self._unfit.is_held:
+            self._give_up_format()
+        settled = self._unfit.finish(reading.position)
+        if settled.end > settled.start:
+            self._issue_letters(settled, reading.anchor())
+        if end is None and reading.is_cut:
+            raise DamageError(f"ends in the middle of the archive, after {reading.position:,} bytes of log")
+
+    def _route(self, passage: Passage) -> None:
+        chunk = passage.chunk
+        conversion = Conversion([], (), (chunk.start,))
+        if chunk.oversize:
+            settled = self._unfit.set_aside(chunk, "longer than max_line_bytes")
+        elif not chunk.data:
+            self._nul_bytes += chunk.skipped_nul
+            settled = self._unfit.skip(chunk)
+        else:
+            conversion = self._converter.convert(chunk.data, chunk.start, chunk.file, self._piece.log.window)
+            if 0 < conversion.out_of_range < conversion.lines and conversion.lines > MIXED_LINES:
+                self._route_halves(chunk, conversion)
+                return
+            if self._piece.log.drops_unmatched:
+                conversion.dropped["unmatched"] = len(conversion.unfit)
+                conversion.unfit = ()
+            settled = self._unfit.settle(chunk, conversion)
+        if settled.rewind_to is not None:
+            assert self._reading is not None
+            self._reading.go_to(settled.rewind_to)
+        if settled.end > settled.start:
+            self._take(passage, conversion, settled)
+
+    def _route_halves(self, chunk: Chunk, conversion: Conversion) -> None:
+        """Some lines are out of range and some are not: the smaller the parts, the less stays unconfirmed."""
+        middle = conversion.line_starts[conversion.lines // 2]
+        at = middle - chunk.start
+        first = Chunk(chunk.file, chunk.start, middle, chunk.data[:at], chunk.before)
+        second = Chunk(chunk.file, middle, chunk.end, chunk.data[at:], (chunk.before + chunk.data[:at])[-ANCHOR_BYTES:])
+        for half in (first, second):
+            self._route(Passage(half, span(half, half.start, half.end).anchor))
+
+    def _take(self, passage: Passage, conversion: Conversion, settled: Settled) -> None:
+        chunk = passage.chunk
+        is_whole = settled.end == chunk.end
+        tally = Tally(settled.lines, len(conversion.events), nul_bytes=self._nul_bytes)
+        tally.dead_letters = len(settled.letters)
+        tally.add_conversion(conversion)
+        self._nul_bytes = 0
+        self._frontier.issue(
+            Step(
+                settled.start,
+                settled.end,
+                passage.anchor if is_whole else span(chunk, settled.start, settled.end).anchor,
+                tally,
+                [letter_of(one) for one in settled.letters],
+                confirms=not conversion.out_of_range,
+            )
+        )
+        self._carrier.add(chunk, conversion, settled.start, settled.end)
+
+    def _issue_letters(self, settled: Settled, anchor: bytes) -> None:
+        letters = [letter_of(one) for one in settled.letters]
+        tally = Tally(settled.lines, dead_letters=len(letters), nul_bytes=self._nul_bytes)
+        self._nul_bytes = 0
+        self._frontier.issue(Step(settled.start, settled.end, anchor, tally, letters))
+        self._frontier.settle([(settled.start, settled.end)])
+
+    def _give_up_format(self) -> None:
+        """Raises: MisfitError, with the first line that did not fit."""
+        assert self._reading is not None
+        position = self._unfit.start
+        self._reading.go_to(position)
+        passage = self._reading.passage(SMALLEST_READ_BYTES, None)
+        line = passage.chunk.data.split(b"\n", 1)[0] if passage else b""
+        misfit = self._converter.trace(line, position, self._piece.log.file).error
+        raise MisfitError(misfit_text(line, position, misfit))
+
+    def _read_bytes(self) -> int:
+        if not self._order.rate:
+            return CHUNK_BYTES
+        return min(CHUNK_BYTES, max(SMALLEST_READ_BYTES, int(self._order.rate * LINE_BYTES)))
+
+    # what the driver hears
+
+    def _idle(self) -> None:
+        """Called often: tells how far it is.
+
+        Raises: StoppedError.
+        """
+        now_s = self._clock.monotonic()
+        if now_s - self._told_s >= LOOK_S:
+            self._told_s = now_s
+            self._channel.send(self._report())
+        if self._channel.is_stopping():
+            raise StoppedError
+
+    def _report(self, ending: Ending | None = None, message: str = "") -> Report:
+        for step in self._frontier.advance():
+            self._tally.add(step.tally)
+            self._letters += step.letters
+            if step.confirms:
+                self._confirm(step)
+        is_sending = self._order.purpose is Purpose.SEND
+        letters, self._letters = self._letters, []
+        confirmed, self._confirmed = self._confirmed, []
+        if not is_sending:
+            self._odd = [*self._odd, *letters][:ODD_SHOWN]
+        self._reports += 1
+        carrier = self._carrier
+        return Report(
+            piece=self._piece.number,
+            attempt=self.id,
+            number=self._reports,
+            decided_to=self._frontier.decided_to,
+            tally=deepcopy(self._tally),
+            confirmed=tuple(confirmed) if is_sending else (),
+            letters=tuple(letters) if is_sending else (),
+            sample=Sample(dict(carrier.months), tuple(self._odd)) if isinstance(carrier, Census) else Sample(),
+            read_bytes=self._read_stored(),
+            in_flight=carrier.in_flight,
+            retries=carrier.retries,
+            trouble=carrier.trouble,
+            ending=ending,
+            message=message,
+        )
+
+    def _read_stored(self) -> int:
+        if self._reading is None:
+            return 0
+        before = self._piece.start if self._piece.log.is_plain else 0
+        return max(0, self._reading.stored_bytes - before)
+
+    def _confirm(self, step: Step) -> None:
+        last = self._confirmed[-1] if self._confirmed else None
+        if last and last.end == step.start:
+            self._confirmed[-1] = Confirmed(last.start, step.end, step.anchor)
+        else:
+            self._confirmed.append(Confirmed(step.start, step.end, step.anchor))
+
+
+def letter_of(one: SetAside) -> Letter:
+    """A line that is set aside, as it travels."""
+    return Letter(one.origin.position, one.origin.raw, one.reason)

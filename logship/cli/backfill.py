@@ -1,0 +1,106 @@
+"""`logship backfill`: old logs, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from logship.backfill.service import Backfill, Options
+
+
+@click.command()
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="logship.yml to use; without any, see --url.")
+@click.option("--source", default="", metavar="NAME", help="Treat logs that fit no source like this one's.")
+@click.option("--format", "form", default="", metavar="F", help="Format of the lines: a preset or a name of yours.")
+@click.option("--mapping", default="", metavar="M", help="Mapping: a shipped name, or a file.")
+@click.option("--field", "fields", multiple=True, metavar="K=V", help="A constant field, e.g. host=shop.example.com.")
+@click.option("--url", default="", metavar="U", help="The receiver, instead of the configuration's.")
+@click.option("--application-id-file", type=click.Path(path_type=Path), metavar="F", help="The application id is in it.")
+@click.option("--since", default="", metavar="T", help="Only events from then on: 2026-10-01, 2026-10-01T13:55Z, 7d.")
+@click.option("--until", default="", metavar="T", help="Only events before then.")
+@click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes; default half the cores.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most so many events a second.")
+@click.option("--dry-run", is_flag=True, help="Count what would be sent, show the first odd lines, send nothing.")
+@click.option("--restart", is_flag=True, help="Begin anew: send again what was confirmed, under the same ids.")
+@click.option("--skip-old", "old", flag_value="skip", help="Leave out events too old for the receiver.")
+@click.option("--send-old", "old", flag_value="send", help="Send them all the same.")
+@click.option("--original-dir", default="", metavar="D", help="Where copies stood when they were written.")
+@click.option("--origin", default="", metavar="O", help="The host that wrote them, as its daemon calls itself.")
+@click.option("--new-ids", "label", default="", metavar="LABEL", help="Send again under other ids (a wrong mapping).")
+@click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
+@click.option("--cluster", default="", metavar="tcp://HOST:PORT", help="Work on this Dask cluster.")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+def command(config: Path | None, url: str, application_id_file: Path | None, as_json: bool, **given: object) -> int:
+    """Ship old logs: plain, .gz, .bz2, .xz, .zst, globs, directories, s3://..., or - for stdin.
+
+    Killed or stopped at any time, the same command goes on where the receiver's confirmations end. What the daemon
+    shipped is not sent again. Ctrl-C finishes what is under way, a second one stops at once. Exit 0 only if everything
+    was delivered.
+    """
+    import os
+    import sys
+
+    from logship.backfill.service import Backfill
+    from logship.backfill.target import Target, load
+    from logship.cli.backfill_view import JsonView, View
+    from logship.cli.terminal import Terminal
+    from logship.clock import SystemClock
+
+    clock = SystemClock()
+    options = _options(given, clock.time())
+    settings = load(config, Target(url, application_id_file), os.environ, sending=not options.is_dry)
+    view = JsonView(sys.stdout) if as_json else View(Terminal(sys.stdout), Terminal(sys.stderr), clock)
+    backfill = Backfill(settings, options, os.environ, clock)
+    _catch_signals(backfill)
+    plan = backfill.plan()
+    view.planned(plan)
+    with view.progress() as show:
+        summary = backfill.run(plan, show)
+    view.summary(summary)
+    return summary.exit_code
+
+
+def _options(given: dict[str, object], now_s: float) -> Options:
+    from logship.backfill.moments import moment
+    from logship.backfill.plan import Identity
+    from logship.backfill.service import Options, default_jobs
+    from logship.backfill.sources import Overrides
+
+    text = {key: value for key, value in given.items() if isinstance(value, str)}
+    pairs, paths, jobs, rate = given["fields"], given["paths"], given["jobs"], given["rate"]
+    assert isinstance(pairs, tuple)
+    assert isinstance(paths, tuple)
+    since, until = text["since"], text["until"]
+    return Options(
+        paths=paths,
+        jobs=jobs if isinstance(jobs, int) else default_jobs(),
+        overrides=Overrides(text["source"], text["form"], text["mapping"], dict(map(_pair, pairs))),
+        identity=Identity(text["original_dir"], text["origin"], text["label"]),
+        since=moment(since, now_s, "--since") if since else "",
+        until=moment(until, now_s, "--until") if until else "",
+        rate=rate if isinstance(rate, float) else 0.0,
+        cluster=text["cluster"],
+        old_events="skip" if given["old"] == "skip" else "send" if given["old"] == "send" else "refuse",
+        is_dry=bool(given["dry_run"]),
+        is_restart=bool(given["restart"]),
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from logship.errors import UsageError
+
+    name, sign, value = text.partition("=")
+    if not (name and sign):
+        raise UsageError(f"--field: '{text}' is no NAME=VALUE, such as host=shop.example.com")
+    return name, value
+
+
+def _catch_signals(backfill: Backfill) -> None:
+    """The first one drains, the second stops at once; a closed terminal (SIGHUP) drains."""
+    import signal
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: backfill.stop())

@@ -1,0 +1,266 @@
+"""What a backfill shows: remarks, progress as a bar or as lines, the summary for people and for machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Protocol, TextIO
+
+import orjson
+
+from logship.backfill.plan import Plan
+from logship.backfill.reports import Letter
+from logship.backfill.summary import LogSummary, Progress, Summary
+from logship.cli.terminal import Styled, Terminal, safe
+from logship.counters import Tally
+
+LINES_EVERY_S = 5.0  # between progress lines where there is no terminal
+BAR_EVERY_S = 0.25
+SHOWN_LINE = 160  # bytes of an odd line
+MOST_LOGS = 40  # lines of the table of logs; the rest is summed
+
+Show = Callable[[Progress], None]
+
+
+class Monotonic(Protocol):
+    def monotonic(self) -> float: ...
+
+
+@dataclass(slots=True)
+class View:
+    """For people. A stream that is gone (a pager that was quit, a closed terminal) ends the showing, not the work."""
+
+    out: Terminal
+    err: Terminal
+    clock: Monotonic
+    _is_gone: bool = False
+
+    def planned(self, plan: Plan) -> None:
+        """What there is to say before the beginning."""
+        for remark in plan.remarks:
+            head, *more = remark.message.split("\n")
+            mark = Styled("ERROR ", "error") if remark.is_failure else Styled("note  ", "dim")
+            self._line(mark, f"{remark.path} {head}")
+            for line in more:
+                self._line("      ", line)
+
+    @contextmanager
+    def progress(self) -> Iterator[Show]:
+        """Something to give progress to: a bar on a terminal, else a line now and then."""
+        is_bar = self.out.is_terminal and self.err.is_terminal
+        with (self._bar() if is_bar else self._lines()) as show:
+            yield show
+
+    def summary(self, summary: Summary) -> None:
+        """The sums, per log and in all."""
+        if len(summary.logs) > 1:
+            for log in summary.logs[:MOST_LOGS]:
+                self._log(log)
+            if len(summary.logs) > MOST_LOGS:
+                self._line(f"… and {len(summary.logs) - MOST_LOGS:,} more; --json has them all")
+        for log in summary.logs:
+            if log.problem:
+                self._line(Styled("ERROR ", "error"), f"{log.path} {log.problem}")
+        for path, letter in summary.odd:
+            self._odd(path, letter)
+        for month, events in sorted(summary.months.items()):
+            self._line(f"{month}  {events:>14,} events")
+        tally = summary.tally
+        for name, count in sorted(tally.dropped.items()):
+            self._line(Styled(f"  dropped by rule {name}: {count:,}", "dim"))
+        for name, count in sorted(tally.sampled_out.items()):
+            self._line(Styled(f"  sampled out by rule {name}: {count:,}", "dim"))
+        unread = sum(log.unread_bytes for log in summary.logs)
+        if unread:
+            self._line(f"outside --since and --until, not read: {size_text(unread)}")
+        self._line(sum_text(summary))
+        if summary.stopped_by:
+            for line in summary.stopped_by.split("\n"):
+                self._line(Styled(line, "error"))
+        self._line(closing_text(summary))
+
+    def _log(self, log: LogSummary) -> None:
+        mark = Styled("ok    ", "ok") if log.is_done else Styled("open  ", "warn")
+        self._line(mark, f"{log.path}  {tally_text(log.tally)}")
+
+    def _odd(self, path: str, letter: Letter) -> None:
+        raw = letter.raw[:SHOWN_LINE].decode("utf-8", "replace") + ("…" if len(letter.raw) > SHOWN_LINE else "")
+        self._line(Styled("odd   ", "warn"), f"{path} at byte {letter.position:,}: {letter.reason}")
+        self._line("      ", raw)
+
+    @contextmanager
+    def _lines(self) -> Iterator[Show]:
+        told_s = self.clock.monotonic()
+
+        def show(progress: Progress) -> None:
+            nonlocal told_s
+            if self.clock.monotonic() - told_s >= LINES_EVERY_S:
+                told_s = self.clock.monotonic()
+                self._line(progress_text(progress))
+
+        yield show
+
+    @contextmanager
+    def _bar(self) -> Iterator[Show]:
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
+
+        bar = Bar(BarColumn(30), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}"),
+                  console=self.out.rich(), transient=True, auto_refresh=False)  # fmt: skip
+        task = bar.add_task("", total=None)
+        drawn_s = float("-inf")
+
+        def show(progress: Progress) -> None:
+            nonlocal drawn_s
+            if self._is_gone or self.clock.monotonic() - drawn_s < BAR_EVERY_S:
+                return
+            drawn_s = self.clock.monotonic()
+            text = str(safe(progress_text(progress, with_share=False)))
+            try:
+                total = progress.bytes_total or None
+                bar.update(task, completed=progress.bytes_done, total=total, description=text, refresh=True)
+            except OSError:
+                self._is_gone = True
+
+        try:
+            bar.start()
+            yield show
+        finally:
+            self._quietly(bar.stop)
+
+    def _line(self, *parts: str | Styled) -> None:
+        def write() -> None:
+            self.out.line(*parts)
+            self.out.stream.flush()
+
+        self._quietly(write)
+
+    def _quietly(self, write: Callable[[], None]) -> None:
+        if self._is_gone:
+            return
+        try:
+            write()
+        except (OSError, ValueError):  # ValueError: the stream was closed
+            self._is_gone = True
+
+
+@dataclass(slots=True)
+class JsonView:
+    """For machines: one object, at the end."""
+
+    stream: TextIO
+    _remarks: list[dict[str, object]] = field(default_factory=list)
+
+    def planned(self, plan: Plan) -> None:
+        """Remarks come with the summary."""
+
+    @contextmanager
+    def progress(self) -> Iterator[Show]:
+        yield lambda progress: None
+
+    def summary(self, summary: Summary) -> None:
+        document = {
+            **tally_object(summary.tally),
+            "exit": int(summary.exit_code),
+            "dry_run": summary.is_dry,
+            "stopped_by": summary.stopped_by,
+            "elapsed_s": round(summary.elapsed_s, 3),
+            "retries": summary.retries,
+            "events_by_month": dict(sorted(summary.months.items())),
+            "odd_lines": [odd_object(path, letter) for path, letter in summary.odd],
+            "remarks": [asdict(remark) for remark in summary.remarks],
+            "logs": [log_object(log) for log in summary.logs],
+        }
+        try:
+            self.stream.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+            self.stream.flush()
+        except OSError:
+            return  # nobody reads it; the exit code still tells
+
+
+def tally_object(tally: Tally) -> dict[str, object]:
+    """The sum with its parts."""
+    return {
+        "lines": tally.lines,
+        "sent": tally.sent,
+        "dropped_by_rule": tally.dropped,
+        "sampled_out": tally.sampled_out,
+        "out_of_range": tally.out_of_range,
+        "too_old": tally.too_old,
+        "dead_letters": tally.dead_letters,
+        "lost": tally.lost,
+        "already_confirmed": tally.already_confirmed,
+        "nul_bytes": tally.nul_bytes,
+    }
+
+
+def log_object(log: LogSummary) -> dict[str, object]:
+    """One log with its sum."""
+    return {
+        "path": log.path,
+        "source": log.source,
+        "done": log.is_done,
+        "problem": log.problem,
+        "size_bytes": log.size_bytes,
+        "unread_bytes": log.unread_bytes,
+        **tally_object(log.tally),
+    }
+
+
+def odd_object(path: str, letter: Letter) -> dict[str, object]:
+    """A line that would be a dead letter."""
+    line = letter.raw.decode("utf-8", "replace")
+    return {"path": path, "position": letter.position, "reason": letter.reason, "line": line}
+
+
+def sum_text(summary: Summary) -> str:
+    """The sum of all logs, as everywhere; a dry run says what would be."""
+    return tally_text(summary.tally, dry=summary.is_dry)
+
+
+def closing_text(summary: Summary) -> str:
+    """How long, how fast, which exit code."""
+    done, what = (summary.tally.lines, "lines/s") if summary.is_dry else (summary.tally.sent, "events/s")
+    rate = f"{done / max(summary.elapsed_s, 0.001):,.0f} {what}"
+    return f"{span_text(summary.elapsed_s)} · {rate} · retries {summary.retries:,} · exit {summary.exit_code:d}"
+
+
+def tally_text(tally: Tally, *, dry: bool = False) -> str:
+    text = tally.sentence()
+    return text.replace("= sent", "= would be sent", 1) if dry else text
+
+
+def progress_text(progress: Progress, *, with_share: bool = True) -> str:
+    """One line about how far it is."""
+    share = progress.bytes_done / progress.bytes_total if progress.bytes_total else 0.0
+    parts = [f"{share:.0%}"] if with_share and progress.bytes_total else []
+    parts += [
+        f"{progress.files_done:,}/{progress.files:,} files",
+        f"{size_text(progress.bytes_done)}/{size_text(progress.bytes_total)}",
+        f"{progress.rate:,.0f}/s",
+        f"ETA {span_text(progress.eta_s)}" if progress.eta_s is not None else "ETA -",
+        f"in flight {progress.in_flight}",
+        f"retries {progress.retries:,}",
+        f"dead letters {progress.tally.dead_letters:,}",
+    ]
+    if progress.is_draining:
+        parts.append("finishing what is under way; Ctrl-C again stops at once")
+    if progress.trouble:
+        parts.append(progress.trouble)
+    return "  ".join(parts)
+
+
+def size_text(size: float) -> str:
+    """Bytes for people: `1.2 GB`."""
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("the last unit takes any size")
+
+
+def span_text(seconds: float) -> str:
+    """`h:mm:ss`."""
+    whole = int(seconds + 0.5)
+    return f"{whole // 3600}:{whole // 60 % 60:02d}:{whole % 60:02d}"
