@@ -5,10 +5,12 @@ Labels are bounded by the configuration: source, rule, receiver, state, answer. 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric as Family
@@ -88,6 +90,15 @@ def _lag_seconds(status: Status) -> Samples:
     for file in status.files:
         oldest[(file.source,)] = max(oldest.get((file.source,), 0.0), file.lag_s or 0.0)
     return oldest.items()
+
+
+def _resident_bytes() -> int:
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
 
 
 METRICS = (
@@ -250,6 +261,18 @@ METRICS = (
 )
 
 
+# prometheus_client has these too, but not where /proc shows processes alone (ProcSubset=pid).
+PROCESS = (
+    Metric(
+        "process_cpu_seconds_total",
+        "CPU time of the daemon, user and system.",
+        lambda _: [((), sum(os.times()[:2]))],
+    ),
+    Metric("process_resident_memory_bytes", "Memory of the daemon.", lambda _: [((), _resident_bytes())]),
+    Metric("process_open_fds", "Open descriptors of the daemon.", lambda _: [((), _open_files())]),
+)
+
+
 class _Snapshot(Collector):
     """One snapshot as prometheus_client collects it."""
 
@@ -257,7 +280,7 @@ class _Snapshot(Collector):
         self.status = status
 
     def collect(self) -> Iterator[Family]:
-        for metric in METRICS:
+        for metric in (*METRICS, *PROCESS):
             yield metric.family(self.status)
 
 
@@ -265,5 +288,4 @@ def render(status: Status) -> tuple[str, bytes]:
     """Content type and text of /metrics for a snapshot, with the process's own CPU, memory and descriptors."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Snapshot(status))
-    ProcessCollector(registry=registry)
     return CONTENT_TYPE_LATEST, generate_latest(registry)

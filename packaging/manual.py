@@ -23,7 +23,7 @@ from logship import __version__
 from logship.cli import COMMANDS, logship
 from logship.config.models import EndpointModel, LogshipModel
 from logship.mapping.spec import MappingSpec
-from logship.metrics import METRICS
+from logship.metrics import METRICS, PROCESS
 
 SHOWN_ONCE = {EndpointModel}  # a source's endpoint has the keys of endpoint:
 COMPLETIONS = {
@@ -69,7 +69,9 @@ def manual_of_commands() -> str:
         page += _command(name)
     page += _table("EXIT STATUS", EXIT_CODES) + _table("SIGNALS", SIGNALS) + _table("ENVIRONMENT", ENVIRONMENT)
     page += _table("FILES", FILES)
-    page += _table("METRICS", {_metric_head(metric.name, metric.labels): metric.help for metric in METRICS})
+    page += _table(
+        "METRICS", {_metric_head(metric.name, metric.labels): metric.help for metric in (*METRICS, *PROCESS)}
+    )
     page += [".SH SEE ALSO", r"\fBlogship.yml\fR(5), \fBlogrotate\fR(8), \fBsystemctl\fR(1)"]
     return "\n".join(page) + "\n"
 
@@ -81,8 +83,8 @@ def manual_of_config() -> str:
     page += [
         _text(
             "YAML in UTF-8. Every scalar is read as text and the key gives it its type. ${env:NAME}, "
-            "${env:NAME:-default} and ${file:PATH} expand in any string. Durations: 500ms 1s 5m 24h 30d. Sizes: 250000 250kB 1GB. Unknown "
-            "keys are errors. Find every mistake with: logship check"
+            "${env:NAME:-default} and ${file:PATH} expand in any string. Durations: 500ms 1s 5m 24h 30d. "
+            "Sizes: 250000 250kB 1GB. Unknown keys are errors. Find every mistake with: logship check"
         )
     ]
     page += [".SH LOGSHIP.YML", *_keys(LogshipModel, ""), ".SH MAPPING FILES"]

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from logship.cli import COMMANDS, logship
 from logship.config.models import LogshipModel
 from logship.mapping.spec import MappingSpec
-from logship.metrics import METRICS
+from logship.metrics import METRICS, PROCESS
 from tests.rigs.machine import require
 
 ROOT = Path(__file__).parents[2]
@@ -99,7 +99,7 @@ def test_every_command_and_option_is_documented(share: Path) -> None:
 
 def test_every_metric_is_documented(share: Path) -> None:
     page = (share / "man/man1/logship.1").read_text()
-    for metric in METRICS:
+    for metric in (*METRICS, *PROCESS):
         assert metric.name in page
 
 

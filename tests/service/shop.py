@@ -1,0 +1,123 @@
+"""A machine with nginx, logship and a collector, seen by its administrator."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from tests.rigs.container import Container
+from tests.rigs.waiting import wait_until
+
+NGINX = """
+log_format main '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
+                '"$http_user_agent" "$request_id"';
+log_format truth '$request_id';
+server {
+  listen 127.0.0.1:80 default_server;
+  access_log /var/log/nginx/access.log main;
+  access_log /var/log/truth.ids truth;
+  location / { return 200 "ok"; }
+}
+"""
+FORMAT = """'$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" \
+"$http_user_agent" "$request_id"'"""
+CONFIG = f"""
+endpoint: {{url: "http://127.0.0.1:8080"}}
+state_dir: /var/lib/logship
+batch: {{max_age: 100ms}}
+delivery: {{retry_max: 1s, shutdown_timeout: 3s}}
+formats:
+  main:
+    nginx: {FORMAT.replace(chr(10), " ")}
+sources:
+  - name: shop
+    paths: ["/var/log/nginx/access.log"]
+    format: main
+    start_at: beginning
+    mapping:
+      extends: default
+      event: {{metadata: {{request_id: $request_id}}}}
+"""
+LOAD = """
+import http.client, sys
+connection = http.client.HTTPConnection("127.0.0.1", 80)
+for number in range(int(sys.argv[1])):
+    connection.request("GET", f"/p/{number}", headers={"Host": "shop.example.com"})
+    connection.getresponse().read()
+"""
+STORED = """
+import json, sqlite3
+store = sqlite3.connect("file:/var/lib/logship-collector/collector.db?mode=ro", uri=True)
+rows = store.execute("SELECT event FROM events")
+print("\\n".join(json.loads(event)["metadata"]["request_id"] for (event,) in rows))
+"""
+APPLICATION_ID = "shop-application-id"
+
+
+@dataclass
+class Shop:
+    """What the administrator can do and see."""
+
+    machine: Container
+
+    def serve(self) -> None:
+        """nginx with Debian's own log rotation, which gives new logs to www-data:adm with mode 0640."""
+        self.machine.shell("rm -f /etc/nginx/sites-enabled/*; useradd -r -M visitor || true")
+        self.machine.write("/etc/nginx/conf.d/shop.conf", NGINX)
+        self.machine.shell("install -o www-data -g adm -m 640 /dev/null /var/log/nginx/access.log")
+        self.machine.run("systemctl", "restart", "nginx")
+
+    def install(self) -> None:
+        """The package, and the three steps it names."""
+        said = self.machine.run("dpkg", "-i", "/logship.deb").stdout
+        assert "systemctl enable --now logship" in said
+        self.machine.write("/etc/logship/application_id", APPLICATION_ID, 0o600)
+        self.machine.write("/etc/logship/logship.yml", CONFIG)
+        self.machine.write("/etc/logship/collector.env", f"LOGSHIP_APPLICATION_ID={APPLICATION_ID}\n", 0o600)
+        self.machine.run("systemctl", "enable", "--now", "logship-collector", "logship")
+
+    def is_active(self, unit: str = "logship") -> bool:
+        return self.machine.run("systemctl", "is-active", unit, check=False).stdout.strip() == "active"
+
+    def show(self, name: str, unit: str = "logship") -> str:
+        return self.machine.run("systemctl", "show", "--property", name, "--value", unit).stdout.strip()
+
+    @property
+    def pid(self) -> int:
+        return int(self.show("MainPID"))
+
+    def visit(self, requests: int) -> None:
+        """So many requests to the shop, each logged."""
+        self.machine.run("python3", "-", str(requests), input_text=LOAD)
+
+    def truth(self) -> list[str]:
+        """The ids nginx logged, each once."""
+        return sorted(self.machine.shell("cat /var/log/truth.ids").split())
+
+    def stored(self) -> list[str]:
+        """The ids in the collector, as often as they stand there."""
+        return sorted(self.machine.run("python3", "-", input_text=STORED, check=False).stdout.split())
+
+    def wait_for_everything(self, deadline_s: float = 40.0) -> None:
+        """Until the collector has each id of the truth exactly once."""
+        try:
+            wait_until(lambda: self.stored() == self.truth(), deadline_s, "the collector has what nginx logged")
+        except AssertionError:
+            truth, stored = self.truth(), self.stored()
+            missing, twice = set(truth) - set(stored), len(stored) - len(set(stored))
+            raise AssertionError(
+                f"{len(truth)} logged, {len(missing)} missing, {twice} twice\n{self.machine.journal('logship')[-3000:]}"
+            ) from None
+
+    def status(self) -> dict[str, object]:
+        """What `logship status --json` says."""
+        tree: dict[str, object] = json.loads(self.machine.run("logship", "status", "--json", check=False).stdout)
+        return tree
+
+    def endpoint(self, path: str) -> tuple[int, str]:
+        """Status and body of the daemon's status endpoint."""
+        ask = "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', 9640, timeout=20)\n"
+        ask += "c.request('GET', sys.argv[1]); a = c.getresponse(); print(a.status); print(a.read().decode())"
+        shown = self.machine.run("python3", "-c", ask, path).stdout
+        status, _, body = shown.partition("\n")
+        return int(status), body

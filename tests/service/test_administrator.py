@@ -1,0 +1,178 @@
+"""logship as a service, on a booted Debian: installed, reloaded, hung, killed, stopped, rebooted, removed.
+
+The tests share one machine and stand in the order of an administrator's week; each leaves the service running.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.rigs.waiting import wait_until
+from tests.service.shop import CONFIG, Shop
+
+pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(600)]
+
+
+def test_the_package_brings_a_service_that_delivers(shop: Shop) -> None:
+    shop.visit(50)
+    shop.wait_for_everything()
+    assert shop.is_active()
+    assert len(shop.truth()) == 50
+    assert "events sent" in shop.show("StatusText")
+
+
+def test_the_service_runs_as_its_own_user_and_reads_logs_of_group_adm(shop: Shop) -> None:
+    listing = shop.machine.shell("stat -c '%U:%G %a' /var/log/nginx/access.log; stat -c '%U %a' /var/lib/logship")
+    assert listing.split("\n")[:2] == ["www-data:adm 640", "logship 700"]
+    assert shop.machine.shell(f"stat -c %U /proc/{shop.pid}").strip() == "logship"
+    assert "adm" not in shop.machine.shell("id -nG logship"), "the membership comes from the unit alone"
+
+
+def test_the_application_id_is_a_credential_and_shows_nowhere(shop: Shop) -> None:
+    everything = shop.machine.shell(
+        f"systemctl status logship; journalctl --no-pager -u logship; cat /proc/{shop.pid}/cmdline; logship status"
+    )
+    assert "shop-application-id" not in everything
+    assert shop.machine.run(
+        "runuser", "-u", "visitor", "--", "cat", "/etc/logship/application_id", check=False
+    ).returncode
+
+
+def test_status_metrics_and_health_agree(shop: Shop) -> None:
+    status = shop.status()
+    assert status["state"] == "running"
+    assert status["advice"] == []
+    assert shop.endpoint("/healthz")[0] == shop.endpoint("/readyz")[0] == 200
+    metrics = shop.endpoint("/metrics")[1]
+    assert f'logship_lines_sent_total{{source="shop"}} {float(len(shop.truth()))}' in metrics
+    assert "process_resident_memory_bytes" in metrics
+    assert shop.machine.run("logship", "status").returncode == 0
+
+
+def test_a_reload_takes_a_right_config_without_losing_a_line(shop: Shop) -> None:
+    pid = shop.pid
+    extra = '  - {name: second, paths: ["/var/log/second.log"], format: main, mapping: default}\n'
+    shop.machine.write("/etc/logship/logship.yml", CONFIG + extra)
+    shop.visit(20)
+    shop.machine.run("systemctl", "reload", "logship")
+    shop.visit(20)
+    shop.wait_for_everything()
+    wait_until(lambda: "reloaded" in shop.machine.journal("logship"), what="the reload is told")
+    assert shop.pid == pid
+
+
+def test_a_wrong_config_is_refused_and_the_old_one_stays(shop: Shop) -> None:
+    pid = shop.pid
+    shop.machine.write("/etc/logship/logship.yml", CONFIG.replace("paths:", "pathes:"))
+    reloaded = shop.machine.run("systemctl", "reload", "logship", check=False)
+    assert reloaded.returncode != 0, "who typed reload is told"
+    shop.visit(20)
+    shop.wait_for_everything()
+    assert shop.pid == pid
+    assert "logship_config_reload_failed_total 1.0" in shop.endpoint("/metrics")[1]
+    assert re.search(r"logship\.yml:\d+:\d+: .*pathes", shop.machine.journal("logship"))
+    shown = shop.machine.run("logship", "status", "-c", "/etc/logship/logship.yml", check=False)
+    assert shown.returncode == 78, "status with a wrong config says what is wrong with it"
+    shop.machine.write("/etc/logship/logship.yml", CONFIG)
+    shop.machine.run("systemctl", "reload", "logship")
+    wait_until(lambda: shop.status()["advice"] == [], what="the fault is forgotten after a right reload")
+
+
+def test_a_wrong_config_at_start_ends_with_78_and_is_not_tried_again(shop: Shop) -> None:
+    shop.machine.write("/etc/logship/logship.yml", CONFIG.replace("paths:", "pathes:"))
+    shop.machine.run("systemctl", "restart", "logship", check=False)
+    wait_until(lambda: shop.show("ActiveState") == "failed", what="the service failed for good")
+    assert shop.show("ExecMainStatus") == "78"
+    shop.machine.write("/etc/logship/logship.yml", CONFIG)
+    shop.machine.run("systemctl", "start", "logship")
+    assert shop.is_active()
+
+
+def test_a_hung_daemon_is_restarted_by_the_watchdog_with_a_traceback(shop: Shop) -> None:
+    shop.machine.write("/etc/systemd/system/logship.service.d/fast.conf", "[Service]\nWatchdogSec=3s\n")
+    shop.machine.shell("systemctl daemon-reload; systemctl restart logship")
+    pid = shop.pid
+    shop.machine.run("kill", "-STOP", str(pid))
+    shop.visit(20)
+    wait_until(lambda: shop.pid not in (0, pid) and shop.is_active(), 40, "the watchdog restarts it")
+    assert "most recent call first" in shop.machine.journal("logship")
+    shop.machine.shell("rm -r /etc/systemd/system/logship.service.d; systemctl daemon-reload")
+    shop.wait_for_everything()
+
+
+def test_a_killed_daemon_comes_back_and_nothing_is_lost_or_twice(shop: Shop) -> None:
+    for _ in range(3):
+        pid = shop.pid
+        shop.visit(30)
+        shop.machine.run("kill", "-KILL", str(pid))
+        wait_until(lambda before=pid: shop.pid not in (0, before) and shop.is_active(), 40, "systemd restarts it")  # type: ignore[misc]  # bound per round
+    shop.visit(30)
+    shop.wait_for_everything()
+
+
+def test_a_stop_is_in_time_while_the_receiver_is_down(shop: Shop) -> None:
+    shop.machine.run("systemctl", "stop", "logship-collector")
+    shop.visit(40)
+    wait_until(lambda: shop.endpoint("/readyz")[0] == 503, what="it is not ready")
+    assert shop.endpoint("/healthz")[0] == 200
+    shop.machine.run("systemctl", "stop", "logship", timeout_s=25)
+    assert shop.show("Result") == "success"
+    stopped = shop.machine.run("logship", "status", check=False)
+    assert stopped.returncode == 1
+    assert "the daemon is stopped" in stopped.stdout
+    shop.machine.run("systemctl", "start", "logship-collector", "logship")
+    shop.wait_for_everything()
+
+
+def test_logrotate_as_debian_runs_it_does_no_harm(shop: Shop) -> None:
+    for _ in range(2):
+        shop.visit(30)
+        shop.machine.run("logrotate", "--force", "/etc/logrotate.d/nginx")
+        shop.machine.run("systemctl", "start", "logrotate.service")
+        shop.visit(30)
+    shop.wait_for_everything()
+    assert len(shop.machine.shell("ls /var/log/nginx/access.log*").split()) == 3
+
+
+def test_a_reboot_goes_on_where_it_was(shop: Shop) -> None:
+    shop.visit(30)
+    shop.machine.reboot()
+    wait_until(lambda: shop.is_active() and shop.is_active("logship-collector"), 40, "both are started at boot")
+    shop.machine.run("systemctl", "start", "nginx")
+    shop.visit(30)
+    shop.wait_for_everything()
+
+
+def test_an_upgrade_keeps_config_and_state_and_restarts_what_runs(shop: Shop) -> None:
+    pid = shop.pid
+    shop.machine.run("dpkg", "-i", "/logship.deb")
+    wait_until(lambda: shop.is_active() and shop.pid not in (0, pid), 40, "it runs again")
+    assert shop.machine.shell("cat /etc/logship/logship.yml") == CONFIG
+    shop.visit(20)
+    shop.wait_for_everything()
+
+
+def test_man_pages_and_completions_are_where_debian_looks(shop: Shop) -> None:
+    assert "SYNOPSIS" in shop.machine.shell("man -P cat 1 logship")
+    assert "sources" in shop.machine.shell("man -P cat 5 logship.yml")
+    assert shop.machine.shell("ls /usr/share/bash-completion/completions/logship")
+
+
+def test_removing_leaves_state_and_config_and_purging_leaves_nothing(shop: Shop) -> None:
+    shop.machine.run("dpkg", "--remove", "logship")
+    assert not shop.is_active()
+    assert not shop.is_active("logship-collector")
+    left = shop.machine.shell(
+        "find / -xdev -path /proc -prune -o -path '*logship*' -prune -print 2>/dev/null || true"
+    ).split()
+    allowed = ("/etc/logship", "/var/lib/logship", "/var/lib/logship-collector", "/logship.deb")
+    unexpected = [
+        path for path in left if not path.startswith(allowed) and not path.startswith(("/var/lib/dpkg", "/sys"))
+    ]
+    assert unexpected == []
+    assert shop.machine.shell("ls /var/lib/logship /etc/logship/logship.yml")
+    shop.machine.run("dpkg", "--purge", "logship")
+    gone = "! ls -d /etc/logship /var/lib/logship* 2>/dev/null && ! getent passwd logship"
+    assert shop.machine.run("sh", "-c", gone, check=False).returncode == 0
