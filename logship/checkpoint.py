@@ -48,7 +48,7 @@ class Checkpoint:
     size_bytes: int
     mtime_ns: int
     first_line: bytes  # hash of the first line
-    key: int
+    key: int | None  # None: the first line did not stand yet
     range_start: int
     position: int
     anchors: tuple[Anchor, ...] = field(default=())  # oldest first, at most 16

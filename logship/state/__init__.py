@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -128,6 +128,35 @@ class State:
         with _transaction(connection):
             schema.add_range(connection, receiver, key, Range(start, end, anchor), self._clock.time())
         self._has_news = True
+
+    def add_ranges(self, ranges: Iterable[tuple[str, int, Range]]) -> bool:
+        """A backfill's confirmed ranges (receiver, key, range), at once; False where they can't be written."""
+
+        def add(connection: sqlite3.Connection) -> None:
+            for receiver, key, one in ranges:
+                schema.add_range(connection, receiver, key, one, self._clock.time())
+
+        return self._change_ranges(add)
+
+    def forget_ranges(self, receiver: str, key: int) -> bool:
+        """Nothing of this log is confirmed for the receiver any more; False where that can't be written."""
+        return self._change_ranges(
+            lambda connection: connection.execute("DELETE FROM ranges WHERE receiver = ? AND key = ?", (receiver, key))
+        )
+
+    def _change_ranges(self, change: Callable[[sqlite3.Connection], object]) -> bool:
+        if self._clock.monotonic() < self._retry_at_s:
+            return False
+        try:
+            connection = self._writable()
+            with _transaction(connection):
+                change(connection)
+        except (OSError, sqlite3.Error) as exc:
+            self._fail(exc)
+            return False
+        self.problem = ""
+        self._has_news = True
+        return True
 
     def remember(self, name: str, value: str) -> None:
         """A fact beside the checkpoints; on disk with the next save()."""

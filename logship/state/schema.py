@@ -20,7 +20,7 @@ TABLES = """
 CREATE TABLE generations (
   generation INTEGER PRIMARY KEY, source TEXT NOT NULL, receiver TEXT NOT NULL, directory BLOB NOT NULL,
   stem BLOB NOT NULL, origin TEXT NOT NULL, path BLOB NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL,
-  size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, first_line BLOB NOT NULL, key INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, first_line BLOB NOT NULL, key INTEGER,
   range_start INTEGER NOT NULL, position INTEGER NOT NULL, anchors BLOB NOT NULL, tail BLOB NOT NULL,
   is_finished INTEGER NOT NULL, lost_bytes INTEGER NOT NULL, gone_at_s REAL NOT NULL
 ) STRICT;

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from logship.tail.globs import Glob, Globs
 from logship.tail.identity import stripped_names
-from logship.tail.source import Clock, TailSource
+from logship.tail.source import TailSource
 
 _MTIME_GRAIN_S = 0.05  # a directory's mtime moves in steps of a clock tick: one that is younger may hide a change
 _RELIST_S = 60.0  # a directory whose mtime lies (network file systems) is listed anew this often
@@ -40,13 +41,13 @@ class Watched:
 class Discovery:
     """The names that sources match; the first source that matches a name has it."""
 
-    def __init__(self, sources: Sequence[TailSource], clock: Clock) -> None:
+    def __init__(self, sources: Sequence[TailSource]) -> None:
         self.watched = [
             Watched(each, Globs(each.paths), Globs(each.exclude), Globs(each.rotated)) for each in sources
         ]
-        self._clock = clock
         self._listings: dict[str, Listing] = {}
         self.folders: set[str] = set()  # every directory that a change may matter in
+        self._appeared: list[tuple[str, str]] = []
 
     def names(self) -> dict[str, Watched]:
         """Every matched path and who has it, sorted; cheap for directories that have not changed."""
@@ -58,11 +59,21 @@ class Discovery:
                     for path in self._fitting(folder, glob, watched):
                         found.setdefault(path, watched)
             for glob in watched.rotated.globs:
-                self._folders_of(glob, folders)
+                for folder in self._folders_of(glob, folders):
+                    self._listing(folder)
         for gone in self._listings.keys() - folders:
             del self._listings[gone]
         self.folders = folders
         return dict(sorted(found.items()))
+
+    def of(self, source: TailSource) -> Watched:
+        """A source with its patterns compiled."""
+        return next(each for each in self.watched if each.source is source)
+
+    def take_appeared(self) -> list[tuple[str, str]]:
+        """(directory, name) of what was not there when its directory was listed before."""
+        appeared, self._appeared = self._appeared, []
+        return appeared
 
     def siblings(self, watched: Watched, directory: str, stem: str) -> list[str]:
         """Paths that rotation may have made of the log `stem` in `directory`: beside it and where `rotated` says."""
@@ -73,7 +84,8 @@ class Discovery:
         paths = (
             os.path.join(folder, name) for folder in dict.fromkeys(folders) for name in self._family(folder, stem)
         )
-        return [path for path in paths if os.path.dirname(path) == directory or watched.rotated.fits(path)]
+        beside = [path for path in paths if os.path.dirname(path) == directory or watched.rotated.fits(path)]
+        return [os.path.join(directory, stem), *beside]
 
     def _family(self, folder: str, stem: str) -> Sequence[str]:
         listing = self._listing(folder)
@@ -127,7 +139,7 @@ class Discovery:
         listing = self._listings.setdefault(folder, Listing())
         try:
             mtime_ns = os.stat(folder).st_mtime_ns
-            now_s = self._clock.time()
+            now_s = kernel_time_s()
             if listing.is_settled and listing.mtime_ns == mtime_ns and abs(now_s - listing.listed_s) < _RELIST_S:
                 return listing
             return self._list(folder, mtime_ns, now_s)
@@ -143,6 +155,7 @@ class Discovery:
                 (folders if _is_folder(entry) else files).append(entry.name)
         names = frozenset(files)
         known = self._listings[folder]
+        self._appeared += [(folder, name) for name in names - known.names]
         listing = Listing(
             mtime_ns=mtime_ns,
             listed_s=now_s,
@@ -153,6 +166,11 @@ class Discovery:
         )
         self._listings[folder] = listing
         return listing
+
+
+def kernel_time_s() -> float:
+    """The clock that stamps files, whatever time the program is given."""
+    return time.time()
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -11,9 +11,9 @@ from typing import Protocol
 from logship.checkpoint import Checkpoint
 from logship.event import ANCHOR_BYTES
 from logship.tail.content import ArchiveContent, Content, Facts, FromStart, facts_of, open_content
-from logship.tail.discovery import Discovery, Watched
+from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log, restored
-from logship.tail.identity import Place, anchor_of, digest, file_key, first_line_of, place_of
+from logship.tail.identity import Place, anchor_of, digest, file_key, first_line_of, place_of, stripped_names
 from logship.tail.notices import Notice, What
 from logship.tail.positions import Positions
 from logship.tail.rotation import Stranger, Verdict, by_age, compare, first_line_hash, is_newer
@@ -25,6 +25,8 @@ LOST_AFTER_S = 10.0  # a copy that is being compressed or moved shows up again b
 FINAL_AFTER_S = 60.0  # a rotated file unchanged for so long gets no more lines
 FINISHED_AFTER_S = 600.0  # servers write on after a rename, until they are told
 UNDECIDED_S = 60.0  # a copy in the making has grown enough by then
+_STAMP_GRAIN_S = 0.1  # the kernel stamps files by a clock that ticks; a hundred milliseconds are ten ticks at least
+_LOOKED = "looked at "  # + source: name of the note with the time of the last look
 _LEVELS = {
     What.FOUND: logging.INFO,
     What.LEFT_OLDER: logging.INFO,
@@ -47,6 +49,10 @@ class Remembered(Protocol):
 
     def load(self) -> list[Checkpoint]: ...
 
+    def note(self, name: str) -> str | None: ...
+
+    def remember(self, name: str, value: str) -> None: ...
+
 
 @dataclass(slots=True)
 class Name:
@@ -68,9 +74,12 @@ class Followed:
         self._is_first_look = True
         self._leaves_older = state.is_first_start and not once
         self._takes_all_siblings = state.is_lost
-        self._discovery = Discovery(sources, clock)
+        self._state = state
+        self._looked_s = {each.name: _seconds(state.note(_LOOKED + each.name)) for each in sources}
+        self._discovery = Discovery(sources)
         self.numbered: dict[int, Generation] = {}
         self._logs: dict[Place, Log] = {}
+        self._stems: dict[str, list[Log]] = {}  # logs that rotation may move to another directory
         self._names: dict[str, Name] = {}
         self._inodes: dict[tuple[int, int], Generation] = {}  # open plain contents: an open inode can't be reused
         self._strangers: dict[Log, list[Stranger]] = {}
@@ -93,7 +102,7 @@ class Followed:
         return notices
 
     def take_dirty(self) -> list[Generation]:
-        dirty = [each for each in self._dirty if each.key is not None]
+        dirty = list(self._dirty)
         self._dirty.clear()
         return dirty
 
@@ -102,7 +111,7 @@ class Followed:
         return changed
 
     def follow(self, sources: Sequence[TailSource]) -> None:
-        self._discovery = Discovery(sources, self._clock)
+        self._discovery = Discovery(sources)
         self._is_first_look = False
 
     def close(self) -> None:
@@ -111,10 +120,16 @@ class Followed:
                 generation.content.close()
                 generation.content = None
 
+    def note_look(self) -> None:
+        """Remembers that whatever was written since the last look has not been seen; kept with the next save."""
+        for name, looked_s in self._looked_s.items():
+            self._state.remember(_LOOKED + name, f"{looked_s:.3f}")
+
     # looking
 
     def look(self, now_s: float) -> None:
         """Binds every name to the generation whose content it holds; makes new generations of what is new."""
+        began_s = kernel_time_s() - _STAMP_GRAIN_S
         found = self._discovery.names()
         for path in [path for path, name in self._names.items() if path not in found and not name.is_sibling]:
             self._vanished(path)
@@ -122,12 +137,14 @@ class Followed:
             self._check(path, watched, now_s)
         for name in [name for name in self._names.values() if name.is_sibling]:
             self._check(name.path, name.watched, now_s, is_sibling=True)
+        self._unsettle_families()
         for its in list(self._unsettled):
             self._settle(its, found, now_s)
         for generation in list(self.numbered.values()):
             self._age(generation, now_s)
         self._is_first_look = False
         self._leaves_older = False
+        self._looked_s = dict.fromkeys(self._looked_s, began_s)
 
     def _check(self, path: str, watched: Watched, now_s: float, *, is_sibling: bool = False) -> None:
         """What the name holds now; an unchanged file costs one stat(2)."""
@@ -205,7 +222,7 @@ class Followed:
         self._unreadable.pop(path, None)
         its = self._log_of(path, watched)
         first_line = first_line_hash(content)
-        verdicts = {} if first_line is None else self._verdicts(its, content, facts, first_line)
+        verdicts = self._verdicts(its, content, facts, first_line)
         same = next((each for each, verdict in verdicts.items() if verdict is Verdict.SAME), None)
         if same is not None:
             self._undecided.pop(path, None)
@@ -224,7 +241,7 @@ class Followed:
         self._strangers.setdefault(its, []).append(Stranger(path, content, facts, is_sibling))
         self._unsettled.setdefault(its, watched)
 
-    def _verdicts(self, its: Log, content: Content, facts: Facts, first_line: bytes) -> dict[Generation, Verdict]:
+    def _verdicts(self, its: Log, content: Content, facts: Facts, first_line: bytes | None) -> dict[Generation, Verdict]:
         """Candidates whose numbers agree come first, then the newest; another log's only where the numbers agree."""
         own = sorted(its.generations, key=lambda each: (each.facts.hint != facts.hint, -each.number))
         moved = [
@@ -232,7 +249,7 @@ class Followed:
         ] if not self._is_known_number(its, facts) else []
         verdicts: dict[Generation, Verdict] = {}
         for each in [*own, *moved]:
-            verdicts[each] = compare(content, first_line, each)
+            verdicts[each] = compare(content, facts, first_line, each)
             if verdicts[each] is Verdict.SAME:
                 break
         return verdicts
@@ -287,6 +304,8 @@ class Followed:
         if not content.is_archive:
             self._inodes[facts.hint] = generation
         self.grew(generation, facts)
+        if generation.key is None:
+            self._make_key(generation)
         self._limit(generation, facts)
         self._dirty.add(generation)
 
@@ -320,6 +339,9 @@ class Followed:
         for path in self._discovery.siblings(watched, its.place.directory, its.place.stem):
             if path not in found and path not in self._names:
                 self._identify(path, watched, now_s, is_sibling=True)
+        for generation in its.generations:
+            if not generation.names and generation.content is not None:
+                self._refresh(generation, now_s)  # deleted, or moved out of sight: only the descriptor tells
         strangers = self._strangers.pop(its, [])
         newest = known[-1] if known else None
         for stranger in by_age(strangers, its.place.stem):
@@ -331,9 +353,18 @@ class Followed:
         if any(not each.names and not each.is_finished for each in its.generations):
             self._unsettled[its] = watched
 
+    def _unsettle_families(self) -> None:
+        """A name that rotation may have made of a log is looked into."""
+        for folder, name in self._discovery.take_appeared():
+            for stem in stripped_names(name):
+                its = self._logs.get(Place(folder, stem)) or self._logs.get(Place(os.path.realpath(folder), stem))
+                for each in [its] if its else self._stems.get(stem, ()):
+                    self._unsettled.setdefault(each, self._discovery.of(each.source))
+
     def _is_wanted(self, stranger: Stranger, newest: Generation | None, its: Log) -> bool:
         if newest is None:
-            return self._takes_all_siblings
+            # nothing was in this log at the last look: what was written since is new, what is older is not ours
+            return self._takes_all_siblings or stranger.facts.mtime_ns / 1e9 >= self._looked_s[its.source.name]
         return is_newer(stranger, newest, its.place.stem)
 
     def _begin(self, its: Log, watched: Watched, stranger: Stranger, now_s: float) -> None:
@@ -363,6 +394,7 @@ class Followed:
         except OSError as exc:
             self.fails(generation, exc)
         self._bind(stranger.path, watched, stranger.facts, generation, is_sibling=stranger.is_sibling)
+        self._dirty.add(generation)
         self._tell(What.FOUND, generation, "is followed")
 
     def _start_at_end(self, generation: Generation) -> None:
@@ -512,7 +544,7 @@ class Followed:
             if watched is None:
                 continue  # its source is not configured now; the row stays in the state
             place = Place(row.directory, row.stem)
-            its = self._logs.setdefault(place, Log(watched.source, place))
+            its = self._logs.get(place) or self._new_log(place, watched)
             generation = restored(row, its)
             self.numbered[row.generation] = generation
             its.add(generation)
@@ -527,9 +559,12 @@ class Followed:
 
     def _log_of(self, path: str, watched: Watched) -> Log:
         place = place_of(path, watched.paths, watched.rotated)
-        its = self._logs.get(place)
-        if its is None:
-            its = self._logs[place] = Log(watched.source, place)
+        return self._logs.get(place) or self._new_log(place, watched)
+
+    def _new_log(self, place: Place, watched: Watched) -> Log:
+        its = self._logs[place] = Log(watched.source, place)
+        if watched.source.rotated:
+            self._stems.setdefault(place.stem, []).append(its)
         return its
 
     def _tell(self, what: What, generation: Generation, message: str, size_bytes: int = 0) -> None:
@@ -537,6 +572,11 @@ class Followed:
         level = _LEVELS.get(what, logging.WARNING)
         log.log(level, "log %s path=%s source=%s generation=%d", message, generation.path, source, generation.number)
         self._notices.append(Notice(what, generation.path, source, message, size_bytes))
+
+
+def _seconds(note: str | None) -> float:
+    """When a source was looked at last; never, for one that is new."""
+    return float("inf") if note is None else float(note)
 
 
 def last_line_start(content: Content, size: int) -> int:

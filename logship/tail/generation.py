@@ -83,7 +83,6 @@ class Generation:
 
     def checkpoint(self, receiver: str) -> Checkpoint:
         """The record that the state keeps."""
-        assert self.key is not None
         return Checkpoint(
             generation=self.number,
             source=self.log.source.name,

@@ -30,12 +30,15 @@ def first_line_hash(content: Content) -> bytes | None:
     return None if line is None else digest(line)
 
 
-def compare(content: Content, first_line: bytes, generation: Generation) -> Verdict:
+def compare(content: Content, facts: Facts, first_line: bytes | None, generation: Generation) -> Verdict:
     """First line and an anchor at or below the content's size decide; numbers like inodes do not.
 
-    `first_line` is the content's, hashed. Raises: OSError as reading gives it.
+    `first_line` is the content's, hashed; None while it does not stand. Of a file that was empty there is nothing but
+    numbers; it is read from its start in any case. Raises: OSError as reading gives it.
     """
-    if generation.key is None or first_line != generation.first_line:
+    if generation.key is None:
+        return _verdict(generation.facts.hint == facts.hint)
+    if first_line != generation.first_line:
         return Verdict.OTHER
     anchors = generation.positions.anchors
     if content.is_archive:
@@ -122,7 +125,7 @@ def rotation_number(path: str, live_stem: str) -> int | None:
 def is_newer(stranger: Stranger, known: Generation, live_stem: str) -> bool:
     """Whether a sibling was rotated away after what the newest known generation is."""
     mine = rotation_number(stranger.path, live_stem)
-    its = rotation_number(known.path, live_stem) if known.content is not None else None
+    its = rotation_number(known.path, live_stem) if known.names else None
     if mine is not None and its is not None:
         return mine < its
     return stranger.facts.mtime_ns >= known.facts.mtime_ns

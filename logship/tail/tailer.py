@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 262_144
 SAVE_EVERY_S = 0.1  # a confirmation is on disk within 200 ms
+NOTE_EVERY_S = 60.0
 
 
 class Memory(Protocol):
@@ -39,6 +40,10 @@ class Memory(Protocol):
     def load(self) -> list[Checkpoint]: ...
 
     def save(self, checkpoints: Iterable[Checkpoint]) -> bool: ...
+
+    def note(self, name: str) -> str | None: ...
+
+    def remember(self, name: str, value: str) -> None: ...
 
     def forget(self, generations: Iterable[int]) -> None: ...
 
@@ -90,6 +95,7 @@ class Tailer:
         self._late_anchors: dict[tuple[int, int], bytes] = {}
         self._dirty: set[Generation] = set()
         self._save_due_s: float | None = None
+        self._note_due_s = float("-inf")
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poll = select.poll()
         self._poll.register(self._wake_fd, select.POLLIN)
@@ -158,7 +164,7 @@ class Tailer:
     def save(self, now_s: float, *, force: bool = False) -> None:
         """Writes what moved, at most every 100 ms (unless forced), in one transaction."""
         if self._state.wants_everything:
-            self._dirty.update(each for each in self._followed.generations() if each.key is not None)
+            self._dirty.update(self._followed.generations())
         self._dirty.update(self._followed.take_dirty())
         if self._save_due_s is None and self._dirty:
             self._save_due_s = now_s + SAVE_EVERY_S
@@ -193,7 +199,9 @@ class Tailer:
 
     def close(self) -> None:
         """Saves what moved and closes every descriptor and watch."""
-        self.save(self._clock.monotonic(), force=True)
+        self._followed.note_look()
+        self._dirty.update(self._followed.take_dirty())
+        self._write()
         self._followed.close()
         os.close(self._wake_fd)
 
@@ -281,13 +289,17 @@ class Tailer:
 
     def _store_new(self) -> None:
         """A file's checkpoint stands in the state before its first event is sent."""
-        new = [each for each in self._followed.take_dirty() if each.key is not None]
+        new = self._followed.take_dirty()
         if new:
             self._dirty.update(new)
             self._write()
         self._state.mark_started()
 
     def _write(self) -> None:
+        now_s = self._clock.monotonic()
+        if now_s >= self._note_due_s:
+            self._note_due_s = now_s + NOTE_EVERY_S
+            self._followed.note_look()
         rows = list(self._dirty)
         self._state.save([each.checkpoint(each.log.source.receiver) for each in rows])
         for each in rows:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +17,11 @@ RECEIVER = "https://receiver.test"
 
 
 class FakeClock:
-    """Time that moves when told."""
+    """Time that moves when told; its wall clock starts at the kernel's, which stamps the files."""
 
-    def __init__(self, now_s: float = 2_000_000_000.0) -> None:
+    def __init__(self) -> None:
         self.now_s = 1000.0
-        self.wall_s = now_s
+        self.wall_s = time.time()
 
     def monotonic(self) -> float:
         return self.now_s
@@ -39,7 +41,6 @@ def source(
     exclude: Sequence[str] = (),
     start_at: str = "beginning",
 ) -> TailSource:
-    assert start_at in ("beginning", "end")
     return TailSource(
         name=name,
         paths=tuple(str(path) for path in paths),
@@ -73,9 +74,7 @@ class Receiver:
         at = chunk.start
         for line in chunk.data.split(b"\n")[:-1]:
             text = line.removesuffix(b"\r")
-            arrival = Arrival(
-                transaction_id(text, chunk.file.key, at), text, chunk.file.path, chunk.file.file_id, at
-            )
+            arrival = Arrival(transaction_id(text, chunk.file.key, at), text, chunk.file.path, chunk.file.file_id, at)
             at += len(line) + 1
             known = self.by_id.setdefault(arrival.id, text)
             assert known == text, f"two lines have the id {arrival.id}: {known!r} {text!r}"
@@ -97,39 +96,48 @@ class Rig:
         self.clock = FakeClock()
         self.options = options
         self.notices: list[Notice] = []
-        self.is_receiver_up = True
+        self.waiting: list[tuple[Chunk, Span]] = []
         self.start()
 
     def start(self) -> None:
         self.state = State.open(self.state_dir, self.clock)
         options = {"use_hints": False, "full_look_s": 0.0, **self.options}
         self.tail = Tailer(self.sources, self.state, clock=self.clock, **options)  # type: ignore[arg-type]
-        self.waiting: list[Span] = []
+        self.waiting = []
 
     def look(self) -> Look:
         look = self.tail.look(self.clock.now_s)
         self.notices += look.notices
         return look
 
-    def read_all(self, limit_bytes: int = 262_144) -> list[Chunk]:
-        """Every chunk there is now, given to the receiver, not yet confirmed."""
-        chunks = []
-        while (chunk := self.tail.read(limit_bytes)) is not None:
-            chunks.append(chunk)
-            self.waiting.append(self.tail.span(chunk, chunk.start, chunk.end))
-            self.receiver.take(chunk)
-        return chunks
+    def read(self, limit_bytes: int = 262_144) -> Chunk | None:
+        """One chunk on its way to the receiver."""
+        chunk = self.tail.read(limit_bytes)
+        if chunk is not None:
+            self.waiting.append((chunk, self.tail.span(chunk, chunk.start, chunk.end)))
+        return chunk
 
-    def confirm(self) -> None:
-        self.tail.confirm(self.waiting)
-        self.waiting = []
+    def read_all(self, limit_bytes: int = 262_144) -> None:
+        while self.read(limit_bytes) is not None:
+            pass
+
+    def deliver(self, *which: int) -> None:
+        """The receiver says yes to the waiting chunks with these indexes (default: all)."""
+        chosen = set(which) if which else set(range(len(self.waiting)))
+        spans = []
+        for index in sorted(chosen):
+            chunk, span = self.waiting[index]
+            self.receiver.take(chunk)
+            spans.append(span)
+        self.waiting = [each for index, each in enumerate(self.waiting) if index not in chosen]
+        self.tail.confirm(spans)
         self.tail.save(self.clock.now_s, force=True)
 
     def step(self, limit_bytes: int = 262_144) -> list[bytes]:
         """Look, read, deliver, confirm; gives all lines the receiver has by now."""
         self.look()
         self.read_all(limit_bytes)
-        self.confirm()
+        self.deliver()
         return self.receiver.lines
 
     def settle(self) -> list[bytes]:
@@ -144,11 +152,12 @@ class Rig:
         self.state.close()
 
     def kill(self) -> None:
-        """SIGKILL: nothing is saved; descriptors and the lock are the kernel's to close."""
-        for generation in self.tail._followed.numbered.values():
+        """SIGKILL: nothing is saved; descriptors and the lock are closed, as the kernel does."""
+        for generation in self.tail._followed.generations():
             if generation.content is not None:
                 generation.content.close()
                 generation.content = None
+        os.close(self.tail._wake_fd)
         if self.state._connection is not None:
             self.state._connection.close()
             self.state._connection = None

@@ -1,0 +1,195 @@
+"""A server, its logs and logrotate on real files, and a model that knows which lines must arrive."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+KEPT_ROTATIONS = 4
+
+
+@dataclass(eq=False)
+class Body:
+    """One file's content: the complete lines in it, and the beginning of one that is being written."""
+
+    lines: list[bytes] = field(default_factory=list)
+    partial: bytes = b""
+
+
+@dataclass(eq=False)
+class ServerLog:
+    """A log as the server sees it: it appends to what it opened, whatever that is called by now."""
+
+    path: Path
+    fd: int
+    writes_to: Body
+    rest: bytes = b""  # of the line that is half written
+
+
+class World:
+    """What exists on disk and what the model expects.
+
+    `must`: complete lines that have to arrive; `may`: halves, and lines destroyed before anybody could read them.
+    """
+
+    def __init__(self, directory: Path, names: Iterable[str]) -> None:
+        self.directory = directory
+        self.bodies: dict[Path, Body] = {}
+        self.orphans: list[tuple[int, Body]] = []  # deleted: inode and content
+        self.must: set[bytes] = set()
+        self.may: set[bytes] = set()
+        self.count = 0
+        self.logs = [self._open(directory / name) for name in names]
+
+    # the server
+
+    def write(self, log: ServerLog, length: int, newline: bytes = b"\n") -> None:
+        self.finish(log)
+        line = self._line(length)
+        os.write(log.fd, line + newline)
+        log.writes_to.lines.append(line)
+        self.must.add(line)
+
+    def write_half(self, log: ServerLog, length: int) -> None:
+        self.finish(log)
+        line = self._line(length)
+        cut = 1 + len(line) // 2
+        os.write(log.fd, line[:cut])
+        log.writes_to.partial, log.rest = line[:cut], line[cut:]
+
+    def finish(self, log: ServerLog) -> None:
+        if log.rest:
+            os.write(log.fd, log.rest + b"\n")
+            line = log.writes_to.partial + log.rest
+            log.writes_to.lines.append(line)
+            log.writes_to.partial, log.rest = b"", b""
+            self.must.add(line)
+
+    def reopen(self, log: ServerLog) -> None:
+        """USR1."""
+        self.finish(log)
+        os.close(log.fd)
+        fresh = self._open(log.path)
+        log.fd, log.writes_to = fresh.fd, fresh.writes_to
+
+    # logrotate
+
+    def rename(self, log: ServerLog, suffix: str) -> None:
+        if log.path in self.bodies:
+            self._shift(log.path, suffix)
+            self._move(log.path, Path(f"{log.path}{suffix}"))
+
+    def copytruncate(self, log: ServerLog, suffix: str) -> None:
+        if log.path not in self.bodies or self.bodies[log.path] is not log.writes_to:
+            return
+        self._shift(log.path, suffix)
+        copy = Path(f"{log.path}{suffix}")
+        shutil.copyfile(log.path, copy)
+        body = log.writes_to
+        self.bodies[copy] = Body(list(body.lines), body.partial)
+        self._empty(log)
+
+    def truncate(self, log: ServerLog) -> list[bytes]:
+        """`: > log`; gives the lines that no file holds any more."""
+        if self.bodies.get(log.path) is not log.writes_to:
+            return []
+        gone = list(log.writes_to.lines)
+        self._empty(log)
+        return [line for line in gone if not self.is_held(line)]
+
+    def compress(self, path: Path) -> None:
+        packed = path.with_name(path.name + ".gz")
+        with gzip.open(packed, "wb", compresslevel=1) as file:
+            file.write(path.read_bytes())
+        shutil.copystat(path, packed)
+        path.unlink()
+        self.bodies[packed] = self.bodies.pop(path)
+
+    def delete(self, path: Path) -> tuple[int, list[bytes]]:
+        """The inode, and the lines that no name holds any more."""
+        inode = path.stat().st_ino
+        path.unlink()
+        body = self.bodies.pop(path)
+        self.orphans.append((inode, body))
+        return inode, [line for line in body.lines if not self.is_held(line)]
+
+    def recreate_with_same_inode(self, log: ServerLog) -> list[bytes]:
+        """Deletes and makes anew until the inode number comes back (or a bounded number of tries is over)."""
+        inode, gone = self.delete(log.path)
+        self.finish(log)
+        os.close(log.fd)
+        for _ in range(20):
+            log.path.touch()
+            if log.path.stat().st_ino == inode:
+                break
+            log.path.unlink()
+        fresh = self._open(log.path)
+        log.fd, log.writes_to = fresh.fd, fresh.writes_to
+        return gone
+
+    def rotated(self, log: ServerLog) -> list[Path]:
+        return sorted(path for path in self.bodies if path.name.startswith(log.path.name) and path != log.path)
+
+    def plain_rotated(self, log: ServerLog) -> list[Path]:
+        """Rotated files that the server is done with."""
+        return [
+            path
+            for path in self.rotated(log)
+            if path.suffix != ".gz" and all(self.bodies[path] is not each.writes_to for each in self.logs)
+        ]
+
+    # the model
+
+    def is_held(self, line: bytes) -> bool:
+        return any(line in body.lines for body in self.bodies.values())
+
+    def excuse(self, lines: Iterable[bytes]) -> None:
+        """These were destroyed before anybody could read them."""
+        for line in lines:
+            self.must.discard(line)
+            self.may.add(line)
+
+    def halves(self) -> set[bytes]:
+        return {body.partial for body in self.bodies.values() if body.partial} | {
+            body.partial for _, body in self.orphans if body.partial
+        }
+
+    def _empty(self, log: ServerLog) -> None:
+        body = log.writes_to
+        os.ftruncate(log.fd, 0)
+        if body.partial:
+            self.may.add(body.partial)
+        body.lines, body.partial, log.rest = [], b"", b""
+
+    def _shift(self, path: Path, suffix: str) -> None:
+        if not suffix.startswith(".") or Path(f"{path}{suffix}").exists():
+            assert not Path(f"{path}{suffix}").exists() or suffix == ".1"
+        if suffix != ".1":
+            return
+        for number in range(99, 0, -1):
+            for ending in ("", ".gz"):
+                old = Path(f"{path}.{number}{ending}")
+                if old in self.bodies:
+                    self._move(old, Path(f"{path}.{number + 1}{ending}"))
+
+    def _move(self, old: Path, new: Path) -> None:
+        old.rename(new)
+        self.bodies[new] = self.bodies.pop(old)
+
+    def _open(self, path: Path) -> ServerLog:
+        if path not in self.bodies:
+            self.bodies[path] = Body()
+        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        return ServerLog(path, fd, self.bodies[path])
+
+    def _line(self, length: int) -> bytes:
+        self.count += 1
+        return b"<%d%s>" % (self.count, b"x" * length)
+
+    def close(self) -> None:
+        for log in self.logs:
+            os.close(log.fd)
