@@ -58,7 +58,8 @@ class Problem:
 
     def __str__(self) -> str:
         hint = f"; {self.hint}" if self.hint else ""
-        return f"{self.place()}: {self.message}{hint}"
+        kind = "warning: " if self.severity == "warning" else ""
+        return f"{self.place()}: {kind}{self.message}{hint}"
 
 
 class LogshipError(Exception):

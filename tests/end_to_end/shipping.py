@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from logship.collector import CollectorServer
 from tests.rigs.daemon import Daemon
+from tests.rigs.load import Load
 from tests.rigs.waiting import wait_until
 
 APPLICATION_ID = "end-to-end"
+READY = "ready files"
 
 
 def write_config(
@@ -62,29 +63,29 @@ def wait_for_ids(collector: CollectorServer, truth: Callable[[], list[str]], dea
         return
 
 
-class Killer:
-    """SIGKILLs a daemon at random moments and starts it again, in the background."""
+def wait_for_requests(load: Load, wanted: int) -> None:
+    """Returns when so many requests were answered."""
+    wait_until(lambda: load.answered >= wanted, 120, f"{wanted} requests")
 
-    def __init__(self, daemon: Daemon, times: int, seed: int, longest_s: float) -> None:
-        self.kills = 0
-        self._daemon = daemon
-        self._times = times
-        self._random = random.Random(seed)
-        self._longest_s = longest_s
-        self._never = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="killer")
-        print(f"seed of the kills: {seed}")  # noqa: T201 (pytest shows it with a failure)
 
-    def start(self) -> Killer:
-        self._thread.start()
-        return self
+def ship_through_kills(
+    daemon: Daemon, port: int, requests: int, kills: int, rng: random.Random, between: Callable[[int], None]
+) -> None:
+    """`requests` in as many parts as there are kills: each part flows while the daemon is killed at a random moment of
+    it and started again; after two of three restarts the next part waits until the daemon ships.
 
-    def join(self) -> None:
-        self._thread.join()
-
-    def _run(self) -> None:
-        for _ in range(self._times):
-            self._never.wait(self._random.uniform(0.05, self._longest_s))
-            self._daemon.kill()
-            self.kills += 1
-            self._daemon.start()
+    `between(part)` is called in the middle of each part.
+    """
+    starts_seen = 0
+    for part in range(kills):
+        if part % 3 != 2:
+            daemon.wait_for_log(READY, times=starts_seen + 1)
+        load = Load(port, requests // kills).start()
+        moments = sorted(rng.randrange(requests // kills) for _ in range(2))
+        wait_for_requests(load, moments[0])
+        between(part)
+        wait_for_requests(load, moments[1])
+        daemon.kill()
+        starts_seen = daemon.log().count(READY)
+        daemon.start()
+        load.join()
