@@ -138,7 +138,8 @@ class Document:
             node = self.node(location)
             key = self._key(location)
             if node is not None:
-                is_block = not isinstance(node, Scalar) or node.mark.line != node.mark.end_line or not node.text
+                is_empty = node.mark[:2] == node.mark[2:]
+                is_block = not isinstance(node, Scalar) or node.mark.line != node.mark.end_line or is_empty
                 if key and (at_key or is_block):
                     return key
                 return next(iter(node.keys.values()), node.mark) if isinstance(node, Entries) else node.mark

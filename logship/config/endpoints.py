@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -114,3 +115,19 @@ class EndpointBuilder:
         except OSError as exc:
             tell(key, f"endpoint.{key}: {path}: {exc.strerror}", "name a PEM file that logship may read", "error")
         return path
+
+
+def hide_application_ids(tree: Mapping[str, object], path: str, environ: Mapping[str, str], cloak: Cloak) -> None:
+    """Puts every application id that this config may mean under the cloak, also where its other keys are wrong."""
+    entries = tree.get("sources")
+    holders = [tree, tree.get("endpoint"), *(entries if isinstance(entries, list) else [])]
+    holders += [entry.get("endpoint") for entry in holders if isinstance(entry, dict)]
+    for holder in holders:
+        if not isinstance(holder, dict):
+            continue
+        if isinstance(value := holder.get("application_id"), str):
+            cloak.hide(value)
+        if isinstance(name := holder.get("application_id_file"), str):
+            with suppress(OSError, UnicodeDecodeError):  # told where the endpoint is built
+                cloak.hide(Secret.from_file(Path(path).parent / name).reveal())
+    cloak.hide(environ.get("LOGSHIP_APPLICATION_ID", ""))

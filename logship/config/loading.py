@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from logship.config.document import Document
-from logship.config.endpoints import EndpointBuilder
+from logship.config.endpoints import EndpointBuilder, hide_application_ids
 from logship.config.models import EndpointModel, LogshipModel, SourceModel
 from logship.config.naming import free_name, name_from_path
 from logship.config.reading import FileReader, SourceTree
@@ -133,6 +133,7 @@ class Loader:
     def _loaded(self, document: Document, tree: dict[str, Any]) -> Loaded:
         model, problems = validate(LogshipModel, tree, document)
         self.problems.extend(problems)
+        hide_application_ids(tree, document.path, self.environ, self.reader.cloak)
         trees = [*self.reader.source_trees(document, tree), *self.reader.included(tree, document)]
         if not trees and isinstance(tree.get("sources"), list | None):
             hint = "add  sources: [{paths: [/var/log/nginx/access.log]}]"

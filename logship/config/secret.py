@@ -17,6 +17,7 @@ SECRET_KEY = re.compile(
         ["']? \s*[:=]\s* (?P<value> [^\s,}#][^,}#]*)"""
 )
 PASSWORD_IN_URL = re.compile(r"(?<=://)(?P<value>[^/\s@'\"]+)(?=@)")
+MAX_LINES = 100  # of a secret in several lines: a PEM, not a log
 SHORTEST = 4  # shorter values would blot out half of every message
 
 
@@ -51,6 +52,9 @@ class Secret:
     def __str__(self) -> str:
         return HIDDEN
 
+    def __format__(self, spec: str) -> str:
+        return format(HIDDEN, spec)
+
     def __repr__(self) -> str:
         return f"Secret({HIDDEN})"
 
@@ -68,7 +72,9 @@ class Cloak:
         self._shown: dict[str, str] = {}
 
     def hide(self, value: str, shown: str = HIDDEN) -> None:
-        """From now on `value` is printed as `shown`."""
+        """From now on `value`, and each line of it, is printed as `shown`."""
+        for line in value.splitlines()[:MAX_LINES] if "\n" in value else ():
+            self.hide(line.strip(), shown)
         if len(value) >= SHORTEST and not value.startswith("${"):  # a reference shows nothing
             self._shown.setdefault(value, shown)
 

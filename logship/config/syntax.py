@@ -210,7 +210,10 @@ def quoted(line: str) -> list[str]:
         if inner != match["value"]:
             ways.append(match[1] + inner + match["after"])
     if match:
-        ways.append(match[1] + in_quotes(match["value"]) + match["after"])
+        value = match["value"]
+        if value[0] == value[-1] == '"' and '\\"' not in value:  # a \ that is no escape in "…" is just a \ in '…'
+            ways.append(match[1] + in_quotes(value[1:-1]) + match["after"])
+        ways.append(match[1] + in_quotes(value) + match["after"])
     return [way for way in ways if way != line]
 
 

@@ -1,0 +1,130 @@
+"""The application id and other secrets never appear in what is printed, whatever is wrong around them."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from logship.cli import run
+from logship.config import Secret, load_settings
+from logship.config.secret import Cloak
+from logship.errors import Problem
+
+SECRET = "s3cret-Value.of+ours"
+SOURCES = "sources:\n  - {name: api, paths: [access.log]}\n"
+
+SPELLINGS = {
+    "right": f"endpoint: {{url: 'http://127.0.0.1:9', application_id: {SECRET}}}\n",
+    "right, wrong url": f"endpoint: {{url: 'ftp://x', application_id: {SECRET}}}\n",
+    "misspelt key": f"endpoint: {{url: 'http://127.0.0.1:9', aplication_id: {SECRET}}}\n",
+    "camel case": f"endpoint: {{url: 'http://127.0.0.1:9', applicationId: '{SECRET}'}}\n",
+    "another name": f"endpoint: {{url: 'http://127.0.0.1:9', api_key: {SECRET}, app_id: \"{SECRET}\"}}\n",
+    "block, misspelt": f"endpoint:\n  url: http://127.0.0.1:9\n  application-id: {SECRET}\n",
+    "at the top": f"application_id: {SECRET}\nendpoint: {{url: 'http://127.0.0.1:9'}}\n",
+    "twice": f"endpoint:\n  application_id: {SECRET}\n  application_id: {SECRET}\n",
+    "a list": f"endpoint:\n  url: http://127.0.0.1:9\n  application_id: [{SECRET}]\n",
+    "unclosed quote": f"endpoint:\n  application_id: \"{SECRET}\n  url: http://127.0.0.1:9\n",
+    "wants quotes": f"endpoint:\n  application_id: %{SECRET}\n  url: http://127.0.0.1:9\n",
+    "a blank in it": f"endpoint:\n  application_id: {SECRET} {SECRET}\n  url: http://127.0.0.1:9\n",
+    "block text": f"endpoint:\n  url: http://127.0.0.1:9\n  application_id: |\n    {SECRET}\n    {SECRET}\n",
+    "from the environment, elsewhere": "endpoint: {url: 'http://127.0.0.1:9', timeout: '${env:THE_ID}'}\n",
+    "from a file, elsewhere": "endpoint: {url: '${file:id.txt}', api: '${file:id.txt}'}\n",
+    "in the url": f"endpoint: {{url: 'https://user:{SECRET}@api.example.com'}}\n",
+    "in the proxy": f"endpoint: {{url: 'http://127.0.0.1:9', proxy: 'ftp://user:{SECRET}@proxy:1'}}\n",
+    "a file's, elsewhere": f"endpoint: {{url: 'http://127.0.0.1:9', application_id_file: id.txt, api: {SECRET}}}\n",
+}
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["check", "--json"]], ids=["text", "json"])
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_secret_is_never_printed(
+    spelling: str,
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("THE_ID", SECRET)
+    monkeypatch.chdir(tmp_path)
+    Path("id.txt").write_text(SECRET)
+    Path("logship.yml").write_text(SPELLINGS[spelling] + SOURCES)
+    run([*arguments, "-c", "logship.yml"])
+    captured = capsys.readouterr()
+    assert SECRET not in captured.out
+    assert SECRET not in captured.err
+    assert captured.out != ""
+
+
+def test_the_key_of_redaction_is_never_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("logship.yml").write_text(
+        f"{SPELLINGS['right']}{SOURCES}  - {{name: b, paths: [b], mapping: {{redact: {{key: {SECRET}, ip: hsh}}}}}}\n"
+        "  - {name: c, paths: [c], mapping: c.yml}\n"
+    )
+    Path("c.yml").write_text(f"extends: default\nredact: {{key: [{SECRET}], hash: [user_id]}}\n")
+    run(["check", "-c", "logship.yml"])
+    captured = capsys.readouterr()
+    assert "hsh" in captured.out
+    assert "c.yml:2" in captured.out
+    assert SECRET not in captured.out + captured.err
+
+
+def test_a_secret_shows_itself_only_when_asked(tmp_path: Path) -> None:
+    secret = Secret(SECRET)
+    assert SECRET not in f"{secret} {secret!r} {[secret]} {secret:>30}"
+    assert secret.reveal() == SECRET
+    assert pickle.loads(pickle.dumps(secret)) == secret
+
+
+def test_a_secret_of_a_file_is_read_anew(tmp_path: Path) -> None:
+    (tmp_path / "id").write_text("first\n")
+    secret = Secret.from_file(tmp_path / "id")
+    (tmp_path / "id").write_text("second\n")
+    assert secret.reveal() == "first"
+    assert secret.reread().reveal() == "second"
+    assert secret != secret.reread()
+
+
+def test_settings_can_be_shown_without_their_secrets(tmp_path: Path) -> None:
+    (tmp_path / "logship.yml").write_text(SPELLINGS["right"] + SOURCES)
+    settings = load_settings(tmp_path / "logship.yml", {})
+    assert SECRET not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("environ", "files"),
+    [
+        ({"LOGSHIP_APPLICATION_ID": SECRET}, {}),
+        ({"CREDENTIALS_DIRECTORY": "credentials"}, {"credentials/application_id": f"{SECRET}\n"}),
+        (
+            {"CREDENTIALS_DIRECTORY": "credentials", "LOGSHIP_APPLICATION_ID": "not-this-one"},
+            {"credentials/application_id": SECRET},
+        ),
+    ],
+)
+def test_the_application_id_is_found_where_services_keep_it(
+    environ: dict[str, str], files: dict[str, str], tmp_path: Path
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    if "CREDENTIALS_DIRECTORY" in environ:
+        environ = environ | {"CREDENTIALS_DIRECTORY": str(tmp_path / "credentials")}
+    (tmp_path / "logship.yml").write_text("endpoint: {url: 'http://127.0.0.1:9'}\n" + SOURCES)
+    settings = load_settings(tmp_path / "logship.yml", environ)
+    assert settings.endpoint.application_id is not None
+    assert settings.endpoint.application_id.reveal() == SECRET
+
+
+def test_underlines_stay_in_place_when_a_secret_is_starred_out() -> None:
+    cloak = Cloak()
+    cloak.hide(SECRET)
+    excerpt = f"endpoint: {{application_id: {SECRET}, tmeout: 1s}}"
+    (problem,) = cloak.over_problems([Problem("x.yml", 1, excerpt.index("tmeout") + 1, "unknown key", excerpt=excerpt)])
+    assert problem.column is not None
+    assert problem.excerpt[problem.column - 1 :].startswith("tmeout")
+    assert SECRET not in problem.excerpt
