@@ -45,7 +45,8 @@ def local(name: str) -> ast.expr:
 
 
 def constant(value: str | int | float | bool | None) -> ast.expr:
-    return ast.Constant(value)
+    """A constant; texts of a YAML tree, which have types of their own, become plain ones."""
+    return ast.Constant(str(value) if isinstance(value, str) else value)
 
 
 def joined(parts: Iterable[Part]) -> ast.expr:
@@ -58,7 +59,7 @@ def joined(parts: Iterable[Part]) -> ast.expr:
     values: list[ast.expr] = []
     for part in melted:
         if isinstance(part, str):
-            values.append(ast.Constant(part))
+            values.append(constant(part))
         elif isinstance(part, ast.JoinedStr):
             values.extend(part.values)
         else:

@@ -46,7 +46,7 @@ def parse_matcher(tree: object, location: Location, errors: list[MappingError]) 
         hint = "write {absent: true} for an absent field"
         errors.append(MappingError("matches nothing", location=location, hint=hint))
         return None
-    return _scalar(values.text_of(tree))
+    return _scalar(str(values.text_of(tree)))
 
 
 def _scalar(text: str) -> Matcher:

@@ -12,12 +12,22 @@ from logship.event import Window, transaction_id
 from logship.formats import Format
 from logship.mapping import Converter
 from tests.mapping.world import (
-    KEY, LINE, at, combined, convert, converter, event, exact, format_named, nginx,
+    KEY,
+    LINE,
+    at,
+    combined,
+    convert,
+    converter,
+    event,
+    exact,
+    format_named,
+    nginx,
 )  # fmt: skip
 
 RICH = """
 trusted_proxies: [private]
-event: {metadata: {bytes: $response_bytes_clf, took: $duration, query: $query, label: 'a "b" ${path}', port: $server_port}}
+event:
+  metadata: {bytes: $response_bytes_clf, took: $duration, query: $query, label: 'a "b" ${path}', port: $server_port}
 rules:
   - {name: probes, if: {path: [/health, /ready]}, drop: true}
   - {name: errors, if: {status: [4xx, 5xx]}, keep: true}

@@ -27,7 +27,7 @@ def yaml(text: str) -> dict[str, object]:
     assert not document.problems, document.problems
     tree = document.tree()
     assert isinstance(tree, dict)
-    return tree
+    return dict(tree)
 
 
 @cache

@@ -1,0 +1,97 @@
+"""Redaction: what is asked to stay here never leaves, by whatever way it came into the event."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from logship.formats import compile_format, read_spec
+from tests.mapping.world import at, combined, convert, converter, event, nginx
+
+XFF = nginx('$remote_addr - $remote_user [$time_local] "$request" $status "$http_referer" "$http_x_forwarded_for"')
+
+
+def xff(request: str, forwarded: str, ip: str = "10.0.0.1", referer: str = "-") -> bytes:
+    return f'{ip} - - [10/Oct/2000:13:55:36 +0000] "{request}" 200 "{referer}" "{forwarded}"'.encode()
+
+
+@pytest.mark.parametrize(
+    ("target", "redacted"),
+    [
+        ("/x?token=abc&page=2", "/x?token=[redacted]&page=2"),
+        ("/x?page=2&TOKEN=abc", "/x?page=2&TOKEN=[redacted]"),
+        ("/x?%74oken=abc", "/x?%74oken=[redacted]"),
+        ("/x?tokens=abc&token", "/x?tokens=abc&token"),
+        ("/x?token=", "/x?token="),
+        ("/token=abc", "/token=abc"),
+        ("/x?a=1;token=2", "/x?a=1;token=[redacted]"),
+    ],
+)
+def test_query_values_are_replaced_by_name(target: str, redacted: str) -> None:
+    line = combined(f"GET {target} HTTP/1.1", referer=f"https://a.example{target}")
+    text = "{redact: {query: [token]}, event: {metadata: {q: $query, t: $target, r: $request_first_line}}}"
+    found = event(line, text)
+    assert at(found, "request", "uri") == f"https://web-1{redacted}"
+    assert at(found, "request", "headers", "Referer") == f"https://a.example{redacted}"
+    assert at(found, "metadata", "t") == redacted
+    assert "abc" not in json.dumps(found) or "abc" in redacted
+
+
+def test_all_but_some_query_values() -> None:
+    found = event(combined("GET /x?a=1&page=2&b=3 HTTP/1.1"), "redact: {query: {keep: [page]}}")
+    assert at(found, "request", "uri") == "https://web-1/x?a=[redacted]&page=2&b=[redacted]"
+
+
+def test_groups_of_a_path_are_replaced() -> None:
+    found = event(combined("GET /reset/s3cret/done?reset=1 HTTP/1.1"), "redact: {path: ['/reset/([^/]+)']}")
+    assert at(found, "request", "uri") == "https://web-1/reset/[redacted]/done?reset=1"
+
+
+def test_addresses_are_truncated_wherever_they_stand() -> None:
+    text = """
+trusted_proxies: [private]
+event: {request: {headers: {X-Forwarded-For: $http_x_forwarded_for}}, metadata: {ip: $client_ip, peer: $remote_addr}}
+redact: {ip: truncate}
+"""
+    found = event(xff("GET / HTTP/1.1", "2001:db8:1:2::3, 198.51.100.7, 10.1.2.3"), text, XFF)
+    assert at(found, "request", "ip_address") == "198.51.100.0"
+    assert at(found, "request", "headers", "X-Forwarded-For") == "2001:db8:1::, 198.51.100.0, 10.1.2.0"
+    assert found["metadata"] == {"ip": "198.51.100.0", "peer": "10.0.0.0"}
+
+
+def test_a_hashed_address_is_an_address_that_only_the_key_gives() -> None:
+    texts = [f"redact: {{ip: hash, hash: [user_id], key: {key}}}" for key in ("one", "two")]
+    first, second = (event(combined(user="bob"), text) for text in texts)
+    assert str(at(first, "request", "ip_address")).startswith("fd")
+    assert at(first, "request", "ip_address") != at(second, "request", "ip_address")
+    assert first["user_id"] not in ("bob", second["user_id"])
+    assert event(combined(user="bob"), texts[0]) == first
+
+
+def test_headers_are_redacted_in_any_case() -> None:
+    found = event(combined(agent="secret"), "redact: {headers: [user-agent]}")
+    assert at(found, "request", "headers", "User-Agent") == "[redacted]"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "cookie", "SET-COOKIE", "Proxy-Authorization", "Set_Cookie"])
+def test_credentials_of_a_logged_object_stay_here_unless_named(name: str) -> None:
+    fmt = compile_format(
+        read_spec({"json": {"time_received": "ts", "status": "status", "remote_host": "ip", "headers": "headers"}}), {}
+    )
+    line = json.dumps(
+        {"ts": "2000-10-10T13:55:36Z", "status": 200, "ip": "192.0.2.1", "headers": {name: "s3cret", "X-A": ["b", "c"]}}
+    ).encode()
+    text = "event: {request: {headers: '${headers}'}, metadata: {all: '${headers}', text: 'h=${headers}'}}"
+    found = event(line, text, fmt)
+    assert "s3cret" not in json.dumps(found)
+    assert at(found, "request", "headers") == {"X-A": "b, c"}
+    named = f"event: {{request: {{headers: {{X: '${{headers.{name}}}'}}}}}}"
+    assert at(event(line, named, fmt), "request", "headers", "X") == "s3cret"
+
+
+def test_nothing_but_what_the_mapping_names_is_sent() -> None:
+    secrets = '"$http_authorization" "$http_cookie" "$sent_http_set_cookie"'
+    fmt = nginx(f'$remote_addr [$time_local] "$request" $status {secrets}')
+    line = b'192.0.2.1 [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.1" 200 "s3cret" "s3cret" "s3cret"'
+    assert "s3cret" not in convert(converter(fmt=fmt), line).events[0]
