@@ -322,7 +322,7 @@ class HttpTransport:
         kind = _kind(exc)
         cause = exc.args[-1] if exc.args else exc
         text = getattr(cause, "reason", None) or getattr(cause, "strerror", None) or cause
-        return Failure(kind, str(text))
+        return Failure(kind, _one_line(str(text)))
 
 
 def _kind(exc: BaseException) -> FailureKind:
@@ -343,6 +343,11 @@ def _kind(exc: BaseException) -> FailureKind:
     ):
         return FailureKind.GARBAGE
     return FailureKind.LOST
+
+
+def _one_line(text: str) -> str:
+    """What a broken server sent may stand in an error's text: no control byte gets any further."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
 def _answer(response: urllib3.BaseHTTPResponse) -> Answer:

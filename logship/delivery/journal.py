@@ -32,9 +32,9 @@ class Journal:
         if reply.decision.verdict is Verdict.RETRY:
             self._tell_failure(reply.answer, now_s)
         elif reply.decision.verdict is Verdict.CONFIRMED and self._failures:
-            log.info("delivery goes on url=%s after_failed_attempts=%d", self._url, self._failures)
-            self._failures = self._untold = 0
-            self._told_s = None
+            if self._untold < self._failures:  # trouble that nobody heard of ends in silence too
+                log.info("delivery goes on url=%s after_failed_attempts=%d", self._url, self._failures)
+            self._failures = 0
 
     def _tell_hold(self, dispatch: Dispatch) -> None:
         is_held = dispatch.pace.hold is not None

@@ -1,0 +1,295 @@
+"""Delivery with its threads over real sockets: the oracle, the end of the process, and failures that must be loud."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from logship.clock import SystemClock
+from logship.counters import Counters
+from logship.delivery import Api, Delivery, DeliverySettings, DeliveryState, Endpoint
+from logship.delivery.http import HttpTransport
+from logship.delivery.senders import Crew
+from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Piece, Span
+from tests.rigs.machine import scaled
+from tests.rigs.receiver import Receiver
+from tests.rigs.waiting import wait_until
+
+
+class HurriedClock(SystemClock):
+    """Real time, but every second of it is SPEED seconds: retries and timeouts come sooner."""
+
+    SPEED = 50.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() * self.SPEED
+
+    def wait(self, event: threading.Event, timeout_s: float | None) -> bool:
+        return event.wait(None if timeout_s is None else timeout_s / self.SPEED)
+
+
+def make_batch(first: int, count: int) -> Batch:
+    events = [
+        json.dumps({"transaction_id": f"id-{number}", "number": number, "pad": "x" * (number % 300)})
+        for number in range(first, first + count)
+    ]
+    file = LogFile(1, "/var/log/a.log", "api", 7, "web-1")
+    conversion = Conversion(events, range(count), range(0, 2 * count + 1, 2))
+    piece = Piece(Chunk(file, 0, 2 * count, b"l\n" * count), conversion, 0, count)
+    size = sum(map(len, events)) + (count + 1 if count > 1 else 0)
+    return Batch(events, size, (Span(file, 0, 2 * count, b""),), (piece,), first)
+
+
+def deliver_to(url: str, *, concurrency: int = 8, seed: int = 0, timeout_s: float = 30.0, **options: Any) -> Delivery:
+    return Delivery(
+        Endpoint(url, "id-1", timeout_s=timeout_s, **options),
+        DeliverySettings(concurrency=concurrency),
+        clock=HurriedClock(),
+        random=random.Random(seed),
+        counters=Counters(),
+    )
+
+
+def ship(delivery: Delivery, batches: list[Batch], deadline_s: float = 120.0) -> list[Outcome]:
+    """Submits all and collects every outcome, as the main loop does."""
+    end_s = time.monotonic() + deadline_s
+    outcomes: list[Outcome] = []
+    left = list(batches)
+    while len(outcomes) < len(batches):
+        assert time.monotonic() < end_s, delivery.status()
+        delivery.wake.clear()
+        while left and delivery.room():
+            delivery.submit(left.pop(0))
+        outcomes += delivery.outcomes()
+        if delivery.failure:
+            raise delivery.failure
+        if len(outcomes) < len(batches):
+            delivery.wake.wait(0.1)
+    return outcomes
+
+
+@pytest.mark.parametrize("round_", range(scaled(1, 20)))
+@pytest.mark.parametrize("api", [Api.MOESIFAPI, Api.V1])
+def test_after_a_storm_of_faults_everything_has_arrived_unchanged(round_: int, api: Api) -> None:
+    """The oracle: what was submitted is an obligation; nothing else arrives, no id twice, no payload changed."""
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 # pytest shows it where the test fails
+    dice = random.Random(seed)
+    count, first, batches = scaled(3_000, 20_000), 0, []
+    while first < count:
+        size = min(dice.choice([1, 2, 20, 150]), count - first)
+        batches.append(make_batch(first, size))
+        first += size
+    poison = set(dice.sample(range(count), 5))
+    with Receiver(limit_bytes=dice.choice([None, 10_000]), refuses=lambda event: event["number"] in poison) as receiver:
+        receiver.go_wild(seed, 0.3)
+        delivery = deliver_to(receiver.url, seed=seed, api=api)
+        half = len(batches) // 2
+        outcomes = ship(delivery, batches[:half])
+        receiver.stop()
+        delivery.submit(batches[half])
+        wait_until(lambda: delivery.status().state is DeliveryState.PAUSED)
+        receiver.start()
+        outcomes += ship(delivery, batches[half + 1 :])
+        receiver.behave()
+        delivery.finish()
+        while len(outcomes) < len(batches):
+            assert delivery.wake.wait(30), delivery.status()
+            delivery.wake.clear()
+            outcomes += delivery.outcomes()
+        fresh = make_batch(count, 1)
+        outcomes += ship(delivery, [fresh])
+        assert delivery.close(10.0) == []
+    dead = {outcome.batch.number + refused.index for outcome in outcomes for refused in outcome.refused}
+    assert dead == poison
+    assert sorted(event["number"] for event in receiver.events) == sorted(set(range(count + 1)) - poison)
+    written = {json.loads(event)["transaction_id"]: event for batch in [*batches, fresh] for event in batch.events}
+    assert all(json.loads(written[event["transaction_id"]]) == event for event in receiver.events)
+    assert receiver.conflicts == []
+    assert sorted(outcome.batch.number for outcome in outcomes) == sorted([batch.number for batch in batches] + [count])
+
+
+def test_an_attempt_that_hangs_or_drips_is_cut_and_made_again() -> None:
+    with Receiver() as receiver:
+        receiver.script("hang:60", "drip:60")
+        delivery = deliver_to(receiver.url, timeout_s=4.0)
+        ship(delivery, [make_batch(0, 5)])
+        assert len(receiver.events) == 5
+        assert delivery.status().retries == 2
+        assert delivery.close(1.0) == []
+
+
+def test_as_many_answers_are_waited_for_at_once_as_the_setting_allows() -> None:
+    """A receiver that answers only when four requests are there gets them, and never a fifth."""
+    gate = threading.Barrier(4, timeout=20.0)
+    inside: list[int] = []
+    most: list[int] = []
+
+    def wait_for_company(event: dict[str, Any]) -> bool:
+        if event["number"] >= 10:
+            inside.append(event["number"])
+            gate.wait()
+            most.append(len(inside))
+            inside.remove(event["number"])
+        return False
+
+    with Receiver(refuses=wait_for_company) as receiver:
+        delivery = deliver_to(receiver.url, concurrency=4, timeout_s=1000.0)
+        ship(delivery, [make_batch(first, 1) for first in range(10)])
+        ship(delivery, [make_batch(first, 1) for first in range(10, 18)])
+        assert max(most) <= 4
+        assert delivery.close(1.0) == []
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("sender"), MemoryError(), KeyError("x")])
+def test_an_exception_in_a_sender_reaches_the_main_loop(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
+    """F42: no thread ever ends in silence."""
+
+    def post(self: HttpTransport, *rest: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(HttpTransport, "post", post)
+    delivery = deliver_to("http://127.0.0.1:1")
+    with pytest.raises(type(fault)) as caught:
+        ship(delivery, [make_batch(0, 5)])
+    assert caught.value is fault
+    assert "post" in {entry.name for entry in caught.traceback}
+    assert [batch.number for batch in delivery.close(1.0)] == [0]
+
+
+def test_an_exception_in_the_guard_reaches_the_main_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F42: without the guard a mute receiver would hold its senders for ever."""
+
+    def look(self: Crew) -> None:
+        raise RuntimeError("guard")
+
+    monkeypatch.setattr(Crew, "_guard_once", look)
+    with Receiver() as receiver:
+        receiver.script("hang:1")
+        delivery = deliver_to(receiver.url)
+        with pytest.raises(RuntimeError, match="guard"):
+            ship(delivery, [make_batch(0, 5)])
+        delivery.close(0.0)
+
+
+def test_a_failure_wakes_the_main_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HttpTransport, "post", lambda *rest: 1 / 0)
+    delivery = deliver_to("http://127.0.0.1:1")
+    delivery.submit(make_batch(0, 1))
+    assert delivery.wake.wait(10.0)
+    assert isinstance(delivery.failure, ZeroDivisionError)
+
+
+def test_stopping_an_idle_delivery_leaves_no_thread() -> None:
+    """F38, idle."""
+    with Receiver() as receiver:
+        before = threading.active_count()
+        delivery = deliver_to(receiver.url)
+        ship(delivery, [make_batch(0, 5)])
+        assert delivery.close(10.0) == []
+        wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("sender")])
+        assert before <= threading.active_count()
+
+
+def test_stopping_in_mid_batch_waits_for_the_answer() -> None:
+    """F38, mid-batch: what is under way is confirmed, not sent again after the restart."""
+    with Receiver() as receiver:
+        receiver.script("slow_read:20000")
+        delivery = deliver_to(receiver.url, timeout_s=200.0)
+        delivery.submit(make_batch(0, 30))
+        wait_until(lambda: receiver.connections)
+        assert delivery.close(100.0) == []
+        assert [outcome.batch.number for outcome in delivery.outcomes()] == [0]
+
+
+def test_stopping_while_the_receiver_is_down_gives_everything_back() -> None:
+    """F38, receiver down."""
+    with Receiver() as gone:
+        url = gone.url
+    delivery = deliver_to(url, concurrency=1)
+    delivery.submit(make_batch(0, 5))
+    delivery.submit(make_batch(5, 5))
+    wait_until(lambda: delivery.status().retries >= 2)
+    assert [batch.number for batch in delivery.close(5.0)] == [0, 5]
+    assert delivery.outcomes() == []
+
+
+def test_stopping_while_the_receiver_is_mute_takes_no_longer_than_allowed() -> None:
+    """F38, receiver slow."""
+    with Receiver() as receiver:
+        receiver.script("hang:30")
+        delivery = deliver_to(receiver.url, timeout_s=1000.0)
+        delivery.submit(make_batch(0, 5))
+        wait_until(lambda: receiver.seen)
+        assert [batch.number for batch in delivery.close(2.0)] == [0]
+
+
+def test_stopping_while_a_name_does_not_resolve_leaves_the_thread_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F38, DNS dead: name resolution can't be interrupted, so nobody waits for it."""
+    answer = threading.Event()
+    asked = threading.Event()
+
+    def look_up(*rest: object, **options: object) -> None:
+        asked.set()
+        answer.wait(30)
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    delivery = deliver_to("http://slow.localhost", timeout_s=1000.0)
+    delivery.submit(make_batch(0, 5))
+    assert asked.wait(10)
+    assert [batch.number for batch in delivery.close(2.0)] == [0]
+    answer.set()
+    assert delivery.outcomes() == []
+
+
+def test_stopping_while_held_is_done_at_once() -> None:
+    """F38, held: no try would come before the deadline."""
+    with Receiver(application_ids={"another"}) as receiver:
+        delivery = deliver_to(receiver.url)
+        delivery.submit(make_batch(0, 5))
+        wait_until(lambda: delivery.status().state is DeliveryState.HELD)
+        held_s = delivery._clock.monotonic()
+        assert [batch.number for batch in delivery.close(10_000.0)] == [0]
+        assert delivery._clock.monotonic() - held_s < 1_000.0
+
+
+def test_an_answer_that_comes_after_the_end_changes_nothing() -> None:
+    """What close() gave back is given back: its outcome must not appear afterwards."""
+    with Receiver() as receiver:
+        receiver.script("slow_read:1000")
+        delivery = deliver_to(receiver.url, timeout_s=1000.0)
+        delivery.submit(make_batch(0, 30))
+        wait_until(lambda: receiver.connections)
+        given_back = delivery.close(0.0)
+        assert [batch.number for batch in given_back] == [0]
+        wait_until(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("sender")])
+        assert delivery.outcomes() == []
+
+
+def test_the_guard_sleeps_while_nothing_is_sent() -> None:
+    """An idle daemon must not wake up for delivery at all."""
+    waits: list[float | None] = []
+
+    class CountingClock(HurriedClock):
+        def wait(self, event: threading.Event, timeout_s: float | None) -> bool:
+            waits.append(timeout_s)
+            return super().wait(event, timeout_s)
+
+    with Receiver() as receiver:
+        delivery = Delivery(
+            Endpoint(receiver.url, timeout_s=2.0),
+            DeliverySettings(),
+            clock=CountingClock(),
+            random=random.Random(0),
+            counters=Counters(),
+        )
+        ship(delivery, [make_batch(first, 1) for first in range(10)])
+        wait_until(lambda: waits and waits[-1] is None and waits.count(None) >= 2)
+        delivery.close(1.0)
