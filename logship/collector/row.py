@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+MILLISECONDS = {f"{number:03d}": number for number in range(1000)}
 SECONDS_CACHED = 4_096  # texts of seconds; live traffic repeats each a few hundred times
 ISO_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{0,9}))?(?:([Zz])|([+-]\d\d):?(\d\d)?)?", re.ASCII
@@ -54,17 +55,17 @@ class TimeReader:
 
         Raises: ValueError for what is no time.
         """
-        if len(text) == 24 and text[19] == "." and text[23] == "Z":
-            digits = text[20:23]
-            if digits.isdigit() and digits.isascii():
-                known = self._seconds.get(text[:19])
-                if known is not None:
-                    return known + int(digits)
+        # the usual YYYY-MM-DDTHH:MM:SS.mmmZ, whose second was seen before, takes two look-ups
+        second_ms = self._seconds.get(text[:20])
+        if second_ms is not None and len(text) == 24 and text[23] == "Z":
+            milliseconds = MILLISECONDS.get(text[20:23])
+            if milliseconds is not None:
+                return second_ms + milliseconds
         value = self._parse(text)
-        if len(text) == 24 and text[23] == "Z":
+        if len(text) == 24 and text[19] == "." and text[23] == "Z":
             if len(self._seconds) >= SECONDS_CACHED:
                 self._seconds.clear()
-            self._seconds[text[:19]] = value - value % 1000
+            self._seconds[text[:20]] = value - value % 1000
         return value
 
     def _parse(self, text: str) -> int:
@@ -91,30 +92,21 @@ def split_uri(uri: str) -> tuple[str, str]:
 
     Shapes: a URI without a path has "/"; what has no authority has the host "".
     """
-    scheme_end = uri.find("://", 0, 16)
-    if scheme_end < 0:
-        host, rest = "", uri
-    else:
-        start = scheme_end + 3
-        slash = uri.find("/", start)
-        host = uri[start:] if slash < 0 else uri[start:slash]
-        rest = "/" if slash < 0 else uri[slash:]
-        if "?" in host or "#" in host:  # https://host?query
-            host = re.split("[?#]", host, maxsplit=1)[0]
-            rest = "/"
-    at = host.rfind("@")
-    if at >= 0:
-        host = host[at + 1 :]
-    end = rest.find("?")
-    path = rest if end < 0 else rest[:end]
-    end = path.find("#")
-    return host, (path if end < 0 else path[:end]) or "/"
+    start = uri.find("://", 0, 16) + 3
+    slash = uri.find("/", start) if start > 2 else 0
+    host = uri[start:slash] if start > 2 else ""
+    if slash < 0 or "?" in host or "#" in host:  # https://host, https://host?query
+        return authority_host(re.split("[?#]", uri[start:], maxsplit=1)[0]), "/"
+    end = uri.find("?", slash)
+    path = uri[slash:] if end < 0 else uri[slash:end]
+    if "#" in path:
+        path = path[: path.index("#")]
+    return authority_host(host), path or "/"
 
 
-def response_facts(event: dict[str, Any]) -> tuple[str | None, int | None]:
-    """Time text and status of the response, None and None without one."""
-    response = event.get("response")
-    return (None, None) if not response else (response["time"], response["status"])
+def authority_host(authority: str) -> str:
+    """An authority without user and password."""
+    return authority if "@" not in authority else authority[authority.rindex("@") + 1 :]
 
 
 def source_of(event: dict[str, Any], host: str) -> str:

@@ -17,7 +17,8 @@ from logship.errors import StateError
 ROWS_AT_ONCE = (256, 64, 16, 4, 1)  # rows of one INSERT: few texts, each compiled once; many rows a step
 WRITER_CACHE_KIB = 24_000
 READER_CACHE_KIB = 4_000
-WAL_PAGES = 4_000  # 16 MB between checkpoints
+PAGE_BYTES = 8_192  # a dozen events; only a new file takes it
+WAL_PAGES = 4_000  # 32 MB between checkpoints
 BUSY_TIMEOUT_S = 10.0
 
 
@@ -31,6 +32,7 @@ class SqliteStore:
         self._opening = threading.Lock()
         with translated(self._path):
             self._writer = self._connect(WRITER_CACHE_KIB)
+            self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")  # in WAL mode: every commit is fsynced
             self._writer.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
