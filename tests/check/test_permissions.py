@@ -1,0 +1,93 @@
+"""Whether the service's user can read the logs: asked by becoming that user."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from logship.config.permissions import User, obstacles
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Iterator[Path]:
+    """A directory that everybody may enter, whatever the umask and pytest made of those above it."""
+    above = [parent for parent in tmp_path.parents if parent.owner() == "root" and parent != Path("/")]
+    modes = {path: path.stat().st_mode for path in [*above, tmp_path]}
+    for path in modes:
+        path.chmod(modes[path] | 0o755)
+    yield tmp_path
+    for path, mode in modes.items():
+        path.chmod(mode)
+
+
+def nobody(*groups: int) -> User:
+    entry = pwd.getpwnam("nobody")
+    return User("nobody", entry.pw_uid, entry.pw_gid, (entry.pw_gid, *groups))
+
+
+@needs_root
+def test_a_directory_that_cannot_be_entered_is_named_with_the_command_that_mends_it(logs: Path) -> None:
+    inside = logs / "httpd"
+    inside.mkdir(mode=0o700)
+    (inside / "access.log").write_text("x\n")
+    (obstacle,) = obstacles([str(inside / "access.log")], nobody())
+    assert obstacle.message == f"{inside}: user nobody can't enter it (0700 root:root)"
+    assert obstacle.hint == f"run: setfacl -m u:nobody:x {inside}"
+
+
+@needs_root
+def test_a_file_of_a_group_asks_for_the_group(logs: Path) -> None:
+    log = logs / "access.log"
+    log.write_text("x\n")
+    log.chmod(0o640)
+    os.chown(log, 0, 4)  # adm on Debian
+    (obstacle,) = obstacles([str(log)], nobody())
+    assert "can't read it (0640 root:" in obstacle.message
+    assert obstacle.hint.startswith("run: usermod -aG ")
+    assert obstacles([str(log)], nobody(4)) == []
+
+
+@needs_root
+def test_a_file_without_a_useful_group_asks_for_an_acl(logs: Path) -> None:
+    log = logs / "access.log"
+    log.write_text("x\n")
+    log.chmod(0o600)
+    (obstacle,) = obstacles([str(log)], nobody())
+    assert obstacle.hint == f"run: setfacl -m u:nobody:r {log}"
+
+
+@needs_root
+def test_a_directory_that_cannot_be_listed_hides_new_logs(logs: Path) -> None:
+    inside = logs / "nginx"
+    inside.mkdir()
+    inside.chmod(0o711)
+    (obstacle,) = obstacles([str(inside)], nobody())
+    assert obstacle.deed == "list"
+
+
+@needs_root
+def test_one_obstacle_of_many_logs_is_told_once(logs: Path) -> None:
+    inside = logs / "httpd"
+    inside.mkdir(mode=0o700)
+    for number in range(20):
+        (inside / f"{number}.log").write_text("x\n")
+    assert len(obstacles([str(path) for path in inside.iterdir()], nobody())) == 1
+
+
+def test_what_can_be_read_or_is_gone_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "access.log").write_text("x\n")
+    asked = [str(tmp_path), str(tmp_path / "access.log"), str(tmp_path / "gone.log")]
+    assert obstacles(asked, None) == []
+
+
+@needs_root
+def test_asking_leaves_this_process_who_it_was(logs: Path) -> None:
+    before = (os.geteuid(), os.getegid(), os.getgroups())
+    obstacles([str(logs)], nobody())
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == before
