@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--mapping", default="", metavar="M", help="Mapping: a shipped name, or a file.")
 @click.option("--field", "fields", multiple=True, metavar="K=V", help="A constant field, e.g. host=shop.example.com.")
 @click.option("--url", default="", metavar="U", help="The receiver, instead of the configuration's.")
-@click.option("--application-id-file", type=click.Path(path_type=Path), metavar="F", help="The application id is in it.")
+@click.option("--application-id-file", type=click.Path(path_type=Path), metavar="F", help="File that holds the id.")
 @click.option("--since", default="", metavar="T", help="Only events from then on: 2026-10-01, 2026-10-01T13:55Z, 7d.")
 @click.option("--until", default="", metavar="T", help="Only events before then.")
 @click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes; default half the cores.")

@@ -52,12 +52,16 @@ def crew() -> Iterator[LocalCrew]:
 def drained(crew: LocalCrew) -> list[Report]:
     reports = []
     while not crew.reports.empty():
-        reports.append(crew.reports.get())
+        report = crew.reports.get()
+        assert report is not None
+        reports.append(report)
     return reports
 
 
 def pid_of(crew: LocalCrew) -> int:
-    return int(crew.reports.get(timeout=20).attempt)
+    report = crew.reports.get(timeout=20)
+    assert report is not None
+    return int(report.attempt)
 
 
 def is_alive(pid: int) -> bool:

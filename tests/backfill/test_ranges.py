@@ -47,7 +47,8 @@ def test_stretches_cover_a_piece_without_gap_or_overlap(ranges: list[Range], sta
 
 
 def test_the_last_stretch_of_a_log_of_unknown_length_is_open() -> None:
-    assert [(part.start, part.end, part.is_confirmed) for part in stretches(0, None, [Range(0, 10), Range(20, 30)])] == [
+    parts = stretches(0, None, [Range(0, 10), Range(20, 30)])
+    assert [(part.start, part.end, part.is_confirmed) for part in parts] == [
         (0, 10, True),
         (10, 20, False),
         (20, 30, True),

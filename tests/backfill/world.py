@@ -1,0 +1,170 @@
+"""Logs to fill back, the ids that their lines must get, and the command as its own process."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import random
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from logship.event import transaction_id
+from logship.tail.identity import file_key
+from tests.rigs.daemon import logship_command
+
+OLD_S = 3_600.0  # files this old are not being written to
+ORIGIN = "web-1"
+RECENT = 1_790_000_000  # 2026-09-21T13:33:20Z: the first line's time, in seconds
+
+
+def access_lines(count: int, *, first: int = 0, seed: int = 1) -> list[bytes]:
+    """Real-looking combined lines, one a second, each different, some of them with escapes, without newlines."""
+    rng = random.Random(seed)
+    agents = ["curl/8.1", "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0", "-", 'a\\x22b "']
+    lines = []
+    for number in range(first, first + count):
+        time = clf(RECENT + number)
+        agent = agents[0 if rng.random() < 0.6 else rng.randrange(3)]
+        path = f"/shop/{rng.randrange(10_000)}?page={number}&q=%C3%BC"
+        client = f"203.0.113.{rng.randrange(256)}"
+        request = f"GET {path} HTTP/1.1"
+        lines.append(f'{client} - - [{time}] "{request}" {rng.choice([200, 200, 304, 404])} 512 "-" "{agent}"'.encode())
+    return lines
+
+
+def clf(epoch_s: float) -> str:
+    """The time as servers log it, UTC."""
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(epoch_s, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
+
+
+def joined(lines: Sequence[bytes]) -> bytes:
+    return b"".join(line + b"\n" for line in lines)
+
+
+def two_members(data: bytes) -> bytes:
+    """gzip as logrotate's `compress` appends it and `cat a.gz b.gz` makes it."""
+    half = len(data) // 2
+    return gzip.compress(data[:half], 1) + gzip.compress(data[half:], 1)
+
+
+COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
+    "": lambda data: data,
+    ".gz": two_members,
+    ".bz2": bz2.compress,
+    ".xz": lambda data: lzma.compress(data, preset=0),
+    ".zst": zstandard.compress,
+}
+
+
+def write_old(path: Path, data: bytes) -> Path:
+    """A file that nobody writes to any more."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    os.utime(path, (RECENT, RECENT))
+    return path
+
+
+def truth(path: Path, lines: Sequence[bytes], stem: str = "access.log", origin: str = ORIGIN) -> set[str]:
+    """The transaction_ids of a log's lines, by DESIGN's words alone."""
+    key = file_key(origin, os.path.realpath(path.parent), stem, lines[0][:1024])
+    ids, position = set(), 0
+    for line in lines:
+        ids.add(transaction_id(line, key, position))
+        position += len(line) + 1
+    return ids
+
+
+@dataclass(slots=True)
+class World:
+    """A directory with a configuration, its state, and backfills to run in it."""
+
+    directory: Path
+    url: str
+    extra: str = ""
+    environ: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def logs(self) -> Path:
+        return self.directory / "logs"
+
+    @property
+    def config(self) -> Path:
+        path = self.directory / "logship.yml"
+        if not path.exists():
+            path.write_text(
+                f"endpoint: {{url: '{self.url}', application_id: test-app}}\n"
+                f"state_dir: {self.directory / 'state'}\norigin: {ORIGIN}\nstatus: null\n"
+                f"sources:\n  - name: web\n    paths: ['{self.logs}/*access.log']\n    format: combined\n{self.extra}"
+            )
+        return path
+
+    def start(self, *arguments: object, **popen: Any) -> subprocess.Popen[bytes]:
+        """The command, running; its standard output and error are pipes unless told otherwise."""
+        command = logship_command("backfill", "-c", str(self.config), *map(str, arguments))
+        given: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            "env": {**os.environ, **self.environ},
+            **popen,
+        }
+        return subprocess.Popen(command, **given)
+
+    def run(self, *arguments: object, **popen: Any) -> Run:
+        """The command from beginning to end."""
+        stdin = popen.pop("input", None)
+        if stdin is not None:
+            popen["stdin"] = subprocess.PIPE
+        process = self.start(*arguments, **popen)
+        out, err = process.communicate(stdin, timeout=120)
+        return Run(process.returncode, (out or b"").decode(), (err or b"").decode())
+
+    def summary(self, *arguments: object, **popen: Any) -> Summary:
+        """What --json says of a run."""
+        run = self.run("--json", *arguments, **popen)
+        assert run.out, f"no summary: {run.err}"
+        return Summary(run.code, json.loads(run.out))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that is over."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The JSON summary of a run, whose sums must hold in all and for each log."""
+
+    code: int
+    said: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        assert self.said["exit"] == self.code
+        for tally in (self.said, *self.said["logs"]):
+            assert tally["lines"] == decided(tally), tally
+        for name in ("lines", "sent", "dead_letters", "already_confirmed"):
+            assert self.said[name] == sum(log[name] for log in self.said["logs"]), name
+
+    def __getitem__(self, name: str) -> Any:
+        return self.said[name]
+
+
+def decided(tally: Mapping[str, Any]) -> int:
+    """The right side of the sum."""
+    rules = sum(tally["dropped_by_rule"].values()) + sum(tally["sampled_out"].values())
+    names = ("sent", "out_of_range", "too_old", "dead_letters", "lost")
+    return int(rules + sum(tally[name] for name in names))
