@@ -161,8 +161,11 @@ def strict_pattern(parts: tuple[Part, ...], escaping: Escaping) -> str:
 # ---- tolerant
 
 
-def tolerant_pattern(parts: tuple[Part, ...], escaping: Escaping) -> str:
-    """An RE2 pattern of a whole line with the same groups as the strict one."""
+def tolerant_pattern(parts: tuple[Part, ...], escaping: Escaping, *, any_spaces: bool) -> str:
+    """An RE2 pattern of a whole line with the same groups as the strict one.
+
+    `any_spaces`: a run of spaces may stand for any other, as some servers write two where others write one.
+    """
     out: list[str] = []
     for index, part in enumerate(parts):
         if isinstance(part, Literal):
@@ -173,12 +176,12 @@ def tolerant_pattern(parts: tuple[Part, ...], escaping: Escaping) -> str:
             before = parts[index - 1] if index else None
             if isinstance(before, Reach) and before.quoted:
                 text = text[1:]
-            out.append(_spaced(text))
+            out.append(_spaced(text) if any_spaces else "".join(map(_re2_escape, text)))
             continue
         value = _tolerant_value(part, escaping)
         value = f"(?:{value})" if part.variable.repeated else f"({value})"
         out.append(f'(?:"{value}"|-)' if part.quoted else value)
-    return "".join(out) + " *"
+    return "".join(out) + (" *" if any_spaces else "")
 
 
 def _tolerant_value(reach: Reach, escaping: Escaping) -> str:
@@ -227,9 +230,14 @@ def fast_pattern(parts: tuple[Part, ...], escaping: Escaping, needed: Collection
     quote, backslash, control byte or newline afterwards; DIRTY for classes that can't hold them in the first place.
     """
     out: list[str] = []
+    own = {part.variable.slot.field for part in parts if isinstance(part, Reach)}
+    cut = [name for name in PARTS if name in needed and name not in own]  # wanted parts of a request line
     for part in parts:
         if isinstance(part, Literal):
             out.append(re.escape(part.text))
+        elif part.kind is Kind.REQUEST_LINE and not part.variable.repeated and cut:
+            value = _fast_request_line(part.stop, cut, guard)
+            out.append(f"({value})" if part.variable.slot.field in needed else value)
         else:
             out.append(_fast_value(part, escaping, needed, guard))
     return "".join(out) + r"\n|.*\n"
@@ -239,9 +247,7 @@ def _fast_value(reach: Reach, escaping: Escaping, needed: Collection[str], guard
     slot, kind, stop = reach.variable.slot, reach.kind, reach.stop
     is_needed = slot.field in needed and not reach.variable.repeated
     many = "++" if escaping is Escaping.BACKSLASH else "*+"  # escape=json leaves absent values empty
-    if kind is Kind.REQUEST_LINE and not reach.variable.repeated and any(part in needed for part in PARTS):
-        value = _fast_request_line(stop, needed, guard)
-    elif kind is Kind.STATUS:
+    if kind is Kind.STATUS:
         value = "[1-9][0-9][0-9]"
     elif kind in _INTEGERS:
         value = "[0-9-][0-9]*+"

@@ -37,15 +37,23 @@ class TextFormat(Format):
         )  # fmt: skip
         if not self._groups:
             raise FormatError("the format has no fields", text=shape.text, width=max(1, len(shape.text)))
-        self.slots = tuple(slot for group in self._groups for slot in with_parts(group))
+        own = {group.field for group in self._groups}
+        self.slots = tuple(
+            slot for group in self._groups for slot in with_parts(group) if slot is group or slot.field not in own
+        )
+        self._kept_parts = tuple(index for index, name in enumerate(PARTS) if name not in own)
         self._strict = re.compile(line_pattern.strict_pattern(self.parts, self.escaping)).fullmatch
         self._times: tuple[DecodeTime | None, ...] = tuple(
             lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")) if slot.time else None for slot in self._groups
         )
 
     @cached_property
-    def _tolerant(self) -> Pattern:
-        return compile_pattern(line_pattern.tolerant_pattern(self.parts, self.escaping))
+    def _tolerant(self) -> tuple[Pattern, ...]:
+        """Exact literals first: a value may be spaces."""
+        return tuple(
+            compile_pattern(line_pattern.tolerant_pattern(self.parts, self.escaping, any_spaces=any_spaces))
+            for any_spaces in (False, True)
+        )
 
     def scanner(self, needed: Sequence[str]) -> Scanner:
         from logship.formats.text_scanner import TextScanner
@@ -59,10 +67,11 @@ class TextFormat(Format):
             return self._values(match.groups())
         if len(line) > TOLERANT_BYTES:
             return None
-        found = self._tolerant.fullmatch(line)
-        if found is None:
-            return None
-        return self._values([_tolerate((raw or b"").decode("latin-1")) for raw in found])
+        for pattern in self._tolerant:
+            found = pattern.fullmatch(line)
+            if found is not None:
+                return self._values([_tolerate((raw or b"").decode("latin-1")) for raw in found])
+        return None
 
     def is_exact(self, line: bytes) -> bool:
         return self._strict(bare_line(line).decode("latin-1")) is not None
@@ -80,7 +89,8 @@ class TextFormat(Format):
             if decode_time is not None and decode_time(value) is None:
                 return None
             if slot.kind is Kind.REQUEST_LINE:
-                values += split_request_line(value) if value else NO_REQUEST
+                parts = split_request_line(value) if value else NO_REQUEST
+                values += [parts[index] for index in self._kept_parts]
         return tuple(values)
 
     def explain(self, line: bytes) -> Misfit | None:

@@ -1,0 +1,1 @@
+"""Formats: what every line becomes, and that nothing else can be made of it."""
