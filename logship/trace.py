@@ -1,0 +1,178 @@
+"""What became of a line: found in current and rotated files, judged by the state, the rules and the dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+
+from logship.assembly import tail_source
+from logship.checkpoint import Checkpoint
+from logship.clock import SystemClock
+from logship.config import Settings, SourceSettings
+from logship.counters import Counters
+from logship.delivery import DeadLetters
+from logship.errors import LogshipError
+from logship.event import LogFile
+from logship.state import State
+from logship.tail.archives import open_log
+from logship.tail.discovery import Discovery
+from logship.tail.identity import digest, file_key, first_line_of, place_of
+
+READ_BYTES = 1_048_576
+SHOWN_BYTES = 65_536  # of a line without an end
+
+
+class Fate(StrEnum):
+    """What can become of a line."""
+
+    CONFIRMED = "confirmed"
+    WAITING = "waiting"
+    DROPPED = "dropped by rule"
+    SAMPLED_OUT = "sampled out"
+    DEAD_LETTER = "dead letter"
+    UNFIT = "fits no format"
+    BEFORE_START = "before the start"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One line with the wanted text.
+
+    Shapes: `position` is the line's start in the decompressed file; `detail` names the rule or the reason.
+    """
+
+    source: str
+    path: str
+    position: int
+    line: bytes
+    transaction_id: str
+    fate: Fate
+    detail: str = ""
+
+
+def trace(settings: Settings, text: bytes) -> Iterator[Found]:
+    """Every line with `text` in the files of every source, oldest file first as far as names tell.
+
+    Raises: LogshipError when a file or the state can't be read.
+    """
+    clock = SystemClock()
+    state = State.open(settings.state_dir, clock, daemon=False)
+    try:
+        judge = _Judge(settings, state)
+        discovery = Discovery([tail_source(settings, source) for source in settings.sources])
+        sources = {source.name: source for source in settings.sources}
+        seen: set[str] = set()
+        for path, watched in discovery.names().items():
+            place = place_of(path, watched.paths, watched.rotated)
+            siblings = discovery.siblings(watched, place.directory, place.stem)
+            for name in [*reversed(siblings), path]:
+                if name not in seen:
+                    seen.add(name)
+                    source = sources[watched.source.name]
+                    home = place_of(name, watched.paths, watched.rotated)
+                    yield from judge.lines_of(source, name, home.directory, home.stem, text)
+    finally:
+        state.close()
+
+
+@dataclass
+class _Judge:
+    """Knows what is confirmed and what was set aside."""
+
+    settings: Settings
+    state: State
+
+    @cached_property
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        return self.state.load()
+
+    @cached_property
+    def letters(self) -> dict[str, str]:
+        """Reason by transaction_id."""
+        store = DeadLetters(self.settings.state_dir, counters=Counters())
+        return {letter.id: letter.reason for letter in store}
+
+    def lines_of(self, source: SourceSettings, path: str, directory: str, stem: str, text: bytes) -> Iterator[Found]:
+        try:
+            with open_log(path) as log:
+                first_line = first_line_of(log)
+            if first_line is None:
+                return
+            origin = self.settings.origin_of(source)(path)
+            file = LogFile(0, path, source.name, file_key(origin, directory, stem, first_line), origin)
+            checkpoint = self._checkpoint(digest(first_line), directory, stem, file.key)
+            if checkpoint is not None:
+                file = LogFile(0, path, source.name, checkpoint.key or file.key, checkpoint.origin)
+            for position, line in lines_with(path, text):
+                yield self._judge(source, file, checkpoint, position, line)
+        except OSError as exc:
+            raise LogshipError(f"{path}: {exc.strerror}; run this as a user who may read it") from exc
+
+    def _checkpoint(self, first_line: bytes, directory: str, stem: str, key: int) -> Checkpoint | None:
+        candidates = [
+            known
+            for known in self.checkpoints
+            if known.first_line == first_line and (known.directory, known.stem) == (directory, stem)
+        ]
+        return next((known for known in candidates if known.key == key), candidates[-1] if candidates else None)
+
+    def _judge(
+        self, source: SourceSettings, file: LogFile, checkpoint: Checkpoint | None, position: int, line: bytes
+    ) -> Found:
+        traced = self.settings.compile_source(source).trace(line, position, file)
+
+        def found(fate: Fate, detail: str = "") -> Found:
+            return Found(source.name, file.path, position, line, traced.transaction_id, fate, detail)
+
+        if reason := self.letters.get(traced.transaction_id):
+            return found(Fate.DEAD_LETTER, reason)
+        if checkpoint is not None and position < checkpoint.range_start:
+            if not self._is_in_ranges(source, file, position):
+                return found(Fate.BEFORE_START, "start_at: end; send it with logship backfill")
+        elif not self._is_confirmed(source, file, checkpoint, position):
+            return found(Fate.WAITING)
+        if traced.error is not None:
+            return found(Fate.UNFIT, f"expected {traced.error.expected} at byte {traced.error.at}")
+        if traced.dropped_by is not None:
+            return found(Fate.DROPPED, traced.dropped_by)
+        if traced.sampled_out_by is not None:
+            return found(Fate.SAMPLED_OUT, traced.sampled_out_by)
+        return found(Fate.CONFIRMED)
+
+    def _is_confirmed(
+        self, source: SourceSettings, file: LogFile, checkpoint: Checkpoint | None, position: int
+    ) -> bool:
+        in_checkpoint = checkpoint is not None and checkpoint.range_start <= position < checkpoint.position
+        return in_checkpoint or self._is_in_ranges(source, file, position)
+
+    def _is_in_ranges(self, source: SourceSettings, file: LogFile, position: int) -> bool:
+        ranges = self.state.ranges(source.endpoint.receiver, file.key)
+        return any(confirmed.start <= position < confirmed.end for confirmed in ranges)
+
+
+def lines_with(path: str, text: bytes) -> Iterator[tuple[int, bytes]]:
+    """(position, line without its newline) of every line with `text`; a line without an end is cut."""
+    position, rest = 0, b""
+    with open_log(path) as log, suppress(EOFError):
+        while True:
+            data = log.read(READ_BYTES)
+            block = rest + data
+            end = block.rfind(b"\n") + 1 if data else len(block)
+            yield from _in_block(block[:end], position, text)
+            position += end
+            rest = block[end:]
+            if not data:
+                return
+
+
+def _in_block(block: bytes, start: int, text: bytes) -> Iterator[tuple[int, bytes]]:
+    at = block.find(text)
+    while at >= 0:
+        first = block.rfind(b"\n", 0, at) + 1
+        last = block.find(b"\n", at)
+        last = len(block) if last < 0 else last
+        yield start + first, block[first : min(last, first + SHOWN_BYTES)]
+        at = block.find(text, last + 1) if last < len(block) else -1
