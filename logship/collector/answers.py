@@ -7,8 +7,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from logship.collector.options import RETRY_AFTER_S
 from logship.collector.refusal import RefusalError
 
+RETRY = {"Retry-After": str(RETRY_AFTER_S)}
 WORDS = {404: "not_found", 405: "method_not_allowed"}
 
 
@@ -23,6 +25,11 @@ async def refused(request: Request, exc: Exception) -> Response:
     if exc.retry_after_s is not None:
         headers["Retry-After"] = str(exc.retry_after_s)
     return json_answer(exc.document(), exc.status, headers)
+
+
+async def no_store(request: Request, exc: Exception) -> Response:
+    """The answer to a reader while the store can't be read."""
+    return json_answer({"code": "no_store", "message": "the store can't be read now; try again"}, 503, RETRY)
 
 
 async def no_route(request: Request, exc: Exception) -> Response:

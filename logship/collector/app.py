@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
@@ -11,12 +12,14 @@ from starlette.routing import Mount, Route
 
 from logship.collector import answers, ingest
 from logship.collector.access import Access
-from logship.collector.database import Database
+from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.ingest import Ingest
+from logship.collector.openapi import Description
 from logship.collector.options import CollectorOptions
 from logship.collector.page_views import Page
 from logship.collector.read_api import ReadApi
 from logship.collector.refusal import RefusalError
+from logship.collector.retention import sweep
 from logship.collector.writer import Writer
 
 
@@ -27,9 +30,11 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         writer.start()
+        sweeping = asyncio.create_task(sweep(database, writer, options))
         try:
             yield
         finally:
+            sweeping.cancel()
             writer.close()
             database.close()
 
@@ -43,6 +48,7 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
         Route("/v1/config", ingest.config),
         Route("/v1/rules", ingest.rules),
         Route("/health/probe", ingest.probe),
+        Route("/openapi.json", Description(options).get),
         *ReadApi(options, database, access).routes(),
         *Page(options, database, access).routes(),
     ]
@@ -51,7 +57,11 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={RefusalError: answers.refused, HTTPException: answers.no_route},
+        exception_handlers={
+            RefusalError: answers.refused,
+            StoreUnavailableError: answers.no_store,
+            HTTPException: answers.no_route,
+        },
     )
     app.router.redirect_slashes = False  # a 307 to a sender that follows none would lose its events
     return app

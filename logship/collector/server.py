@@ -41,6 +41,16 @@ def open_database(store: str) -> Database:
     return SqliteStore(store)
 
 
+def open_existing(store: str) -> Database:
+    """A store that must be there already.
+
+    Raises: UsageError for a missing file; a misspelt name shall not make an empty store.
+    """
+    if "://" not in store and not Path(store).is_file():
+        raise UsageError(f"--store {store}: no such file; give the collector's")
+    return open_database(store)
+
+
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket.
 

@@ -35,6 +35,7 @@ class SqliteStore:
             self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")  # in WAL mode: every commit is fsynced
+            self._writer.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
             self._writer.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
             self._prepare()
         self._inserts = {count: insert_statement(count) for count in ROWS_AT_ONCE}

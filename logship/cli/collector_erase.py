@@ -1,0 +1,36 @@
+"""`logship collector-erase`: removes one user's events, for people who ask for it."""
+
+from __future__ import annotations
+
+import click
+
+from logship.errors import Exit
+
+
+@click.command()
+@click.option("--store", default="collector.db", show_default=True, metavar="FILE or URL")
+@click.option("--user-id", required=True, help="whose events go, as it stands in them")
+@click.option("--application-id", metavar="ID", help="only this application's")
+@click.option("--yes", is_flag=True, help="don't ask")
+def command(store: str, user_id: str, application_id: str | None, yes: bool) -> int:
+    """Erase every event of a user, also from the counts; works beside a running collector.
+
+    The file is rewritten nowhere: SQLite overwrites what is deleted (secure_delete); backups of it are yours to mend.
+    """
+    from logship.collector.retention import erase
+    from logship.collector.server import open_existing
+
+    database = open_existing(store)
+    try:
+        where = "user_id = ?" if application_id is None else "user_id = ? AND application_id = ?"
+        values = (user_id,) if application_id is None else (user_id, application_id)
+        count = int(database.read(f"SELECT count(*) FROM events WHERE {where}", values)[0][0])  # noqa: S608 - ours
+        if not count:
+            click.echo(f"no event of user {user_id!r} is stored")
+            return Exit.FINE
+        if not yes:
+            click.confirm(f"Erase {count:,} events of user {user_id!r}? They can't be had back", abort=True)
+        click.echo(f"erased {erase(database, user_id, application_id):,} events of user {user_id!r}")
+    finally:
+        database.close()
+    return Exit.FINE

@@ -1,0 +1,181 @@
+"""The description of the whole API for programs, made from the models that check it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from logship import __version__
+from logship.collector.answers import json_answer
+from logship.collector.filters import RANGES_S
+from logship.collector.ingest import ID_HEADER
+from logship.collector.model import MANY
+from logship.collector.options import CollectorOptions
+from logship.collector.read_api import MAX_LIMIT
+from logship.collector.summary import CLASSES
+
+JSON = "application/json"
+ERROR = {
+    "type": "object",
+    "required": ["code", "message"],
+    "properties": {
+        "code": {"type": "string", "description": "one word for programs"},
+        "message": {"type": "string", "description": "a sentence for people"},
+        "events": {
+            "type": "array",
+            "maxItems": 100,
+            "description": "every mistake of every bad event",
+            "items": {
+                "type": "object",
+                "required": ["index", "field", "reason"],
+                "properties": {
+                    "index": {"type": "integer", "minimum": 0},
+                    "field": {"type": "string"},
+                    "reason": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+STORED_EVENT = {
+    "type": "object",
+    "required": ["id", "received_at", "event"],
+    "properties": {
+        "id": {"type": "integer"},
+        "received_at": {"type": "string", "format": "date-time"},
+        "event": {"$ref": "#/components/schemas/Event"},
+    },
+}
+EVENT_PAGE = {
+    "type": "object",
+    "required": ["events", "next_cursor", "is_complete"],
+    "properties": {
+        "events": {"type": "array", "items": {"$ref": "#/components/schemas/StoredEvent"}},
+        "next_cursor": {"type": ["string", "null"]},
+        "is_complete": {"type": "boolean", "description": "false: the time was over; go on at next_cursor"},
+    },
+}
+SUMMARY = {
+    "type": "object",
+    "required": ["step_s", "bars", "requests", "by_class", "mean_ms", "frequent", "slowest", "failing", "statuses"],
+    "properties": {
+        "requests": {"type": "integer", "description": "the sum of the events' weights"},
+        "by_class": {"type": "object", "properties": {name: {"type": "integer"} for name in CLASSES}},
+        "mean_ms": {"type": ["number", "null"]},
+        "looked_through": {"type": ["integer", "null"], "description": "null: the counts are of everything"},
+    },
+}
+FILTER = (
+    ("app", "label of an application, from /api/applications", {"type": "string"}),
+    ("range", "how far back; ignored beside since or until", {"type": "string", "enum": list(RANGES_S)}),
+    ("since", "request.time from here on, ISO 8601", {"type": "string"}),
+    ("until", "request.time before this, ISO 8601", {"type": "string"}),
+    ("q", "text anywhere in the event, in any case", {"type": "string", "maxLength": 512}),
+    ("verb", "GET, POST, …", {"type": "string", "maxLength": 24}),
+    ("status", "404, 4xx, or none for no response", {"type": "string", "pattern": "^([0-9]{1,3}|[1-5]xx|none)$"}),
+    ("path", "path or route; ending in * for all that begin so", {"type": "string", "maxLength": 400}),
+    ("user", "user_id", {"type": "string", "maxLength": 512}),
+    ("source", "metadata.source, else the host of the URI", {"type": "string", "maxLength": 120}),
+)
+
+
+def document(options: CollectorOptions) -> dict[str, Any]:
+    """The OpenAPI 3.1 document of a collector with these options."""
+    schema = MANY.json_schema(ref_template="#/components/schemas/{model}")
+    schemas = {**schema.pop("$defs"), "Error": ERROR, "StoredEvent": STORED_EVENT, "EventPage": EVENT_PAGE}
+    ingestion: dict[str, Any] = {"security": [{"application": []}]}
+    one = _posting("Take one event in", {"$ref": "#/components/schemas/Event"})
+    many = _posting("Take events in, all or none", {"type": "array", "items": {"$ref": "#/components/schemas/Event"}})
+    paths: dict[str, Any] = {}
+    for prefix in ("/moesifapi", "/v1"):
+        paths[f"{prefix}/events"] = {"post": {**one, **ingestion}}
+        paths[f"{prefix}/events/batch"] = {"post": {**many, **ingestion}}
+    paths["/v1/config"] = {"get": _getting("What SDKs sample: everything", {"type": "object"}, readers=False)}
+    paths["/v1/rules"] = {"get": _getting("Rules for SDKs: none", {"type": "array"}, readers=False)}
+    paths["/health/probe"] = {"get": _getting("Alive", {"type": "object"}, readers=False)}
+    paths.update(_reading_paths(options))
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "logship collector", "version": __version__, "summary": "An event ingestion API"},
+        "servers": [{"url": options.path_prefix or "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas, "Summary": SUMMARY},
+            "securitySchemes": {
+                "application": {"type": "apiKey", "in": "header", "name": ID_HEADER},
+                "page": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    }
+
+
+def _reading_paths(options: CollectorOptions) -> dict[str, Any]:
+    security: list[dict[str, list[str]]] = [{"page": []}] if options.page_token else []
+    cursor = _parameter("cursor", "next_cursor of the page before", {"type": "string"})
+    limit = _parameter("limit", "events of a page", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT})
+    number = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
+    app = _parameter(*FILTER[0])
+    filters = [_parameter(*one) for one in FILTER]
+    kind = _parameter("format", "how to write them", {"type": "string", "enum": ["ndjson", "csv"]})
+    events = _getting("Events, newest first", {"$ref": "#/components/schemas/EventPage"}, [*filters, cursor, limit])
+    one = _getting("One event", {"$ref": "#/components/schemas/StoredEvent"}, [number, app])
+    summary = _getting("Counts", {"$ref": "#/components/schemas/Summary"}, filters)
+    known = _getting("The applications of the store", {"type": "object"})
+    export = _getting("Every event, as a file", {"type": "string"}, [*filters, kind])
+    export["responses"]["200"]["content"] = {
+        "application/x-ndjson": {"schema": {"type": "string"}},
+        "text/csv": {"schema": {"type": "string"}},
+    }
+    operations = {"events": events, "events/{number}": one, "summary": summary, "applications": known, "export": export}
+    return {f"/api/{name}": {"get": {**operation, "security": security}} for name, operation in operations.items()}
+
+
+def _posting(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
+    statuses = {
+        "400": "not JSON, or an event is invalid; nothing was stored",
+        "401": "the application id is missing or unknown",
+        "408": "the body came too slowly",
+        "413": "the decoded body is too large",
+        "415": "neither JSON in UTF-8, nor gzip or deflate",
+        "503": "too busy, or the store is full; try again after Retry-After",
+    }
+    answers = {status: _error(text) for status, text in statuses.items()}
+    stored = {"description": "stored, durably", "content": {JSON: {"schema": {"type": "object"}}}}
+    return {
+        "summary": summary,
+        "requestBody": {"required": True, "content": {JSON: {"schema": schema}}},
+        "responses": {"201": stored, **answers},
+    }
+
+
+def _getting(
+    summary: str, schema: dict[str, Any], parameters: list[dict[str, Any]] | None = None, *, readers: bool = True
+) -> dict[str, Any]:
+    answers: dict[str, Any] = {"200": {"description": "found", "content": {JSON: {"schema": schema}}}}
+    if readers:
+        answers["400"] = _error("a parameter is wrong; the message names it")
+        answers["401"] = _error("the page's token is needed")
+        answers["403"] = _error("the Host header names no host of ours")
+        answers["404"] = _error("no such event or application")
+        answers["503"] = _error("the store can't be read now")
+    return {"summary": summary, "parameters": parameters or [], "responses": answers}
+
+
+def _error(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}}}
+
+
+def _parameter(name: str, description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+class Description:
+    """Answers /openapi.json."""
+
+    def __init__(self, options: CollectorOptions) -> None:
+        self._document = document(options)
+
+    async def get(self, request: Request) -> Response:
+        return json_answer(self._document)
