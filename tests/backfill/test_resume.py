@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
-
-import pytest
 
 from tests.backfill.receiver import Receiver
 from tests.backfill.world import COMPRESS, World, access_lines, joined, truth, write_old
@@ -17,12 +14,6 @@ from tests.rigs.waiting import wait_until
 
 FILES = 12
 KILLS = 5
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        yield receiver
 
 
 def mixed_generations(logs: Path, lines: int) -> set[str]:
@@ -46,8 +37,7 @@ def kill_after(events: int, world: World, receiver: Receiver) -> None:
     process.communicate()
 
 
-def test_killed_five_times_it_delivers_every_line_of_every_form_once(tmp_path: Path, receiver: Receiver) -> None:
-    world = World(tmp_path, receiver.url)
+def test_killed_five_times_it_delivers_every_line_of_every_form_once(world: World, receiver: Receiver) -> None:
     lines = scaled(200_000, 1_000_000) // FILES * FILES
     ids = mixed_generations(world.logs, lines)
     rng = random.Random(6)
