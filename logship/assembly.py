@@ -67,7 +67,7 @@ def reroute(pipeline: Pipeline, old: Settings, new: Settings, clock: SystemClock
     routes = routes_of(new)
     pipeline.reroute(routes, lanes)
     pipeline.tailer.follow([tail_source(new, source) for source in new.sources])
-    pipeline.release_held()
+    pipeline.reread_undecided()
 
 
 def routes_of(settings: Settings) -> dict[str, Route]:

@@ -54,6 +54,8 @@ class Conversion:
     Shapes: events[i] is a JSON object as ASCII text, so len() is its size in bytes; it comes from line event_lines[i];
     line j spans [line_starts[j], line_starts[j + 1]) as absolute positions; len(line_starts) is lines + 1.
     `unfit` are the lines (indexes) that fit no format, in order. The counts name rules.
+    `outer_lines` are a container log's own lines, without line end, where the converted ones stood inside of them; they
+    may begin before the chunk, and the last start before its end: what follows belongs to a line that is not complete.
     """
 
     events: list[str]
@@ -64,6 +66,7 @@ class Conversion:
     sampled_out: dict[str, int] = field(default_factory=dict)
     too_old: int = 0
     out_of_range: int = 0
+    outer_lines: Sequence[bytes] | None = None
 
     @property
     def lines(self) -> int:
@@ -144,11 +147,15 @@ class Piece:
     last: int
 
     def origin(self, index: int) -> EventOrigin:
-        line = self.conversion.event_lines[self.first + index]
-        start = self.conversion.line_starts[line]
-        end = self.conversion.line_starts[line + 1]
-        raw = self.chunk.data[start - self.chunk.start : end - self.chunk.start]
-        return EventOrigin(self.chunk.file, start, raw.rstrip(b"\n"))
+        return origin_of_line(self.chunk, self.conversion, self.conversion.event_lines[self.first + index])
+
+
+def origin_of_line(chunk: Chunk, conversion: Conversion, line: int) -> EventOrigin:
+    """Where line `line` of a conversion stands in its log."""
+    start, end = conversion.line_starts[line], conversion.line_starts[line + 1]
+    if conversion.outer_lines is not None:
+        return EventOrigin(chunk.file, start, conversion.outer_lines[line])
+    return EventOrigin(chunk.file, start, chunk.data[start - chunk.start : end - chunk.start].rstrip(b"\n"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -188,11 +188,12 @@ class Pipeline:
             if route is not None:
                 self.lanes[route.lane].ready.append(batch)
 
-    def release_held(self) -> None:
-        """After a change of format: held files are read on from where they were held."""
-        for file_id, run in self._runs.items():
-            if run.is_held or run.unfit:
-                self.tailer.release(file_id, run.release())
+    def reread_undecided(self) -> None:
+        """After a change of format or mapping: what was read and not decided is read again."""
+        for status in self.tailer.files():
+            run = self._runs.get(status.generation)
+            if run and run.start < status.read_to:
+                self.tailer.rewind(status.generation, run.release())
 
     def _read(self, now_s: float, step: Step) -> None:
         sources = [lane.sources for lane in self.lanes.values() if lane.wants_more]
@@ -228,7 +229,7 @@ class Pipeline:
             )
         if settled.rewind_to is not None:
             log.info("a line fits again, going on path=%s position=%s", chunk.file.path, settled.rewind_to)
-            self.tailer.release(chunk.file.file_id, settled.rewind_to)
+            self.tailer.rewind(chunk.file.file_id, settled.rewind_to)
         if settled.end == settled.start:
             return
         self._count(chunk, conversion, settled)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from logship.event import Chunk, Conversion, EventOrigin
+from logship.event import Chunk, Conversion, EventOrigin, origin_of_line
 
 RUN_LIMIT = 100  # lines; a burst of port scans stays below, a changed log_format does not
 NO_FORMAT = "fits no format"
@@ -69,7 +69,7 @@ class UnfitRun:
         if not fits_in_between:
             settled.letters = [*self.letters, *(line_letter(chunk, conversion, line) for line in unfit[:tail])]
             settled.lines = len(self.letters) + conversion.lines - (len(unfit) - tail)
-            settled.end = starts[unfit[tail]] if tail < len(unfit) else chunk.end
+            settled.end = starts[unfit[tail]] if tail < len(unfit) else min(chunk.end, starts[-1])
             self.letters, self.unfit, self.start = [], 0, settled.end
         self._append(settled, chunk, conversion, unfit[tail:])
         return settled
@@ -135,6 +135,4 @@ def trailing_run(unfit: Sequence[int], lines: int) -> int:
 
 def line_letter(chunk: Chunk, conversion: Conversion, line: int) -> SetAside:
     """One line of a chunk as it stands."""
-    start, end = conversion.line_starts[line], conversion.line_starts[line + 1]
-    raw = chunk.data[start - chunk.start : end - chunk.start].rstrip(b"\n")
-    return SetAside(EventOrigin(chunk.file, start, raw), NO_FORMAT)
+    return SetAside(origin_of_line(chunk, conversion, line), NO_FORMAT)

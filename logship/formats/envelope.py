@@ -49,6 +49,11 @@ class Opened:
     def end(self) -> int:
         return self.starts[-1]
 
+    def split(self, line: int) -> tuple[Opened, Opened]:
+        """The same in two, the second beginning at `line`."""
+        head = Opened(self.lines[:line], self.outer[:line], self.starts[: line + 1])
+        return head, Opened(self.lines[line:], self.outer[line:], self.starts[line:])
+
 
 class Envelope:
     """Opens the envelopes of one log file, in order; keeps what a cut line lacks until it comes.
@@ -62,6 +67,11 @@ class Envelope:
         self._unwrap = _UNWRAP[kind]
         self._held = b""
         self._held_end = -1
+
+    @property
+    def is_holding(self) -> bool:
+        """A cut line waits for its rest."""
+        return bool(self._held)
 
     def open(self, data: bytes, start: int) -> Opened:
         """The inner lines of `data`: whole outer lines, each with its newline, the first at position `start`."""

@@ -7,6 +7,7 @@ and go through the same code generated for decoded values. Both ways give the sa
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress, count
@@ -17,6 +18,7 @@ from isal import isal_zlib
 from logship.errors import MappingError
 from logship.event import Conversion, LogFile, Window, key_digits
 from logship.formats import Format, Scanner
+from logship.formats.envelope import Opened
 from logship.mapping.generator import Generated, Made
 from logship.mapping.memo import Bounds, Unreadable
 from logship.mapping.trace import LineTrace, Tracer, choose
@@ -147,12 +149,14 @@ class Converter:
         """
         if not data:
             return Conversion([], (), (start,))
-        if start & LOW > LOW - len(data):
-            return self._straddling(data, start, file, window)
         if not data.endswith(b"\n"):
             data += b"\n"
         lines = data.split(b"\n")
         lines.pop()
+        if start & LOW > LOW - len(data):
+            lengths = accumulate((len(line) + 1 for line in lines), initial=start)
+            lines = [line.removesuffix(b"\r") for line in lines]
+            return self._straddling(lines, lines, list(lengths), file, window)
         starts = array("I", map(add, accumulate(map(len, lines), initial=start & LOW), count()))
         line_starts: Sequence[int] = starts if start <= LOW else [(start & ~LOW) + low for low in starts]
         if b"\r" in data:
@@ -161,31 +165,49 @@ class Converter:
         work = Work(lines, start, _marks(lines, starts, line_starts), file, window or NO_WINDOW)
         return self._conversion(work, data, line_starts)
 
-    def _straddling(self, data: bytes, start: int, file: LogFile, window: Window | None) -> Conversion:
-        """A chunk over a multiple of 4 GiB, where the upper digits of positions change: line by line."""
-        lines = data.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        whole = Conversion([], [], [start])
-        events, event_lines, line_starts, unfit = [], [], [start], []
+    def convert_lines(
+        self,
+        lines: Sequence[bytes],
+        outer: Sequence[bytes],
+        starts: Sequence[int],
+        file: LogFile,
+        window: Window | None = None,
+    ) -> Conversion:
+        """The events of lines that stood inside of others (container logs), of which the ids are made.
+
+        Shapes: lines[i] stood in outer[i], whose first line starts at position starts[i]; none has its line end;
+        len(starts) is lines + 1.
+        """
+        if not lines:
+            return Conversion([], (), starts)
+        if starts[0] >> 32 != starts[-1] >> 32:
+            return self._straddling(lines, outer, starts, file, window)
+        marks = _marks(outer, array("I", [start & LOW for start in starts]), starts)
+        work = Work(list(lines), starts[0], marks, file, window or NO_WINDOW)
+        return self._conversion(work, b"\n".join(lines) + b"\n", starts)
+
+    def _straddling(
+        self,
+        lines: Sequence[bytes],
+        outer: Sequence[bytes],
+        starts: Sequence[int],
+        file: LogFile,
+        window: Window | None,
+    ) -> Conversion:
+        """Lines over a multiple of 4 GiB, where the upper digits of positions change: each by itself."""
+        whole = Conversion([], [], starts, [])
+        events, event_lines, unfit = whole.events, [], []
         for number, line in enumerate(lines):
-            one = self._line(line, line_starts[-1], file, window)
+            crc, start = isal_zlib.crc32(outer[number]), starts[number]
+            marks = Marks([f"{crc:08x}"], [f"{start & LOW:08x}"], [crc], [start])
+            work = Work([line], start, marks, file, window or NO_WINDOW)
+            one = self._settled(work, self._exact(work, [0]), (start, starts[number + 1]))
             events += one.events
             event_lines += [number] * len(one.events)
             unfit += [number] * len(one.unfit)
-            line_starts.append(line_starts[-1] + len(line) + 1)
             _add_counts(whole, one)
-        whole.events, whole.event_lines, whole.line_starts, whole.unfit = events, event_lines, line_starts, unfit
+        whole.event_lines, whole.unfit = event_lines, unfit
         return whole
-
-    def _line(self, line: bytes, start: int, file: LogFile, window: Window | None) -> Conversion:
-        """One line whose end may lie beyond the multiple: its start alone is in its id."""
-        content = line.removesuffix(b"\r")
-        crc = isal_zlib.crc32(content)
-        marks = Marks([f"{crc:08x}"], [f"{start & LOW:08x}"], [crc], [start])
-        work = Work([content], start, marks, file, window or NO_WINDOW)
-        unfit = self._exact(work, [0])
-        return self._settled(work, unfit, (start, start + len(line) + 1))
 
     def _conversion(self, work: Work, data: bytes, line_starts: Sequence[int]) -> Conversion:
         dirty: Sequence[int] = range(len(work.lines))
@@ -287,6 +309,24 @@ class Converter:
             else:
                 work.take(way, made, [index])
         return unfit
+
+
+def _joined(parts: Sequence[Conversion]) -> Conversion:
+    """Conversions of neighbouring stretches as one."""
+    whole = Conversion([], [], [], [])
+    events, event_lines, line_starts, unfit, outer = [], [], [], [], []
+    for part in parts:
+        lines_before = len(line_starts)
+        events += part.events
+        event_lines += [lines_before + line for line in part.event_lines]
+        unfit += [lines_before + line for line in part.unfit]
+        line_starts += list(part.line_starts[:-1])
+        outer += part.outer_lines or []
+        _add_counts(whole, part)
+    line_starts.append(parts[-1].line_starts[-1])
+    whole.events, whole.event_lines, whole.line_starts, whole.unfit = events, event_lines, line_starts, unfit
+    whole.outer_lines = outer
+    return whole
 
 
 def _marks(lines: Sequence[bytes], starts: array[int], line_starts: Sequence[int]) -> Marks:
