@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Literal
 
 from logship.config.converting import PathFields, SourceConverter
 from logship.config.document import Document, Entries, Items, Scalar
@@ -38,6 +38,7 @@ class Recipe:
     mapping: object
     constants: Constants
     path_fields: str | None = None
+    envelope: Literal["none", "docker", "cri", "auto"] = "none"
 
     def at(self, key: str) -> Location:
         return (*self.location, key)
@@ -86,7 +87,8 @@ class Compiler:
         if spec.kind != "auto" and fmt is None:
             return None
         constants = recipe.constants
-        converter = SourceConverter(recipe.name, fmt, mapping, constants, path_fields or PathFields(), self.named)
+        fields = path_fields or PathFields()
+        converter = SourceConverter(recipe.name, fmt, mapping, constants, fields, self.named, recipe.envelope)
         is_right &= self._is_timezone(recipe) and path_fields is not None
         self._doubt_names(recipe)
         return converter if self._fits(converter, layered, recipe, is_right=is_right) else None

@@ -6,16 +6,13 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from logship.errors import FormatError
-from logship.event import Conversion, LogFile, Window
-from logship.formats import Detection, Format, FormatSpec, Misfit, compile_format, detect
+from logship.event import Conversion, LogFile, Window, transaction_id
+from logship.formats import Detection, Envelope, Format, FormatSpec, Misfit, compile_format, detect
 from logship.formats.re2_door import Pattern, compile_pattern
-from logship.mapping import Constants, Converter, MappingSpec, compile_mapping
-
-if TYPE_CHECKING:
-    from logship.mapping import LineTrace
+from logship.mapping import Constants, Converter, LineTrace, MappingSpec, compile_mapping
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +61,16 @@ class SourceConverter:
     constants: Constants
     path_fields: PathFields
     named: Mapping[str, FormatSpec]
+    envelope: Literal["none", "docker", "cri", "auto"] = "none"
+    _envelopes: dict[int, Envelope] = field(default_factory=dict, repr=False)  # by file_id: what a cut line lacks
     _detected: dict[str, Format] = field(default_factory=dict, repr=False)
     _by_path: dict[str, Converter] = field(default_factory=dict, repr=False)
     _compiled: dict[tuple[object, ...], Converter] = field(default_factory=dict, repr=False)
 
     def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
         """The events of whole lines; see Converter.convert."""
+        if self.envelope != "none":
+            return self._convert_opened(data, start, file, window)
         converter = self._by_path.get(file.path) or self._new(file.path, data)
         if converter is None:
             return _nothing_fits(data, start)
@@ -86,8 +87,35 @@ class SourceConverter:
 
     def trace(self, line: bytes, position: int, file: LogFile) -> LineTrace:
         """What becomes of one line and why; see Converter.trace."""
+        if self.envelope != "none":
+            return self._trace_opened(line, position, file)
         converter = self._by_path.get(file.path) or self._new(file.path, line + b"\n")
         return (converter or self.compiled_for(file.path, self.fallback())).trace(line, position, file)
+
+    def _convert_opened(self, data: bytes, start: int, file: LogFile, window: Window | None) -> Conversion:
+        opened = self._envelope_of(file).open(data, start)
+        inner = b"\n".join(opened.lines) + b"\n"
+        converter = self._by_path.get(file.path) or self._new(file.path, inner)
+        if converter is None:
+            return Conversion([], [], opened.starts, range(len(opened.lines)), outer_lines=opened.outer)
+        return converter.convert_opened(opened, file, window)
+
+    def _trace_opened(self, line: bytes, position: int, file: LogFile) -> LineTrace:
+        assert self.envelope != "none"
+        opened = Envelope(self.envelope).open(line + b"\n", position)
+        inner = opened.lines[0] if opened.lines else line
+        converter = self._by_path.get(file.path) or self._new(file.path, inner + b"\n")
+        traced = (converter or self.compiled_for(file.path, self.fallback())).trace(inner, position, file)
+        return replace(traced, line=line, transaction_id=transaction_id(line, file.key, position))
+
+    def _envelope_of(self, file: LogFile) -> Envelope:
+        assert self.envelope != "none"
+        envelope = self._envelopes.get(file.file_id)
+        if envelope is None:
+            if len(self._envelopes) >= MAX_PATHS:
+                self._envelopes = {key: kept for key, kept in self._envelopes.items() if kept.is_holding}
+            envelope = self._envelopes[file.file_id] = Envelope(self.envelope)
+        return envelope
 
     def prepare(self, path: str, samples: Iterable[bytes]) -> Detection | None:
         """Settles the format of a file from its first lines; what was found, None if nothing fits or none is sought."""
@@ -121,7 +149,8 @@ class SourceConverter:
     def _new(self, path: str, data: bytes) -> Converter | None:
         if self.format is None:
             self._by_path.pop(path, None)
-            self.prepare(path, data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES])
+            lines = data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+            self.prepare(path, [line.removesuffix(b"\r") for line in lines if line])
             return self._by_path.get(path)
         converter = self.compiled_for(path)
         self._remember(path, converter)

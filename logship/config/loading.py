@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,6 +102,7 @@ class Entry:
             keys.get("mapping") or "default",
             Constants(origin, self.name, constants, timezone if isinstance(timezone, str) else "UTC"),
             pattern if isinstance(pattern, str) else None,
+            self.model.envelope if self.model else "none",
         )
 
 
@@ -143,7 +145,7 @@ class Loader:
         if common is not None:
             endpoint = self._endpoint(common, document, ("endpoint",), self._uses_common_endpoint(trees))
         origin = self._origin(tree.get("origin"), document)
-        entries = self._entries(trees)
+        entries = self._entries(trees, model.sources if model else ())
         converters = self._converters(document, tree, entries, origin)
         sources = tuple(
             self._source(entry, common or EndpointModel.model_construct(), endpoint) for entry in entries if entry.model
@@ -198,11 +200,11 @@ class Loader:
         directory = Path(document.path).absolute().parent
         return EndpointBuilder(self.environ, directory, self.reader.cloak, is_sending).build(model, tell)
 
-    def _entries(self, trees: list[SourceTree]) -> list[Entry]:
-        """Every source with its name; a twice-used one is told."""
+    def _entries(self, trees: list[SourceTree], models: Sequence[SourceModel]) -> list[Entry]:
+        """Every source with its name; a twice-used one is told. `models` are the first of them, validated already."""
         entries: dict[str, Entry] = {}
-        for tree in trees:
-            model, _ = validate(SourceModel, tree.tree, tree.document)  # told when its file was validated
+        for tree, known in zip_longest(trees, models):
+            model = known or validate(SourceModel, tree.tree, tree.document)[0]  # told when its file was validated
             name = self._name(tree, entries)
             if name in entries:
                 first = entries[name].tree.problem("name", "").place()

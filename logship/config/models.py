@@ -102,7 +102,7 @@ MEANT_NULLS = frozenset({"status", "listen", "max_event_age"})  # where null tur
 class Section(BaseModel):
     """A map of logship.yml; keys it doesn't know are mistakes, keys without a value are as good as left out."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from glob import iglob
 from itertools import islice
@@ -17,6 +18,7 @@ from logship.formats import Detection, Misfit, detect
 NEWEST_LINES = 1_000  # of each source; so many are read fast enough for a check before every reload
 NEWEST_BYTES = 1_000_000  # read at most from the end of a file
 MAX_FILES = 10_000  # looked at; more are counted, not opened
+MAGIC = re.compile(r"[*?\[]")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
@@ -63,7 +65,7 @@ class Survey:
 def survey(source: SourceSettings, converter: SourceConverter, user: User | None) -> Survey:
     """Looks at the files of a source; `user` is who the daemon will be, None for ourselves."""
     matched, unmatched = _matched(source)
-    asked = [*(directory for directory in _directories(source.paths)), *(found.path for found in matched)]
+    asked = [*_directories(source.paths), *(found.path for found in matched)]
     in_the_way = tuple(obstacles(asked[:MAX_FILES], user))
     seen = Survey(matched, in_the_way, unmatched=unmatched)
     newest = _newest_lines(matched)
@@ -86,7 +88,7 @@ def _fitted(
     conversion = converter.convert(b"".join(line + b"\n" for line in lines), 0, file)
     odd = None
     if conversion.unfit:
-        line = lines[conversion.unfit[-1]]
+        line = lines[conversion.unfit[-1]] if converter.envelope == "none" else lines[-1]
         misfit = converter.explain(line, path)
         others = tuple(other for other in detect(list(lines[-50:]), converter.named) if other.fits == other.of)
         odd = OddLine(path, line, misfit, others)
@@ -96,18 +98,32 @@ def _fitted(
 
 def _matched(source: SourceSettings) -> tuple[tuple[Found, ...], tuple[str, ...]]:
     """The files that paths: match, and the patterns that match nothing."""
-    from logship.tail.globs import Globs, expand_braces  # its package opens SQLite, which a start-up pays for
-
-    excluded = Globs(source.exclude)
+    is_excluded = _excluder(source.exclude)
     found: dict[str, Found] = {}
     unmatched: list[str] = []
     for pattern in source.paths:
-        paths = [path for one in expand_braces(pattern) for path in islice(iglob(one, recursive=True), MAX_FILES)]
-        files = [file for path in paths if not excluded.fits(path) and (file := _file(path)) is not None]
+        paths = [path for one in _without_braces(pattern) for path in islice(iglob(one, recursive=True), MAX_FILES)]
+        files = [file for path in paths if not is_excluded(path) and (file := _file(path)) is not None]
         found |= {file.path: file for file in files}
         if not files:
             unmatched.append(pattern)
     return tuple(found.values()), tuple(unmatched)
+
+
+def _excluder(patterns: Sequence[str]) -> Callable[[str], bool]:
+    if not patterns:
+        return lambda path: False
+    from logship.tail.globs import Globs  # its package brings SQLite and more: only who excludes pays for that
+
+    return Globs(patterns).fits
+
+
+def _without_braces(pattern: str) -> list[str]:
+    if "{" not in pattern:
+        return [pattern]
+    from logship.tail.globs import expand_braces
+
+    return expand_braces(pattern)
 
 
 def _file(path: str) -> Found | None:
@@ -118,17 +134,16 @@ def _file(path: str) -> Found | None:
     return Found(path, status.st_size, status.st_mtime) if os.path.isfile(path) else None
 
 
-def _directories(patterns: Sequence[str]) -> Iterator[str]:
+def _directories(patterns: Sequence[str]) -> list[str]:
     """The directories that must be listed to find the files of each pattern, as far as they exist."""
-    from logship.tail.globs import Globs
+    fixed = (MAGIC.split(one, maxsplit=1)[0] for pattern in patterns for one in _without_braces(pattern))
+    directories = dict.fromkeys(os.path.dirname(path) or "/" for path in fixed)
+    return [directory for directory in directories if os.path.isdir(directory)]
 
-    seen = set()
-    for pattern in patterns:
-        for glob in Globs([pattern]).globs:
-            directory = glob.base
-            if directory not in seen and os.path.isdir(directory):
-                seen.add(directory)
-                yield directory
+
+def newest_lines(source: SourceSettings) -> tuple[str, list[bytes]] | None:
+    """The last lines of the source's file that was written last, with its path; None if none can be read."""
+    return _newest_lines(_matched(source)[0])
 
 
 def _newest_lines(files: Sequence[Found]) -> tuple[str, list[bytes]] | None:
