@@ -7,7 +7,6 @@ and go through the same code generated for decoded values. Both ways give the sa
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, compress, count
@@ -18,7 +17,6 @@ from isal import isal_zlib
 from logship.errors import MappingError
 from logship.event import Conversion, LogFile, Window, key_digits
 from logship.formats import Format, Scanner
-from logship.formats.envelope import Opened
 from logship.mapping.generator import Generated, Made
 from logship.mapping.memo import Bounds, Unreadable
 from logship.mapping.trace import LineTrace, Tracer, choose
@@ -309,24 +307,6 @@ class Converter:
             else:
                 work.take(way, made, [index])
         return unfit
-
-
-def _joined(parts: Sequence[Conversion]) -> Conversion:
-    """Conversions of neighbouring stretches as one."""
-    whole = Conversion([], [], [], [])
-    events, event_lines, line_starts, unfit, outer = [], [], [], [], []
-    for part in parts:
-        lines_before = len(line_starts)
-        events += part.events
-        event_lines += [lines_before + line for line in part.event_lines]
-        unfit += [lines_before + line for line in part.unfit]
-        line_starts += list(part.line_starts[:-1])
-        outer += part.outer_lines or []
-        _add_counts(whole, part)
-    line_starts.append(parts[-1].line_starts[-1])
-    whole.events, whole.event_lines, whole.line_starts, whole.unfit = events, event_lines, line_starts, unfit
-    whole.outer_lines = outer
-    return whole
 
 
 def _marks(lines: Sequence[bytes], starts: array[int], line_starts: Sequence[int]) -> Marks:

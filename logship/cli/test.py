@@ -1,0 +1,133 @@
+"""`logship test`: the examples of mapping files."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from logship.errors import ConfigError, Exit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from logship.cli.terminal import Terminal
+    from logship.config.mapping_files import LayeredMapping
+    from logship.mapping import MappingSpec
+    from logship.mapping.examples import ExampleResult
+    from logship.preview import Bench
+
+
+@click.command()
+@click.argument("mappings", nargs=-1, metavar="[MAPPING]...")
+@click.option("-c", "--config", type=click.Path(path_type=Path), help="The logship.yml to use.")
+@click.option("--update", is_flag=True, help="Write the present outcome into the examples.")
+@click.option("--json", "as_json", is_flag=True, help="One object an example, for machines.")
+def command(mappings: tuple[str, ...], config: Path | None, update: bool, as_json: bool) -> int:
+    """Run the examples of mappings: of those named, else of the config's, else of the shipped ones.
+
+    An example's `event:` is a subset that must hold; `dropped`, `sampled out` or `unfit` for a line without event.
+    Exit 1 when one doesn't hold.
+    """
+    from logship.cli.preview import quiet_pipe
+    from logship.cli.terminal import Terminal
+    from logship.preview import Bench, Wishes
+
+    bench = Bench(Wishes(config), os.environ)
+    failed = 0
+    with quiet_pipe():
+        for name, layered in _chosen(bench, mappings):
+            spec = bench.spec(layered)
+            results = list(_run(bench, spec))
+            changed = _update(layered, spec, results) if update else frozenset()
+            for result in results:
+                is_updated = result.index in changed
+                failed += not (result.holds or is_updated)
+                if as_json:
+                    _print_json(name, result)
+                else:
+                    _print(Terminal(), name, result, is_updated=is_updated)
+            if not results and not as_json:
+                Terminal().line(f"{name}: no examples")
+    return Exit.UNDELIVERED if failed else Exit.FINE
+
+
+def _chosen(bench: Bench, names: Sequence[str]) -> list[tuple[str, LayeredMapping]]:
+    from logship.config.shipped import mapping_names
+
+    if names:
+        return [(name, bench.mapping(name)) for name in names]
+    found: dict[str, LayeredMapping] = {}
+    for source in bench.settings.sources if bench.settings else ():
+        layered = bench.layers_of(source)
+        if layered is not None:
+            found.setdefault(source.mapping if isinstance(source.mapping, str) else source.name, layered)
+    return list(found.items()) or [(name, bench.mapping(name)) for name in mapping_names()]
+
+
+def _run(bench: Bench, spec: MappingSpec) -> list[ExampleResult]:
+    from logship.mapping.examples import run_examples
+
+    return list(run_examples(spec, bench.format_of))
+
+
+def _print(terminal: Terminal, name: str, result: ExampleResult, *, is_updated: bool) -> None:
+    from logship.cli.terminal import Styled
+
+    if result.holds:
+        terminal.line(Styled("ok    ", "ok"), f"{name}: {result.name}")
+        return
+    word = Styled("new   ", "warn") if is_updated else Styled("FAIL  ", "error")
+    terminal.line(word, f"{name}: {result.name}")
+    if result.error:
+        terminal.line(f"      {result.error}")
+    for difference in result.differences:
+        terminal.line(
+            Styled(f"      {difference.path}", "bold"),
+            f": expected {_spelled(difference.expected)}, is {_spelled(difference.found)}",
+        )
+    misfit = result.trace.error if result.trace else None
+    if misfit is not None and result.trace is not None:
+        terminal.line(f"      {result.trace.line.decode('utf-8', 'replace')}")
+        terminal.line(f"      expected at byte {misfit.at}: {misfit.expected}")
+    if result.trace is not None and result.trace.dropped_by:
+        terminal.line(f"      dropped by rule '{result.trace.dropped_by}'")
+
+
+def _print_json(name: str, result: ExampleResult) -> None:
+    differences = [
+        {"path": one.path, "expected": one.expected, "found": one.found} for one in result.differences
+    ]
+    record = {
+        "mapping": name, "example": result.name, "holds": result.holds, "outcome": result.outcome,
+        "differences": differences, "error": result.error or None,
+    }  # fmt: skip
+    click.echo(json.dumps(record))
+
+
+def _spelled(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _update(layered: LayeredMapping, spec: MappingSpec, results: Sequence[ExampleResult]) -> frozenset[int]:
+    """Rewrites `event:` of every example that doesn't hold; gives their indexes.
+
+    Raises: ConfigError for examples that stand in the program's own files.
+    """
+    from logship.cli.example_file import rewrite_examples
+    from logship.config.shipped import SHIPPED
+    from logship.mapping.examples import updated
+
+    stale = {result.index: updated(spec.examples[result.index], result) for result in results if not result.holds}
+    stale = {index: event for index, event in stale.items() if not results[index].error}
+    if not stale:
+        return frozenset()
+    document = layered.layers[-1].document
+    if Path(document.path).is_relative_to(SHIPPED):
+        problem = document.problem(("examples",), "a shipped mapping is not rewritten", hint="copy it first")
+        raise ConfigError((problem,))
+    rewrite_examples(document, layered.layers[-1].prefix, stale)
+    return frozenset(stale)

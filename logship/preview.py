@@ -1,0 +1,330 @@
+"""The workbench behind preview, test and diff: lines of files, stdin or the sources' logs, and what they become."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain, islice
+from pathlib import Path
+from typing import BinaryIO
+
+from logship.config import Settings, SourceSettings, config_path, load_settings
+from logship.config.compiling import Compiler
+from logship.config.converting import PathFields, SourceConverter
+from logship.config.mapping_files import LayeredMapping
+from logship.config.reading import FileReader
+from logship.config.shipped import SHIPPED
+from logship.config.survey import newest_lines
+from logship.config.yaml_door import parse
+from logship.errors import ConfigError, FormatError, Location, MappingError, UsageError
+from logship.event import LogFile
+from logship.formats import Detection, Format, FormatSpec, compile_format, detect, read_spec
+from logship.formats.envelope import Envelope
+from logship.mapping import Constants, LineTrace, MappingErrors, MappingSpec, parse_mapping
+from logship.tail.archives import open_log
+from logship.tail.globs import Globs
+from logship.tail.identity import file_key, first_line_of, place_of, stripped_names
+
+SAMPLE_LINES = 200  # looked at to detect a format
+READ_BYTES = 65_536
+LONGEST_LINE = 1 << 20  # of a line without an end only so much is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a command line says; "" and empty leave it to the configuration."""
+
+    config: Path | None = None
+    source: str = ""
+    format: str = ""
+    mapping: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A line without its line end, at its position in the decompressed log; `outer` is what it stood in."""
+
+    position: int
+    text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Lens:
+    """How the lines of one log are seen."""
+
+    file: LogFile
+    converter: SourceConverter
+    layered: LayeredMapping | None
+    envelope: str = "none"
+    detected: str = ""
+
+    def trace(self, line: LogLine) -> LineTrace:
+        return self.converter.trace(line.text, line.position, self.file)
+
+    def place(self, location: Location) -> str:
+        """`file:line` of what stands at a location of the mapping, "" if that is nowhere."""
+        if self.layered is None:
+            return ""
+        problem = self.layered.problem(MappingError("", location=location), "")
+        path = Path(problem.path)
+        name = path.name if path.is_relative_to(SHIPPED) else str(path)
+        return f"{name}:{problem.line}" if problem.line else name
+
+    def others(self, lines: Sequence[bytes]) -> list[Detection]:
+        """Presets that fit lines which don't fit here, best first."""
+        return detect(list(lines), self.converter.named)
+
+
+class Bench:
+    """Finds for each log what the daemon would do with it; options come before the configuration."""
+
+    def __init__(self, wishes: Wishes, environ: Mapping[str, str]) -> None:
+        """Raises: ConfigError for a wrong configuration, mapping or format."""
+        self._wishes = wishes
+        self._environ = environ
+        self.reader = FileReader(environ, is_sending=False)
+        self._compiler = Compiler(self.reader)
+        self.settings = self._load()
+        self._given = self.mapping(wishes.mapping) if wishes.mapping else None
+
+    def _load(self) -> Settings | None:
+        path = config_path(self._wishes.config, self._environ)
+        if self._wishes.config is None and "LOGSHIP_CONFIG" not in self._environ and not path.exists():
+            return None
+        return load_settings(self._wishes.config, self._environ, sending=False)
+
+    @cached_property
+    def watched(self) -> frozenset[Path]:
+        """Files whose change may change what a line becomes."""
+        found = {config_path(self._wishes.config, self._environ)}
+        mappings = [self._given] if self._given else []
+        for source in self.settings.sources if self.settings else ():
+            found.add(Path(source.path))
+            layered = self.layers_of(source)
+            mappings += [layered] if layered else []
+        for layered in mappings:
+            found |= {Path(layer.document.path) for layer in layered.layers}
+        return frozenset(path for path in found if path.is_file())
+
+    # -- mappings
+
+    def mapping(self, name: str) -> LayeredMapping:
+        """A shipped mapping, or the file at a path relative to the working directory.
+
+        Raises: ConfigError with every mistake of reading it.
+        """
+        if Path(name).is_file():
+            layered = self._compiler.mappings.file(Path(name).absolute())
+        else:
+            document = parse(f"mapping: {name!r}", str(Path("--mapping").absolute()))
+            layered = self._compiler.mappings.named(name, document, ("mapping",), "")
+        self._raise_problems()
+        assert layered is not None, "what can't be read is a problem"
+        return layered
+
+    def spec(self, layered: LayeredMapping) -> MappingSpec:
+        """Raises: ConfigError with every mistake at its place."""
+        try:
+            return parse_mapping(layered.tree)
+        except MappingErrors as exc:
+            self.reader.problems += [layered.problem(error, "") for error in exc.errors]
+        self._raise_problems()
+        raise AssertionError("mistakes are problems")
+
+    def layers_of(self, source: SourceSettings) -> LayeredMapping | None:
+        """The mapping of a source with the files it comes from."""
+        document = self.reader.read(Path(source.path))
+        if document is None:
+            return None
+        location = (*source.location, "mapping")
+        if isinstance(source.mapping, str):
+            return self._compiler.mappings.named(source.mapping, document, location, source.name)
+        return self._compiler.mappings.inline(document, location, source.mapping)  # type: ignore[arg-type]
+
+    def _raise_problems(self) -> None:
+        problems = self.reader.in_order()
+        if any(problem.severity == "error" for problem in problems):
+            raise ConfigError(problems)
+
+    # -- formats
+
+    def format_of(self, tree: object) -> Format:
+        """The format that a tree, or a text of the command line, writes.
+
+        Raises: FormatError, UsageError for text that is no YAML.
+        """
+        if isinstance(tree, str) and tree.lstrip().startswith(("{", "[")):
+            document = parse(tree, "--format")
+            if document.problems:
+                raise UsageError(f"--format: {document.problems[0].message}")
+            tree = document.tree()
+        return compile_format(read_spec(tree), self._named)
+
+    @property
+    def _named(self) -> Mapping[str, FormatSpec]:
+        converters = [self.settings.compile_source(source) for source in self.settings.sources] if self.settings else []
+        return converters[0].named if converters else self._compiler.named
+
+    # -- lenses
+
+    def lens(self, path: str, samples: Sequence[bytes]) -> Lens:
+        """How the log at `path` is seen, its format taken from `samples` where it has to be detected.
+
+        Raises: UsageError where nothing fits or no source is clear, MappingErrors as ConfigError.
+        """
+        source = self._source(path)
+        if source is None or self.settings is None:
+            return self._bare_lens(path, samples)
+        converter = self.settings.compile_source(source)
+        layered = self._given or self.layers_of(source)
+        return self._lens(path, samples, converter, layered, source.envelope, self.settings.origin_of(source)(path))
+
+    def _bare_lens(self, path: str, samples: Sequence[bytes]) -> Lens:
+        layered = self._given or self.mapping("default")
+        origin = self.settings.origin if self.settings else "localhost"
+        constants = Constants(origin, "preview", {})
+        converter = SourceConverter("preview", None, self.spec(layered), constants, PathFields(), self._compiler.named)
+        return self._lens(path, samples, converter, layered, "none", origin)
+
+    def _lens(
+        self, path: str, samples: Sequence[bytes], base: SourceConverter, layered: LayeredMapping | None,
+        envelope: str, origin: str,
+    ) -> Lens:  # fmt: skip
+        fields = {**base.constants.fields, **self._wishes.fields}
+        converter = replace(
+            base,
+            format=self._format() if self._wishes.format else base.format,
+            mapping=self.spec(self._given) if self._given else base.mapping,
+            constants=replace(base.constants, fields=fields),
+            _by_path={},
+            _compiled={},
+        )
+        file = LogFile(0, path, base.name, self._key(path, origin), origin)
+        lens = Lens(file, converter, layered, envelope)
+        detected = ""
+        if converter.format is None:
+            found = converter.prepare(path, [line.text for line in self.opened(lens, samples)])
+            if found is None:
+                raise UsageError(f"{path}: no preset fits its lines; give --format (logship formats lists presets)")
+            detected = f"{found.name} fits {found.fits} of {found.of} lines"
+        self._check(converter, path, layered)
+        return replace(lens, detected=detected)
+
+    def _key(self, path: str, origin: str) -> int:
+        """The key that the daemon gives the file, so that ids agree; 0 for stdin."""
+        source = self._source(path) if self.settings else None
+        patterns = (source.paths, source.rotated) if source else ([path], [])
+        try:
+            with contextlib.closing(open_log(path)) as log:
+                first_line = first_line_of(log)
+        except OSError:
+            return 0
+        place = place_of(str(Path(path).absolute()), Globs(patterns[0]), Globs(patterns[1]))
+        return file_key(origin, place.directory, place.stem, first_line) if first_line else 0
+
+    def opened(self, lens: Lens, samples: Sequence[bytes]) -> list[LogLine]:
+        """Sample lines, out of their envelope if they have one."""
+        return list(unwrapped((LogLine(0, line) for line in samples), lens.envelope))
+
+    def _format(self) -> Format:
+        try:
+            return self.format_of(self._wishes.format)
+        except FormatError as exc:
+            raise UsageError(f"--format: {exc}") from exc
+
+    def _check(self, converter: SourceConverter, path: str, layered: LayeredMapping | None) -> None:
+        try:
+            if converter.format is not None:
+                converter.compiled_for(path)
+        except MappingErrors as exc:
+            if layered is None:
+                raise
+            self.reader.problems += [layered.problem(error, converter.name) for error in exc.errors]
+            self._raise_problems()
+
+    def _source(self, path: str) -> SourceSettings | None:
+        if self.settings is None:
+            if self._wishes.source:
+                raise UsageError("--source: there is no configuration; give one with -c FILE")
+            return None
+        sources = self.settings.sources
+        if self._wishes.source:
+            return source_named(self.settings, self._wishes.source)
+        found = next((source for source in sources if matches(source, path)), None)
+        return found or (sources[0] if len(sources) == 1 else None)
+
+    def newest(self, count: int) -> Iterator[tuple[Lens, list[LogLine]]]:
+        """The newest lines of each source, or of the one that was asked for.
+
+        Raises: UsageError without a configuration.
+        """
+        if self.settings is None:
+            raise UsageError("give a FILE, or a configuration with -c FILE")
+        wanted = self._wishes.source
+        sources = [source_named(self.settings, wanted)] if wanted else self.settings.sources
+        for source in sources:
+            found = newest_lines(source)
+            if found is None:
+                continue
+            path, lines = found
+            lens = self.lens(path, lines[:SAMPLE_LINES])
+            yield lens, list(unwrapped((LogLine(0, line) for line in lines), lens.envelope))[-count:]
+
+
+def source_named(settings: Settings, name: str) -> SourceSettings:
+    """Raises: UsageError for a source there is none of."""
+    found = next((source for source in settings.sources if source.name == name), None)
+    if found is None:
+        names = ", ".join(source.name for source in settings.sources)
+        raise UsageError(f"--source: no source '{name}'; there are: {names}")
+    return found
+
+
+def matches(source: SourceSettings, path: str) -> bool:
+    """Whether a log, under the name it has or had before rotation, is one of the source's."""
+    absolute = Path(path).absolute()
+    if Globs(source.exclude).fits(str(absolute)):
+        return False
+    names = [str(absolute), *(str(absolute.parent / name) for name in stripped_names(absolute.name))]
+    return Globs(source.rotated).fits(str(absolute)) or any(map(Globs(source.paths).fits, names))
+
+
+def lines_of(stream: BinaryIO) -> Iterator[LogLine]:
+    """Lines of a log as they come, each at its position; a last one without newline too."""
+    position, rest = 0, b""
+    read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+    while data := read(READ_BYTES):
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            yield LogLine(position, line.removesuffix(b"\r"))
+            position += len(line) + 1
+        if len(rest) > LONGEST_LINE:
+            yield LogLine(position, rest)
+            position, rest = position + len(rest), b""
+    if rest:
+        yield LogLine(position, rest)
+
+
+def unwrapped(lines: Iterator[LogLine], kind: str) -> Iterator[LogLine]:
+    """The lines inside of a container runtime's; the same ones without an envelope."""
+    if kind not in ("docker", "cri", "auto"):
+        yield from lines
+        return
+    envelope = Envelope(kind)  # type: ignore[arg-type]
+    position = 0
+    for line in lines:
+        opened = envelope.open(line.text + b"\n", position)
+        position += len(line.text) + 1
+        for inner in opened.lines:
+            yield LogLine(line.position, inner)
+    for inner in envelope.finish().lines:
+        yield LogLine(position, inner)
+
+
+def sampled(lines: Iterator[LogLine], count: int) -> tuple[list[bytes], Iterator[LogLine]]:
+    """The first lines to look at, and all lines again."""
+    first = list(islice(lines, count))
+    return [line.text for line in first], chain(first, lines)
