@@ -193,7 +193,7 @@ class Pipeline:
         for status in self.tailer.files():
             run = self._runs.get(status.generation)
             if run and run.start < status.read_to:
-                self.tailer.rewind(status.generation, run.release())
+                self.tailer.release(status.generation, run.release())
 
     def _read(self, now_s: float, step: Step) -> None:
         sources = [lane.sources for lane in self.lanes.values() if lane.wants_more]
@@ -229,7 +229,7 @@ class Pipeline:
             )
         if settled.rewind_to is not None:
             log.info("a line fits again, going on path=%s position=%s", chunk.file.path, settled.rewind_to)
-            self.tailer.rewind(chunk.file.file_id, settled.rewind_to)
+            self.tailer.release(chunk.file.file_id, settled.rewind_to)
         if settled.end == settled.start:
             return
         self._count(chunk, conversion, settled)

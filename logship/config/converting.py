@@ -98,7 +98,9 @@ class SourceConverter:
         converter = self._by_path.get(file.path) or self._new(file.path, inner)
         if converter is None:
             return Conversion([], [], opened.starts, range(len(opened.lines)), outer_lines=opened.outer)
-        return converter.convert_opened(opened, file, window)
+        conversion = converter.convert_lines(opened.lines, opened.outer, opened.starts, file, window)
+        conversion.outer_lines = opened.outer
+        return conversion
 
     def _trace_opened(self, line: bytes, position: int, file: LogFile) -> LineTrace:
         assert self.envelope != "none"
