@@ -101,22 +101,39 @@ class DeadLetters:
         Raises: OSError as the system gives it; then the store is as it was.
         """
         unwanted = set(ids)
-        return self._rewrite(lambda letter: letter.id not in unwanted)
+        return self._rewrite(lambda letter: None if letter.id in unwanted else letter) if unwanted else 0
+
+    def replace(self, letters: Iterable[DeadLetter]) -> None:
+        """Put these in the place of the letters with their ids; one that is gone stays gone.
+
+        Raises: OSError as the system gives it; then the store is as it was.
+        """
+        by_id = {letter.id: letter for letter in letters}
+        if by_id:
+            self._rewrite(lambda letter: by_id.get(letter.id, letter))
 
     def purge(self) -> int:
         """Forget every letter and the count of those that found no room; how many there were."""
-        gone = self._rewrite(lambda letter: False)
         with self._locked():
+            gone = len(self)
+            self._replace(LETTERS, b"")
             (self._dir / OVERFLOW).unlink(missing_ok=True)
         return gone
 
-    def _rewrite(self, is_wanted: Callable[[DeadLetter], bool]) -> int:
+    def _rewrite(self, become: Callable[[DeadLetter], DeadLetter | None]) -> int:
+        """Every letter as `become` gives it, None to forget it; how many were forgotten."""
         with self._locked():
-            letters = list(self)
-            kept = [letter for letter in letters if is_wanted(letter)]
-            if len(kept) < len(letters):
-                self._replace(LETTERS, b"".join(map(to_json, kept)))
-        return len(letters) - len(kept)
+            count = forgotten = 0
+            lines: list[bytes] = []
+            for letter in self:
+                count += 1
+                new = become(letter)
+                forgotten += new is None
+                if new is not None:
+                    lines.append(to_json(new))
+            if count:
+                self._replace(LETTERS, b"".join(lines))
+        return forgotten
 
     def _fitting(self, letters: Sequence[DeadLetter], first: bytes, size: int) -> tuple[bytes, int]:
         """The text of as many letters as there is room for, and how many they are."""

@@ -1,0 +1,251 @@
+"""`logship dead-letters`: what was set aside, why, and another try for it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from logship.errors import ConfigError, Exit, UsageError
+
+if TYPE_CHECKING:
+    from logship.cli.terminal import Terminal
+    from logship.config import Settings
+    from logship.delivery import DeadLetter, DeadLetters, Retried
+
+SHORTEST_ID = 8  # characters of an id that are enough to name a letter
+REASON_WIDTH = 60
+
+config_option = click.option(
+    "-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use."
+)
+source_option = click.option("--source", help="Only letters of this source.")
+
+
+@click.group()
+def command() -> None:
+    """Look at what was set aside and why; retry or purge it."""
+
+
+@command.command("list")
+@config_option
+@source_option
+@click.option("--json", "as_json", is_flag=True, help="One object a line.")
+def list_letters(config: Path | None, source: str | None, as_json: bool) -> int:
+    """One line for each dead letter, oldest first."""
+    from logship.cli.terminal import Terminal
+
+    store = _store(_settings(config))
+    letters = _chosen(store, (), source)
+    if as_json:
+        _print_json(letters)
+        return Exit.FINE
+    terminal = Terminal()
+    if letters:
+        rows = [(letter.id, letter.time, letter.file.source, _place(letter), _reason(letter)) for letter in letters]
+        terminal.table(("ID", "TIME", "SOURCE", "FILE:POSITION", "REASON"), rows)
+    size = store.size()
+    terminal.line(f"{len(letters):,} dead letters, {size.bytes:,} of at most {size.max_bytes:,} bytes")
+    if size.overflow:
+        terminal.line(f"{size.overflow:,} more found no room in the store and were only counted")
+    return Exit.FINE
+
+
+@command.command()
+@click.argument("ids", nargs=-1, required=True, metavar="ID...")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="One object a line.")
+def show(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int:
+    """Everything that is known of these letters: reason, answer, raw line, event."""
+    from logship.cli.terminal import Terminal
+
+    letters = _chosen(_store(_settings(config)), ids, None)
+    if as_json:
+        _print_json(letters)
+        return Exit.FINE
+    terminal = Terminal()
+    for letter in letters:
+        _show(terminal, letter)
+    return Exit.FINE
+
+
+@command.command()
+@click.argument("ids", nargs=-1, metavar="[ID...]")
+@config_option
+@source_option
+def retry(ids: tuple[str, ...], config: Path | None, source: str | None) -> int:
+    """Convert the raw lines again, with the mapping as it is now, and deliver them.
+
+    Without ID all are tried. What arrives, or what the mapping drops now, leaves the store; ids stay the same, so what
+    had arrived after all is not doubled. Exit 1 when a letter is left.
+    """
+    from logship.cli.terminal import Terminal
+    from logship.config import load_settings
+
+    settings = load_settings(config, os.environ)
+    store = _store(settings)
+    letters = _chosen(store, ids, source)
+    known = {each.name for each in settings.sources}
+    tried = [_retry_of_lane(settings, store, sources, letters) for sources in _lanes(settings)]
+    orphans = [letter for letter in letters if letter.file.source not in known]
+    return _report(Terminal(), tried, orphans)
+
+
+@command.command()
+@click.argument("ids", nargs=-1, metavar="[ID...]")
+@config_option
+@source_option
+@click.option("--yes", is_flag=True, help="Don't ask.")
+def purge(ids: tuple[str, ...], config: Path | None, source: str | None, yes: bool) -> int:
+    """Forget letters for good; without ID all of them."""
+    store = _store(_settings(config))
+    letters = _chosen(store, ids, source)
+    if not yes:
+        click.confirm(f"forget {len(letters):,} dead letters for good?", abort=True)
+    everything = not ids and source is None
+    gone = store.purge() if everything else store.remove(letter.id for letter in letters)
+    click.echo(f"{gone:,} dead letters forgotten")
+    return Exit.FINE
+
+
+def _settings(config: Path | None) -> Settings:
+    from logship.config import load_settings
+
+    return load_settings(config, os.environ, sending=False)
+
+
+def _store(settings: Settings) -> DeadLetters:
+    from logship.counters import Counters
+    from logship.delivery import DeadLetters
+
+    return DeadLetters(settings.state_dir, counters=Counters())
+
+
+def _chosen(store: DeadLetters, ids: Sequence[str], source: str | None) -> list[DeadLetter]:
+    """The letters with these ids (or beginnings of ids), or all; of one source.
+
+    Raises: UsageError for an id that names none or is too short; ConfigError when the store can't be read.
+    """
+    for wanted in ids:
+        if len(wanted) < SHORTEST_ID:
+            raise UsageError(f"'{wanted}' is too short for an id; give at least {SHORTEST_ID} characters of it")
+    try:
+        letters = [letter for letter in store if source is None or letter.file.source == source]
+    except OSError as exc:
+        raise _unreadable(exc) from exc
+    if not ids:
+        return letters
+    for wanted in ids:
+        if not any(letter.id.startswith(wanted) for letter in letters):
+            raise UsageError(f"no dead letter has the id '{wanted}'; see logship dead-letters list")
+    return [letter for letter in letters if letter.id.startswith(tuple(ids))]
+
+
+def _unreadable(exc: OSError) -> ConfigError:
+    from logship.errors import Problem
+
+    problem = Problem(str(exc.filename), None, None, str(exc.strerror), "run it as the service's user or as root")
+    return ConfigError((problem,))
+
+
+def _lanes(settings: Settings) -> list[frozenset[str]]:
+    """The names of the sources that share an endpoint."""
+    by_endpoint: dict[object, set[str]] = {}
+    for source in settings.sources:
+        by_endpoint.setdefault(source.endpoint, set()).add(source.name)
+    return [frozenset(names) for names in by_endpoint.values()]
+
+
+def _retry_of_lane(
+    settings: Settings, store: DeadLetters, names: frozenset[str], letters: Iterable[DeadLetter]
+) -> Retried:
+    """Tries the letters of sources that share an endpoint."""
+    import random
+
+    from logship.assembly import delivery_settings, endpoint_of
+    from logship.clock import SystemClock
+    from logship.counters import Counters
+    from logship.delivery import Delivery, Retried, redeliver
+    from logship.event import Conversion, Window
+    from logship.pipeline import iso_time
+
+    mine = [letter for letter in letters if letter.file.source in names]
+    if not mine:
+        return Retried()
+    clock = SystemClock()
+    sources = {source.name: source for source in settings.sources if source.name in names}
+    endpoint = next(iter(sources.values())).endpoint
+    age_s = endpoint.max_event_age_s
+    window = Window(oldest=iso_time(clock.time() - age_s)) if age_s is not None else None
+    converters = {name: settings.compile_source(source) for name, source in sources.items()}
+
+    def convert(letter: DeadLetter) -> Conversion:
+        return converters[letter.file.source].convert(letter.raw + b"\n", letter.position, letter.file, window)
+
+    delivery = Delivery(
+        endpoint_of(endpoint), delivery_settings(settings), clock=clock, random=random.Random(), counters=Counters()
+    )
+    try:
+        return redeliver(mine, convert, delivery, store, max_bytes=settings.batch.max_bytes, clock=clock)
+    finally:
+        delivery.close(0.0)
+
+
+def _report(terminal: Terminal, tried: Sequence[Retried], orphans: Sequence[DeadLetter]) -> int:
+    delivered, dropped, dead, waiting = (
+        sum(len(getattr(one, name)) for one in tried) for name in ("delivered", "dropped", "dead", "waiting")
+    )
+    terminal.line(
+        f"delivered {delivered:,} · dropped by the mapping {dropped:,} · still dead {dead:,}"
+        f" · not tried {waiting + len(orphans):,}"
+    )
+    for one in tried:
+        for letter in one.dead:
+            terminal.line(f"{letter.id}  {_place(letter)}  {_reason(letter)}")
+        if one.trouble:
+            terminal.line(f"stopped: {one.trouble}")
+    for name in sorted({letter.file.source for letter in orphans}):
+        terminal.line(f"no source is named '{name}' any more; name one so to retry its letters, or purge them")
+    return Exit.UNDELIVERED if dead or waiting or orphans else Exit.FINE
+
+
+def _place(letter: DeadLetter) -> str:
+    return f"{letter.file.path}:{letter.position}"
+
+
+def _reason(letter: DeadLetter) -> str:
+    status = f" ({letter.status})" if letter.status is not None else ""
+    text = f"{letter.reason}{status}"
+    return text if len(text) <= REASON_WIDTH else text[: REASON_WIDTH - 1] + "…"
+
+
+def _show(terminal: Terminal, letter: DeadLetter) -> None:
+    facts = {
+        "id": letter.id,
+        "time": letter.time,
+        "source": letter.file.source,
+        "file": f"{_place(letter)} on {letter.file.origin}",
+        "reason": letter.reason,
+        "status": "" if letter.status is None else str(letter.status),
+        "answer": letter.answer,
+        "line": letter.raw.decode("utf-8", "replace") + (" …" if letter.is_cut else ""),
+    }
+    for name, value in facts.items():
+        if value:
+            terminal.line(f"{name:<7} {value}")
+    if letter.event:
+        for line in json.dumps(json.loads(letter.event), indent=2).splitlines():
+            terminal.line(f"        {line}")
+    terminal.line()
+
+
+def _print_json(letters: Iterable[DeadLetter]) -> None:
+    from logship.delivery.letter import to_json
+
+    for letter in letters:
+        line = json.dumps(json.loads(to_json(letter)))  # ASCII: nothing in it moves a cursor
+        click.echo(line.replace("\x7f", "\\u007f"))
