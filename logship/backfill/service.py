@@ -56,11 +56,32 @@ def default_jobs() -> int:
     return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
+def crew_of(options: Options) -> Crew:
+    """Workers on this machine, or on the cluster that the options name.
+
+    Raises: ClusterError.
+    """
+    if not options.cluster:
+        return LocalCrew(options.jobs)
+    from logship.backfill.cluster import ClusterCrew
+
+    return ClusterCrew(options.cluster)
+
+
 class Backfill:
     """One run; stop() may be called at any time, by a signal handler too."""
 
-    def __init__(self, settings: Settings, options: Options, environ: Mapping[str, str], clock: SystemClock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        options: Options,
+        environ: Mapping[str, str],
+        clock: SystemClock,
+        make_crew: Callable[[Options], Crew] | None = None,
+    ) -> None:
+        """`make_crew` gives workers of another kind than the options name."""
         self._settings, self._options, self._environ, self._clock = settings, options, environ, clock
+        self._make_crew = make_crew or crew_of
         self._driver: Driver | None = None
         self._stops = 0
 
@@ -101,7 +122,7 @@ class Backfill:
         self, plan: Plan, purpose: Purpose, ledger: Ledger | None, show: Callable[[Progress], None], until: str = ""
     ) -> Summary:
         options = self._options
-        crew = self._crew()
+        crew = self._make_crew(options)
         order = Order(replace(self._settings, sources=(), converters={}), purpose, options.rate / crew.slots)
         window = Window(since=options.since, until=until or options.until)
         assignments = Assignments(window, piece_limit(plan.logs, crew.slots))
@@ -110,13 +131,6 @@ class Backfill:
         for _ in range(self._stops):
             driver.stop()
         return driver.run(show)
-
-    def _crew(self) -> Crew:
-        if not self._options.cluster:
-            return LocalCrew(self._options.jobs)
-        from logship.backfill.cluster import ClusterCrew
-
-        return ClusterCrew(self._options.cluster)
 
     def _ledger(self) -> Ledger | None:
         folder = self._settings.state_dir

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import io
 import json
 import lzma
 import os
@@ -16,13 +17,17 @@ from typing import Any
 
 import zstandard
 
+from logship.backfill.executors import NearCrew
+from logship.backfill.service import Backfill, Options
+from logship.backfill.target import Target, load
+from logship.cli.backfill_view import JsonView
+from logship.clock import SystemClock
 from logship.event import transaction_id
 from logship.tail.identity import file_key
 from tests.rigs.daemon import logship_command
 
-OLD_S = 3_600.0  # files this old are not being written to
 ORIGIN = "web-1"
-RECENT = 1_790_000_000  # 2026-09-21T13:33:20Z: the first line's time, in seconds
+START_S = 1_700_000_000  # 2023-11-14T22:13:20Z: the first line's time, and the age of files that nobody writes to
 
 
 def access_lines(count: int, *, first: int = 0, seed: int = 1) -> list[bytes]:
@@ -31,7 +36,7 @@ def access_lines(count: int, *, first: int = 0, seed: int = 1) -> list[bytes]:
     agents = ["curl/8.1", "Mozilla/5.0 (X11; Linux x86_64; rv:120.0) Gecko/20100101 Firefox/120.0", "-", 'a\\x22b "']
     lines = []
     for number in range(first, first + count):
-        time = clf(RECENT + number)
+        time = clf(START_S + number)
         agent = agents[0 if rng.random() < 0.6 else rng.randrange(3)]
         path = f"/shop/{rng.randrange(10_000)}?page={number}&q=%C3%BC"
         client = f"203.0.113.{rng.randrange(256)}"
@@ -57,11 +62,15 @@ def two_members(data: bytes) -> bytes:
     return gzip.compress(data[:half], 1) + gzip.compress(data[half:], 1)
 
 
+def quick_xz(data: bytes) -> bytes:
+    return lzma.compress(data, preset=0)
+
+
 COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
     "": lambda data: data,
     ".gz": two_members,
     ".bz2": bz2.compress,
-    ".xz": lambda data: lzma.compress(data, preset=0),
+    ".xz": quick_xz,
     ".zst": zstandard.compress,
 }
 
@@ -70,7 +79,7 @@ def write_old(path: Path, data: bytes) -> Path:
     """A file that nobody writes to any more."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-    os.utime(path, (RECENT, RECENT))
+    os.utime(path, (START_S, START_S))
     return path
 
 
@@ -108,6 +117,14 @@ class World:
             )
         return path
 
+    def bare(self, *arguments: object) -> Run:
+        """The command without any configuration."""
+        command = logship_command("backfill", *map(str, arguments))
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, env={**os.environ, **self.environ}, check=False
+        )
+        return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
     def start(self, *arguments: object, **popen: Any) -> subprocess.Popen[bytes]:
         """The command, running; its standard output and error are pipes unless told otherwise."""
         command = logship_command("backfill", "-c", str(self.config), *map(str, arguments))
@@ -130,10 +147,24 @@ class World:
         return Run(process.returncode, (out or b"").decode(), (err or b"").decode())
 
     def summary(self, *arguments: object, **popen: Any) -> Summary:
-        """What --json says of a run."""
+        """What --json says of a run of the command."""
         run = self.run("--json", *arguments, **popen)
         assert run.out, f"no summary: {run.err}"
         return Summary(run.code, json.loads(run.out))
+
+    def here(self, *paths: object, target: Target = Target(), **options: Any) -> Summary:  # noqa: B008 - frozen
+        """A run inside of this process, whose workers are a thread: the same route without processes to start.
+
+        Raises: LogshipError, as the command would print it.
+        """
+        clock, environ = SystemClock(), {**os.environ, **self.environ}
+        asked = Options(tuple(map(str, paths)), 1, **options)
+        settings = load(self.config, target, environ, sending=not asked.is_dry)
+        backfill = Backfill(settings, asked, environ, clock, lambda _: NearCrew())
+        out = io.StringIO()
+        summary = backfill.run(backfill.plan(), lambda progress: None)
+        JsonView(out).summary(summary)
+        return Summary(summary.exit_code, json.loads(out.getvalue()))
 
 
 @dataclass(frozen=True, slots=True)
