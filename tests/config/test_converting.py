@@ -1,0 +1,113 @@
+"""A source's converter: constants of paths, detection, container logs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from logship.config import Settings, load_settings
+from logship.event import LogFile
+
+COMBINED = b'203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /x HTTP/1.1" 200 17 "-" "curl/8"\n'
+COMMON = b'203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /y HTTP/1.1" 200 17\n'
+
+
+def settings_of(tmp_path: Path, source: str) -> Settings:
+    (tmp_path / "logship.yml").write_text(
+        "endpoint: {url: 'http://127.0.0.1:9', application_id: an-id}\norigin: web-1\n"
+        f"sources:\n  - {{name: api, paths: [logs/*.log], {source}}}\n"
+    )
+    return load_settings(tmp_path / "logship.yml", {})
+
+
+def log(path: str, number: int = 1) -> LogFile:
+    return LogFile(number, path, "api", 7, "web-1")
+
+
+def events(settings: Settings, data: bytes, file: LogFile, start: int = 0) -> list[Any]:
+    conversion = settings.compile_source(settings.sources[0]).convert(data, start, file)
+    return [orjson.loads(event) for event in conversion.events]
+
+
+def test_fields_of_the_path_go_into_the_events_of_that_path(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, r"path_fields: '/(?P<host>[^/]+)\.log$'")
+    for host in ("a.example.com", "b.example.com"):
+        (event,) = events(settings, COMBINED, log(f"/logs/{host}.log"))
+        assert event["request"]["uri"] == f"https://{host}/x"
+
+
+def test_a_path_that_gives_no_fields_takes_those_of_the_source(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, r"path_fields: '/vhost-(?P<host>[^/]+)\.log$', fields: {host: c.example.com}")
+    (event,) = events(settings, COMBINED, log("/logs/access.log"))
+    assert event["request"]["uri"] == "https://c.example.com/x"
+
+
+def test_a_group_named_origin_labels_the_host(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, r"path_fields: '/(?P<origin>web-[0-9]+)/'")
+    origin_of = settings.origin_of(settings.sources[0])
+    assert origin_of("/logs/web-7/access.log") == "web-7"
+    assert origin_of("/logs/access.log") == "web-1"
+
+
+def test_auto_finds_the_format_of_each_file(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "format: auto")
+    (combined,) = events(settings, COMBINED, log("/logs/a.log"))
+    (common,) = events(settings, COMMON, log("/logs/b.log", 2))
+    assert combined["request"]["headers"] == {"User-Agent": "curl/8"}
+    assert common["request"]["uri"] == "https://web-1/y"
+
+
+def test_auto_looks_again_when_nothing_fits_any_more(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "format: auto")
+    assert len(events(settings, COMBINED * 3, log("/logs/a.log"))) == 3
+    assert len(events(settings, COMMON * 3, log("/logs/a.log"), 1_000)) == 3
+
+
+def test_lines_that_no_preset_fits_are_unfit_at_their_places(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "format: auto")
+    conversion = settings.compile_source(settings.sources[0]).convert(b"what\r\nis this\n", 100, log("/logs/a.log"))
+    assert conversion.events == []
+    assert list(conversion.unfit) == [0, 1]
+    assert list(conversion.line_starts) == [100, 106, 114]
+
+
+def docker(text: bytes) -> bytes:
+    return json.dumps({"log": text.decode(), "stream": "stdout", "time": "2026-10-10T13:55:36Z"}).encode() + b"\n"
+
+
+def test_lines_of_containers_are_taken_out_of_their_envelopes(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "envelope: docker")
+    data = docker(COMBINED) * 2
+    conversion = settings.compile_source(settings.sources[0]).convert(data, 50, log("/logs/a.log"))
+    assert len(conversion.events) == 2
+    assert list(conversion.line_starts) == [50, 50 + len(data) // 2, 50 + len(data)]
+
+
+def test_a_line_that_docker_cut_waits_for_its_end(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "envelope: docker")
+    converter = settings.compile_source(settings.sources[0])
+    head, tail = docker(COMBINED[:40]), docker(COMBINED[40:])
+    first = converter.convert(docker(COMBINED) + head, 0, log("/logs/a.log"))
+    assert len(first.events) == 1
+    assert first.line_starts[-1] == len(docker(COMBINED))
+    second = converter.convert(tail, len(docker(COMBINED) + head), log("/logs/a.log"))
+    assert [orjson.loads(event)["request"]["uri"] for event in second.events] == ["https://web-1/x"]
+    assert list(second.line_starts) == [len(docker(COMBINED)), len(docker(COMBINED) + head + tail)]
+
+
+def test_a_trace_opens_the_envelope_too(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "envelope: docker")
+    converter = settings.compile_source(settings.sources[0])
+    traced = converter.trace(docker(COMBINED).rstrip(b"\n"), 0, log("/logs/a.log"))
+    assert traced.event is not None
+    assert traced.error is None
+
+
+def test_an_outside_value_in_a_template_stays_text(tmp_path: Path) -> None:
+    (tmp_path / "tag.txt").write_text("price: $status")
+    settings = settings_of(tmp_path, "mapping: {extends: default, event: {metadata: {tag: '${file:tag.txt}'}}}")
+    (event,) = events(settings, COMBINED, log("/logs/a.log"))
+    assert event["metadata"] == {"tag": "price: $status"}

@@ -1,0 +1,122 @@
+"""The schema, the reference page and the commented config are the same keys; none of them is stale.
+
+Written anew by: UPDATE_EXPECTED=1 pytest tests/config/test_schema.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from logship.cli import run
+from logship.config import load_settings
+from logship.config.models import BatchModel, DeliveryModel, EndpointModel, LogshipModel, SourceModel
+from logship.config.reference import markdown
+from logship.config.schema import config_schema, mapping_schema
+from logship.config.shipped import SHIPPED, schema_path
+
+ROOT = Path(__file__).parents[2]
+
+
+def text_of(schema: Any) -> str:
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "make"),
+    [
+        (SHIPPED / "schema/logship.schema.json", lambda: text_of(config_schema())),
+        (SHIPPED / "schema/mapping.schema.json", lambda: text_of(mapping_schema())),
+        (ROOT / "docs/configuration.md", markdown),
+    ],
+    ids=["logship.yml", "mapping", "reference"],
+)
+def test_what_is_made_from_the_models_is_fresh(path: Path, make: Any) -> None:
+    if os.environ.get("UPDATE_EXPECTED"):
+        path.write_text(make(), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == make()
+
+
+def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == config_schema()
+    assert run(["schema", "mapping"]) == 0
+    assert json.loads(capsys.readouterr().out) == mapping_schema()
+
+
+def references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        for value in schema.values():
+            yield from references(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from references(value)
+
+
+@pytest.mark.parametrize("schema", [config_schema(), mapping_schema()], ids=["logship.yml", "mapping"])
+def test_every_reference_leads_somewhere(schema: Any) -> None:
+    assert {reference.removeprefix("#/$defs/") for reference in references(schema)} <= set(schema["$defs"])
+
+
+def test_every_key_has_a_meaning() -> None:
+    for model in (LogshipModel, EndpointModel, BatchModel, DeliveryModel, SourceModel):
+        for key, field in model.model_fields.items():
+            assert field.description, f"{model.__name__}.{key}"
+
+
+def test_the_commented_config_shows_every_key() -> None:
+    text = (SHIPPED / "logship.yml").read_text()
+    for model in (LogshipModel, EndpointModel, BatchModel, DeliveryModel, SourceModel):
+        for key in model.model_fields:
+            assert re.search(rf"\b{key}:", text), f"{model.__name__}.{key}"
+
+
+def test_the_commented_config_loads(tmp_path: Path) -> None:
+    settings = load_settings(SHIPPED / "logship.yml", {"MOESIF_ID": "an-id"})
+    assert settings.endpoint.url == "https://api.moesif.net"
+
+
+def test_the_comments_of_the_config_are_right(tmp_path: Path) -> None:
+    lines = (SHIPPED / "logship.yml").read_text().splitlines()
+    shown = [uncommented(line) for line in lines]
+    text = "\n".join(shown).replace("include: ", "#").replace("/etc/", "/nowhere/")
+    files = re.compile(r" *(ca_file|client_cert|client_key|application_id_file|endpoint): [{/]")
+    kept = [line for line in text.splitlines() if not files.match(line)]
+    (tmp_path / "logship.yml").write_text("\n".join(kept))
+    settings = load_settings(tmp_path / "logship.yml", {"MOESIF_ID": "an-id"})
+    assert settings.held_max == 1_000_000_000
+    assert settings.sources[0].fields == {"host": "shop.example.com"}
+
+
+def uncommented(line: str) -> str:
+    """`# key: value` as it would stand without the #; comments that are prose stay."""
+    match = re.match(r"( *)# ( *[a-z_]+:.*)", line)
+    return match[1] + match[2] if match else line
+
+
+SHIPPED_FILES = [SHIPPED / "logship.yml", *sorted((SHIPPED / "mappings").glob("*.yml"))]
+
+
+@pytest.mark.parametrize("path", SHIPPED_FILES, ids=lambda path: path.name)
+def test_shipped_files_name_their_schema(path: Path) -> None:
+    first = path.read_text().splitlines()[0]
+    match = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
+    assert match is not None
+    schema = schema_path("config" if path.name == "logship.yml" else "mapping")
+    assert (path.parent / match[1]).resolve() == schema.resolve()
+
+
+def test_the_shipped_files_are_right_by_their_schema() -> None:
+    jsonschema.validate(yaml.safe_load((SHIPPED / "logship.yml").read_text()), config_schema())
+    for path in (SHIPPED / "mappings").glob("*.yml"):
+        jsonschema.validate(yaml.safe_load(path.read_text()), mapping_schema())
