@@ -1,0 +1,198 @@
+"""preview, test and diff as people and scripts call them."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from logship.cli import run
+from logship.cli.preview import Show, watched
+from logship.preview import LogLine, Wishes, lines_of, unwrapped
+
+LINE = '203.0.113.9 - {user} [10/Oct/2000:13:55:36 -0700] "GET /x{n} HTTP/1.1" 200 2326 "-" "curl/8"\n'
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "access.log"
+    path.write_text("".join(LINE.format(n=number, user="-") for number in range(30)))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def no_config(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LOGSHIP_CONFIG", raising=False)
+
+
+def records(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_a_log_is_shown_without_any_configuration(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["preview", str(log), "-n", "1", "--field", "host=shop.example"]) == 0
+    shown = capsys.readouterr().out
+    assert "combined fits 30 of 30 lines" in shown
+    assert "https://shop.example/x0" in shown
+    assert "default.yml:" in shown
+
+
+def test_json_says_line_fields_event_and_fate(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log.write_text(log.read_text() + LINE.format(n="", user="-").replace("/x", "/health") + "junk\n")
+    assert run(["preview", str(log), "-n", "0", "--json", "--mapping", "api"]) == 0
+    found = records(capsys)
+    assert len(found) == 32
+    assert list(found[0])[:4] == ["line", "fields", "event", "dropped_by"]
+    assert found[0]["error"] is None
+    assert (found[30]["dropped_by"], found[30]["event"]) == ("probes", None)
+    error = found[31]["error"]
+    assert isinstance(error, dict)
+    assert set(error) == {"at", "expected"}
+
+
+def test_a_misfit_has_a_caret_under_its_first_odd_byte(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log.write_text('203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /x HTTP/1.1" 200 17 0.004\n')
+    assert run(["preview", str(log), "--format", "nginx"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    caret = next(number for number, line in enumerate(lines) if "^ expected" in line)
+    assert lines[caret].index("^") == lines[caret - 1].index("0.004")
+    assert "fields fit" in lines[caret + 1]
+
+
+def test_control_bytes_do_not_reach_the_terminal(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log.write_bytes(LINE.format(n="\x1b[31m\x07\u202e", user="\x9b").encode() + b"\x1b]0;junk\x07\n")
+    assert run(["preview", str(log), "--format", "combined"]) == 0
+    assert run(["diff", "default", "privacy", str(log), "--format", "combined"]) == 0
+    shown = capsys.readouterr().out
+    assert not [char for char in shown if ord(char) < 32 and char != "\n"]
+    assert not {"\x9b", "\u202e"} & set(shown)
+
+
+def config(tmp_path: Path, log: Path, mapping: str = "default") -> Path:
+    path = tmp_path / "logship.yml"
+    path.write_text(
+        f"endpoint: {{url: 'http://127.0.0.1:9', application_id: s3cret}}\norigin: web-9\nstate_dir: {tmp_path}/state\n"
+        f"sources: [{{name: api, paths: ['{log}'], format: combined, mapping: {mapping}}}]\n"
+    )
+    return path
+
+
+def test_without_a_file_the_newest_lines_of_each_source(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["preview", "-c", str(config(tmp_path, log)), "-n", "2", "--json"]) == 0
+    uris = [record["event"]["request"]["uri"] for record in records(capsys)]  # type: ignore[index]
+    assert uris == ["https://web-9/x28", "https://web-9/x29"]
+
+
+def test_ten_thousand_lines_stream_and_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    log = tmp_path / "big.log"
+    log.write_text("".join(LINE.format(n=number, user="-") for number in range(10_000)))
+    command = [sys.executable, "-m", "logship", "preview", str(log), "-n", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["event"]
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+def test_ctrl_c_is_quiet(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "logship", "preview", "-", "--json", "--format", "combined"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, **pipes, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:  # type: ignore[call-overload]
+        process.stdin.write(LINE.format(n="", user="-").encode())
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["event"]
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().strip() == b""
+        assert process.wait(60) == 130
+
+
+def test_watch_shows_again_when_the_mapping_is_saved(
+    tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping = tmp_path / "my.yml"
+    mapping.write_text("extends: default\n")
+
+    def save(_: float) -> None:
+        mapping.write_text("extends: default\nevent: {company_id: acme}\nrules: [{drop: maybe}]\n")
+
+    wishes = Wishes(mapping=str(mapping))
+    assert watched(wishes, Show(str(log), 1, as_json=False), save, rounds=2) == 0
+    shown = capsys.readouterr().out
+    assert "https://localhost/x0" in shown
+    assert "my.yml:3:" in shown
+
+
+def test_examples_are_run_and_updated_in_place(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "my.yml"
+    line = LINE.format(n="", user="bob").strip()
+    text = (
+        "extends: default  # as usual\nexamples:\n"
+        f"  - line: '{line}'\n    event:\n      request:\n        verb: POST\n      user_id: bob\n\n"
+        f"  # kept\n  - line: '{line}'\n    format: combined\n"
+        f"  - {{line: '{line}', event: dropped}}\n"
+    )
+    path.write_text(text)
+    assert run(["test", str(path)]) == 1
+    shown = capsys.readouterr().out
+    assert 'request.verb: expected "POST", is "GET"' in shown
+    assert 'event: expected "dropped"' in shown
+    assert run(["test", "--update", str(path)]) == 0
+    assert run(["test", str(path)]) == 0
+    updated = path.read_text()
+    assert updated.startswith("extends: default  # as usual\n")
+    assert '\n    event: {"request": {"verb": "GET"}, "user_id": "bob"}\n\n  # kept\n' in updated
+
+
+def test_shipped_examples_run_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["test"]) == 0
+    assert "default: " in capsys.readouterr().out
+
+
+def test_diff_counts_and_shows_what_changes(tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new = tmp_path / "new.yml"
+    new.write_text("extends: default\nevent: {direction: Outgoing}\nrules: [{if: {path: [/x1, /x2]}, drop: true}]\n")
+    assert run(["diff", "default", str(new), str(log)]) == 0
+    shown = capsys.readouterr().out
+    assert "30 lines: 0 events the same, 28 changed, 2 gone, 0 new" in shown
+    assert "direction  Incoming  →  Outgoing" in shown
+    assert run(["diff", "default", "default", str(log), "--json"]) == 0
+    assert records(capsys)[0]["same"] == 30
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["preview", "/nonexistent.log"], 2, "No such file"),
+        (["preview", "{log}", "--field", "x"], 2, "is not K=V"),
+        (["preview", "{log}", "--source", "x"], 2, "no configuration"),
+        (["preview", "{log}", "--format", "combind"], 2, "combined"),
+        (["preview", "{log}", "--mapping", "defalt"], 78, "did you mean 'default'?"),
+        (["preview"], 2, "-c FILE"),
+        (["preview", "-", "--watch"], 2, "stdin"),
+    ],
+)
+def test_a_wrong_command_line_says_what_to_do(
+    arguments: list[str], code: int, said: str, log: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([argument.format(log=log) for argument in arguments]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_lines_have_the_positions_of_the_log() -> None:
+    stream = io.BytesIO(b"a\nbc\r\n\nlast")
+    assert list(lines_of(stream)) == [LogLine(0, b"a"), LogLine(2, b"bc"), LogLine(6, b""), LogLine(7, b"last")]
+
+
+def test_container_lines_are_taken_out_of_their_envelope() -> None:
+    docker = LogLine(0, b'{"log":"GET / x\\n","stream":"stdout","time":"2000-10-10T13:55:36Z"}')
+    assert [line.text for line in unwrapped(iter([docker]), "docker")] == [b"GET / x"]
