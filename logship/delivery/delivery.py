@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import random as random_module
 import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from logship.counters import Counters
 from logship.delivery.clock import Clock
 from logship.delivery.desk import Desk
 from logship.delivery.endpoint import DeliverySettings, Endpoint
-from logship.delivery.http import HttpTransport, TlsContext
 from logship.delivery.senders import Crew
 from logship.delivery.status import DeliveryState, DeliveryStatus
+from logship.delivery.transport import Transport
 from logship.event import Batch, Outcome
+
+if TYPE_CHECKING:
+    from logship.delivery.http import TlsContext
 
 
 class Delivery:
@@ -34,13 +39,12 @@ class Delivery:
         self.wake = wake or threading.Event()
         self._clock = clock
         self._desk = Desk(endpoint, settings, clock=clock, random=random, counters=counters)
-        tls = TlsContext(endpoint)
         self._crew = Crew(
             self._desk,
             clock=clock,
             concurrency=settings.concurrency,
             timeout_s=endpoint.timeout_s,
-            make_transport=lambda: HttpTransport(endpoint, tls, clock),
+            make_transport=_transports(endpoint, clock),
             wake=self.wake,
         )
 
@@ -98,3 +102,19 @@ class Delivery:
         if status.in_flight:
             return True
         return status.state is not DeliveryState.HELD and (status.next_try_s or 0.0) < deadline_s
+
+
+def _transports(endpoint: Endpoint, clock: Clock) -> Callable[[], Transport]:
+    """A maker of transports that share one TLS context; the HTTP library is loaded by the first."""
+    lock = threading.Lock()
+    shared: list[TlsContext] = []
+
+    def make() -> Transport:
+        from logship.delivery.http import HttpTransport, TlsContext
+
+        with lock:
+            if not shared:
+                shared.append(TlsContext(endpoint))
+        return HttpTransport(endpoint, shared[0], clock)
+
+    return make

@@ -12,10 +12,10 @@ from logship.delivery.decision import Verdict
 from logship.delivery.dispatch import Dispatch, Job, Rest
 from logship.delivery.endpoint import DeliverySettings, Endpoint
 from logship.delivery.exchange import Exchange, Reply
-from logship.delivery.http import Transport
 from logship.delivery.journal import Journal
 from logship.delivery.retry_after import retry_after_s
 from logship.delivery.status import DeliveryState, DeliveryStatus
+from logship.delivery.transport import Transport
 from logship.event import Batch, Outcome
 
 

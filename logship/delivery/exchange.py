@@ -12,7 +12,7 @@ from logship import __version__
 from logship.delivery.answer import Answer, Failure
 from logship.delivery.decision import Decision, Verdict, decide, is_wrong_path
 from logship.delivery.endpoint import MOESIFAPI, V1, Api, Compression, Endpoint, Paths
-from logship.delivery.http import Transport
+from logship.delivery.transport import Transport
 
 log = logging.getLogger(__name__)
 

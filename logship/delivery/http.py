@@ -17,7 +17,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 import requests
@@ -40,19 +40,6 @@ MAX_CONNECTION_AGE_S = 300.0  # then the name is resolved anew: a receiver that 
 FINAL_STATUS = re.compile(rb"HTTP/1\.1 ([2-9][0-9][0-9])[ \r]")
 HEADER_VALUE = re.compile(r"[\x20-\x7e]*\Z")
 EXCERPT_BYTES = 4 * EXCERPT_CHARACTERS  # UTF-8 takes up to four bytes a character
-
-
-class Transport(Protocol):
-    """The way to the receiver of one sender; a test may put its own in place."""
-
-    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
-        """Send and wait for the answer."""
-
-    def cut(self) -> None:
-        """From another thread: the attempt in progress takes too long."""
-
-    def close(self) -> None:
-        """Let go of the connection."""
 
 
 class _Replay(io.RawIOBase):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from logship.delivery.clock import Clock
 from logship.delivery.desk import Desk
 from logship.delivery.dispatch import Job, Rest
-from logship.delivery.http import Transport
+from logship.delivery.transport import Transport
 
 JOIN_S = 0.5  # a thread that was cut ends at once
 LOOK_AGAIN_S = 0.25  # an attempt that is dialling can't be cut yet; looked at again so soon
@@ -17,18 +17,31 @@ LOOK_AGAIN_S = 0.25  # an attempt that is dialling can't be cut yet; looked at a
 class Sender:
     """One thread with its own connection; asleep while there is nothing to send."""
 
-    def __init__(self, crew: Crew, transport: Transport, number: int) -> None:
-        self.transport = transport
+    def __init__(self, crew: Crew, number: int) -> None:
         self.bell = threading.Event()
         self.deadline_s: float | None = None  # of the attempt in progress
         self._crew = crew
+        self._transport: Transport | None = None
         self.thread = threading.Thread(target=self._run, name=f"sender-{number}", daemon=True)
+
+    @property
+    def transport(self) -> Transport:
+        """Made in the sender's own thread: loading the HTTP library takes 100 ms that nobody else has to wait for."""
+        if self._transport is None:
+            self._transport = self._crew.make_transport()
+        return self._transport
+
+    def cut(self) -> None:
+        """End the attempt in progress."""
+        if self._transport is not None:
+            self._transport.cut()
 
     def _run(self) -> None:
         try:
             while self._crew.work(self):
                 pass
-            self.transport.close()
+            if self._transport is not None:
+                self._transport.close()
         except BaseException as exc:  # noqa: BLE001 # the thread's top: the main loop raises it and the process ends
             self._crew.fail(exc)
 
@@ -50,7 +63,7 @@ class Crew:
         self._clock = clock
         self._concurrency = concurrency
         self._timeout_s = timeout_s
-        self._make_transport = make_transport
+        self.make_transport = make_transport
         self._wake = wake
         self._lock = threading.Lock()
         self._senders: list[Sender] = []
@@ -71,7 +84,7 @@ class Crew:
                 return
             if len(self._senders) == self._concurrency:
                 return
-            sender = Sender(self, self._make_transport(), len(self._senders) + 1)
+            sender = Sender(self, len(self._senders) + 1)
             self._senders.append(sender)
             if self._guard is None:
                 self._guard = threading.Thread(target=self._guard_all, name="guard", daemon=True)
@@ -103,7 +116,7 @@ class Crew:
             senders = list(self._senders)
         for sender in senders:
             sender.bell.set()
-            sender.transport.cut()
+            sender.cut()
         self._guard_bell.set()
         for thread in [*(sender.thread for sender in senders), *([self._guard] if self._guard else [])]:
             thread.join(JOIN_S)
@@ -155,5 +168,5 @@ class Crew:
             return
         for sender in self._senders:
             if sender.deadline_s is not None and sender.deadline_s <= now_s:
-                sender.transport.cut()
+                sender.cut()
         self._clock.wait(self._guard_bell, LOOK_AGAIN_S)
