@@ -8,11 +8,13 @@ from collections.abc import AsyncIterator, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
 from logship.collector import answers, ingest
 from logship.collector.access import Access
 from logship.collector.database import Database, StoreUnavailableError
+from logship.collector.framing import OneLength
 from logship.collector.ingest import Ingest
 from logship.collector.openapi import Description
 from logship.collector.options import CollectorOptions
@@ -57,6 +59,7 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
+        middleware=[Middleware(OneLength)],
         exception_handlers={
             RefusalError: answers.refused,
             StoreUnavailableError: answers.no_store,

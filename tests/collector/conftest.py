@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from logship.collector import CollectorServer
+from tests.collector.postgres import postgres_url
+
+__all__ = ["postgres_url"]
 
 APPLICATION_ID = "test-application"
 

@@ -40,3 +40,12 @@ def post(
     body = document if isinstance(document, bytes) else orjson.dumps(document)
     sent = {**JSON, **({"X-Moesif-Application-Id": application_id} if application_id else {}), **(headers or {})}
     return requests.post(url + path, body, headers=sent, timeout=30, allow_redirects=False)
+
+
+def many(count: int, *, first: int = 0, time: str | None = None, **extra: Any) -> list[dict[str, Any]]:
+    """`count` events with ids of their own; `time` is the request's."""
+    made = [event(first + number, **extra) for number in range(count)]
+    if time is not None:
+        for one in made:
+            one["request"]["time"] = one["response"]["time"] = time
+    return made

@@ -1,0 +1,88 @@
+"""The public SDKs, unmodified, pointed here by their own setting."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+from moesifapi.configuration import Configuration
+from moesifapi.models import EventModel, EventRequestModel, EventResponseModel
+from moesifapi.moesif_api_client import MoesifAPIClient
+
+from logship.collector import CollectorServer
+from tests.collector.browsing import node_package
+from tests.collector.conftest import APPLICATION_ID
+from tests.rigs.machine import require
+
+NODE_SCRIPT = """
+const moesif = require(process.argv[1]);
+moesif.configuration.BaseUri = process.argv[2];
+moesif.configuration.ApplicationId = process.argv[3];
+const event = (n) => new moesif.EventModel({
+  request: { time: new Date().toISOString(), uri: `https://shop.example.com/node/${n}`, verb: 'PATCH',
+    headers: { 'Content-Type': 'application/json', 'X-Emoji': '\\u{1F6A2}' }, body: { total: n } },
+  response: { time: new Date().toISOString(), status: 201, headers: { 'set-cookie': ['a', 'b'], 'content-length': 7 } },
+  userId: 'node-user',
+});
+moesif.ApiController.createEvent(event(1), (error, response, context) => {
+  moesif.ApiController.createEventsBatch([event(2), event(3)], (second) => {
+    console.log(JSON.stringify({ errors: [error, second].filter(Boolean).map(String) }));
+  });
+});
+"""
+
+
+@pytest.fixture
+def python_sdk(collector: CollectorServer, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(Configuration, "BASE_URI", collector.url)
+    return MoesifAPIClient(APPLICATION_ID).api
+
+
+def sdk_event(path: str) -> EventModel:
+    now = datetime.now(UTC)
+    return EventModel(
+        request=EventRequestModel(
+            time=now, uri=f"https://shop.example.com{path}", verb="POST", headers={"User-Agent": "sdk"}, body={"a": [1]}
+        ),
+        response=EventResponseModel(time=now, status=200, headers={"X": "y"}),
+        user_id="python-user",
+        metadata={"plan": "gold"},
+    )
+
+
+def test_the_python_sdk_posts_an_event_and_a_batch_that_appear_on_the_page(
+    python_sdk: Any, collector: CollectorServer
+) -> None:
+    python_sdk.create_event(sdk_event("/python/1"))
+    python_sdk.create_events_batch([sdk_event("/python/2"), sdk_event("/python/3")])
+    page = requests.get(collector.url + "/", timeout=10).text
+    assert all(f"/python/{number}" in page for number in (1, 2, 3))
+    stored = collector.events()
+    assert [one["user_id"] for one in stored] == ["python-user"] * 3
+    assert stored[0]["request"]["ip_address"] == "127.0.0.1"
+
+
+def test_the_python_sdk_reads_its_config_and_rules(python_sdk: Any) -> None:
+    config = python_sdk.get_app_config()
+    assert json.loads(config.raw_body)["sample_rate"] == 100
+    assert json.loads(python_sdk.get_governance_rules().raw_body) == []
+
+
+def test_the_node_sdk_posts_an_event_and_a_batch_that_appear_on_the_page(collector: CollectorServer) -> None:
+    package = node_package("moesifapi")
+    finished = subprocess.run(
+        [require("node", "nodejs"), "-e", NODE_SCRIPT, str(package), collector.url, APPLICATION_ID],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert json.loads(finished.stdout) == {"errors": []}
+    page = requests.get(collector.url + "/", timeout=10).text
+    assert all(f"/node/{number}" in page for number in (1, 2, 3))
+    assert collector.events()[0]["request"]["headers"]["X-Emoji"] == "\U0001f6a2"

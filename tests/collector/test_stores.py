@@ -1,0 +1,194 @@
+"""One set of claims for both stores: SQLite and a real PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from logship.collector.database import Database, StoreUnavailableError
+from logship.collector.filters import EventFilter
+from logship.collector.intake import Intake
+from logship.collector.listing import one, page
+from logship.collector.postgres_store import PostgresStore
+from logship.collector.retention import erase, expire
+from logship.collector.rollup import fold
+from logship.collector.row import EventRow
+from logship.collector.server import open_database
+from logship.collector.summary import summarise
+from tests.collector.sending import event, many
+
+ARRIVED_MS = 1_791_640_600_000  # 2026-10-10 13:56:40, shortly after the events of `event()`
+APP = "shop"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    if request.param == "sqlite":
+        opened = open_database(str(tmp_path / "events.db"))
+    else:
+        opened = open_database(request.getfixturevalue("postgres_url"))
+        with opened.transaction() as run:
+            run("TRUNCATE events, traffic, routes RESTART IDENTITY", ())
+            run("UPDATE folded SET last_id = 0", ())
+    yield opened
+    opened.close()
+
+
+def rows_of(documents: list[dict[str, object]], application_id: str = APP) -> list[EventRow]:
+    body = orjson.dumps(documents)
+    return Intake().rows(body, batch=True, application_id=application_id, received_ms=ARRIVED_MS, peer="127.0.0.1")
+
+
+def listed(database: Database, wanted: EventFilter, limit: int = 100) -> list[str]:
+    found = page(database, wanted, limit=limit, after=None, clock=lambda: 0.0)
+    return [stored.path for stored in found.events]
+
+
+def test_seen_ids_are_passed_over_in_one_insert_and_in_later_ones(database: Database) -> None:
+    database.insert(rows_of([event(1), event(1), event(2)]))
+    database.insert(rows_of([event(2), event(3)]))
+    assert sorted(listed(database, EventFilter(APP))) == ["/items/1", "/items/2", "/items/3"]
+
+
+def test_the_same_id_of_two_applications_is_two_events(database: Database) -> None:
+    database.insert(rows_of([event(1)]) + rows_of([event(1)], "other"))
+    assert listed(database, EventFilter(APP)) == listed(database, EventFilter("other")) == ["/items/1"]
+    stored = page(database, EventFilter(APP), limit=1, after=None, clock=lambda: 0.0).events[0]
+    assert one(database, "other", stored.id) is None
+
+
+@pytest.mark.parametrize("count", [1, 3, 255, 256, 257, 700])
+def test_every_row_of_a_group_is_stored(database: Database, count: int) -> None:
+    database.insert(rows_of(many(count)))
+    assert database.read("SELECT count(*) FROM events") == [(count,)]
+
+
+def test_pages_meet_without_gap_or_overlap_while_events_arrive(database: Database) -> None:
+    database.insert(rows_of(many(25)))
+    seen: list[int] = []
+    after = None
+    while True:
+        found = page(database, EventFilter(APP), limit=10, after=after, clock=lambda: 0.0)
+        seen.extend(stored.id for stored in found.events)
+        database.insert(rows_of(many(5, first=1_000 + len(seen), time="2026-10-10T14:00:00.000Z")))
+        if found.next is None:
+            break
+        after = found.next
+    assert seen == list(range(25, 0, -1))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "paths"),
+    [
+        (EventFilter(APP, verb="POST"), ["/cart"]),
+        (EventFilter(APP, statuses=(500, 599)), ["/cart"]),
+        (EventFilter(APP, no_response=True), ["/open"]),
+        (EventFilter(APP, path="/items/*"), ["/items/1"]),
+        (EventFilter(APP, path="/items/{id}"), ["/items/1"]),
+        (EventFilter(APP, path="/items/%"), []),
+        (EventFilter(APP, user_id="ann"), ["/cart"]),
+        (EventFilter(APP, source="web-1"), ["/open"]),
+        (EventFilter(APP, search="CURL/8"), ["/cart", "/items/1", "/open"]),
+        (EventFilter(APP, search="100%_sure"), []),
+        (EventFilter(APP, since_ms=ARRIVED_MS), []),
+    ],
+)
+def test_each_filter_finds_what_it_says(database: Database, wanted: EventFilter, paths: list[str]) -> None:
+    cart = event(2, user_id="ann")
+    cart["request"] |= {"verb": "POST", "uri": "https://shop.example.com/cart"}
+    cart["response"]["status"] = 503
+    unanswered = event(3, response=None, metadata={"source": "web-1"})
+    unanswered["request"]["uri"] = "/open?x=1"
+    database.insert(rows_of([event(1), cart, unanswered]))
+    assert sorted(listed(database, wanted)) == paths
+
+
+def test_counts_are_weighted_and_equal_what_is_stored(database: Database) -> None:
+    slow = event(2, weight=10)
+    slow["response"] |= {"status": 503, "time": "2026-10-10T13:55:38.123Z"}
+    database.insert(rows_of([event(1), slow, event(3, response=None)]))
+    assert not fold(database)
+    counted = summarise(database, EventFilter(APP), ARRIVED_MS)
+    looked = summarise(database, EventFilter(APP, path="/items/*"), ARRIVED_MS)
+    for summary in (counted, looked):
+        assert summary.requests == 12
+        assert summary.by_class == (1, 0, 0, 10, 1)
+        assert summary.mean_ms == pytest.approx((100 + 10 * 2_000) / 11)
+        assert (summary.frequent[0].route, summary.frequent[0].server_errors) == ("/items/{id}", 10)
+        assert sum(bar.total for bar in summary.bars) == 12
+
+
+def test_folding_twice_counts_once(database: Database) -> None:
+    database.insert(rows_of(many(10)))
+    fold(database)
+    fold(database)
+    assert summarise(database, EventFilter(APP), ARRIVED_MS).requests == 10
+
+
+def test_an_erased_user_leaves_events_and_counts(database: Database) -> None:
+    database.insert(rows_of([*many(5), *many(3, first=100, user_id="ann")]))
+    assert erase(database, "ann") == 3
+    assert erase(database, "ann") == 0
+    assert listed(database, EventFilter(APP, user_id="ann")) == []
+    assert summarise(database, EventFilter(APP), ARRIVED_MS).requests == 5
+
+
+def test_old_events_expire_with_their_counts(database: Database) -> None:
+    database.insert(rows_of(many(5)))
+    younger = [row._replace(received_at=ARRIVED_MS + 1_000) for row in rows_of(many(2, first=50))]
+    database.insert(younger)
+    assert expire(database, oldest_ms=ARRIVED_MS + 1, max_bytes=None, now_ms=ARRIVED_MS) == 5
+    assert expire(database, oldest_ms=ARRIVED_MS + 1, max_bytes=None, now_ms=ARRIVED_MS) == 0
+    assert summarise(database, EventFilter(APP), ARRIVED_MS).requests == 2
+
+
+def test_the_oldest_go_when_the_store_is_too_large(database: Database) -> None:
+    database.insert(rows_of(many(50)))
+    assert expire(database, oldest_ms=None, max_bytes=1, now_ms=ARRIVED_MS) == 50
+    assert listed(database, EventFilter(APP)) == []
+
+
+def test_collectors_that_store_the_same_ids_at_once_store_them_once(database: Database, tmp_path: Path) -> None:
+    second = database._url if isinstance(database, PostgresStore) else str(tmp_path / "events.db")
+    other = open_database(second)
+    rows = rows_of(many(200))
+    failures: list[StoreUnavailableError] = []
+
+    def store(target: Database, order: list[EventRow]) -> None:
+        try:
+            for start in range(0, len(order), 20):
+                target.insert(order[start : start + 20])
+        except StoreUnavailableError as exc:
+            failures.append(exc)
+
+    orders = ((database, rows), (other, rows[::-1]))
+    threads = [threading.Thread(target=store, args=order) for order in orders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    other.close()
+    assert failures == []
+    assert database.read("SELECT count(*), count(DISTINCT transaction_id) FROM events") == [(200, 200)]
+
+
+def test_nul_and_unpaired_things_in_texts_are_stored(database: Database) -> None:
+    odd = event(1, user_id="a\x00b", metadata={"source": "\x00"})
+    odd["request"] |= {"uri": "https://x/\x00?\u2028", "verb": "\x00"}
+    database.insert(rows_of([odd]))
+    assert listed(database, EventFilter(APP, user_id="a\ufffdb")) == ["/\ufffd"]
+
+
+def test_a_search_ends_in_time_and_says_where_to_go_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logship.collector.listing.WINDOW_EVENTS", 10)
+    database.insert(rows_of([*many(35), event(99, user_id="ann")]))
+    ticks = iter([0.0, 0.1, 0.2, 0.2, 0.4])
+    wanted = EventFilter(APP, search="/items/3?")
+    first = page(database, wanted, limit=5, after=None, clock=lambda: next(ticks))
+    assert (first.events, first.is_complete) == ((), False)
+    second = page(database, wanted, limit=5, after=first.next, clock=lambda: 0.0)
+    assert [stored.path for stored in second.events] == ["/items/3"]
