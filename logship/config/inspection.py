@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from logship.config.loading import Loaded, examine
-from logship.config.permissions import User, service_user
+from logship.config.permissions import User, service_user, state_obstacle
 from logship.config.settings import EndpointSettings, SourceSettings
 from logship.config.survey import OddLine, Survey, survey
 from logship.errors import Problem
@@ -42,6 +42,8 @@ def inspect(path: Path | None, environ: Mapping[str, str], *, base: Path | None 
         usable = (endpoint for endpoint in _endpoints(loaded) if endpoint.url and endpoint.application_id)
         findings += [_endpoint(endpoint, loaded.settings.origin) for endpoint in usable]
     user = service_user()
+    if loaded.settings is not None and base is None:
+        findings += _state(loaded.settings.state_dir, environ, user)
     converters = loaded.converters
     surveys = {source.name: survey(_below(source, base), converters[source.name], user) for source in loaded.sources}
     for name in _names(loaded):
@@ -70,6 +72,16 @@ def _endpoints(loaded: Loaded) -> list[EndpointSettings]:
 def _endpoint(endpoint: EndpointSettings, origin: str) -> Finding:
     way = f"{endpoint.url} api {endpoint.api}, compression {endpoint.compression}"
     return Finding("ok", "endpoint", f"{way} · application id set · origin {origin}")
+
+
+def _state(state_dir: Path, environ: Mapping[str, str], user: User | None) -> Iterator[Finding]:
+    """Whether the state can be written; root's own default directory says nothing about the service's."""
+    homes = [environ[name] for name in ("XDG_STATE_HOME", "HOME") if environ.get(name)]
+    if user is not None and any(state_dir.is_relative_to(home) for home in homes):
+        return
+    obstacle = state_obstacle(str(state_dir), user)
+    if obstacle is not None:
+        yield Finding("error", "", obstacle.message, obstacle.hint)
 
 
 def _below(source: SourceSettings, base: Path | None) -> SourceSettings:

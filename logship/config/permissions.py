@@ -13,7 +13,7 @@ from typing import Literal
 
 SERVICE_USER = "logship"
 
-Deed = Literal["enter", "list", "read"]
+Deed = Literal["enter", "list", "read", "write"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,10 @@ class Obstacle:
         """The command that mends it."""
         user = self.user or "$USER"
         bit = 0o040 if self.deed != "enter" else 0o010
-        if self.group != "root" and int(self.mode, 8) & bit:
+        if self.deed != "write" and self.group != "root" and int(self.mode, 8) & bit:
             return f"run: usermod -aG {self.group} {user}"
+        if self.deed == "write":
+            return f"run: chown {user} {self.path}"
         rights = {"enter": "x", "list": "rx", "read": "r"}[self.deed]
         return f"run: setfacl -m u:{user}:{rights} {self.path}"
 
@@ -75,6 +77,22 @@ def obstacles(logs: Sequence[str], user: User | None) -> list[Obstacle]:
     for log, path, deed in found:
         seen.setdefault((path, deed), _obstacle(log, path, deed, user))
     return list(seen.values())
+
+
+def state_obstacle(directory: str, user: User | None) -> Obstacle | None:
+    """What keeps `user` from writing to an existing state directory; None where it can, or where there is none yet."""
+
+    def refused() -> list[tuple[str, str, Deed]]:
+        try:
+            os.stat(directory)
+        except PermissionError:
+            return [(directory, *_who_refuses(directory))]
+        except OSError:
+            return []
+        return [] if os.access(directory, os.W_OK | os.X_OK) else [(directory, directory, "write")]
+
+    found = refused() if user is None else _as_user(user, refused)
+    return _obstacle(*found[0], user) if found else None
 
 
 def _try_all(logs: Sequence[str]) -> list[tuple[str, str, Deed]]:
@@ -104,14 +122,13 @@ def _who_refuses(log: str) -> tuple[str, Deed]:
     return log, "list" if os.path.isdir(log) else "read"
 
 
-def _obstacle(log: str, path: str, deed: str, user: User | None) -> Obstacle:
+def _obstacle(log: str, path: str, deed: Deed, user: User | None) -> Obstacle:
     try:
         found = os.stat(path)
         mode, owner, group = f"{stat.S_IMODE(found.st_mode):04o}", _user(found.st_uid), _group(found.st_gid)
     except OSError:
         mode, owner, group = "0000", "?", "?"
-    assert deed in {"enter", "list", "read"}
-    return Obstacle(log, path, deed, mode, owner, group, user.name if user else "")  # type: ignore[arg-type]
+    return Obstacle(log, path, deed, mode, owner, group, user.name if user else "")
 
 
 def _user(uid: int) -> str:

@@ -1,0 +1,137 @@
+"""What `check` says of the logs it finds on this machine, or below --base."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from logship.cli import run
+from logship.config.permissions import User, service_user, state_obstacle
+from tests.check.test_permissions import logs, needs_root, nobody
+
+__all__ = ["logs"]  # a fixture
+
+LINE = b'203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /x HTTP/1.1" 200 17 "-" "curl/8" 0.004\n'
+ODD = b"Segmentation fault\n"
+
+
+def check(tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, *options: str, top: str = "") -> Any:
+    (tmp_path / "logship.yml").write_text(
+        "endpoint: {url: 'http://127.0.0.1:9', application_id: an-id}\norigin: web-1\n"
+        f"sources:\n  - {{name: api, fields: {{host: api.example.com}}, format: nginx_timed, {source}}}\n{top}"
+    )
+    code = run(["check", "--json", "-c", str(tmp_path / "logship.yml"), *options])
+    report = json.loads(capsys.readouterr().out)
+    assert report["exit"] == code
+    return report
+
+
+def about(report: Any, subject: str) -> list[tuple[str, str]]:
+    return [(found["level"], found["message"]) for found in report["findings"] if found["subject"] == subject]
+
+
+def test_files_their_size_and_how_many_lines_fit_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.log").write_bytes(LINE * 10)
+    (tmp_path / "b.log").write_bytes(b"")
+    report = check(tmp_path, capsys, "paths: ['*.log']")
+    size = len(LINE) * 10
+    assert about(report, "api") == [("ok", f"nginx_timed · 2 files, {size} B · 10 of the newest 10 lines fit")]
+    assert report["exit"] == 0
+
+
+def test_only_the_newest_lines_are_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.log").write_bytes(ODD * 50_000 + LINE * 20_000)
+    report = check(tmp_path, capsys, "paths: ['*.log']")
+    assert about(report, "api")[0][1].endswith("1,000 of the newest 1,000 lines fit")
+
+
+def test_a_half_written_last_line_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.log").write_bytes(LINE * 2 + LINE[:30])
+    assert about(check(tmp_path, capsys, "paths: ['*.log']"), "api")[0][1].endswith("2 of the newest 2 lines fit")
+
+
+def test_a_few_odd_lines_are_a_warning_that_points_at_the_byte(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.log").write_bytes(LINE * 9 + ODD)
+    report = check(tmp_path, capsys, "paths: ['*.log']")
+    finding = report["findings"][-1]
+    assert (finding["level"], finding["log_line"]) == ("warning", "Segmentation fault")
+    assert 0 < finding["at"] <= len(ODD)
+    assert report["exit"] == 0
+
+
+def test_strict_makes_warnings_fail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.log").write_bytes(LINE * 9 + ODD)
+    assert check(tmp_path, capsys, "paths: ['*.log']", "--strict")["exit"] == 78
+
+
+def test_lines_that_another_preset_fits_name_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.log").write_bytes(LINE.replace(b" 0.004", b"") * 5)
+    report = check(tmp_path, capsys, "paths: ['*.log']")
+    assert report["findings"][-1]["hint"] == "'combined' fits: write  format: combined"
+    assert report["exit"] == 1
+
+
+def test_auto_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.log").write_bytes(LINE * 5)
+    check(tmp_path, capsys, "paths: ['*.log']")
+    (tmp_path / "logship.yml").write_text((tmp_path / "logship.yml").read_text().replace("nginx_timed", "auto"))
+    run(["check", "--json", "-c", str(tmp_path / "logship.yml")])
+    found = about(json.loads(capsys.readouterr().out), "api")
+    assert ("ok", f"auto: nginx_timed · 1 file, {len(LINE) * 5} B · 5 of the newest 5 lines fit") in found
+
+
+def test_base_stands_for_the_root_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = tmp_path / "image"
+    (image / "var/log/nginx-of-the-image").mkdir(parents=True)
+    (image / "var/log/nginx-of-the-image/access.log").write_bytes(LINE * 3)
+    report = check(tmp_path, capsys, "paths: [/var/log/nginx-of-the-image/*.log]", "--base", str(image))
+    assert about(report, "api")[0][1].endswith("3 of the newest 3 lines fit")
+
+
+def test_excluded_files_and_braces_are_seen_like_the_daemon_sees_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.log", "b.log", "debug.log"):
+        (tmp_path / name).write_bytes(LINE)
+    report = check(tmp_path, capsys, "paths: ['{a,b,debug}.log'], exclude: ['debug*']")
+    assert "2 files" in about(report, "api")[0][1]
+
+
+def test_a_fifo_is_not_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "a.log")
+    report = check(tmp_path, capsys, "paths: ['*.log']")
+    assert about(report, "api")[0][0] == "warning"
+
+
+def test_control_bytes_of_a_log_do_not_reach_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.log").write_bytes(LINE + b"\x1b]0;pwned\x07\x9b2J\xe2\x80\xae" + ODD)
+    check(tmp_path, capsys, "paths: ['*.log']")
+    run(["check", "-c", str(tmp_path / "logship.yml")])
+    out = capsys.readouterr().out
+    assert "\\x1b]0;pwned\\x07" in out
+    assert not set(out) & set("\x1b\x07\x9b\u202e")
+
+
+@needs_root
+def test_a_state_directory_that_cannot_be_written_is_told(logs: Path) -> None:
+    obstacle = state_obstacle(str(logs), nobody())
+    assert obstacle is not None
+    assert "can't write it (0755 root:root)" in obstacle.message
+    assert obstacle.hint == f"run: chown nobody {logs}"
+    assert state_obstacle(str(logs), None) is None
+    assert state_obstacle(str(logs / "not-yet"), nobody()) is None
+
+
+@needs_root
+def test_the_service_user_is_looked_up_with_all_its_groups() -> None:
+    user = service_user("nobody")
+    assert user is not None
+    assert user.gid in user.groups
+    assert service_user("nobody-by-this-name") is None
+    assert isinstance(user, User)
