@@ -17,7 +17,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -27,7 +28,6 @@ import requests.utils
 import urllib3
 import urllib3.exceptions
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.response import HTTPResponse
 from urllib3.util.ssl_ import create_urllib3_context
 
 from logship.delivery.answer import EXCERPT_CHARACTERS, Answer, Failure, FailureKind
@@ -37,9 +37,28 @@ from logship.delivery.endpoint import Endpoint
 MAX_ANSWER_BYTES = 65_536  # what is read of an answer's body; a longer one costs its connection
 RECEIVE_BYTES = 65_536
 MAX_CONNECTION_AGE_S = 300.0  # then the name is resolved anew: a receiver that moved is followed
+NO_RETRIES = urllib3.Retry(False)  # when to try again is not the pool's to decide
 FINAL_STATUS = re.compile(rb"HTTP/1\.1 ([2-9][0-9][0-9])[ \r]")
 HEADER_VALUE = re.compile(r"[\x20-\x7e]*\Z")
+CREATED = Answer(201)
 EXCERPT_BYTES = 4 * EXCERPT_CHARACTERS  # UTF-8 takes up to four bytes a character
+
+
+@dataclass(slots=True)
+class _Read:
+    """An answer that is read already: as much of a response as urllib3's pool asks for, at a tenth of its cost.
+
+    Shapes: names of headers are in lower case; `data` is the body's first MAX_ANSWER_BYTES.
+    """
+
+    status: int
+    headers: dict[str, str]
+    data: bytes
+    version_string: str = "HTTP/1.1"
+    length_remaining: int = 0
+    retries: object = None
+    _connection: object = None
+    _pool: object = None
 
 
 class _Replay(io.RawIOBase):
@@ -97,13 +116,13 @@ class _Lean(HTTPConnection):
         if sent < len(head) + len(body):  # a signal came between
             self.sock.sendall((head + body)[sent:])
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # urllib3's own has this type
+    def getresponse(self) -> _Read:  # type: ignore[override] # the pool takes what has these attributes
         received = self.sock.recv(RECEIVE_BYTES)
         if not received:
             raise http.client.RemoteDisconnected("the receiver closed the connection without an answer")
         return _whole_answer(received) or self._long_answer(received)
 
-    def _long_answer(self, received: bytes) -> HTTPResponse:
+    def _long_answer(self, received: bytes) -> _Read:
         """Any answer that http.client can read, up to MAX_ANSWER_BYTES of its body."""
         response = http.client.HTTPResponse(_Replay(received, self.sock), method="POST")  # type: ignore[arg-type] # it only asks for makefile
         response.begin()
@@ -114,14 +133,14 @@ class _Lean(HTTPConnection):
             raise http.client.IncompleteRead(body, response.length)
         if response.will_close or len(body) >= MAX_ANSWER_BYTES or response.status < 200:
             self.close()
-        return HTTPResponse(body, dict(response.headers), response.status, preload_content=False)
+        return _Read(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
 
 
 class _LeanTls(_Lean, HTTPSConnection):
     """The same over TLS."""
 
 
-def _whole_answer(received: bytes) -> HTTPResponse | None:
+def _whole_answer(received: bytes) -> _Read | None:
     """An answer that is all there and plain to read; None for any other."""
     status = FINAL_STATUS.match(received)
     head, end, body = received.partition(b"\r\n\r\n")
@@ -139,7 +158,7 @@ def _whole_answer(received: bytes) -> HTTPResponse | None:
         return None
     if headers.get("connection", "keep-alive").lower() != "keep-alive":
         return None
-    return HTTPResponse(body, headers, int(status[1]), preload_content=False)
+    return _Read(int(status[1]), headers, body)
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
@@ -211,13 +230,15 @@ class HttpTransport:
         self._is_cut = False
         self._base = ""  # what precedes a path in the request line
         self._fixed_headers: dict[str, str] = {}
+        self._checked_headers: Mapping[str, str] = {}
         self._timeout = urllib3.Timeout(connect=endpoint.timeout_s, read=None)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
         """Send and wait for the answer; a connection kept alive that turns out to be dead is replaced once."""
-        for name, value in headers.items():
+        for name, value in headers.items() if headers != self._checked_headers else ():
             if not HEADER_VALUE.match(value):
                 return Failure(FailureKind.SETTING, f"{name} holds a character that no header can carry")
+        self._checked_headers = headers
         self._is_cut = False
         was_used = self._is_kept_alive()
         answer = self._attempt(path, body, headers)
@@ -263,7 +284,7 @@ class HttpTransport:
                 self._base + path,
                 body=body,
                 headers={**self._fixed_headers, **headers},
-                retries=False,
+                retries=NO_RETRIES,
                 redirect=False,
                 assert_same_host=False,  # the pool of a proxy is asked for foreign hosts
                 timeout=self._timeout,
@@ -275,7 +296,7 @@ class HttpTransport:
                 self.close()
                 self._tls.forget()
             return failure
-        return _answer(response)
+        return _answer(cast(_Read, response))
 
     def _open(self) -> urllib3.HTTPConnectionPool:
         """The pool as requests makes it, with our connections."""
@@ -337,11 +358,9 @@ def _one_line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-def _answer(response: urllib3.BaseHTTPResponse) -> Answer:
-    headers = response.headers
-    status = response.status
-    excerpt = ""
-    if status != 201:
-        excerpt = response.data[:EXCERPT_BYTES].decode("utf-8", "replace")[:EXCERPT_CHARACTERS].strip()
-    content_type = headers.get("content-type", "")
-    return Answer(status, "html" in content_type.lower(), headers.get("retry-after"), excerpt)
+def _answer(read: _Read) -> Answer:
+    if read.status == 201:
+        return CREATED
+    excerpt = read.data[:EXCERPT_BYTES].decode("utf-8", "replace")[:EXCERPT_CHARACTERS].strip()
+    is_html = "html" in read.headers.get("content-type", "").lower()
+    return Answer(read.status, is_html, read.headers.get("retry-after"), excerpt)
