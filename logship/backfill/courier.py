@@ -103,8 +103,15 @@ class Courier:
             self._wait()
 
     def close(self, within_s: float) -> None:
-        """Take the answers of what is under way for so many seconds; the rest stays undecided."""
-        self._delivery.close(within_s)
+        """For so many seconds, send what is converted and take the answers; the rest stays undecided."""
+        deadline_s = self._clock.monotonic() + within_s
+        self._ready.extend(self._batcher.flush())
+        try:
+            while self._ready and self._clock.monotonic() < deadline_s:
+                if not self._submit_one():
+                    self._await_news()
+        finally:
+            self._delivery.close(max(0.0, deadline_s - self._clock.monotonic()))
         self._collect()
 
     @property
@@ -124,20 +131,27 @@ class Courier:
     def _submit(self) -> None:
         self._collect()
         while self._ready:
-            now_s = self._clock.monotonic()
-            if self._delivery.room() > 0 and self._pace.due_s <= now_s:
-                batch = self._ready.popleft()
-                self._pace.take(len(batch.events), now_s)
-                self._unsettled += 1
-                self._delivery.submit(batch)
-            else:
+            if self._pace.due_s > self._clock.monotonic() or not self._submit_one():
                 self._wait()
 
+    def _submit_one(self) -> bool:
+        """Hands the next batch over; False while there is no room for it."""
+        if self._delivery.room() <= 0:
+            return False
+        batch = self._ready.popleft()
+        self._pace.take(len(batch.events), self._clock.monotonic())
+        self._unsettled += 1
+        self._delivery.submit(batch)
+        return True
+
     def _wait(self) -> None:
+        self._await_news()
+        self._idle()
+
+    def _await_news(self) -> None:
         self.wake.wait(LOOK_S)
         self.wake.clear()
         self._collect()
-        self._idle()
 
     def _collect(self) -> None:
         if self._delivery.failure is not None:
