@@ -257,7 +257,11 @@ METRICS = (
         "Reloads refused because the new config is wrong; the old one stays.",
         _count("config_reload_failed"),
     ),
-    Metric("logship_state_errors_total", "Failures to save positions.", _count("state_errors")),
+    Metric(
+        "logship_state_writable",
+        "1 while positions can be saved; without, a restart sends again what was not saved.",
+        _one(lambda status: status.is_state_writable),
+    ),
 )
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from logship.status import Status
 
 WATCH_S = 2.0  # between two pictures
+UNCUT = 10_000  # columns
 ASK_S = 8.0  # longer than the daemon takes before it calls itself stuck (5 s)
 
 
@@ -61,9 +62,11 @@ def _show(status: Status) -> None:
 
 
 def _width() -> int:
+    """Columns of the terminal; what is no terminal (a pipe, a mail of cron) gets every path whole."""
     import shutil
+    import sys
 
-    return shutil.get_terminal_size((100, 24)).columns
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else UNCUT
 
 
 def _status(settings: Settings) -> Status:

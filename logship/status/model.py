@@ -132,6 +132,7 @@ class Status:
     counts: Mapping[str, int] = field(default_factory=dict)
     answers: Mapping[str, int] = field(default_factory=dict)
     dead_letters: int = 0  # standing in the store now
+    is_state_writable: bool = True
     advice: tuple[Advice, ...] = ()
     program: str = PROGRAM
 

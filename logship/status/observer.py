@@ -69,6 +69,7 @@ class Observer:
     ) -> Status:
         """The snapshot of this moment (`now_s` monotonic, `wall_s` since 1970); cost grows with the number of files."""
         self._forget(files)
+        faults = faults or Faults()
         ends = tuple(self._receiver(now_s, receiver) for receiver in receivers)
         held = {source for end in ends if end.state == DeliveryState.HELD for source in end.sources}
         reports = tuple(self._file(now_s, wall_s, file, counters.files.get(file.generation), held) for file in files)
@@ -88,7 +89,8 @@ class Observer:
             counts=plain_counts(counters),
             answers=dict(counters.answers),
             dead_letters=dead_letters,
-            advice=advise(reports, ends, sources, dead_letters, faults or Faults()),
+            is_state_writable=not faults.state,
+            advice=advise(reports, ends, sources, dead_letters, faults),
         )
 
     def _file(

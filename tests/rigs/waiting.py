@@ -8,7 +8,9 @@ from collections.abc import Callable
 POLL_S = 0.02
 
 
-def wait_until(condition: Callable[[], object], deadline_s: float = 20.0, what: str = "") -> None:
+def wait_until(
+    condition: Callable[[], object], deadline_s: float = 20.0, what: str = "", *, every_s: float = POLL_S
+) -> None:
     """Returns as soon as `condition()` is true; polls, because another process decides when.
 
     Raises: AssertionError naming `what` when `deadline_s` is over.
@@ -17,4 +19,4 @@ def wait_until(condition: Callable[[], object], deadline_s: float = 20.0, what: 
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"after {deadline_s:g} s still not: {what or condition}")
-        time.sleep(POLL_S)
+        time.sleep(every_s)

@@ -101,7 +101,7 @@ class Shop:
     def wait_for_everything(self, deadline_s: float = 40.0) -> None:
         """Until the collector has each id of the truth exactly once."""
         try:
-            wait_until(lambda: self.stored() == self.truth(), deadline_s, "the collector has what nginx logged")
+            wait_until(lambda: self.stored() == self.truth(), deadline_s, "all nginx logged is stored", every_s=0.3)
         except AssertionError:
             truth, stored = self.truth(), self.stored()
             missing, twice = set(truth) - set(stored), len(stored) - len(set(stored))
