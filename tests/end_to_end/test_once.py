@@ -1,0 +1,121 @@
+"""`logship run --once`: ships what stands there, ends by itself, and its exit code says whether all is well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.rigs.daemon import Daemon
+from tests.rigs.receiver import Receiver
+
+LINE = '192.0.2.1 - - [10/Oct/2026:13:55:36 +0000] "GET /{} HTTP/1.1" 200 17 "-" "curl/8"\n'
+SECRET = "s3cret-application-id"
+CONFIG = """
+endpoint: {{url: "{url}", application_id: {secret}}}
+delivery: {{retry_initial: 10ms, retry_max: 50ms}}
+state_dir: {here}/state
+origin: web-1
+status: null
+sources:
+  - {{name: site, paths: ["{here}/access.log"], format: combined}}
+"""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver(application_ids={SECRET}) as receiver:
+        yield receiver
+
+
+def once(directory: Path, receiver: Receiver, *lines: str, environ: Mapping[str, str] | None = None) -> Daemon:
+    """A daemon that ships these lines, from the beginning, once."""
+    with (directory / "access.log").open("a") as log:
+        log.writelines(lines)
+    config = directory / "logship.yml"
+    config.write_text(CONFIG.format(url=receiver.url, secret=SECRET, here=directory))
+    daemon = Daemon(config, directory, arguments=("--once",), environ=environ)
+    daemon.start()
+    return daemon
+
+
+def test_everything_is_sent_from_the_beginning_and_nothing_the_second_time(tmp_path: Path, receiver: Receiver) -> None:
+    lines = [LINE.format(number) for number in range(3)]
+    assert once(tmp_path, receiver, *lines).wait() == 0
+    assert len(receiver.events) == 3
+    daemon = once(tmp_path, receiver)
+    assert daemon.wait() == 0
+    assert len(receiver.seen) == 1
+    assert "lines 3 = sent 3 + dropped by rule 0" in daemon.log()
+
+
+def test_a_refused_application_id_ends_it_with_1_and_a_hint_and_loses_nothing(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    receiver.application_ids = {"other"}
+    daemon = once(tmp_path, receiver, LINE.format("x"))
+    assert daemon.wait() == 1
+    assert "401" in daemon.log()
+    assert SECRET not in daemon.log()
+    receiver.application_ids = {SECRET}
+    assert once(tmp_path, receiver).wait() == 0
+    assert len(receiver.events) == 1
+
+
+def test_a_dead_letter_ends_it_with_1(tmp_path: Path, receiver: Receiver) -> None:
+    daemon = once(tmp_path, receiver, LINE.format(1), "no log line\n", LINE.format(2))
+    assert daemon.wait() == 1
+    assert len(receiver.events) == 2
+    assert "1 dead letters" in daemon.log()
+
+
+def test_a_receiver_that_is_down_is_waited_for_until_sigterm(tmp_path: Path, receiver: Receiver) -> None:
+    receiver.stop()
+    daemon = once(tmp_path, receiver, LINE.format("x"))
+    daemon.wait_for_log("refused")
+    assert daemon.is_running()
+    assert daemon.terminate() == 1
+    assert "1 batches were not delivered" in daemon.log()
+    receiver.start()
+    assert once(tmp_path, receiver).wait() == 0
+    assert len(receiver.events) == 1
+
+
+def test_a_half_written_last_line_is_left(tmp_path: Path, receiver: Receiver) -> None:
+    assert once(tmp_path, receiver, LINE.format(1), LINE.format(2)[:30]).wait() == 0
+    assert len(receiver.events) == 1
+    assert once(tmp_path, receiver, LINE.format(2)[30:]).wait() == 0
+    assert len(receiver.events) == 2
+
+
+def test_a_wrong_config_is_told_with_its_places_and_exit_78(tmp_path: Path) -> None:
+    config = tmp_path / "logship.yml"
+    config.write_text(
+        """endpoint: {url: "ftp://x", application_id: y}
+bach: {max_age: 1s}
+sources:
+  - {paths: ["/var/log/x.log"], format: combind}
+"""
+    )
+    daemon = Daemon(config, tmp_path)
+    daemon.start()
+    assert daemon.wait() == 78
+    said = daemon.log()
+    assert f"{config}:1:17: endpoint.url: 'ftp://x' is not http(s)" in said
+    assert f"{config}:2:1:" in said
+    assert "did you mean 'batch'" in said
+    assert f"{config}:4:41:" in said
+    assert "did you mean 'combined'" in said
+    assert "Traceback" not in said
+
+
+def test_a_daemon_ends_loudly_when_a_thread_of_it_fails(tmp_path: Path, receiver: Receiver) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "from logship.delivery.exchange import Exchange\n"
+        "def fail(*_, **__): raise RuntimeError('planted')\n"
+        "Exchange.perform = fail\n"
+    )
+    daemon = once(tmp_path, receiver, LINE.format("x"), environ={"PYTHONPATH": str(tmp_path)})
+    assert daemon.wait() == 1
+    assert "RuntimeError: planted" in daemon.log()

@@ -1,0 +1,241 @@
+"""One pass at a time: nothing is confirmed before the receiver said so, and nothing is forgotten when a part fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from logship.batcher import Batcher
+from logship.clock import SystemClock
+from logship.counters import Counters
+from logship.delivery import DeadLetter, DeadLetters, Delivery
+from logship.event import Batch, Conversion, LogFile, Outcome, RefusedEvent, Window, transaction_id
+from logship.pipeline import Lane, Pipeline, Route
+from logship.state import State
+from logship.tail import Tailer, TailSource
+from logship.unfit import RUN_LIMIT
+
+RECEIVER = "http://receiver.example"
+
+
+class Clock(SystemClock):
+    """Real waits, a monotonic time that the test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@dataclass
+class ByHand:
+    """A delivery whose answers the test gives."""
+
+    failure: BaseException | None = None
+    max_body_bytes: int = 10_000
+    taken: list[Batch] = field(default_factory=list)
+    settled: list[Outcome] = field(default_factory=list)
+
+    def room(self) -> int:
+        return 8 - len(self.taken)
+
+    def submit(self, batch: Batch) -> None:
+        self.taken.append(batch)
+
+    def outcomes(self) -> list[Outcome]:
+        settled, self.settled = self.settled, []
+        return settled
+
+    def accept_all(self, refused: Sequence[int] = ()) -> None:
+        """Every batch is confirmed; events with these indexes are refused."""
+        for batch in self.taken:
+            bad = tuple(RefusedEvent(index, 400, "no") for index in refused if index < len(batch.events))
+            self.settled.append(Outcome(batch, bad))
+        self.taken = []
+
+
+class Lines:
+    """A converter: a line is a number of x for its event, `!` fits no format, `-` is dropped."""
+
+    def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
+        events, lines, starts, unfit, dashes = [], [], [start], [], 0
+        for number, line in enumerate(data.split(b"\n")[:-1]):
+            if line.startswith(b"!"):
+                unfit.append(number)
+            elif line.startswith(b"-"):
+                dashes += 1
+            else:
+                events.append(json.dumps({"text": line.decode(), "id": transaction_id(line, file.key, starts[-1])}))
+                lines.append(number)
+            starts.append(starts[-1] + len(line) + 1)
+        return Conversion(events, lines, starts, unfit, {"dash": dashes} if dashes else {})
+
+
+class World:
+    """A log, a state, a pipeline over them and a receiver in the test's hand."""
+
+    def __init__(self, directory: Path, **route: bool) -> None:
+        self.log = directory / "access.log"
+        self.log.touch()
+        self.clock = Clock()
+        self.state = State.open(directory / "state", self.clock)
+        source = TailSource("site", (str(self.log),), RECEIVER, lambda path: "web-1", start_at="beginning")
+        self.tailer = Tailer([source], self.state, clock=self.clock, use_hints=False)
+        self.counters = Counters()
+        self.letters = DeadLetters(directory / "state", counters=self.counters)
+        self.receiver = ByHand()
+        lane = Lane(cast(Delivery, self.receiver), Batcher(10_000, 1.0, self.tailer.span), frozenset({"site"}))
+        routes = {"site": Route("site", Lines(), "lane", **route)}
+        self.pipeline = Pipeline(routes, {"lane": lane}, self.tailer, self.letters, self.counters, self.clock)
+
+    def write(self, text: str) -> None:
+        with self.log.open("a") as log:
+            log.write(text)
+
+    def pass_on(self, passes: int = 6) -> None:
+        """Some passes, each a second after the other: everything that can move has moved."""
+        for _ in range(passes):
+            self.pipeline.step()
+            self.clock.now_s += 1.1
+
+    @property
+    def position(self) -> int:
+        """What a restart would go on from."""
+        (checkpoint,) = self.state.load()
+        return checkpoint.position
+
+    @property
+    def set_aside(self) -> list[DeadLetter]:
+        return list(self.letters)
+
+    def sent(self) -> list[str]:
+        return [json.loads(event)["text"] for batch in self.receiver.taken for event in batch.events]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_the_position_moves_only_after_the_receiver_said_yes(world: World) -> None:
+    world.write("a\nbb\n")
+    world.pass_on()
+    assert world.sent() == ["a", "bb"]
+    assert world.position == 0
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.position == 5
+    assert world.counters.total().waiting == 0
+
+
+def test_a_dropped_line_is_confirmed_with_what_stands_before_it(world: World) -> None:
+    world.write("a\n-\n-\n")
+    world.pass_on()
+    assert world.position == 0
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.position == 6
+    assert world.counters.total().dropped == {"dash": 2}
+
+
+def test_an_unfit_line_is_on_disk_before_the_position_passes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_disk(self: DeadLetters, letters: Sequence[DeadLetter]) -> None:
+        raise OSError(28, "No space left on device")
+
+    world.write("a\n!odd\nb\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(DeadLetters, "append", full_disk)
+        world.pass_on()
+        assert world.sent() == ["a", "b"]
+        world.receiver.accept_all()
+        world.pass_on()
+        assert world.position == 0
+        assert "No space left" in world.pipeline.dead_letter_problem
+    world.pass_on()
+    assert world.position == 9
+    assert [(letter.raw, letter.position) for letter in world.set_aside] == [(b"!odd", 2)]
+    assert world.pipeline.dead_letter_problem == ""
+
+
+def test_an_event_the_receiver_refuses_is_a_dead_letter_with_its_line(world: World) -> None:
+    world.write("a\nbad\nc\n")
+    world.pass_on()
+    world.receiver.accept_all(refused=[1])
+    world.pass_on()
+    assert world.position == 8
+    (letter,) = world.set_aside
+    assert (letter.raw, letter.position, letter.status, letter.answer) == (b"bad", 2, 400, "no")
+    assert json.loads(letter.event)["id"] == letter.id
+    tally = world.counters.total()
+    assert (tally.lines, tally.sent, tally.dead_letters, tally.waiting) == (3, 2, 1, 0)
+
+
+def test_an_event_over_the_limit_alone_is_a_dead_letter(world: World) -> None:
+    world.write("a\n" + "x" * 11_000 + "\nb\n")
+    world.pass_on()
+    assert world.sent() == ["a", "b"]
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.position == world.log.stat().st_size
+    assert [letter.position for letter in world.set_aside] == [2]
+
+
+def test_a_file_whose_lines_stop_fitting_is_held_and_recovers(world: World) -> None:
+    world.write("a\n" + "!\n" * RUN_LIMIT)
+    world.pass_on()
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.position == 2
+    assert list(world.pipeline.held_files.values()) == [2]
+    assert world.set_aside == []
+    world.write("good\n")
+    world.pass_on()
+    assert world.sent() == ["good"]
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.position == world.log.stat().st_size
+    assert len(world.set_aside) == RUN_LIMIT
+    assert not world.pipeline.held_files
+    tally = world.counters.total()
+    assert (tally.lines, tally.sent, tally.dead_letters) == (RUN_LIMIT + 2, 2, RUN_LIMIT)
+
+
+def test_unmatched_lines_may_be_dropped_by_wish(tmp_path: Path) -> None:
+    world = World(tmp_path, drops_unmatched=True)
+    world.write("!\n" * (RUN_LIMIT + 5))
+    world.pass_on()
+    assert world.position == 2 * (RUN_LIMIT + 5)
+    assert world.counters.total().dropped == {"unmatched": RUN_LIMIT + 5}
+    assert world.set_aside == []
+
+
+def test_what_a_sender_thread_died_of_ends_the_pass(world: World) -> None:
+    world.receiver.failure = RuntimeError("a bug")
+    with pytest.raises(RuntimeError, match="a bug"):
+        world.pipeline.step()
+
+
+def test_batches_of_a_receiver_that_a_reload_replaced_go_to_its_successor(world: World) -> None:
+    class Closable(ByHand):
+        def close(self, within_s: float) -> list[Batch]:
+            return self.taken
+
+    old = Closable()
+    world.pipeline.lanes["lane"].delivery = cast(Delivery, old)
+    world.write("a\n")
+    world.pass_on()
+    assert len(old.taken) == 1
+    new = ByHand()
+    lane = Lane(cast(Delivery, new), Batcher(10_000, 1.0, world.tailer.span), frozenset({"site"}))
+    world.pipeline.reroute({"site": Route("site", Lines(), "new")}, {"new": lane})
+    world.pass_on()
+    assert [batch.events for batch in new.taken] == [batch.events for batch in old.taken]
+    new.accept_all()
+    world.pass_on()
+    assert world.position == 2
