@@ -10,6 +10,7 @@ from typing import Any, Literal
 import orjson
 
 PROGRAM = "logship"
+PAUSED, HELD = "paused", "held"  # states of a receiver in which nothing is delivered: one mends itself, one doesn't
 
 
 class FileState(StrEnum):
@@ -145,7 +146,7 @@ class Status:
     def obstacle(self) -> str:
         """Why nothing is delivered now, '' while it is."""
         for receiver in self.receivers:
-            if receiver.state in ("paused", "held"):
+            if receiver.state in (PAUSED, HELD):
                 return f"{receiver.url}: {receiver.last_error or receiver.state}"
         return "" if self.state == "running" else "the daemon is stopped"
 

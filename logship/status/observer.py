@@ -7,14 +7,17 @@ from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from logship import __version__
 from logship.counters import Counters, Tally
-from logship.delivery import DeliveryState, DeliveryStatus
 from logship.logs import escaped
 from logship.status.advice import Faults, advise
-from logship.status.model import FileReport, FileState, ReceiverReport, SourceReport, Status
-from logship.tail import FileStatus
+from logship.status.model import HELD, PAUSED, FileReport, FileState, ReceiverReport, SourceReport, Status
+
+if TYPE_CHECKING:  # `logship status` needs neither senders nor tailers
+    from logship.delivery import DeliveryStatus
+    from logship.tail import FileStatus
 
 __all__ = ["Faults", "Observer", "Receiver"]
 
@@ -71,7 +74,7 @@ class Observer:
         self._forget(files)
         faults = faults or Faults()
         ends = tuple(self._receiver(now_s, receiver) for receiver in receivers)
-        held = {source for end in ends if end.state == DeliveryState.HELD for source in end.sources}
+        held = {source for end in ends if end.state == HELD for source in end.sources}
         reports = tuple(self._file(now_s, wall_s, file, counters.files.get(file.generation), held) for file in files)
         sources = tuple(source_report(name, tally) for name, tally in counters.sources.items())
         return Status(
@@ -124,7 +127,7 @@ class Observer:
 
     def _receiver(self, now_s: float, receiver: Receiver) -> ReceiverReport:
         status = receiver.status
-        if status.state in (DeliveryState.PAUSED, DeliveryState.HELD):
+        if status.state in (PAUSED, HELD):
             since_s = self._troubled_since.setdefault(receiver.name, now_s)
         else:
             since_s = now_s
