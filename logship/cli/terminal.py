@@ -9,8 +9,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO
 
@@ -90,23 +89,6 @@ class Terminal:
         from rich.console import Console
 
         return Console(file=self.stream, highlight=False, markup=False, emoji=False, no_color=not self.has_colours)
-
-    @contextmanager
-    def live(self, refresh_per_second: float = 4.0) -> Iterator[Callable[[RenderableType], None]]:
-        """A screen that is drawn anew by the function it gives; without a terminal nothing is drawn."""
-        if not self.is_terminal:
-            yield lambda renderable: None
-            return
-        from rich.live import Live
-
-        with Live(console=self.rich(), refresh_per_second=refresh_per_second, transient=False) as live:
-            yield live.update
-
-    def progress(self, *columns: str) -> AbstractContextManager[object]:
-        """A rich Progress on this terminal; `columns` are its formats, see rich.progress."""
-        from rich.progress import Progress
-
-        return Progress(*columns, console=self.rich())
 
     def _row(self, row: Sequence[Styled], widths: Sequence[int], right: Sequence[int]) -> None:
         pieces: list[Text] = []
