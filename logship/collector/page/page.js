@@ -96,7 +96,8 @@ function refresh() {
 }
 
 function go(address) {
-  history.pushState(null, "", address);
+  // Enter in a changed field is a change and a submit: one step in the history
+  if (new URL(address, location.href).href !== location.href) history.pushState(null, "", address);
   fillFilters();
   selected = null;
   show(address);

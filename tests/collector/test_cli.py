@@ -1,0 +1,71 @@
+"""The commands as they are typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from logship.cli.collector import command as collector_command
+from logship.cli.collector_erase import command as erase_command
+from logship.collector import CollectorServer, stored_events
+from logship.errors import LogshipError, UsageError
+from tests.collector.sending import event, many, post
+from tests.collector.test_crash import process
+
+
+def test_a_users_events_are_erased_beside_a_running_collector(collector: CollectorServer) -> None:
+    post(collector.url, [*many(4), *many(3, first=50, user_id="ann")])
+    done = CliRunner().invoke(erase_command, ["--store", collector.store, "--user-id", "ann"], input="y\n")
+    assert "erased 3 events" in done.output
+    assert len(collector.events()) == 4
+    assert post(collector.url, [event(99)]).status_code == 201
+    again = CliRunner().invoke(erase_command, ["--store", collector.store, "--user-id", "ann", "--yes"])
+    assert "no event of user 'ann'" in again.output
+
+
+def test_what_was_erased_is_not_in_the_file_any_more(tmp_path: Path) -> None:
+    store = tmp_path / "events.db"
+    with CollectorServer(store=str(store)) as collector:
+        post(collector.url, [event(1, user_id="ann-of-green-gables"), event(2)])
+    CliRunner().invoke(erase_command, ["--store", str(store), "--user-id", "ann-of-green-gables", "--yes"])
+    left = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"items/2" in left
+    assert b"ann-of-green-gables" not in left
+
+
+def test_a_misspelt_store_is_not_made(tmp_path: Path) -> None:
+    done = CliRunner().invoke(erase_command, ["--store", str(tmp_path / "no.db"), "--user-id", "ann", "--yes"])
+    assert isinstance(done.exception, UsageError)
+    assert not (tmp_path / "no.db").exists()
+
+
+@pytest.mark.parametrize("listen", ["8080", "localhost", "localhost:http", ":99999"])
+def test_a_wrong_address_is_told(listen: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(collector_command, ["--listen", listen, "--store", str(tmp_path / "e.db")])
+    assert isinstance(done.exception, UsageError)
+
+
+def test_a_taken_port_is_told(collector: CollectorServer, tmp_path: Path) -> None:
+    listen = collector.url.removeprefix("http://")
+    done = CliRunner().invoke(collector_command, ["--listen", listen, "--store", str(tmp_path / "e.db")])
+    assert isinstance(done.exception, LogshipError)
+    assert "in use" in str(done.exception)
+
+
+def test_a_file_that_is_no_store_is_told_and_left_alone(tmp_path: Path) -> None:
+    text = tmp_path / "access.log"
+    text.write_text("127.0.0.1 - - \n" * 100)
+    done = CliRunner().invoke(collector_command, ["--listen", "127.0.0.1:0", "--store", str(text)])
+    assert isinstance(done.exception, LogshipError)
+    assert text.read_text() == "127.0.0.1 - - \n" * 100
+
+
+def test_a_prefix_stands_before_every_path(tmp_path: Path) -> None:
+    store = tmp_path / "events.db"
+    with process(store, "--path-prefix", "/collector") as (_, url):
+        assert url.endswith("/collector")
+        assert post(url, [event(1)]).status_code == 201
+        assert post(url.removesuffix("/collector"), [event(2)]).status_code == 404
+    assert len(stored_events(store)) == 1

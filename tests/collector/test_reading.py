@@ -1,0 +1,151 @@
+"""The read API: who may read, what they get."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from pathlib import Path
+
+import orjson
+import pytest
+import requests
+
+from logship.collector import CollectorOptions, CollectorServer
+from logship.errors import UsageError
+from tests.collector.conftest import APPLICATION_ID
+from tests.collector.sending import event, many, post
+
+TOKEN = "correct-horse-battery-staple"
+PRIVATE = ["/", "/events/1", "/api/events", "/api/events/1", "/api/summary", "/api/export", "/api/applications"]
+ALL = {"range": "all"}
+
+
+def get(collector: CollectorServer, path: str, **parameters: str) -> requests.Response:
+    return requests.get(collector.url + path, params={**ALL, **parameters}, timeout=20)
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_a_name_that_was_pointed_at_loopback_reads_nothing(collector: CollectorServer, path: str) -> None:
+    post(collector.url, [event(1)])
+    port = collector.url.rsplit(":", 1)[1]
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", ""):
+        answer = requests.get(collector.url + path, headers={"Host": host}, timeout=10)
+        assert answer.status_code in (400, 403), host
+        assert "/items/1" not in answer.text
+    for host in (f"localhost:{port}", f"127.0.0.1:{port}", f"[::1]:{port}"):
+        assert requests.get(collector.url + path, headers={"Host": host}, timeout=10).status_code == 200
+
+
+def test_posting_works_under_any_name(collector: CollectorServer) -> None:
+    assert post(collector.url, [event(1)], headers={"Host": "collector.internal"}).status_code == 201
+
+
+@pytest.mark.parametrize("path", PRIVATE)
+def test_where_a_token_is_set_nothing_is_read_without_it(tmp_path: Path, path: str) -> None:
+    with CollectorServer(store=str(tmp_path / "e.db"), page_token=TOKEN) as collector:
+        post(collector.url, [event(1)])
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Cookie": f"logship_page={TOKEN}"}):
+            answer = requests.get(collector.url + path, headers=headers, timeout=10)
+            assert answer.status_code == 401
+            assert "/items/1" not in answer.text
+        right = {"Authorization": f"Bearer {TOKEN}", "Host": "collector.internal"}
+        assert requests.get(collector.url + path, headers=right, timeout=10).status_code == 200
+
+
+@pytest.mark.parametrize("settings", [{}, {"application_ids": ("a",)}, {"page_token": TOKEN}])
+def test_no_collector_opens_itself_to_strangers(settings: dict[str, object]) -> None:
+    with pytest.raises(UsageError, match="not loopback"):
+        CollectorOptions(store="", host="0.0.0.0", **settings)  # type: ignore[arg-type]
+
+
+def test_pages_and_answers_forbid_scripts_frames_sniffing_and_keeping(collector: CollectorServer) -> None:
+    for path in ("/", "/api/events", "/nowhere", "/page/page.js"):
+        answer = get(collector, path)
+        assert "access-control-allow-origin" not in answer.headers
+        assert APPLICATION_ID not in answer.text
+    headers = get(collector, "/").headers
+    assert "default-src 'none'; script-src 'self'" in headers["content-security-policy"]
+    assert "unsafe" not in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["cache-control"] == "no-store"
+
+
+def test_applications_are_kept_apart_and_named_without_their_ids(tmp_path: Path) -> None:
+    with CollectorServer(store=str(tmp_path / "e.db"), application_ids=("alpha-id", "beta-id")) as collector:
+        post(collector.url, [event(1)], application_id="alpha-id")
+        post(collector.url, [event(2), event(1)], application_id="beta-id")
+        labels = [one["label"] for one in get(collector, "/api/applications").json()["applications"]]
+        counts = [len(get(collector, "/api/events", app=label).json()["events"]) for label in labels]
+        assert counts == [1, 2]
+        assert get(collector, "/api/events", app="nobody").status_code == 404
+        page = get(collector, "/").text
+        assert labels[1] in page
+        assert "beta-id" not in page
+        beta_event = get(collector, "/api/events", app=labels[1]).json()["events"][0]["id"]
+        assert get(collector, f"/api/events/{beta_event}", app=labels[0]).status_code == 404
+
+
+def test_cursors_lead_through_everything_once(collector: CollectorServer) -> None:
+    post(collector.url, many(95))
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        answer = get(collector, "/api/events", limit="20", cursor=cursor).json()
+        seen.extend(one["event"]["transaction_id"] for one in answer["events"])
+        if answer["next_cursor"] is None:
+            break
+        cursor = answer["next_cursor"]
+    assert len(seen) == len(set(seen)) == 95
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cursor", "nonsense"),
+        ("cursor", "OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5LjE"),
+        ("limit", "0"),
+        ("limit", "501"),
+        ("limit", "x"),
+        ("range", "1y"),
+        ("since", "yesterday"),
+        ("status", "2x"),
+        ("verb", "V" * 25),
+        ("q", "a\x00b"),
+    ],
+)
+def test_a_wrong_parameter_is_named(collector: CollectorServer, name: str, value: str) -> None:
+    answer = requests.get(collector.url + "/api/events", params={name: value}, timeout=10)
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith(f"{name}=")
+
+
+def test_an_export_holds_every_event_in_both_formats(collector: CollectorServer) -> None:
+    post(collector.url, many(600))
+    post(collector.url, [event(9_999, user_id="=cmd|' /C calc'!A0", extra="\u2028\n")])
+    lines = get(collector, "/api/export").content.splitlines()
+    assert len(lines) == 601
+    assert {orjson.loads(line)["transaction_id"] for line in lines} == {
+        one["transaction_id"] for one in collector.events()
+    }
+    table = list(csv.DictReader(io.StringIO(get(collector, "/api/export", format="csv").text)))
+    assert len(table) == 601
+    assert [row["user_id"] for row in table if row["user_id"]] == ["'=cmd|' /C calc'!A0"]
+    assert len(get(collector, "/api/export", user="nobody").content) == 0
+
+
+def test_the_summary_adds_weights(collector: CollectorServer) -> None:
+    post(collector.url, [*many(3), event(10, weight=20)])
+    deadline = time.monotonic() + 20
+    while (found := get(collector, "/api/summary").json()["requests"]) != 23:  # the counts follow within moments
+        assert found in (0, 3, 23)
+        assert time.monotonic() < deadline
+
+
+def test_what_is_stored_is_what_was_sent(collector: CollectorServer) -> None:
+    sent = event(1, metadata={"deep": [{"a": None, "b": 1.5}]}, unknown={"kept": True}, tags="x,y")
+    post(collector.url, [sent])
+    assert json.loads(get(collector, "/api/events/1").text)["event"] == sent
+    assert get(collector, "/api/events/2").status_code == 404
+    assert get(collector, "/api/events/99999999999999999999999").status_code == 404
