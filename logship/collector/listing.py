@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from logship.collector.database import Database, Value
 from logship.collector.filters import EventFilter, bad_parameter
 
-WINDOW_EVENTS = 20_000  # looked through with one statement
+WINDOW_EVENTS = 8_000  # looked through with one statement
 SEARCH_BUDGET_S = 0.15  # of one page; then the cursor says where to go on
 COLUMNS = (
     "id, time_ms, received_at, verb, status, path, source, user_id, duration_ms, weight, transaction_id, "

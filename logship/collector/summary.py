@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from logship.collector.database import Database, Record, Value
 from logship.collector.filters import EventFilter
@@ -16,7 +17,8 @@ from logship.collector.rollup import DAY_S, HOUR_S, MINUTE_S, OTHER_VERB, VERBS
 MAX_BARS = 96
 NICE_STEPS_S = (60, 300, 900, 3_600, 7_200, 21_600, 86_400, 604_800, 2_592_000, 7_776_000, 31_536_000)
 MINUTES_KEPT_S = 2 * DAY_S  # see rollup.RECENT_MS
-LOOKED_THROUGH = 50_000  # events, for a filter that the counts can't answer
+LOOKED_THROUGH = 20_000  # events, for a filter that the counts can't answer
+HOURS_SHOWN_S = 10 * DAY_S  # beyond, days are bars enough
 TOP = 8
 CLASSES = ("2xx", "3xx", "4xx", "5xx", "other")
 
@@ -77,19 +79,19 @@ def summarise(database: Database, wanted: EventFilter, now_ms: int) -> Summary:
 
 
 def _from_counts(database: Database, wanted: EventFilter, now_ms: int) -> Summary:
-    fine_s = _counted_step(wanted, now_ms)
-    where, values = _count_bounds(wanted, fine_s)
-    steps_where, steps_values = _verb_and_status(wanted)
-    records = database.read(
+    step_s = _counted_step(wanted, now_ms)
+    where, values = _count_bounds(wanted, step_s)
+    verb_and_status, more_values = _verb_and_status(wanted)
+    counts = database.read(
         "SELECT start_s, status, sum(requests), sum(duration_ms), sum(timed) FROM traffic "  # noqa: S608
-        f"WHERE {where} AND {steps_where} GROUP BY start_s, status",
-        (*values, *steps_values),
+        f"WHERE {where} AND {verb_and_status} GROUP BY start_s, status",
+        (*values, *more_values),
     )
-    routes = _top_routes_counted(database, wanted, now_ms) if not (wanted.verb or steps_values) else None
-    if routes is None:  # the counts of routes know no verb and no status
-        looked = _route_records(database, wanted)
-        routes = _top_routes(looked)
-    return _assemble([(r[0], r[1], int(r[2]), r[3], int(r[4])) for r in records], wanted, now_ms, fine_s, routes, None)
+    if more_values:  # the counts of routes know no verb and no status
+        routes = _top_routes(_by_route(_looked_through(database, wanted, step_s)))
+    else:
+        routes = _top_routes(_counted_routes(database, wanted, now_ms))
+    return _assemble(counts, wanted, now_ms, step_s, routes, None)
 
 
 def _counted_step(wanted: EventFilter, now_ms: int) -> int:
@@ -100,7 +102,7 @@ def _counted_step(wanted: EventFilter, now_ms: int) -> int:
     is_recent = now_ms - wanted.since_ms <= MINUTES_KEPT_S * 1000
     if span_s <= 1.5 * DAY_S and is_recent:
         return MINUTE_S
-    return HOUR_S if span_s <= 45 * DAY_S else DAY_S
+    return HOUR_S if span_s <= HOURS_SHOWN_S else DAY_S
 
 
 def _until(wanted: EventFilter, now_ms: int) -> int:
@@ -137,56 +139,65 @@ def _verb_and_status(wanted: EventFilter) -> tuple[str, list[Value]]:
 
 def _from_events(database: Database, wanted: EventFilter, now_ms: int) -> Summary:
     """Counts of the newest LOOKED_THROUGH events within time and user that match the rest."""
-    within, values, among_values = _newest(wanted)
-    step_s = _bar_step(wanted, now_ms, MINUTE_S)
+    step_s = _bar_step(wanted, now_ms)
+    looked = _looked_through(database, wanted, step_s)
+    where, values = wanted.within()
+    newest = f"SELECT 1 FROM events WHERE {where} ORDER BY time_ms DESC, id DESC LIMIT {LOOKED_THROUGH}"  # noqa: S608
+    number = int(database.read(f"SELECT count(*) FROM ({newest}) AS newest", tuple(values))[0][0])  # noqa: S608
+    counts = [(one.start_s, one.status, one.requests, one.duration_ms, one.timed) for one in looked]
+    limit = number if number >= LOOKED_THROUGH else None
+    return _assemble(counts, wanted, now_ms, step_s, _top_routes(_by_route(looked)), limit)
+
+
+class Looked(NamedTuple):
+    """Counts of one bar, status and route among the events that were looked through."""
+
+    start_s: int
+    status: int
+    route: str
+    requests: int
+    duration_ms: float
+    timed: int
+    slowest_ms: float
+
+
+def _looked_through(database: Database, wanted: EventFilter, step_s: int) -> list[Looked]:
+    """One pass over the newest events."""
+    where, values = wanted.within()
+    among, among_values = wanted.among()
+    columns = "time_ms, verb, status, path, route, source, weight, duration_ms" + (", event" if wanted.search else "")
     records = database.read(
-        "SELECT time_ms / 1000 / ? * ?, coalesce(status, -1), sum(weight), coalesce(sum(duration_ms * weight), 0), "  # noqa: S608
-        "coalesce(sum(CASE WHEN duration_ms IS NULL THEN 0 ELSE weight END), 0) "
-        f"FROM {within} GROUP BY 1, 2",
+        "SELECT time_ms / 1000 / ? * ?, coalesce(status, -1), route, sum(weight), "  # noqa: S608
+        "coalesce(sum(duration_ms * weight), 0), sum(CASE WHEN duration_ms IS NULL THEN 0 ELSE weight END), "
+        f"coalesce(max(duration_ms), 0) FROM (SELECT {columns} FROM events WHERE {where} "
+        f"ORDER BY time_ms DESC, id DESC LIMIT {LOOKED_THROUGH}) AS newest WHERE {among or '1 = 1'} GROUP BY 1, 2, 3",
         (step_s, step_s, *values, *among_values),
     )
-    looked = database.read(f"SELECT count(*) FROM {_window(wanted)[0]} AS w", tuple(values))[0][0]  # noqa: S608
-    routes = _top_routes(_route_records(database, wanted))
-    counts = [(r[0], r[1], int(r[2]), float(r[3]), int(r[4])) for r in records]
-    return _assemble(counts, wanted, now_ms, step_s, routes, int(looked) if looked >= LOOKED_THROUGH else None)
+    return [Looked(int(r[0]), int(r[1]), r[2], int(r[3]), float(r[4]), int(r[5]), float(r[6])) for r in records]
 
 
-def _window(wanted: EventFilter) -> tuple[str, list[Value]]:
-    where, values = wanted.within()
-    columns = "time_ms, verb, status, path, route, source, weight, duration_ms" + (", event" if wanted.search else "")
-    window = (
-        f"(SELECT {columns} FROM events WHERE {where} ORDER BY time_ms DESC, id DESC LIMIT {LOOKED_THROUGH})"  # noqa: S608
-    )
-    return window, values
+def _by_route(looked: list[Looked]) -> list[Record]:
+    """The same counts for whole routes, as `_top_routes` takes them."""
+    routes: dict[str, list[float]] = {}
+    for one in looked:
+        sums = routes.setdefault(one.route, [0, 0, 0, 0.0, 0, 0.0])
+        sums[0] += one.requests
+        sums[1] += one.requests if 400 <= one.status <= 499 else 0
+        sums[2] += one.requests if 500 <= one.status <= 599 else 0
+        sums[3] += one.duration_ms
+        sums[4] += one.timed
+        sums[5] = max(sums[5], one.slowest_ms)
+    return [(route, *sums) for route, sums in routes.items()]
 
 
-def _newest(wanted: EventFilter) -> tuple[str, list[Value], list[Value]]:
-    """The newest events as a FROM clause with its conditions."""
-    window, values = _window(wanted)
-    among, among_values = wanted.among()
-    return f"{window} AS newest WHERE {among or '1 = 1'}", values, among_values
-
-
-def _route_records(database: Database, wanted: EventFilter) -> list[Record]:
-    within, values, among_values = _newest(wanted)
-    return database.read(
-        "SELECT route, sum(weight), sum(CASE WHEN status BETWEEN 400 AND 499 THEN weight ELSE 0 END), "  # noqa: S608
-        "sum(CASE WHEN status BETWEEN 500 AND 599 THEN weight ELSE 0 END), coalesce(sum(duration_ms * weight), 0), "
-        "coalesce(sum(CASE WHEN duration_ms IS NULL THEN 0 ELSE weight END), 0), coalesce(max(duration_ms), 0) "
-        f"FROM {within} GROUP BY route",
-        (*values, *among_values),
-    )
-
-
-def _top_routes_counted(database: Database, wanted: EventFilter, now_ms: int) -> Sequence[tuple[RouteCount, ...]]:
+def _counted_routes(database: Database, wanted: EventFilter, now_ms: int) -> list[Record]:
     step_s = DAY_S if _counted_step(wanted, now_ms) == DAY_S else HOUR_S
     where, values = _count_bounds(wanted, step_s)
-    records = database.read(
+    return database.read(
         "SELECT route, sum(requests), sum(client_errors), sum(server_errors), sum(duration_ms), sum(timed), "  # noqa: S608
         f"max(slowest_ms) FROM routes WHERE {where} GROUP BY route",
         tuple(values),
     )
-    return _top_routes(records)
 
 
 def _top_routes(records: list[Record]) -> Sequence[tuple[RouteCount, ...]]:
@@ -205,7 +216,7 @@ def _top_routes(records: list[Record]) -> Sequence[tuple[RouteCount, ...]]:
 
 
 def _assemble(
-    counts: Sequence[tuple[int, int, int, float, int]],
+    counts: Sequence[Record],
     wanted: EventFilter,
     now_ms: int,
     fine_s: int,
@@ -213,27 +224,28 @@ def _assemble(
     looked_through: int | None,
 ) -> Summary:
     """A Summary of counts (start, status, requests, duration, timed requests)."""
-    first_s = wanted.since_ms // 1000 if wanted.since_ms is not None else min((c[0] for c in counts), default=0)
+    first_s = wanted.since_ms // 1000 if wanted.since_ms is not None else min((int(c[0]) for c in counts), default=0)
     last_s = _until(wanted, now_ms) // 1000
     step_s = _nice_step(max(last_s - first_s, 1), fine_s)
     by_class = [0] * len(CLASSES)
     bars: dict[int, list[int]] = {}
     by_status: dict[int, int] = {}
-    for start_s, status, requests, _, _ in counts:
+    for start_s, status, weighted, _, _ in counts:
         index = status_class(status if status >= 0 else None)
+        requests = int(weighted)
         by_class[index] += requests
-        bars.setdefault(start_s // step_s * step_s, [0] * len(CLASSES))[index] += requests
+        bars.setdefault(int(start_s) // step_s * step_s, [0] * len(CLASSES))[index] += requests
         by_status[status] = by_status.get(status, 0) + requests
     starts = range(first_s // step_s * step_s, last_s + 1, step_s) if counts else range(0)
     empty = [0] * len(CLASSES)
-    timed = sum(count[4] for count in counts)
+    timed = sum(int(count[4]) for count in counts)
     ranked = sorted(by_status.items(), key=lambda item: -item[1])
     return Summary(
         step_s=step_s,
         bars=tuple(Bar(start, tuple(bars.get(start, empty))) for start in starts),
         requests=sum(by_class),
         by_class=tuple(by_class),
-        mean_ms=sum(count[3] for count in counts) / timed if timed else None,
+        mean_ms=sum(float(count[3]) for count in counts) / timed if timed else None,
         frequent=routes[0],
         slowest=routes[1],
         failing=routes[2],
@@ -242,10 +254,10 @@ def _assemble(
     )
 
 
-def _bar_step(wanted: EventFilter, now_ms: int, finest_s: int) -> int:
+def _bar_step(wanted: EventFilter, now_ms: int) -> int:
     if wanted.since_ms is None:
         return DAY_S
-    return _nice_step(max((_until(wanted, now_ms) - wanted.since_ms) // 1000, 1), finest_s)
+    return _nice_step(max((_until(wanted, now_ms) - wanted.since_ms) // 1000, 1), MINUTE_S)
 
 
 def _nice_step(span_s: int, finest_s: int) -> int:
