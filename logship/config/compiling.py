@@ -13,9 +13,9 @@ from logship.config.converting import PathFields, SourceConverter
 from logship.config.document import Document, Entries, Items, Scalar
 from logship.config.mapping_files import LayeredMapping, MappingFiles
 from logship.config.quantities import UnfitError
+from logship.config.quoting import in_quotes
 from logship.config.reading import FileReader
 from logship.config.shipped import presets
-from logship.config.syntax import in_quotes
 from logship.config.timezones import check_timezone
 from logship.errors import FormatError, Location, MappingError, Problem
 from logship.fields import FIELDS, canonical

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from logship.config.quoting import KEY, closed, quoted
 from logship.errors import Problem
 
 MAX_REPAIRS = 50  # a file with more broken lines than this is no YAML at all
-STARTS_BADLY = "$%*@`&!|>{["  # first characters that YAML gives a meaning of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,9 @@ def repair(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable[[st
     tab = _leading_tab(fault, lines, first_mistake)
     if tab:
         return tab
+    glued = _glued_key(fault, lines, first_mistake)
+    if glued:
+        return glued
     for number in dict.fromkeys((fault.line, fault.opened)):
         if not 0 < number <= len(lines):
             continue
@@ -89,21 +92,6 @@ def _close_it(fault: SyntaxFault, line: str, number: int, candidate: str, sign: 
         hint=f"close it:  {candidate.strip()}",
         mended=candidate,
     )
-
-
-def closed(line: str) -> list[tuple[str, str]]:
-    """The line with the quote or bracket closed that its value opens, and which sign that takes."""
-    match = KEY.match(line)
-    if match is None:
-        return []
-    value = match["value"]
-    if value[0] in "'\"" and (len(value) == 1 or (_past_quotes(value, 0) == len(value) and value[-1] != value[0])):
-        return [(match[1] + value + value[0] + match["after"], value[0])]
-    if value[0] in "[{":
-        sign = {"[": "]", "{": "}"}[value[0]]
-        if value.count(value[0]) > value.count(sign):
-            return [(match[1] + value.rstrip(",") + sign + match["after"], sign)]
-    return []
 
 
 def _culprit(value: str) -> str:
@@ -155,6 +143,47 @@ def _leading_tab(
     )
 
 
+GLUED = re.compile(r"(\s*(?:- +)*[A-Za-z_]\w*):(?=[^\s:])")
+
+
+def _glued_key(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable[[str], int]) -> SyntaxFault | None:
+    """`key:value` without the blank is one text to YAML, and the line below it is what the parser complains of."""
+    for number in (fault.line, fault.line - 1, fault.opened):
+        match = GLUED.match(lines[number - 1]) if 0 < number <= len(lines) else None
+        if match is None:
+            continue
+        candidate = f"{match[1]}: {lines[number - 1][match.end() :]}"
+        stop = first_mistake("\n".join([*lines[: number - 1], candidate, *lines[number:]]) + "\n")
+        if stop == 0 or stop > max(number, fault.line):
+            column = match.end()
+            return replace(
+                fault,
+                line=number,
+                column=column,
+                message="no blank after this ':'",
+                hint=f"write:  {candidate.strip()}",
+                mended=candidate,
+            )
+    return None
+
+
+def lookalike_blanks(lines: Sequence[str]) -> list[SyntaxFault]:
+    """Lines indented with what looks like a blank and is none, as web pages are full of."""
+    faults = []
+    for number, line in enumerate(lines, 1):
+        indent = re.match(r"[\s\u200b\ufeff]*", line)
+        assert indent is not None
+        wrong = next((at for at, char in enumerate(indent.group()) if char not in " \t"), None)
+        if wrong is None:
+            continue
+        mended = re.sub(r"[^\t]", " ", indent.group()).replace("\u200b", "") + line[indent.end() :]
+        message = f"the indentation holds U+{ord(line[wrong]):04X}, which looks like a blank but is none"
+        faults.append(
+            SyntaxFault(number, wrong + 1, "", message, hint="type the blanks anew", width=1, mended=mended)
+        )
+    return faults
+
+
 WORDS = (
     ("found undefined alias", "no anchor of this name", "quote the value if the * belongs to it"),
     ("found unexpected end of stream", "a quote is opened here and never closed", "close it, or double it inside '…'"),
@@ -180,6 +209,9 @@ WORDS = (
 
 
 def _in_words(fault: SyntaxFault, lines: Sequence[str]) -> SyntaxFault:
+    if 1 < fault.line <= len(lines) and _are_pieces(lines[fault.line - 2], lines[fault.line - 1]):
+        hint = "write them as one text, or below  nginx: |  as they stand in nginx.conf"
+        return replace(fault, message="a second quoted text follows the first", hint=hint)
     for parser_says, message, hint in WORDS:
         if parser_says in fault.message:
             is_unclosed = "end of stream" in parser_says or fault.line > len(lines)
@@ -190,91 +222,12 @@ def _in_words(fault: SyntaxFault, lines: Sequence[str]) -> SyntaxFault:
     return replace(fault, line=min(fault.line, max(1, len(lines))), message=f"{fault.message}{context}")
 
 
+def _are_pieces(above: str, line: str) -> bool:
+    """Whether two lines are pieces of one text, as nginx.conf has them."""
+    return line.lstrip()[:1] in {"'", '"'} and above.rstrip()[-1:] in {"'", '"'}
+
+
 def _first_column(lines: Sequence[str], line: int) -> int:
     text = lines[line - 1] if 0 < line <= len(lines) else ""
     quote = re.search(r"""["'\[{]""", text)
     return quote.start() + 1 if quote else 1
-
-
-KEY = re.compile(
-    r"""(\s*(?:-[ ]+)*(?:[\w.$<>-]+|'[^']*'|"[^"]*"):\s+|\s*(?:-[ ]+)+)(?P<value>\S.*?)(?P<after>\s+\#.*|\s*)\Z"""
-)
-
-
-def quoted(line: str) -> list[str]:
-    """Ways to write the line with its troublesome values in quotes, the gentlest first."""
-    ways = []
-    match = KEY.match(line)
-    if match and match["value"][0] in "{[":
-        inner = _quote_flow(match["value"])
-        if inner != match["value"]:
-            ways.append(match[1] + inner + match["after"])
-    if match:
-        value = match["value"]
-        if value[0] == value[-1] == '"' and '\\"' not in value:  # a \ that is no escape in "…" is just a \ in '…'
-            ways.append(match[1] + in_quotes(value[1:-1]) + match["after"])
-        ways.append(match[1] + in_quotes(value) + match["after"])
-    return [way for way in ways if way != line]
-
-
-def in_quotes(value: str) -> str:
-    """The value as a single-quoted scalar, in which only ' itself is written differently."""
-    if len(value) > 1 and value[0] == value[-1] == "'":
-        value = value[1:-1].replace("''", "'")
-    return "'" + value.replace("'", "''") + "'"
-
-
-def _quote_flow(text: str) -> str:
-    """A flow collection with every plain value that holds a sign of YAML put in quotes."""
-    out: list[str] = []
-    at = 0
-    while at < len(text):
-        char = text[at]
-        if char in "{}[]," or char.isspace():
-            out.append(char)
-            at += 1
-        elif char in "'\"":
-            end = _past_quotes(text, at)
-            out.append(text[at:end])
-            at = end
-        elif (key := re.compile(r"[\w.<-]+:\s+").match(text, at)) is not None:
-            out.append(key.group())
-            at = key.end()
-        else:
-            end = _value_end(text, at)
-            value = text[at:end].rstrip()
-            troublesome = value[0] in "%*@`&!|>" or any(sign in value for sign in ("{", "[", "}", "]", ": ", ","))
-            out.append(in_quotes(value) if troublesome else value)
-            out.append(text[at + len(value) : end])
-            at = end
-    return "".join(out)
-
-
-def _past_quotes(text: str, at: int) -> int:
-    quote = text[at]
-    end = at + 1
-    while end < len(text):
-        is_escape = text[end] == "\\" if quote == '"' else text.startswith("''", end)
-        if is_escape:
-            end += 2
-        elif text[end] == quote:
-            return end + 1
-        else:
-            end += 1
-    return len(text)
-
-
-def _value_end(text: str, at: int) -> int:
-    """Past a plain value, brackets inside it counted as its own."""
-    depth = 0
-    for end in range(at, len(text)):
-        char = text[end]
-        if char in "{[":
-            depth += 1
-        elif char in "}]":
-            if depth == 0:
-                return end
-            depth -= 1
-        elif char == "," and depth == 0 and (end + 1 == len(text) or text[end + 1].isspace()):
-            return end
-    return len(text)

@@ -8,11 +8,12 @@ from __future__ import annotations
 import yaml
 
 from logship.config.document import Document, Entries, Items, Mark, Node, Scalar
-from logship.config.syntax import MAX_REPAIRS, SyntaxFault, repair
+from logship.config.syntax import MAX_REPAIRS, SyntaxFault, lookalike_blanks, repair
 from logship.errors import Problem
 
 MAX_NODES = 100_000  # a config of this size is a mistake, or aliases that multiply themselves
 MAX_DEPTH = 64
+TYPOGRAPHIC_QUOTES = frozenset("“”„‘’‚«»")  # what word processors and blogs make of quotes
 
 
 class _BrokenError(Exception):
@@ -32,6 +33,9 @@ def parse(text: str, path: str) -> Document:
     mended: dict[int, str] = {}
     original = text.removeprefix("\ufeff").splitlines()
     lines = list(original)
+    for fault in lookalike_blanks(original):
+        problems.append(fault.problem(path, original))
+        lines[fault.line - 1] = mended[fault.line] = fault.mended or ""
     for _ in range(MAX_REPAIRS):
         reader = _Reader(path, original)
         try:
@@ -93,6 +97,8 @@ class _Reader:
         self._refuse_tag(node, mark)
         inner = (*above, id(node))
         if isinstance(node, yaml.ScalarNode):
+            if not node.style and node.value[:1] in TYPOGRAPHIC_QUOTES:
+                self._tell(mark, f"{node.value[0]} is no quote to YAML but a part of the text", "write ' or \"")
             return Scalar(mark, node.value, node.style or "")
         if isinstance(node, yaml.SequenceNode):
             return Items(mark, tuple(self._node(child, inner) for child in node.value))

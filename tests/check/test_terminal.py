@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.cli.problems import LONGEST_EXCERPT, underlined
-from logship.cli.terminal import Styled, Terminal, clean, safe
+from logship.cli.terminal import Styled, Terminal, Text, clean, safe
 from logship.errors import Problem
 
 HOSTILE = "a\x1b[2J\x07\x9b31m\u202eb\u200bc\ufeff\ud800\x7f\n\t\r"
@@ -55,7 +55,7 @@ def test_people_who_want_no_colours_get_none(environ: dict[str, str]) -> None:
 
 def test_columns_of_a_table_stand_in_line_whatever_is_in_them() -> None:
     stream = io.StringIO()
-    rows = [["a\x1b", Styled("1", "ok")], ["long name", "22"]]
+    rows: list[list[Text]] = [["a\x1b", Styled("1", "ok")], ["long name", "22"]]
     Terminal(stream, {}).table(["NAME", "N"], rows, right=[1])
     assert stream.getvalue() == "NAME        N\na\\x1b       1\nlong name  22\n"
 

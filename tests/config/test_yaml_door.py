@@ -155,3 +155,27 @@ def test_tags_mean_nothing(tag: str) -> None:
 
 def test_a_byte_order_mark_is_no_part_of_the_first_key() -> None:
     assert parse("\ufeffa: 1\n", "x.yml").tree() == {"a": "1"}
+
+
+def test_a_key_glued_to_its_value_is_told_at_its_own_line() -> None:
+    document, message, hint = only_problem("a:\n  url:https://x\n  b: 1\n")
+    assert (message, hint) == ("no blank after this ':'", "write:  url: https://x")
+    assert document.tree() == {"a": {"url": "https://x", "b": "1"}}
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u3000", "\u2003"])
+def test_blanks_that_are_none_are_told(blank: str) -> None:
+    document, message, _ = only_problem(f"a:\n{blank}{blank}b: 1\n")
+    assert f"U+{ord(blank):04X}" in message
+    assert document.tree() == {"a": {"b": "1"}}
+
+
+@pytest.mark.parametrize("written", ["“x”", "‘x’", "„x“"])
+def test_quotes_of_word_processors_are_told(written: str) -> None:
+    _, message, _ = only_problem(f"a: {written}\n")
+    assert message == f"{written[0]} is no quote to YAML but a part of the text"
+
+
+def test_pieces_of_an_nginx_string_are_sent_to_a_block() -> None:
+    _, _, hint = only_problem("nginx: '$remote_addr'\n       '[$time_local]'\n")
+    assert "nginx: |" in hint

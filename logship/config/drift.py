@@ -1,0 +1,93 @@
+"""Whether the web server's own configuration says something else of a log than ours does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from logship.config.converting import SourceConverter
+from logship.config.quoting import in_quotes
+from logship.config.settings import SourceSettings
+from logship.errors import FormatError
+from logship.formats import Format, compile_format, read_spec
+
+NO_MATTER = frozenset({"remote_logname"})  # %l is a literal '-' in nginx's strings: the lines are the same
+
+
+@dataclass(frozen=True, slots=True)
+class ServedLog:
+    """A log as nginx.conf or httpd.conf have it.
+
+    Shapes: `text` is the format string as the server would write it in its own file, one piece; `place` is file:line.
+    """
+
+    path: str
+    kind: Literal["nginx", "apache"]
+    name: str  # of the format, "" for one written in place
+    text: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One served log that its source reads with another format.
+
+    Shapes: `more` are fields that the server writes and our format doesn't read, `fewer` those it doesn't write.
+    """
+
+    log: ServedLog
+    more: tuple[str, ...]
+    fewer: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """What the server does, in a sentence."""
+        name = f"'{self.log.name}', " if self.log.name else ""
+        more = f"it also writes {', '.join(self.more)}" if self.more else ""
+        fewer = f"it doesn't write {', '.join(self.fewer)}" if self.fewer else ""
+        other = "it writes the same fields otherwise" if not self.more and not self.fewer else ""
+        what = " and ".join(part for part in (more, fewer, other) if part)
+        return f"{self.log.place} logs {self.log.path} as {name}which is another format: {what}"
+
+    @property
+    def hint(self) -> str:
+        return f"write  format: {{{self.log.kind}: {in_quotes(self.log.text)}}}"
+
+
+def differences(
+    source: SourceSettings, converter: SourceConverter, served: Iterable[ServedLog]
+) -> Iterator[Difference]:
+    """The served logs among the source's whose lines our format was not made for."""
+    from logship.tail.globs import Globs  # its package brings SQLite and more
+
+    ours, globs, excluded = converter.format, Globs(source.paths), Globs(source.exclude)
+    if ours is None:
+        return
+    for log in served:
+        if not globs.fits(log.path) or excluded.fits(log.path):
+            continue
+        try:
+            theirs = compile_format(read_spec({log.kind: log.text}), converter.named)
+        except FormatError:
+            continue  # what we can't compile, `logship init` tells with the reason
+        difference = compared(ours, theirs, log)
+        if difference is not None:
+            yield difference
+
+
+def compared(ours: Format, theirs: Format, log: ServedLog) -> Difference | None:
+    """How the two differ; None if one of our formats reads what the server writes."""
+    written = _fields(theirs)
+    read = [_fields(member) for member in ours.members]
+    if any(fields == written for fields in read):
+        return None
+    nearest = max(read, key=lambda fields: len(set(fields) & set(written)))
+    more = tuple(field for field in written if field not in nearest)
+    fewer = tuple(field for field in nearest if field not in written)
+    return Difference(log, more, fewer)
+
+
+def _fields(fmt: Format) -> tuple[str, ...]:
+    """The fields of a line in the order they are written."""
+    return tuple(slot.field for slot in fmt.slots if not slot.part_of and slot.field not in NO_MATTER)

@@ -1,0 +1,68 @@
+"""A server's configuration that moved away from ours is told before the lines stop fitting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logship.config import load_settings
+from logship.config.drift import Difference, ServedLog, differences
+
+NGINX_COMBINED = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+APACHE_COMBINED = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
+
+
+def drift(tmp_path: Path, fmt: str, *served: ServedLog) -> list[Difference]:
+    (tmp_path / "logship.yml").write_text(
+        "endpoint: {url: 'http://127.0.0.1:9', application_id: an-id}\norigin: web-1\n"
+        f"sources:\n  - {{name: api, paths: [/logs/*.log], exclude: [/logs/debug.log], format: {fmt}}}\n"
+    )
+    settings = load_settings(tmp_path / "logship.yml", {})
+    source = settings.sources[0]
+    return list(differences(source, settings.compile_source(source), served))
+
+
+def nginx(text: str, path: str = "/logs/access.log") -> ServedLog:
+    return ServedLog(path, "nginx", "main", text, "/etc/nginx/nginx.conf:12")
+
+
+@pytest.mark.parametrize(
+    ("fmt", "served"),
+    [
+        ("combined", nginx(NGINX_COMBINED)),
+        ("nginx", nginx(NGINX_COMBINED)),
+        ("nginx", ServedLog("/logs/a.log", "apache", "combined", APACHE_COMBINED, "/etc/apache2/apache2.conf:3")),
+        ("[nginx_timed, combined]", nginx(NGINX_COMBINED)),
+    ],
+)
+def test_the_same_fields_in_the_same_order_are_no_drift(tmp_path: Path, fmt: str, served: ServedLog) -> None:
+    assert drift(tmp_path, fmt, served) == []
+
+
+def test_a_field_that_the_server_writes_too_is_named_with_the_format_to_write(tmp_path: Path) -> None:
+    (difference,) = drift(tmp_path, "combined", nginx(NGINX_COMBINED + " $request_time"))
+    assert difference.more == ("time_s",)
+    assert difference.fewer == ()
+    assert difference.message.startswith("/etc/nginx/nginx.conf:12 logs /logs/access.log as 'main', which is another format")
+    assert difference.hint == f"write  format: {{nginx: '{NGINX_COMBINED} $request_time'}}"
+
+
+def test_a_field_that_the_server_stopped_writing_is_named(tmp_path: Path) -> None:
+    (difference,) = drift(tmp_path, "combined", nginx(NGINX_COMBINED.replace(' "$http_user_agent"', "")))
+    assert difference.fewer == ("request_header_user_agent",)
+
+
+def test_fields_in_another_order_are_another_format(tmp_path: Path) -> None:
+    swapped = NGINX_COMBINED.replace("$status $body_bytes_sent", "$body_bytes_sent $status")
+    (difference,) = drift(tmp_path, "combined", nginx(swapped))
+    assert "the same fields otherwise" in difference.message
+
+
+def test_logs_of_others_are_left_alone(tmp_path: Path) -> None:
+    others = [nginx("$status", "/elsewhere/access.log"), nginx("$status", "/logs/debug.log")]
+    assert drift(tmp_path, "combined", *others) == []
+
+
+def test_a_detected_format_has_nothing_to_drift_from(tmp_path: Path) -> None:
+    assert drift(tmp_path, "auto", nginx("$status")) == []
