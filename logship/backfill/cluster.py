@@ -14,10 +14,11 @@ from logship.backfill.executors import P, Work
 from logship.backfill.reports import Report
 from logship.errors import LogshipError
 
-CONNECT_S = 15.0
+CONNECT_S = 10.0
 HEARTBEAT_S = 5.0  # how often the driver says that it lives
 LOOK_S = 0.5  # how often a task looks whether to stop
 ORPHAN_S = 60.0  # a task that hears nothing for so long has no driver any more; its events would be confirmed by nobody
+LISTEN_S = 0.2
 STOP = "stop"
 
 
@@ -119,7 +120,7 @@ class ClusterCrew:
     def close(self, *, at_once: bool = False) -> None:
         self._is_draining = True
         self._flag.set(STOP)  # whatever still runs, of a lost worker's second attempts say, ends by itself
-        self._executor.shutdown(wait=not at_once, cancel_futures=True)
+        self._executor.shutdown(wait=not at_once)
         self._closing.set()
         self._listener.join()
         self._client.close()
@@ -129,7 +130,8 @@ class ClusterCrew:
         while True:
             is_last_look = self._closing.is_set()
             try:
-                for report in self._queue.get(timeout=0.2, batch=True):
+                self.reports.put(self._queue.get(timeout=LISTEN_S))
+                for report in self._queue.get(batch=True):  # never waits
                     self.reports.put(report)
             except TimeoutError:
                 if is_last_look:
