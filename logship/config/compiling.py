@@ -128,11 +128,23 @@ class Compiler:
     def _format(self, spec: FormatSpec, recipe: Recipe) -> Format | None:
         if spec.kind == "auto" or self._uses_broken(spec):
             return None
+        wrong = [error for member in spec.members if (error := self._format_error(member)) is not None]
+        if not wrong:
+            try:
+                return compile_format(spec, self.named)
+            except FormatError as exc:
+                wrong.append(exc)
+        for error in wrong:
+            self._tell(format_problem(error, recipe.document, recipe.at("format"), recipe.name))
+        return None
+
+    def _format_error(self, spec: FormatSpec) -> FormatError | None:
+        """What is wrong with one format of a list, so that all are told and not the first alone."""
         try:
-            return compile_format(spec, self.named)
+            compile_format(spec, self.named)
         except FormatError as exc:
-            self._tell(format_problem(exc, recipe.document, recipe.at("format"), recipe.name))
-            return None
+            return exc
+        return None
 
     def _uses_broken(self, spec: FormatSpec) -> bool:
         return spec.text in self._broken or any(self._uses_broken(member) for member in spec.members)
@@ -241,13 +253,22 @@ def format_problem(error: FormatError, document: Document, location: Location, s
         error = _with_kind(error)
     found = _scalar_with(error.text, document, location) if error.text else None
     return document.problem(
-        found or location,
+        found or _key_meant(error.message, document, location),
         error.message,
         hint=error.hint,
         column=error.column if found else None,
         width=error.width,
         source=source,
     )
+
+
+def _key_meant(message: str, document: Document, location: Location) -> Location:
+    """The deepest key that a message speaks of in its first words: `json: time_received needs …`."""
+    for word in re.findall(r"\w+", message)[:3]:
+        node = document.node(location)
+        if isinstance(node, Entries) and word in node.nodes:
+            location = (*location, word)
+    return location
 
 
 def _with_kind(error: FormatError) -> FormatError:
