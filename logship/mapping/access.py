@@ -10,7 +10,7 @@ from logship.fields import FIELDS, Kind, canonical, lookup
 from logship.formats import Format, Slot
 from logship.mapping import values
 from logship.mapping.code import Bindings, Part, choice, constant, expression, local, statements, store
-from logship.mapping.memo import Bounds, Memo, Unreadable, shared
+from logship.mapping.memo import MEMO_ENTRIES, SHARED_ENTRIES, Bounds, Memo, Unreadable, shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,10 @@ class Setting:
     def slot(self, name: str) -> Slot | None:
         return next((slot for slot in self.format.slots if slot.field == name), None)
 
-    def memo(self, name: str, make: Callable[[object], object]) -> ast.expr:
+    def memo(self, name: str, make: Callable[[object], object], entries: int = MEMO_ENTRIES) -> ast.expr:
         """The memory called `name`, made once."""
         if name not in self.memos:
-            self.memos[name] = self.bindings.bind(Memo(make), name)
+            self.memos[name] = self.bindings.bind(Memo(make, entries), name)
         return self.memos[name]
 
     def shared_memo(self, make: Callable[[object], object]) -> ast.expr:
@@ -366,7 +366,7 @@ def _trusted(reader: Reader) -> ast.expr:
     def is_trusted(value: object) -> bool:
         return values.text_of(value).startswith("unix:") or proxies(values.address(value))
 
-    memo = reader.setting.memo("trusted", is_trusted)
+    memo = reader.setting.memo("trusted", is_trusted, SHARED_ENTRIES)
     return reader.keep("is_trusted", expression("m[x]", m=memo, x=peer))
 
 
@@ -378,7 +378,7 @@ def _client_ip(reader: Reader) -> Access:
     text = expression("m[x]", m=address, x=peer)
     header = reader.setting.slot(reader.setting.proxy_header) if reader.setting.proxies else None
     if header is not None:
-        memo = reader.setting.memo("forwarded", _rightmost(reader.setting))
+        memo = reader.setting.memo("forwarded", _rightmost(reader.setting), SHARED_ENTRIES)
         text = expression(
             "(f[h] or plain) if trusted else plain",
             f=memo, h=_key(reader, header), plain=text, trusted=_trusted(reader),

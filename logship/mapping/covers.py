@@ -9,6 +9,7 @@ from logship.fields import Kind, canonical, lookup
 from logship.mapping import redaction
 from logship.mapping.access import Reader
 from logship.mapping.code import constant, expression
+from logship.mapping.memo import SHARED_ENTRIES
 from logship.mapping.plan import steps
 from logship.mapping.render import Cover, Covers
 from logship.mapping.spec import MappingSpec
@@ -31,7 +32,7 @@ def make_covers(spec: MappingSpec) -> Covers:
     """
     redact = spec.redact
     url = _url_redactor(spec)
-    query = redaction.query_redactor(redact.query) if redact.query else None
+    query = redaction.bare_query_redactor(redaction.query_redactor(redact.query)) if redact.query else None
     path_only = redaction.path_redactor(redact.path) if redact.path else None
     address = redaction.address_cover(redact)
     hidden = frozenset(name.lower() for name in redact.headers)
@@ -49,18 +50,18 @@ def make_covers(spec: MappingSpec) -> Covers:
         if path == ("request", "ip_address") and address is not None:
             return _memoised(reader, "address_cover", address)
         is_url = path == ("request", "uri") or (len(path) == 3 and path[2].lower() in _URL_HEADERS)
-        return _called(reader, url) if is_url and url is not None else None
+        return _called(reader, url, has_paths=bool(redact.path)) if is_url and url is not None else None
 
     def field(reader: Reader, name: str, path: tuple[str, ...]) -> Cover | None:
         if place(reader, path) is not None and path != ("request", "ip_address"):
             return None  # covered as a whole
         known = canonical(name) or name
         if known in _URL_FIELDS and url is not None:
-            return _called(reader, url)
+            return _called(reader, url, has_paths=bool(redact.path))
         if known in _QUERY_FIELDS and query is not None:
-            return _called(reader, redaction.bare_query_redactor(query))
+            return _called(reader, query, has_paths=False)
         if known in _PATH_FIELDS and path_only is not None:
-            return _called(reader, path_only)
+            return _called(reader, path_only, has_paths=True)
         if address is None or path == ("request", "ip_address") or known in _SERVER_ADDRESSES:
             return None
         header = known.removeprefix("request_header_").replace("_", "-")
@@ -89,10 +90,13 @@ def _url_redactor(spec: MappingSpec) -> Callable[[str], str] | None:
 
 
 def _memoised(reader: Reader, name: str, cover: Callable[[object], str]) -> Cover:
-    memo = reader.setting.memo(name, cover)
+    memo = reader.setting.memo(name, cover, SHARED_ENTRIES)  # as many as there are addresses
     return lambda text: expression("m[x]", m=memo, x=text)
 
 
-def _called(reader: Reader, redact: Callable[[str], str]) -> Cover:
+def _called(reader: Reader, redact: Callable[[str], str], *, has_paths: bool) -> Cover:
+    """A text that holds no '=' has no query to redact, which saves most calls."""
     bound = reader.bind(redact, "redact")
-    return lambda text: ast.Call(bound, [text], [])
+    if has_paths:
+        return lambda text: ast.Call(bound, [text], [])
+    return lambda text: expression("r(x) if '=' in x else x", r=bound, x=text)

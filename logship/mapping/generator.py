@@ -217,6 +217,8 @@ class Generator:
             if len(matcher.texts) == 1:
                 return expression("x == k", x=found, k=constant(next(iter(matcher.texts))))
             return expression("x in s", x=found, s=reader.bind(matcher.texts, "texts"))
+        if matcher.is_prefix:
+            return expression("x.startswith(p)", x=text, p=constant(matcher.prefix))
         scale = scale_of(access.kind)
 
         def test(value: object) -> object:
@@ -227,15 +229,16 @@ class Generator:
             return matcher.test(value_text) if matcher.groups else matcher.test(value_text) is not None
 
         memo = self._setting.memo(f"rule_{rule.index}_{number}", test)
+        begins = expression("x.startswith(p)", x=text, p=constant(matcher.prefix)) if matcher.prefix else None
         if not matcher.groups:
-            return expression("m[x]", m=memo, x=text)
+            return every([begins, expression("m[x]", m=memo, x=text)])
         variable = f"groups_{rule.index}_{number}"
         for index, name in enumerate(matcher.groups):
             group = ast.Subscript(local(variable), constant(index), ast.Load())
             body: Part = group if access.body is access.text else reader.call(values.body, group)
             reader.groups[name] = Access(Kind.TEXT, group, body, group)
         filled = ast.NamedExpr(ast.Name(variable, ast.Store()), expression("m[x]", m=memo, x=text))
-        return expression("x is not None", x=filled)
+        return every([begins, expression("x is not None", x=filled)])
 
     def _set(self, path: Path, leaf: Leaf) -> list[ast.stmt]:
         if leaf.value is None:

@@ -15,6 +15,7 @@ Groups = tuple[str, ...]
 Test = Callable[[str], Groups | None]  # of a text ('' is absent): the matcher's groups, None: it doesn't hold
 
 _WILD = re.compile(r"[1-9]xx\Z")
+_SIGNS = frozenset(r"\.^$*+?{}[]()|")
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ns|us|ms|s|m|h|d)\Z")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|kB|MB|GB)\Z")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -34,6 +35,8 @@ class Matcher:
     groups: tuple[str, ...] = ()
     texts: frozenset[str] | None = None
     absence: bool | None = None
+    prefix: str = ""  # every text it matches begins so
+    is_prefix: bool = False  # it matches all that do
 
 
 def parse_matcher(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
@@ -143,7 +146,20 @@ def _matches(tree: object, location: Location, errors: list[MappingError]) -> Ma
     def test_only(value: str) -> Groups | None:
         return () if pattern.is_found(value.encode("utf-8", "replace")) else None
 
-    return Matcher(test, names) if names else Matcher(test_only)
+    prefix, rest = literal_prefix(tree)
+    if prefix and not rest:
+        return Matcher(lambda value: () if value.startswith(prefix) else None, prefix=prefix, is_prefix=True)
+    return Matcher(test, names, prefix=prefix) if names else Matcher(test_only, prefix=prefix)
+
+
+def literal_prefix(pattern: str) -> tuple[str, str]:
+    """The plain text that `^text…` begins with, and the rest of the pattern; ('', pattern) where none is sure."""
+    if not pattern.startswith("^") or not pattern.isascii() or "|" in pattern:
+        return "", pattern
+    end = next((index for index, char in enumerate(pattern) if index and char in _SIGNS), len(pattern))
+    if pattern[end : end + 1] in ("*", "?", "{"):  # they speak of the character before
+        end -= 1
+    return str(pattern[1:end]), pattern[end:]
 
 
 def _inside(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 
 from logship.mapping.values import NO_ADDRESS, address
 
@@ -29,12 +30,12 @@ def networks(texts: Sequence[str]) -> Callable[[str], bool]:
     def contains(text: str) -> bool:
         if text == NO_ADDRESS:
             return False
+        version, family = (6, AF_INET6) if ":" in text else (4, AF_INET)
         try:
-            candidate = ip_address(text)
-        except ValueError:
+            number = int.from_bytes(inet_pton(family, text), "big")
+        except OSError:
             return False
-        number = int(candidate)
-        return any(low <= number <= high for low, high in ranges[candidate.version])
+        return any(low <= number <= high for low, high in ranges[version])
 
     return contains
 

@@ -6,8 +6,10 @@ import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
+from socket import AF_INET6, inet_ntop, inet_pton
 from urllib.parse import unquote_plus
 
 from logship.formats.re2_door import compile_pattern
@@ -16,6 +18,8 @@ from logship.mapping.spec import KeepQuery, RedactSpec
 
 REDACTED = "[redacted]"
 _PAIR = re.compile(r"([?&;])([^=&;#]*)=([^&;#]*)")
+_ENCODED_NAME = re.compile(r"(?:\A|[?&;])[^=&;#%+]*[%+]")
+_KEEP_NAME = rf"\1{REDACTED}"
 _LISTED_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 
 
@@ -25,6 +29,7 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
     Names compare percent-decoded and in any case. Source: WHATWG URL, application/x-www-form-urlencoded.
     """
     keeps = isinstance(query, KeepQuery)
+    plainly = None if isinstance(query, KeepQuery) else _plain_pairs(query)
     names = frozenset(name.lower() for name in (query.keep if isinstance(query, KeepQuery) else query))
 
     def replace(match: re.Match[str]) -> str:
@@ -37,10 +42,40 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
     def redact(url: str) -> str:
         if "=" not in url:
             return url
+        if plainly is not None and not plainly.suspicion(url):
+            return url
         head, mark, query = url.partition("?")
-        return head + _PAIR.sub(replace, mark + query) if mark else url
+        if not mark:
+            return url
+        if plainly is not None and not _ENCODED_NAME.search(query):
+            return head + plainly.replace(_KEEP_NAME, mark + query)
+        return head + _PAIR.sub(replace, mark + query)
 
     return redact
+
+
+@dataclass(frozen=True, slots=True)
+class _PlainPairs:
+    """Pairs whose names are written as they are: no call for each pair, a third of the cost.
+
+    Shapes: `suspicion` finds one of the names, or a name with an escape in it, which may be any.
+    """
+
+    suspicion: Callable[[str], re.Match[str] | None]
+    replace: Callable[[str, str], str]
+
+
+def _plain_pairs(names: Sequence[str]) -> _PlainPairs | None:
+    if not all(name.isascii() for name in names):
+        return None
+    choices = "|".join(_in_any_case(name) for name in names)
+    suspicion = re.compile(rf"[?&;](?:(?:{choices})=|[^=&;#%+]*[%+])")
+    return _PlainPairs(suspicion.search, re.compile(rf"([?&;](?:{choices})=)[^&;#]+").sub)
+
+
+def _in_any_case(name: str) -> str:
+    """A pattern for an ASCII name; classes of two are faster than IGNORECASE."""
+    return "".join(f"[{char.lower()}{char.upper()}]" if char.isalpha() else re.escape(char) for char in name)
 
 
 def bare_query_redactor(redact: Callable[[str], str]) -> Callable[[str], str]:
@@ -87,7 +122,7 @@ def truncated(value: object) -> str:
     address = values.address(value)
     if ":" not in address:
         return address.rpartition(".")[0] + ".0"
-    return str(IPv6Address(int(IPv6Address(address)) >> 80 << 80))
+    return inet_ntop(AF_INET6, inet_pton(AF_INET6, address)[:6] + bytes(10))
 
 
 def hashed_address(key: bytes) -> Callable[[object], str]:
