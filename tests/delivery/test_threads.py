@@ -17,6 +17,7 @@ from logship.delivery import Api, Delivery, DeliverySettings, DeliveryState, End
 from logship.delivery.http import HttpTransport
 from logship.delivery.senders import Crew
 from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Piece, Span
+from tests.delivery.certificates import Authority
 from tests.rigs.machine import scaled
 from tests.rigs.receiver import Receiver
 from tests.rigs.waiting import wait_until
@@ -75,8 +76,10 @@ def ship(delivery: Delivery, batches: list[Batch], deadline_s: float = 120.0) ->
 
 
 @pytest.mark.parametrize("round_", range(scaled(1, 20)))
-@pytest.mark.parametrize("api", [Api.MOESIFAPI, Api.V1])
-def test_after_a_storm_of_faults_everything_has_arrived_unchanged(round_: int, api: Api) -> None:
+@pytest.mark.parametrize(("api", "is_tls"), [(Api.MOESIFAPI, False), (Api.V1, False), (Api.AUTO, True)])
+def test_after_a_storm_of_faults_everything_has_arrived_unchanged(
+    round_: int, api: Api, is_tls: bool, authority: Authority
+) -> None:
     """The oracle: what was submitted is an obligation; nothing else arrives, no id twice, no payload changed."""
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 # pytest shows it where the test fails
@@ -87,14 +90,19 @@ def test_after_a_storm_of_faults_everything_has_arrived_unchanged(round_: int, a
         batches.append(make_batch(first, size))
         first += size
     poison = set(dice.sample(range(count), 5))
-    with Receiver(limit_bytes=dice.choice([None, 10_000]), refuses=lambda event: event["number"] in poison) as receiver:
+    with Receiver(
+        limit_bytes=dice.choice([None, 10_000]),
+        refuses=lambda event: event["number"] in poison,
+        certificate=authority.certificate("before") if is_tls else None,
+    ) as receiver:
         receiver.go_wild(seed, 0.3)
-        delivery = deliver_to(receiver.url, seed=seed, api=api)
+        delivery = deliver_to(receiver.url, seed=seed, api=api, ca_file=str(authority.pem) if is_tls else None)
         half = len(batches) // 2
         outcomes = ship(delivery, batches[:half])
         receiver.stop()
         delivery.submit(batches[half])
         wait_until(lambda: delivery.status().state is DeliveryState.PAUSED)
+        receiver.certificate = authority.certificate("after") if is_tls else None
         receiver.start()
         outcomes += ship(delivery, batches[half + 1 :])
         receiver.behave()
