@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from logship.config.drift import ServedLog, differences
 from logship.config.loading import Loaded, examine
 from logship.config.permissions import User, service_user, state_obstacle
 from logship.config.settings import EndpointSettings, SourceSettings
@@ -34,8 +35,13 @@ class Finding:
     at: int = 0
 
 
-def inspect(path: Path | None, environ: Mapping[str, str], *, base: Path | None = None) -> tuple[Loaded, list[Finding]]:
-    """All about a config and the logs it names; `base` stands for / when logs and server configs are looked for."""
+def inspect(
+    path: Path | None, environ: Mapping[str, str], *, base: Path | None = None, served: Sequence[ServedLog] = ()
+) -> tuple[Loaded, list[Finding]]:
+    """All about a config and the logs it names.
+
+    Shapes: `base` stands for / when logs are looked for; `served` are the logs that the web servers' configs name.
+    """
     loaded = examine(path, environ)
     findings = [_of_problem(problem) for problem in loaded.problems if not problem.source]
     if loaded.settings is not None:
@@ -51,6 +57,7 @@ def inspect(path: Path | None, environ: Mapping[str, str], *, base: Path | None 
         source = next((source for source in loaded.sources if source.name == name), None)
         if source is not None:
             findings += _source(source, loaded, surveys[name], user)
+            findings += _drift(source, loaded, served)
     return loaded, [*findings, *_shared_files(surveys)]
 
 
@@ -117,6 +124,12 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
         yield Finding("ok", name, message)
     else:
         yield _odd(name, message, seen.odd, is_hopeless=seen.fits == 0)
+
+
+def _drift(source: SourceSettings, loaded: Loaded, served: Sequence[ServedLog]) -> Iterator[Finding]:
+    if served:
+        for difference in differences(source, loaded.converters[source.name], served):
+            yield Finding("warning", source.name, difference.message, difference.hint)
 
 
 def _nearest(pattern: str) -> str:

@@ -8,8 +8,11 @@ import pytest
 
 from logship.config import load_settings
 from logship.config.drift import Difference, ServedLog, differences
+from logship.config.inspection import inspect
 
-NGINX_COMBINED = '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+NGINX_COMBINED = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+)
 APACHE_COMBINED = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
 
 
@@ -44,7 +47,8 @@ def test_a_field_that_the_server_writes_too_is_named_with_the_format_to_write(tm
     (difference,) = drift(tmp_path, "combined", nginx(NGINX_COMBINED + " $request_time"))
     assert difference.more == ("time_s",)
     assert difference.fewer == ()
-    assert difference.message.startswith("/etc/nginx/nginx.conf:12 logs /logs/access.log as 'main', which is another format")
+    start = "/etc/nginx/nginx.conf:12 logs /logs/access.log as 'main', which is another format"
+    assert difference.message.startswith(start)
     assert difference.hint == f"write  format: {{nginx: '{NGINX_COMBINED} $request_time'}}"
 
 
@@ -66,3 +70,11 @@ def test_logs_of_others_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_detected_format_has_nothing_to_drift_from(tmp_path: Path) -> None:
     assert drift(tmp_path, "auto", nginx("$status")) == []
+
+
+def test_check_warns_of_it_beside_the_source(tmp_path: Path) -> None:
+    drift(tmp_path, "combined")
+    _, findings = inspect(tmp_path / "logship.yml", {}, served=[nginx(NGINX_COMBINED + " $host")])
+    (finding,) = [finding for finding in findings if "nginx.conf:12" in finding.message]
+    assert (finding.level, finding.subject) == ("warning", "api")
+    assert finding.message.endswith("it also writes host")
