@@ -24,6 +24,11 @@ MAX_DEPTH = 254  # containers inside one another in an event: where orjson stops
 MAX_KEYS = 5_000  # of one event
 MANY_KEYS_CHARS = MAX_KEYS * 5  # the shortest text that holds more: "a":1,
 NUL_ESCAPED = "\\u0000"
+REASONS = {  # pydantic's words where they speak of Python
+    "is_instance_of": "Input should be an object",
+    "dict_type": "Input should be an object",
+    "missing": "Field required",
+}
 BOM = b"\xef\xbb\xbf"
 PEER_UNKNOWN = "0.0.0.0"  # noqa: S104 - an address in an event, nothing listens on it
 
@@ -123,7 +128,7 @@ def validated(document: object, *, batch: bool) -> list[dict[str, Any]]:
         return _check(events)
     except ValidationError as exc:
         faults = tuple(
-            Fault(int(error["loc"][0]), ".".join(map(str, error["loc"][1:])), error["msg"])
+            Fault(int(error["loc"][0]), ".".join(map(str, error["loc"][1:])), REASONS.get(error["type"], error["msg"]))
             for error in exc.errors(include_url=False, include_context=False, include_input=False)
         )
         raise invalid_events(faults, len(events)) from exc

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, NotRequired
 
-from pydantic import ConfigDict, Field, TypeAdapter
+from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter, WithJsonSchema
 from typing_extensions import TypedDict
 
 MAX_ID_CHARS = 128  # of a transaction_id; a UUID has 36
@@ -21,7 +21,8 @@ Status = Annotated[int, Field(ge=0, le=999)]
 Weight = Annotated[int, Field(ge=1, le=MAX_WEIGHT)]
 Time = Annotated[str, Field(description="ISO 8601: Z, an offset, or no zone (= UTC); 0 to 9 fraction digits")]
 Text = Annotated[str, Field(min_length=1)]
-Headers = dict[str, Any]
+# InstanceOf looks at the type only: JSON objects have text keys, and copying them costs a tenth of an event
+Object = Annotated[InstanceOf[dict[str, Any]], WithJsonSchema({"type": "object", "additionalProperties": True})]
 Id = Annotated[str, Field(max_length=MAX_ID_CHARS, pattern=NO_NUL)]
 User = Annotated[str, Field(max_length=MAX_USER_CHARS)]
 
@@ -34,7 +35,7 @@ class Request(TypedDict):
     uri: Text
     verb: Text
     ip_address: NotRequired[str | None]
-    headers: NotRequired[Headers | None]
+    headers: NotRequired[Object | None]
     body: NotRequired[Any]
     transfer_encoding: NotRequired[str | None]
     api_version: NotRequired[str | None]
@@ -47,7 +48,7 @@ class Response(TypedDict):
     time: Time
     status: Status
     ip_address: NotRequired[str | None]
-    headers: NotRequired[Headers | None]
+    headers: NotRequired[Object | None]
     body: NotRequired[Any]
     transfer_encoding: NotRequired[str | None]
 
@@ -63,7 +64,7 @@ class Event(TypedDict):
     company_id: NotRequired[str | None]
     session_token: NotRequired[str | None]
     subscription_id: NotRequired[str | None]
-    metadata: NotRequired[dict[str, Any] | None]
+    metadata: NotRequired[Object | None]
     direction: NotRequired[str | None]
     weight: NotRequired[Weight | None]
 

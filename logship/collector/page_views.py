@@ -27,7 +27,7 @@ from logship.collector.read_api import ReadApi, now_ms
 from logship.collector.refusal import RefusalError
 from logship.collector.rollup import VERBS
 from logship.collector.summary import CLASSES, status_class, summarise
-from logship.collector.times import iso_time, moment, percentage, short_count, short_duration
+from logship.collector.times import iso_time, moment, percentage, rate, short_count, short_duration
 
 FILES = Path(__file__).parent / "page"
 ROWS = 50
@@ -115,13 +115,14 @@ class Page:
             "page": found,
             "is_first": after is None,
             "summary": summary,
+            "now": now,
             "per_second": summary.requests / span_s,
             "chart": draw(summary, asked),
             "is_empty_store": not found.events and not self._has_events(EventFilter(application.id)),
             "applications": applications(self._database, self._options.application_ids),
             "chosen": application,
             "took_ms": (time.perf_counter() - started) * 1000,
-            "ingest_url": str(request.base_url).rstrip("/") + self._options.path_prefix,
+            "ingest_url": f"{request.url.scheme}://{request.url.netloc}{self._options.path_prefix}",
         }
 
     def _has_events(self, wanted: EventFilter) -> bool:
@@ -182,6 +183,7 @@ def environment() -> Environment:
         fraction=lambda time_ms: f".{time_ms % 1000:03d}",
         duration=short_duration,
         count=short_count,
+        rate=rate,
         status_class=lambda status: CLASSES[status_class(status)],
         width=lambda seconds: str(timedelta(seconds=seconds)).removesuffix(":00"),
     )

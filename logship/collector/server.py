@@ -7,6 +7,7 @@ import json
 import signal
 import socket
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +28,7 @@ KEEP_ALIVE_S = 75  # longer than what balancers in front keep idle connections f
 STOP_WITHIN_S = 15  # for what was accepted; then connections are cut
 BACKLOG = 1_024
 MAX_HEAD_BYTES = 65_536
+SWITCH_INTERVAL_S = 0.001  # the writing thread needs the GIL for a moment between two long steps in SQLite
 GC_CONTAINERS = 50_000  # allocated between two looks for cycles; a 250 kB batch makes about 5,000
 
 
@@ -110,17 +112,18 @@ def serve(options: CollectorOptions, announce: Callable[[str], None]) -> None:
         database.close()
         raise
     end_quietly()
-    rest_collector()
+    tune_interpreter()
     with listener:
         announce(url_of(listener, options.path_prefix))
         make_server(options, database).run(sockets=[listener])
 
 
-def rest_collector() -> None:
-    """Lets Python's cycle collector run seldom: a batch is thousands of containers, none of them in a cycle."""
+def tune_interpreter() -> None:
+    """Lets the cycle collector run seldom (a batch has thousands of containers, no cycle) and threads alternate."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_CONTAINERS, 20, 100)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 
 def end_quietly() -> None:

@@ -42,6 +42,13 @@ def short_duration(duration_ms: float | None) -> str:
     return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
+def rate(per_second: float) -> str:
+    """Requests per second, minute or hour, whichever is a number one can picture."""
+    factor, unit = (1, "second") if per_second >= 1 else (60, "minute") if per_second >= 1 / 60 else (3_600, "hour")
+    number = per_second * factor
+    return f"{number:.1f} per {unit}" if number < 100 else f"{short_count(int(number))} per {unit}"
+
+
 def percentage(part: int, whole: int) -> str:
     """A share; small ones keep a digit, so that one error in ten thousand is not none."""
     if not whole or not part:

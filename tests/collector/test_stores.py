@@ -8,7 +8,9 @@ from pathlib import Path
 
 import orjson
 import pytest
+import requests
 
+from logship.collector import CollectorServer
 from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.filters import EventFilter
 from logship.collector.intake import Intake
@@ -19,7 +21,7 @@ from logship.collector.rollup import fold
 from logship.collector.row import EventRow
 from logship.collector.server import open_database
 from logship.collector.summary import summarise
-from tests.collector.sending import event, many
+from tests.collector.sending import event, many, post
 
 ARRIVED_MS = 1_791_640_600_000  # 2026-10-10 13:56:40, shortly after the events of `event()`
 APP = "shop"
@@ -192,3 +194,18 @@ def test_a_search_ends_in_time_and_says_where_to_go_on(database: Database, monke
     assert (first.events, first.is_complete) == ((), False)
     second = page(database, wanted, limit=5, after=first.next, clock=lambda: 0.0)
     assert [stored.path for stored in second.events] == ["/items/3"]
+
+
+def test_collectors_behind_a_balancer_share_one_database(postgres_url: str) -> None:
+    with (
+        CollectorServer(store=postgres_url, application_ids=("balanced",)) as left,
+        CollectorServer(store=postgres_url, application_ids=("balanced",)) as right,
+    ):
+        for number in range(10):
+            batch = many(20, first=10 * number)  # each half of it was sent before
+            target = (left, right)[number % 2]
+            assert post(target.url, batch, application_id="balanced").status_code == 201
+        for reader in (left, right):
+            found = requests.get(reader.url + "/api/events?range=all&limit=500", timeout=20).json()["events"]
+            assert len({one["event"]["transaction_id"] for one in found}) == len(found) == 110
+        assert "/items/109" in requests.get(left.url + "/", timeout=20).text
