@@ -1,0 +1,43 @@
+"""`make bench` measures what it says: every line arrives at its sink, beside another shipper where one is installed."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.generator import KINDS, requests
+from benchmarks.peers import PEERS
+from tests.rigs.machine import require
+
+LINES = 20_000
+REPOSITORY = Path(__file__).parent.parent.parent
+
+
+def test_a_table_of_whole_processes_is_printed_and_written(tmp_path: Path) -> None:
+    require("cc", "gcc")
+    command = [sys.executable, "-m", "benchmarks", "--lines", str(LINES), "--rows", "plain,gzip,every line with escapes"]
+    done = subprocess.run(
+        [*command, "--directory", str(tmp_path / "data"), "--markdown", str(tmp_path / "table.md")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    installed = [peer.name for peer in PEERS if peer.path()]
+    for name in ("plain", "gzip", "every line with escapes", *installed):
+        assert re.search(rf"^{name}: [\d.]+ CPU s/M lines, {LINES:,} events", done.stderr, re.MULTILINE), done.stderr
+        assert f"| {name} | " in (tmp_path / "table.md").read_text()
+    assert [f"of {name}" in done.stdout for name in installed] == [True] * len(installed)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_makes_the_same_log(kind: str) -> None:
+    first, second = ([KINDS[kind](one) for one in requests(50, random.Random(7))] for _ in range(2))
+    assert first == second
+    assert all(line.endswith("\n") and line.count("\n") == 1 for line in first)
