@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from logship.errors import FormatError
 from logship.fields import Kind
 from logship.formats.pieces import Literal, Piece, Variable
@@ -75,10 +77,16 @@ def _grow(first: Variable, pieces: list[Piece], index: int) -> tuple[Variable, i
         if slot.field or slot.kind is not Kind.TIME or slot.moment is not first.slot.moment:
             break
         candidate = text + between + slot.spelled
-        if (is_complete(text) and is_complete(slot.spelled)) or not is_readable(candidate):
+        if not is_readable(candidate) or (is_complete(text) and not _adds(slot.spelled, text)):
             break
         text, between, end = candidate, "", probe
     return Variable(_draft(text, first.slot.moment), first.column), end
+
+
+def _adds(piece: str, text: str) -> bool:
+    """Whether a piece says more about a time that is whole already: its fraction, its zone."""
+    directives = set(re.findall("%(.)", piece))
+    return directives <= {"L", "f", "z", "Z"} and not set(re.findall("%(.)", text)) & {"Q", "K"}
 
 
 def _finish(piece: Piece, whole: str, has_whole: bool) -> Piece:

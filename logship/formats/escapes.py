@@ -21,6 +21,7 @@ class Escaping(StrEnum):
     NONE = "none"
 
 
+_KNOWN_ONLY = re.compile(r"[^\\]*+(?:\\(?:x[0-9A-Fa-f]{2}|[\"\\bnrtv])[^\\]*+)*+")
 _BACKSLASH = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|([\"\\bnrtv]))")
 _BACKSLASH_LETTERS = {'"': '"', "\\": "\\", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _JSON = re.compile(
@@ -38,8 +39,15 @@ def decode(raw: str, escaping: Escaping) -> str:
     """
     text = raw
     if "\\" in text and escaping is not Escaping.NONE:
-        text = _BACKSLASH.sub(_from_backslash, text) if escaping is Escaping.BACKSLASH else _JSON.sub(_from_json, text)
+        text = _undo_backslashes(text) if escaping is Escaping.BACKSLASH else _JSON.sub(_from_json, text)
     return text if text.isascii() else text.encode("latin-1").decode("utf-8", "replace")
+
+
+def _undo_backslashes(text: str) -> str:
+    """Python's own codec knows all of these escapes and is ten times faster, but knows others too."""
+    if _KNOWN_ONLY.fullmatch(text):
+        return text.encode("latin-1").decode("unicode_escape")
+    return _BACKSLASH.sub(_from_backslash, text)
 
 
 def _from_backslash(match: re.Match[str]) -> str:

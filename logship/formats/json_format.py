@@ -13,6 +13,7 @@ from logship.fields import FAMILIES, FIELDS, Kind, canonical, lookup
 from logship.formats.format import Format, Scan, Scanner
 from logship.formats.json_keys import AUTO_FIELDS, AUTO_TIME_KEYS
 from logship.formats.json_repair import loads, repair
+from logship.formats.json_rows import JsonRows, Wanted
 from logship.formats.request_line import PARTS, split_request_line
 from logship.formats.slot import DecodeTime, Misfit, Moment, Slot, TimeFormat, Value
 from logship.formats.spec import KeySpec
@@ -71,6 +72,11 @@ class JsonFormat(Format):
         kind = known.kind if known and not known.kind.is_time else Kind.TEXT
         return Source(Slot(field, kind, field), tuple(_path(key) for key in _spellings(field)))
 
+    def times(self) -> list[tuple[Wanted, DecodeTime]]:
+        """Every time field with its decoder: a line whose time is impossible does not fit."""
+        sources = list(self._sources.values())
+        return [(_wanted(sources[index]), decode) for index, decode in self._times]
+
     def scanner(self, needed: Sequence[str]) -> Scanner:
         sources = []
         for field in needed:
@@ -82,8 +88,11 @@ class JsonFormat(Format):
 
     def document(self, line: bytes) -> Document | None:
         """The object of a line that fits, or None: no JSON, no object, no time, an impossible time, nothing known."""
+        bare = bare_line(line).strip()
+        if bare[:1] != b"{" or bare[-1:] != b"}":  # what is no object needs no mending
+            return None
         try:
-            value = loads(bare_line(line))
+            value = loads(bare)
         except orjson.JSONDecodeError:
             return None
         if not isinstance(value, dict):
@@ -142,19 +151,25 @@ class JsonFormat(Format):
 
 
 class JsonScanner(Scanner):
-    """Reads the needed fields of JSON lines, one by one: there is no cheaper way that is exact."""
+    """Reads the needed fields of JSON lines."""
 
     def __init__(self, fmt: JsonFormat, sources: Sequence[Source]) -> None:
         self.slots = tuple(source.slot for source in sources)
         self._fmt = fmt
         self._values_of = [_getter(source) for source in sources]
+        self._rows = JsonRows([_wanted(source) for source in sources], fmt.times(), FEWEST_FIELDS + 1)
 
     def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
-        return None
+        return self._rows.scan(data, lines)
 
     def parse(self, line: bytes) -> tuple[Value, ...] | None:
         document = self._fmt.document(line)
         return None if document is None else tuple([values_of(document) for values_of in self._values_of])
+
+
+def _wanted(source: Source) -> Wanted:
+    keys = tuple(".".join(path) for path in source.paths)
+    return Wanted(source.slot.kind, keys, tuple(".".join(path) for path in source.line_paths))
 
 
 def _sources(keys: Mapping[str, KeySpec]) -> list[Source]:

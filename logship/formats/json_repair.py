@@ -1,7 +1,8 @@
 """JSON as log formats make it by hand: not always JSON.
 
 Apache writes \\xhh and \\v into strings, nginx's default escaping \\xHH; a number that is missing leaves `"x":-,` or
-`"x":,`; bytes may be no UTF-8. All of it is mended without changing what is right already.
+`"x":,`; bytes may be no UTF-8. All of it is mended without changing what is right already. Raw control characters are
+not: no server writes them, and they make the line no JSON.
 """
 
 from __future__ import annotations
@@ -10,18 +11,29 @@ import re
 
 import orjson
 
-_BACKSLASH = re.compile(
-    r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}"  # a surrogate pair is right
-    r"|\\u([dD][89a-fA-F][0-9A-Fa-f]{2})|\\u[0-9A-Fa-f]{4}|\\x([0-9A-Fa-f]{2})|\\([^\"\\/bfnrtux])|\\|[\x00-\x1f]"
+MAX_ODD_ESCAPES = 4_096  # no honest line has more; the rest stays as it is and makes the line no JSON
+_PLACEHOLDER = "\0"  # stands for an escaped backslash; a line that holds it already is no JSON anyway
+_HEX = "0123456789abcdefABCDEF"
+_BYTES = {  # a byte from 0x80 on is itself, to be UTF-8 with its neighbours
+    high + low: chr(code) if (code := int(high + low, 16)) >= 0x80 else f"\\u{code:04x}"
+    for high in _HEX
+    for low in _HEX
+}
+_ESCAPE = re.compile(
+    r"(\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2})"  # a surrogate pair is right
+    r"|(\\u[dD][89a-fA-F][0-9A-Fa-f]{2})|\\(?![\"/bfnrt]|u[0-9A-Fa-f]{4})(['v]?)"
 )
-_MISSING = re.compile(r'("[^"\\]*+(?:\\.[^"\\]*+)*+")|(:\s*+)-?+(?=\s*+[,}])')
-_LETTERS = {"v": "\\u000b", "'": "'"}
+_GAP = re.compile(r":\s*+-?+\s*+[,}]")
+_MISSING = re.compile(  # a string that never ends is passed over too, or each of its quotes would be tried as a start
+    r'("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?+\Z))|(:\s*+)-?+(?=\s*+[,}])', re.DOTALL
+)
+_LETTERS = {"v": "\\u000b", "'": "'", "": _PLACEHOLDER}
 
 
 def loads(line: bytes) -> object:
     """The JSON value of a line, mended where it has to be.
 
-    Raises: orjson.JSONDecodeError for what is no JSON even so; its `pos` counts characters.
+    Raises: orjson.JSONDecodeError for what is no JSON even so; its `pos` counts characters of `repair(line)`.
     """
     try:
         return orjson.loads(line)
@@ -31,50 +43,27 @@ def loads(line: bytes) -> object:
 
 def repair(line: bytes) -> str:
     """The line as JSON would have it; linear in its length."""
-    text = _mend_strings(line.decode("latin-1")).encode("latin-1").decode("utf-8", "replace")
-    return _MISSING.sub(lambda match: match[1] or f"{match[2]}null", text)
+    text = line.decode("latin-1")
+    if "\\" in text and _PLACEHOLDER not in text:
+        text = _mend_bytes(text.replace("\\\\", _PLACEHOLDER))
+        text = _ESCAPE.sub(_mend, text, MAX_ODD_ESCAPES).replace(_PLACEHOLDER, "\\\\")
+    text = text.encode("latin-1").decode("utf-8", "replace")
+    if _GAP.search(text):
+        text = _MISSING.sub(lambda match: match[1] or f"{match[2]}null", text)
+    return text
 
 
-def _mend_strings(text: str) -> str:
-    """Escapes that JSON lacks as it spells them; a byte above 0x7f becomes itself, to be UTF-8 with its neighbours."""
-    out: list[str] = []
-    at = 0
-    while (place := _next_escape(text, at)) < len(text):
-        out.append(text[at:place])
-        mended, at = _mend(text, place)
-        out.append(mended)
-    out.append(text[at:])
-    return "".join(out)
+def _mend_bytes(text: str) -> str:
+    """Every \\xhh as JSON spells it."""
+    first, *others = text.split("\\x")
+    if not others:
+        return text
+    return first + "".join(
+        [_BYTES[part[:2]] + part[2:] if part[:2] in _BYTES else f"{_PLACEHOLDER}x{part}" for part in others]
+    )
 
 
-_INTERESTING = re.compile(r"[\\\x00-\x1f]")
-
-
-def _next_escape(text: str, at: int) -> int:
-    match = _INTERESTING.search(text, at)
-    return match.start() if match else len(text)
-
-
-def _mend(text: str, at: int) -> tuple[str, int]:
-    """The escape or control character at `at`, mended, and where the text goes on."""
-    char, following = text[at], text[at + 1 : at + 2]
-    if char != "\\":
-        return f"\\u{ord(char):04x}", at + 1
-    if following and following in '"\\/bfnrt':
-        return text[at : at + 2], at + 2
-    match = _BACKSLASH.match(text, at)
-    assert match is not None, "a backslash always matches"
-    lone_surrogate, byte, letter = match.groups()
-    if lone_surrogate:
-        return "\\ufffd", match.end()
-    if byte:
-        return _byte(int(byte, 16)), match.end()
-    if letter:
-        return _LETTERS.get(letter, f"\\\\{letter}"), match.end()
-    return (match[0] if len(match[0]) > 1 else "\\\\"), match.end()
-
-
-def _byte(code: int) -> str:
-    if code < 0x20 or code in {0x22, 0x5C, 0x7F}:
-        return f"\\u{code:04x}"
-    return chr(code)
+def _mend(match: re.Match[str]) -> str:
+    """Another escape that JSON lacks."""
+    pair, lone_surrogate, letter = match.groups()
+    return pair or ("\\ufffd" if lone_surrogate else _LETTERS[letter])

@@ -208,7 +208,7 @@ def _tolerant_value(reach: Reach, escaping: Escaping) -> str:
         value = value if reach.quoted or lead else f'""|{value}'
     else:
         value = r'(?:[^ "\\]|\\.|\\)*?'
-    return f"(?:{lead}{value})?" if lead == "?" else lead + value
+    return f"(?:{lead}{value})?" if reach.lead == "?" else lead + value
 
 
 def _spaced(text: str) -> str:

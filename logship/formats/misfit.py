@@ -12,7 +12,14 @@ from logship.formats.line_pattern import Part, Reach, strict_value
 from logship.formats.pieces import Literal
 from logship.formats.slot import Misfit
 
-_MEANINGS = {Kind.STATUS: "a status of three digits", Kind.INTEGER: "a whole number", Kind.NUMBER: "a number"}
+_MEANINGS = {
+    Kind.STATUS: "a status of three digits",
+    Kind.INTEGER: "a whole number",
+    Kind.DURATION_US: "a whole number",
+    Kind.NUMBER: "a number",
+    Kind.DURATION_S: "a number",
+    Kind.DURATION_MS: "a number",
+}
 
 
 def explain(parts: Sequence[Part], escaping: Escaping, text: str, offset: int) -> Misfit:
@@ -34,10 +41,9 @@ def explain(parts: Sequence[Part], escaping: Escaping, text: str, offset: int) -
             before = parts[index - 1] if index else None
             later = text.find(part.text, at) if isinstance(before, Reach) and _may_hold_more(before) else -1
             if later < 0:
-                empty = isinstance(before, Reach) and start == at and common == 0
-                fits -= empty
-                expected = describe(parts, index - 1, 0) if empty else describe(parts, index, common)
-                return Misfit(at + common + offset, expected, fits, of)
+                if isinstance(before, Reach) and common == 0 and (start == at or _goes_on(before, text, at)):
+                    return Misfit(start + offset, describe(parts, index - 1, 0), fits - 1, of)
+                return Misfit(at + common + offset, describe(parts, index, common), fits, of)
             at, common = later, len(part.text)
         at += common
     return Misfit(at + offset, "the end of the line", fits, of)
@@ -67,6 +73,11 @@ def _may_hold_more(reach: Reach) -> bool:
     return not reach.quoted and reach.kind in {Kind.TEXT, Kind.REQUEST_LINE}
 
 
+def _goes_on(reach: Reach, text: str, at: int) -> bool:
+    """Whether a number goes on with what no number holds: then the value is wrong, not what follows."""
+    return reach.kind in _MEANINGS and (text[at : at + 1].isalnum() or text[at : at + 1] in {".", "-", "_"})
+
+
 def describe(parts: Sequence[Part], index: int, skipped: int) -> str:
     """The format as written from part `index` on, as much as a person needs: one field with what encloses it."""
     part = parts[index]
@@ -80,12 +91,10 @@ def describe(parts: Sequence[Part], index: int, skipped: int) -> str:
         return _visible(rest)
     closing = parts[index + 2] if index + 2 < len(parts) else None
     closer = closing.text[0] if isinstance(closing, Literal) and closing.text[0] in "\"'])}|" else ""
-    return _visible(rest) + follows.variable.slot.spelled + closer if rest.strip() else f"a space and {_name(follows)}"
-
-
-def _name(reach: Reach) -> str:
-    return reach.variable.slot.spelled
+    if not rest.strip(" "):
+        return f"a space and {follows.variable.slot.spelled}"
+    return _visible(rest) + follows.variable.slot.spelled + closer
 
 
 def _visible(literal: str) -> str:
-    return literal.replace("\t", "<tab>").replace("\n", "<newline>")
+    return literal.lstrip(" ").replace("\t", "<tab>").replace("\n", "<newline>")

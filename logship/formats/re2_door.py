@@ -71,7 +71,7 @@ def compile_pattern(text: str) -> Pattern:
         compiled = re2.compile(text.encode("utf-8", "surrogateescape"), options)
     except re2.error as exc:
         raise _refusal(text, exc) from exc
-    groups = {_text(name): number for name, number in compiled.groupindex.items()}
+    groups = {_text(name): number for name, number in sorted(compiled.groupindex.items(), key=lambda item: item[1])}
     return Pattern(text, groups, compiled.search, compiled.fullmatch, compiled.finditer)
 
 

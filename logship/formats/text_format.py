@@ -63,10 +63,9 @@ class TextFormat(Format):
     def parse(self, line: bytes) -> tuple[Value, ...] | None:
         line = bare_line(line)
         match = self._strict(line.decode("latin-1"))
-        if match is not None:
-            return self._values(match.groups())
-        if len(line) > TOLERANT_BYTES:
-            return None
+        values = self._values(match.groups()) if match is not None else None
+        if values is not None or len(line) > TOLERANT_BYTES:
+            return values
         for pattern in self._tolerant:
             found = pattern.fullmatch(line)
             if found is not None:

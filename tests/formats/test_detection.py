@@ -1,0 +1,52 @@
+"""Detection finds the preset a log is written in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logship.formats import detect
+from tests.formats.presets import presets
+
+CORPUS = Path(__file__).parents[1] / "corpora"
+CAN_T_BE_TOLD_APART = {"nginx": "combined"}  # the same text
+
+
+@pytest.mark.parametrize("name", presets())
+def test_each_preset_is_found_from_its_examples(name: str) -> None:
+    found = detect([line.encode() for line in presets()[name].examples], presets())
+    assert found[0].name == CAN_T_BE_TOLD_APART.get(name, name)
+    assert found[0].fits == found[0].of == len(presets()[name].examples)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("fluent-bit/apache_10k.log", "common"),
+        ("mtail/apache-combined.log", "combined"),
+    ],
+)
+def test_public_logs_are_found_out(file: str, name: str) -> None:
+    lines = (CORPUS / file).read_bytes().splitlines()
+    assert detect(lines, presets())[0].name == name
+
+
+def test_a_log_that_no_preset_fits_is_found_to_be_none() -> None:
+    lines = (CORPUS / "mtail" / "apache-common.log").read_bytes().splitlines()  # has %D between bytes and referer
+    assert detect(lines, presets()) == []
+
+
+def test_what_else_would_fit_comes_after_with_its_counts() -> None:
+    timed = b'203.0.113.9 - - [10/Oct/2000:13:55:36 -0700] "GET /x HTTP/1.1" 200 5 "-" "curl/8" 0.004'
+    plain = timed.removesuffix(b" 0.004")
+    detections = detect([timed, timed, plain, b""], presets())
+    assert detections[0].name == "nginx_timed"
+    found = {detection.name: (detection.fits, detection.of) for detection in detections}
+    assert found["nginx_timed"] == (2, 3)
+    assert found["combined"] == (1, 3)
+
+
+def test_garbage_is_found_to_be_nothing() -> None:
+    assert detect([b"hello", b"\xff\x00", b"{}", b"x" * 100_000], presets()) == []
+    assert detect([], presets()) == []

@@ -1,0 +1,158 @@
+"""JSON lines: values keep their types, nested keys are dotted, hand-made JSON is mended."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logship.errors import FormatError
+from logship.fields import Kind
+from logship.formats import Format, Moment, compile_format, read_spec
+from logship.formats.json_repair import loads
+from tests.formats.presets import parsed, preset, presets
+from tests.formats.writing import texts, write_apache, write_nginx
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def compiled(tree: object) -> Format:
+    return compile_format(read_spec(tree), presets())
+
+
+def test_numbers_keep_their_types_and_null_is_absent() -> None:
+    fmt = compiled({"json": {"time_received": "ts", "status": "s", "time_s": "d", "remote_user": "u", "on": "o"}})
+    line = json.dumps({"ts": 1718000000.5, "s": 200, "d": 0.004, "u": None, "o": False})
+    assert parsed(fmt, line) == {"time_received": 1718000000.5, "status": 200, "time_s": 0.004, "on": False}
+
+
+def test_keys_are_dotted_and_may_hold_dots_themselves() -> None:
+    fmt = compiled({"json": {"time_received": "ts", "status": "http.response.status", "tenant": "a.b"}})
+    line = json.dumps({"ts": "2024-06-10T00:00:00Z", "http": {"response": {"status": 200}}, "a.b": "x", "a": 7})
+    assert parsed(fmt, line)["status"] == 200
+    assert parsed(fmt, line)["tenant"] == "x"
+
+
+def test_an_explicit_time_format_is_obeyed() -> None:
+    fmt = compiled({"json": {"time_received": {"key": "ts", "format": "%d.%m.%Y %T"}, "status": "s", "host": "h"}})
+    assert parsed(fmt, '{"ts":"10.06.2024 00:00:00","s":200,"h":"x"}')["time_received"] == "10.06.2024 00:00:00"
+    assert fmt.parse(b'{"ts":"31.06.2024 00:00:00","s":200,"h":"x"}') is None
+    assert fmt.parse(b'{"ts":"2024-06-10T00:00:00Z","s":200,"h":"x"}') is None
+
+
+@pytest.mark.parametrize(("field", "moment"), [("start_time", Moment.START), ("end_time", Moment.END),
+                                               ("time_received", Moment.START), ("msec", Moment.END)])  # fmt: skip
+def test_the_name_of_a_time_says_which_end_it_is(field: str, moment: Moment) -> None:
+    slot = compiled({"json": {field: "ts", "status": "s"}}).slots[0]
+    assert (slot.kind, slot.moment) == (Kind.TIME, moment)
+
+
+def test_auto_takes_nginx_names_and_gives_any_other_key_by_name() -> None:
+    fmt = compiled({"json": "auto"})
+    line = b'{"msec":1718000000.123,"remote_addr":"203.0.113.9","status":"200","user":{"id":7},"http_x_tenant":"t"}'
+    assert parsed(fmt, line) == {
+        "time_received": 1718000000.123, "remote_host": "203.0.113.9", "status": "200", "remote_user": {"id": 7},
+    }  # fmt: skip
+    needed = ["user.id", "request_header_x_tenant", "status", "never_seen"]
+    assert all(fmt.slot(name) for name in needed)
+    assert fmt.scanner(needed).parse(line) == (7, "t", "200", "")
+
+
+def test_auto_cuts_a_request_line_where_method_and_uri_have_no_keys() -> None:
+    fmt = compiled({"json": "auto"})
+    found = parsed(fmt, '{"time":"2024-06-10T00:00:00Z","request":"GET /x HTTP/2.0","method":"PUT","status":200}')
+    assert (found["request_method"], found["request_url"], found["request_http_ver"]) == ("PUT", "/x", "2.0")
+
+
+def test_an_explicit_format_knows_only_its_fields_and_dotted_keys() -> None:
+    fmt = compiled({"json": {"time_received": "ts", "status": "s"}})
+    assert fmt.slot("host") is None
+    assert fmt.slot("user.id") is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"", "JSON"),
+        (b'{"ts":"2024-06-10T00:00:00Z",', "JSON"),
+        (b"[1]", "a JSON object"),
+        (b'"text"', "a JSON object"),
+        (b'{"s":200,"h":"x"}', 'a time: "ts"'),
+        (b'{"ts":"2024-06-31T00:00:00Z","s":200,"h":"x"}', "a time like"),
+        (b'{"ts":"2024-06-10T00:00:00Z"}', "the fields"),
+    ],
+)
+def test_a_line_that_does_not_fit_says_what_was_expected(line: bytes, expected: str) -> None:
+    fmt = compiled({"json": {"time_received": "ts", "status": "s", "host": "h"}})
+    misfit = fmt.explain(line)
+    assert misfit is not None
+    assert expected in misfit.expected
+    assert 0 <= misfit.at <= len(line)
+
+
+def test_the_place_of_an_impossible_time_is_its_value() -> None:
+    fmt = compiled({"json": {"time_received": "ts", "status": "s", "host": "h"}})
+    misfit = fmt.explain(b'{"ts":"2024-06-31T00:00:00Z","s":200,"h":"x"}')
+    assert misfit is not None
+    assert misfit.at == 7
+
+
+@given(texts)
+def test_apaches_hand_made_json_gives_back_what_was_written(text: str) -> None:
+    line = b'{"v":"' + write_apache(text) + b'","n":1}'
+    assert loads(line) == {"v": text, "n": 1}
+
+
+@given(texts)
+def test_nginx_json_without_escape_json_gives_back_what_was_written(text: str) -> None:
+    assert loads(b'{"v":"' + write_nginx(text) + b'"}') == {"v": text}
+
+
+@given(json_values)
+def test_right_json_is_not_touched(value: object) -> None:
+    assert loads(json.dumps(value).encode()) == json.loads(json.dumps(value))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (rb'{"a":"\\x41 \x41 \q"}', {"a": r"\x41 A \q"}),
+        (b'{"a":-,"b":,"c":1}', {"a": None, "b": None, "c": 1}),
+        (b'{"a": - , "b":"x:-,"}', {"a": None, "b": "x:-,"}),
+        (b'{"a":"\xff\xfe"}', {"a": "\ufffd\ufffd"}),
+        (rb'{"a":"\ud800x"}', {"a": "\ufffdx"}),
+        (rb'{"a":"\ud83d\ude00\v"}', {"a": "\U0001f600\v"}),
+        (rb'{"a":"\xE4\xB8\xAD"}', {"a": "中"}),
+    ],
+)
+def test_what_json_lacks_is_mended(line: bytes, expected: object) -> None:
+    assert loads(line) == expected
+
+
+def test_headers_that_are_lists_are_joined() -> None:
+    example = presets()["caddy_json"].examples[0]
+    line = example.replace('["curl/8.5.0"]', '["curl/8.5.0","again"]')
+    assert parsed(preset("caddy_json"), line)["request_header_user_agent"] == "curl/8.5.0, again"
+
+
+@pytest.mark.parametrize(
+    ("tree", "reason"),
+    [
+        ({"json": {}}, "field: key pairs"),
+        ({"json": "all"}, "field: key pairs"),
+        ({"json": {"status": ""}}, "status needs a key"),
+        ({"json": {"status": {"key": "s", "fromat": "x"}}}, "status needs a key"),
+        ({"json": {"status": {"key": "s", "format": "%Y"}}}, "status is no time"),
+        ({"json": {"time_received": {"key": "s", "format": "%d %T"}}}, "holds no year"),
+        ({"json": {"http_referer": "a", "request_header_referer": "b"}}, "stands twice"),
+    ],
+)
+def test_a_wrong_json_format_is_refused_with_the_reason(tree: object, reason: str) -> None:
+    with pytest.raises(FormatError, match=reason):
+        compiled(tree)
