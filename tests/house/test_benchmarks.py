@@ -20,7 +20,8 @@ REPOSITORY = Path(__file__).parent.parent.parent
 
 def test_a_table_of_whole_processes_is_printed_and_written(tmp_path: Path) -> None:
     require("cc", "gcc")
-    command = [sys.executable, "-m", "benchmarks", "--lines", str(LINES), "--rows", "plain,gzip,every line with escapes"]
+    rows = "plain,gzip,every line with escapes"
+    command = [sys.executable, "-m", "benchmarks", "--lines", str(LINES), "--rows", rows]
     done = subprocess.run(
         [*command, "--directory", str(tmp_path / "data"), "--markdown", str(tmp_path / "table.md")],
         cwd=REPOSITORY,
