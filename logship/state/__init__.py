@@ -21,6 +21,7 @@ __all__ = ["State", "WallClock"]
 
 log = logging.getLogger(__name__)
 
+_LOST = "lost"  # note: "yes" until the first look after a loss is over
 COPY_EVERY_S = 3600.0
 RETRY_EVERY_S = 1.0  # a full disk may have room again soon
 RANGE_KEPT_S = 400 * 86_400.0  # a backfill of last year's logs still knows what was sent
@@ -168,6 +169,9 @@ class State:
 
     def mark_started(self) -> None:
         """The first look is over and its checkpoints are given to save(): from now on start_at does not count."""
+        if self.is_lost:
+            self.is_lost = False
+            self.remember(_LOST, "no")
         if self.is_first_start:
             self._marker_due = True
             self.save()
@@ -208,6 +212,10 @@ class State:
             self._read_what_stands()
         except sqlite3.DatabaseError as exc:
             self._rescue(exc)
+        if self.is_lost:
+            self.remember(_LOST, "yes")
+        else:
+            self.is_lost = self.note(_LOST) == "yes"
 
     def _read_what_stands(self) -> None:
         """The file can't be written: its content still counts."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from logship.checkpoint import Anchor, Checkpoint
+from logship.checkpoint import Checkpoint
 from logship.event import ANCHOR_BYTES, LogFile
-from logship.tail.content import Content, Facts
-from logship.tail.identity import Place, anchor_of
+from logship.tail.content import ArchiveContent, Content, Facts, FromStart
+from logship.tail.identity import Place, anchor_of, digest, file_key, first_line_of
 from logship.tail.positions import Positions
 from logship.tail.reader import Lookahead
 from logship.tail.source import TailSource
@@ -22,6 +22,7 @@ class Generation:
     Shapes: `key` is None until the first line stands; positions and size_bytes count decompressed bytes; for an archive
     size_bytes is what has been seen of it. `before` is what stood before read_to, up to ANCHOR_BYTES (None: not read).
     `names`: the paths that hold it now; `path` the last of them, for people.
+    Without `content` it is either resting (it has names, is opened again when it changes) or being looked for.
     """
 
     number: int
@@ -34,7 +35,7 @@ class Generation:
     key: int | None = None
     first_line: bytes = b""
     size_bytes: int = 0
-    tail: bytes = b""  # hash of what stood before size_bytes, while nothing is confirmed
+    tail: bytes = b""  # hash of what stood before size_bytes, for a time without any anchor
     read_to: int = 0
     before: bytes | None = None
     stalled_at: int = -1  # the size at which nothing more could be read
@@ -42,13 +43,12 @@ class Generation:
     changed_s: float = 0.0  # monotonic: when it was last seen to change
     lost_at_s: float | None = None  # monotonic: since when no name and no descriptor holds it
     lost_bytes: int = 0
-    gone_at_s: float = 0.0
+    gone_at_s: float = 0.0  # wall clock: since when no sibling can be it any more; 0: one may
     read_end: int | None = None  # --once: not further than this
     ahead: Lookahead = field(default_factory=Lookahead)
     file: LogFile | None = None
     problem: str = ""
     is_stored: bool = False
-    is_dirty: bool = False
     is_held: bool = False
     is_finished: bool = False
     is_final: bool = False  # nothing will follow: a last line without newline counts
@@ -57,11 +57,13 @@ class Generation:
     @property
     def has_data(self) -> bool:
         """Whether reading may bring something."""
-        if self.content is None or self.key is None or self.is_held or self.is_read_out:
+        if self.key is None or self.is_held or self.is_read_out or self.is_finished:
             return False
         if self.read_end is not None and self.read_to >= self.read_end:
             return False
-        if self.content.is_archive:
+        if self.content is None and not self.names:
+            return False
+        if isinstance(self.content, ArchiveContent):
             return self.stalled_at < 0
         return self.size_bytes > self.read_to and self.stalled_at != self.size_bytes
 
@@ -69,24 +71,97 @@ class Generation:
     def is_deleted(self) -> bool:
         return self.content is not None and self.facts.links == 0
 
+    @property
+    def is_live(self) -> bool:
+        """Whether the log's own name, or a link to it, holds it."""
+        return not self.names.isdisjoint(self.log.live_names)
+
     def log_file(self) -> LogFile:
         """The route's name for it, made anew when its path changes."""
         assert self.key is not None
-        if self.file is None or self.file.path != self.path:
+        if self.file is None or self.file.path != self.path or self.file.source != self.log.source.name:
             self.file = LogFile(self.number, self.path, self.log.source.name, self.key, self.origin)
         return self.file
+
+    def make_key(self) -> bool:
+        """The file key, once the first line stands; it never changes. Raises: OSError as reading gives it."""
+        assert self.content is not None
+        line = None if self.key is not None else first_line_of(FromStart(self.content))
+        if line is None:
+            return False
+        self.first_line = digest(line)
+        self.key = file_key(self.origin, self.log.place.directory, self.log.place.stem, line)
+        return True
 
     def passed(self, end: int, data: bytes) -> None:
         """Reading stands at `end` now; `data` are the bytes before it that were read last."""
         self.before = ((self.before or b"") + data)[-ANCHOR_BYTES:]
         self.read_to = end
 
-    def checkpoint(self, receiver: str) -> Checkpoint:
+    def read_from(self, position: int) -> None:
+        """Reading goes on from another position than it had come to."""
+        self.read_to = position
+        self.before = None
+        self.stalled_at = -1
+        self.is_read_out = False
+
+    def still_holds(self) -> bool:
+        """Whether the bytes before the reading position are those that were read; at 0 the first line decides."""
+        content = self.content
+        assert content is not None
+        if self.before is None:
+            start = max(0, self.read_to - ANCHOR_BYTES)
+            before = content.read_at(start, self.read_to - start)
+            if len(before) < self.read_to - start or not self._fits_anchor(before):
+                return False
+            self.before = before
+        if content.is_archive:
+            return True  # read forwards on one descriptor, and recognised when it was opened
+        if self.read_to == 0:
+            line = None if self.key is None else first_line_of(FromStart(content))
+            return self.key is None or (line is not None and digest(line) == self.first_line)
+        return content.read_at(self.read_to - len(self.before), len(self.before)) == self.before
+
+    def _fits_anchor(self, before: bytes) -> bool:
+        known = (each for each in reversed(self.positions.anchors) if each.position == self.read_to)
+        anchor = next(known, None)
+        return anchor is None or not anchor.digest or anchor.digest == anchor_of(before)
+
+    def take_facts(self, facts: Facts) -> bool:
+        """Takes over what fstat(2) said of the open content; True where there is more or less of it than before."""
+        content = self.content
+        assert content is not None
+        if self.facts.size_bytes != facts.size_bytes and content.is_archive:
+            self.stalled_at = -1
+        self.facts = facts
+        size = content.seen_bytes if isinstance(content, ArchiveContent) else facts.size_bytes
+        has_changed = size != self.size_bytes
+        self.size_bytes = size
+        return has_changed
+
+    def note_tail(self) -> None:
+        """Keeps what tells this content from another while nothing is confirmed. Raises: OSError."""
+        if self.content is not None and not self.content.is_archive and not self.positions.anchors:
+            at = max(0, self.size_bytes - ANCHOR_BYTES)
+            self.tail = anchor_of(self.content.read_at(at, self.size_bytes - at))
+
+    def exhausted(self) -> None:
+        """Nothing whole is left to read for now."""
+        content = self.content
+        self.stalled_at = self.size_bytes
+        if not isinstance(content, ArchiveContent) or not content.is_complete:
+            return
+        if content.seen_bytes > self.read_to and not self.is_final:
+            self.is_final, self.stalled_at = True, -1
+            return
+        self.is_read_out = True
+
+    def checkpoint(self) -> Checkpoint:
         """The record that the state keeps."""
         return Checkpoint(
             generation=self.number,
             source=self.log.source.name,
-            receiver=receiver,
+            receiver=self.log.source.receiver,
             directory=self.log.place.directory,
             stem=self.log.place.stem,
             origin=self.origin,
@@ -114,10 +189,10 @@ class Log:
     source: TailSource
     place: Place
     generations: list[Generation] = field(default_factory=list)
+    live_names: set[str] = field(default_factory=set)  # its own, and links to it
+    rejected: dict[str, Facts] = field(default_factory=dict)  # siblings that are none of the generations, as they were
     is_waiting_for_turn: bool = False
-
-    def add(self, generation: Generation) -> None:
-        self.generations.append(generation)
+    is_parked: bool = False  # its source is not configured any more
 
     def next_with_data(self) -> Generation | None:
         """The oldest generation that has something to read."""
@@ -125,12 +200,14 @@ class Log:
 
 
 def restored(row: Checkpoint, log: Log) -> Generation:
-    """A generation as it was before the restart; where its content is now has to be found out."""
-    positions = Positions(row.range_start)
-    positions.confirmed = positions.issued_to = row.position
+    """A generation as it was before the restart; where its content is now has to be found out.
+
+    For another receiver than the row's nothing is confirmed: it is read from its start, but it is known.
+    """
+    is_same_receiver = row.receiver == log.source.receiver
+    positions = Positions(row.range_start if is_same_receiver else 0)
+    positions.confirmed = row.position if is_same_receiver else 0
     positions.anchors = list(row.anchors)
-    if row.receiver != log.source.receiver:
-        positions = Positions(0)
     return Generation(
         number=row.generation,
         log=log,
@@ -148,7 +225,3 @@ def restored(row: Checkpoint, log: Log) -> Generation:
         is_finished=row.is_finished,
         is_stored=True,
     )
-
-
-def anchor_at(position: int, before: bytes) -> Anchor:
-    return Anchor(position, anchor_of(before))

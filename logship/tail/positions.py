@@ -14,12 +14,11 @@ class Positions:
     `anchors` are those of the last ANCHORS_KEPT positions, oldest first.
     """
 
-    __slots__ = ("_settled", "anchors", "confirmed", "issued_to", "start")
+    __slots__ = ("_settled", "anchors", "confirmed", "start")
 
     def __init__(self, start: int) -> None:
         self.start = start
         self.confirmed = start
-        self.issued_to = start
         self.anchors: list[Anchor] = []
         self._settled: dict[int, tuple[int, bytes]] = {}
 

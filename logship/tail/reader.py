@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from logship.event import ANCHOR_BYTES
 from logship.tail.content import Content
-from logship.tail.identity import anchor_of
 
 _SCAN_BYTES = 262_144
 
@@ -15,14 +14,14 @@ _SCAN_BYTES = 262_144
 class Stretch:
     """Bytes that become one chunk; see event.Chunk for the shapes.
 
-    `anchor` is that of `end` where it can't be made from `data`.
+    `before_end` are the last bytes before `end` (ANCHOR_BYTES, or less at the start of the stretch).
     """
 
     end: int
+    before_end: bytes
     data: bytes = b""
     skipped_nul: int = 0
     oversize: bool = False
-    anchor: bytes = b""
 
 
 @dataclass(slots=True)
@@ -62,9 +61,9 @@ def next_stretch(content: Content, start: int, bounds: Bounds, ahead: Lookahead)
     data = block[: cut if nul < 0 else nul + 1]
     monster = over_long_line(data, bounds.max_line_bytes)
     if monster is None:
-        return Stretch(start + len(data), data)
+        return _lines(start, data)
     if monster:
-        return Stretch(start + monster, data[:monster])
+        return _lines(start, data[:monster])
     end = start + data.index(b"\n") + 1
     return _oversize(content, data, end, bounds)
 
@@ -98,9 +97,11 @@ def _unfinished_line(content: Content, start: int, bounds: Bounds, ahead: Lookah
     head = _read(content, start, bounds.max_line_bytes + 1, bounds)
     newline = head.find(b"\n")
     if newline >= 0:
-        return Stretch(start + newline + 1, head[: newline + 1])
+        return _lines(start, head[: newline + 1])
     if len(head) <= bounds.max_line_bytes:
-        return Stretch(start + len(head), head + b"\n") if bounds.is_final and head else None
+        if not (bounds.is_final and head):
+            return None
+        return Stretch(start + len(head), head[-ANCHOR_BYTES:], head + b"\n")
     position = max(start + len(head), ahead.scanned_to)
     while block := _read(content, position, _SCAN_BYTES, bounds):
         newline = block.find(b"\n")
@@ -113,8 +114,12 @@ def _unfinished_line(content: Content, start: int, bounds: Bounds, ahead: Lookah
 
 def _oversize(content: Content, head: bytes, end: int, bounds: Bounds) -> Stretch:
     first = max(0, end - ANCHOR_BYTES)
-    anchor = anchor_of(content.read_at(first, end - first))
-    return Stretch(end, head[: bounds.max_line_bytes] + b"\n", oversize=True, anchor=anchor)
+    before_end = content.read_at(first, end - first)
+    return Stretch(end, before_end, head[: bounds.max_line_bytes] + b"\n", oversize=True)
+
+
+def _lines(start: int, data: bytes) -> Stretch:
+    return Stretch(start + len(data), data[-ANCHOR_BYTES:], data)
 
 
 def _hole(content: Content, start: int, bounds: Bounds, ahead: Lookahead) -> Stretch | None:
@@ -134,4 +139,4 @@ def _hole(content: Content, start: int, bounds: Bounds, ahead: Lookahead) -> Str
 
 
 def _skipped(start: int, end: int) -> Stretch:
-    return Stretch(end, skipped_nul=end - start)
+    return Stretch(end, b"\0" * min(end - start, ANCHOR_BYTES), skipped_nul=end - start)

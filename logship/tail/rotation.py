@@ -10,9 +10,10 @@ from enum import Enum
 
 from logship.event import ANCHOR_BYTES
 from logship.tail.content import Content, Facts, FromStart
-from logship.tail.generation import Generation
+from logship.tail.generation import Generation, Log
 from logship.tail.identity import anchor_of, digest, first_line_of
 
+_BACKWARDS_BYTES = 65_536
 _NUMBER = re.compile(r"\.([1-9][0-9]{0,2})(?:\.(?:gz|bz2|xz|zst))?$")
 
 
@@ -50,6 +51,23 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
     if generation.content is not None and not generation.content.is_archive:
         return _compare_ends(content, size, generation.content)
     return _compare_tail(content, size, generation)
+
+
+def verdicts(
+    its: Log, moved: Generation | None, content: Content, facts: Facts, first_line: bytes | None
+) -> dict[Generation, Verdict]:
+    """What each candidate is to a content, up to the first that is the same.
+
+    Those whose numbers agree come first, then the newest; `moved` is the one whose numbers agree, perhaps another log's
+    (the file was given that log's name).
+    """
+    own = sorted(its.generations, key=lambda each: (each.facts.hint != facts.hint, -each.number))
+    judged: dict[Generation, Verdict] = {}
+    for each in [*own, moved] if moved is not None and moved not in own else own:
+        judged[each] = compare(content, facts, first_line, each)
+        if judged[each] is Verdict.SAME:
+            break
+    return judged
 
 
 def _compare_archive(content: Content, generation: Generation) -> Verdict:
@@ -129,3 +147,15 @@ def is_newer(stranger: Stranger, known: Generation, live_stem: str) -> bool:
     if mine is not None and its is not None:
         return mine < its
     return stranger.facts.mtime_ns >= known.facts.mtime_ns
+
+
+def last_line_start(content: Content, size: int) -> int:
+    """The position after the last newline before `size`; 0 without one."""
+    end = size
+    while end > 0:
+        start = max(0, end - _BACKWARDS_BYTES)
+        newline = content.read_at(start, end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0

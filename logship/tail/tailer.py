@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import select
-from collections import deque
 from collections.abc import Iterable, Sequence
+from time import thread_time
 from typing import Protocol
 
 from logship.checkpoint import Checkpoint
 from logship.event import ANCHOR_BYTES, Chunk, Span
+from logship.tail.discovery import Discovery
 from logship.tail.followed import Followed
 from logship.tail.generation import Generation, Log
+from logship.tail.hints import NO_HINTS, Hints, Watcher
 from logship.tail.identity import anchor_of
 from logship.tail.notices import FileStatus, Look
 from logship.tail.reader import Bounds, Stretch, next_stretch
 from logship.tail.source import Clock, TailSource
-
-log = logging.getLogger(__name__)
+from logship.tail.turns import Alarm, Turns
 
 CHUNK_BYTES = 262_144
 SAVE_EVERY_S = 0.1  # a confirmation is on disk within 200 ms
 NOTE_EVERY_S = 60.0
+FORGET_EVERY_S = 3600.0
+HINTED_LOOK_S = 5.0  # hints may be missing for reasons nobody sees
+POLLED_LOOK_S = 0.25
+SETTLE_EVERY_S = 0.1  # while something is looked for, or a busy directory is polled instead of watched
+HINT_PAUSE_S = 0.02
+LOOK_SHARE = 100  # full looks take at most a hundredth of the time, however many files there are
+LOOK_MAX_S = 10.0
 
 
 class Memory(Protocol):
@@ -81,49 +86,55 @@ class Tailer:
     ) -> None:
         """`once`: read only what stands in each file at its first look, from the checkpoint or the beginning.
 
-        `full_look_s`: how often everything is looked at whatever the hints say (None: 5 s with hints, 0.25 s without).
+        `full_look_s`: how often everything is looked at (None: HINTED_LOOK_S, or POLLED_LOOK_S without hints).
         """
         self._state = state
         self._clock = clock
         self._max_line_bytes = max_line_bytes
-        self._once = once
-        self._full_look_s = full_look_s if full_look_s is not None else 0.25
-        self._look_due_s = float("-inf")
-        self._followed = Followed(sources, state, clock, once=once)
-        self._turns: dict[str, deque[Log]] = {}
-        self._source_turn: deque[str] = deque()
+        self._full_look_s = full_look_s
+        self._followed = Followed(Discovery(sources), state, held_max_bytes, once=once)
+        self._register = self._followed.register
+        self._turns = Turns()
         self._late_anchors: dict[tuple[int, int], bytes] = {}
-        self._dirty: set[Generation] = set()
+        self._unsaved: dict[Generation, None] = {}
         self._save_due_s: float | None = None
         self._note_due_s = float("-inf")
-        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._poll = select.poll()
-        self._poll.register(self._wake_fd, select.POLLIN)
+        self._forget_due_s = clock.monotonic() + FORGET_EVERY_S
+        self._look_due_s = self._settle_due_s = float("-inf")
+        self._looked_s = float("-inf")
+        self._alarm = Alarm()
+        self._watcher = Watcher(self._alarm.ring) if use_hints else None
 
     # the route
 
     def look(self, now_s: float) -> Look:
         """Discovery: new, gone, rotated, truncated files; cheap when nothing changed."""
-        if now_s >= self._look_due_s:
-            self._look_due_s = now_s + self._full_look_s
-            self._followed.look(now_s)
-            self._store_new()
-            self._queue_changed()
-        return Look(tuple(self._followed.take_notices()), any(self._turns.values()))
+        hints = self._watcher.take(now_s) if self._watcher else NO_HINTS
+        if now_s >= self._look_due_s or hints.is_overflow:
+            self._look_everywhere(hints, now_s)
+        elif hints.paths or hints.has_new_names or now_s >= self._settle_due_s:
+            self._followed.look_at(hints.paths, now_s, has_new_names=hints.has_new_names)
+        else:
+            return Look(has_data=self._turns.has_any)
+        self._looked_s = now_s
+        is_unsettled = self._register.unsettled or (self._watcher and self._watcher.busy)
+        self._settle_due_s = now_s + SETTLE_EVERY_S if is_unsettled else float("inf")
+        self._store_new()
+        self._queue_changed()
+        notices, self._register.notices = self._register.notices, []
+        return Look(tuple(notices), self._turns.has_any)
 
     def read(self, limit_bytes: int = CHUNK_BYTES, only: frozenset[str] | None = None) -> Chunk | None:
         """The next chunk of the next file whose turn it is; None when there is nothing to read now.
 
         `only` names the sources whose endpoint has room; None is all.
         """
-        for _ in range(len(self._source_turn)):
-            source = self._source_turn[0]
-            self._source_turn.rotate(-1)
-            if only is not None and source not in only:
-                continue
-            chunk = self._read_turn(self._turns[source], limit_bytes)
-            if chunk is not None:
-                return chunk
+        for source in self._turns.sources():
+            if only is None or source in only:
+                for its in self._turns.of(source):
+                    chunk = self._read_log(its, limit_bytes)
+                    if chunk is not None:
+                        return chunk
         return None
 
     def span(self, chunk: Chunk, start: int, end: int) -> Span:
@@ -132,120 +143,143 @@ class Tailer:
 
     def hold(self, file_id: int, position: int) -> None:
         """Its lines from `position` on fit no format: nothing more of this file until release()."""
-        generation = self._followed.numbered.get(file_id)
+        generation = self._register.numbered.get(file_id)
         if generation is not None:
-            self._rewind(generation, position)
+            generation.read_from(position)
             generation.is_held = True
 
     def release(self, file_id: int, position: int) -> None:
-        """Reading of a held file goes on from `position` (a line start at or after the one it was held at)."""
-        self.rewind(file_id, position)
-
-    def rewind(self, file_id: int, position: int) -> None:
-        """The next chunk of this file starts at `position`, a line start that no confirmed span lies behind."""
-        generation = self._followed.numbered.get(file_id)
+        """Reading goes on from `position`, a line start that no confirmed span lies behind; held or not."""
+        generation = self._register.numbered.get(file_id)
         if generation is not None:
-            self._rewind(generation, position)
+            generation.read_from(position)
             generation.is_held = False
-            self._queue(generation.log)
+            self._turns.add(generation.log)
 
     def confirm(self, spans: Iterable[Span]) -> None:
         """Positions move over confirmed spans that join on to them; what moved is due for save()."""
         for one in spans:
-            generation = self._followed.numbered.get(one.file.file_id)
+            generation = self._register.numbered.get(one.file.file_id)
             if generation is None:
                 continue
             if not one.anchor:
                 late = self._late_anchors.pop((one.file.file_id, one.end), b"")
                 one = Span(one.file, one.start, one.end, late)
             if generation.positions.confirm(one):
-                self._dirty.add(generation)
+                self._unsaved[generation] = None
 
     def save(self, now_s: float, *, force: bool = False) -> None:
-        """Writes what moved, at most every 100 ms (unless forced), in one transaction."""
+        """Writes what moved, at most every SAVE_EVERY_S (unless forced), in one transaction."""
+        self._unsaved.update(self._take_dirty())
         if self._state.wants_everything:
-            self._dirty.update(self._followed.generations())
-        self._dirty.update(self._followed.take_dirty())
-        if self._save_due_s is None and self._dirty:
-            self._save_due_s = now_s + SAVE_EVERY_S
-        if not self._dirty or (not force and self._save_due_s is not None and now_s < self._save_due_s):
+            self._unsaved.update(dict.fromkeys(self._register.numbered.values()))
+        if not self._unsaved:
             return
-        self._write()
-        self._save_due_s = None
+        if self._save_due_s is None:
+            self._save_due_s = now_s + SAVE_EVERY_S
+        if force or now_s >= self._save_due_s:
+            self._write()
 
     def wait(self, timeout_s: float) -> None:
         """Until something may have changed, a look is due, wake() was called, or the time is over."""
         now_s = self._clock.monotonic()
-        due_s = self._look_due_s if self._save_due_s is None else min(self._look_due_s, self._save_due_s)
-        wait_s = max(0.0, min(timeout_s, due_s - now_s))
-        if self._poll.poll(wait_s * 1000):
-            os.eventfd_read(self._wake_fd)
+        dues = [self._look_due_s, self._settle_due_s, self._save_due_s or float("inf"), now_s + timeout_s]
+        self._alarm.wait(max(0.0, min(dues) - now_s))
+        if self._watcher and self._watcher.has_hints:
+            # looks are for many changes at a time: a busy log would ask for one at every line
+            self._alarm.pause(self._looked_s + HINT_PAUSE_S - self._clock.monotonic())
 
     def wake(self) -> None:
         """Ends a wait() from another thread or a signal handler."""
-        os.eventfd_write(self._wake_fd, 1)
+        self._alarm.ring()
 
     def follow(self, sources: Sequence[TailSource]) -> None:
         """After a reload: these sources from now on; files both know go on where they are."""
-        self._followed.follow(sources)
-        self._turns.clear()
-        self._source_turn.clear()
+        self._followed.follow(Discovery(sources))
+        self._turns = Turns()
+        for its in self._register.logs.values():
+            its.is_waiting_for_turn = False
+            self._register.changed[its] = None
         self._look_due_s = float("-inf")
 
     def files(self) -> list[FileStatus]:
         """Every followed generation, by source and path, oldest first."""
-        found = [status_of(each) for each in self._followed.generations() if not each.is_finished]
+        found = [status_of(each) for each in self._register.numbered.values() if is_followed(each)]
         return sorted(found, key=lambda each: (each.source, each.path, each.generation))
 
     def close(self) -> None:
         """Saves what moved and closes every descriptor and watch."""
         self._followed.note_look()
-        self._dirty.update(self._followed.take_dirty())
+        self._unsaved.update(self._take_dirty())
         self._write()
-        self._followed.close()
-        os.close(self._wake_fd)
+        if self._watcher:
+            self._watcher.close()
+        for generation in list(self._register.open):
+            self._register.take(generation)
+        self._alarm.close()
+
+    # below: looking
+
+    def _look_everywhere(self, hints: Hints, now_s: float) -> None:
+        began_s = thread_time()
+        self._followed.look(now_s)
+        if self._watcher and self._watcher.watch(self._followed.folders(), now_s):
+            self._followed.look(now_s)  # what changed before the new watches stood
+        cost_s = thread_time() - began_s
+        every_s = POLLED_LOOK_S
+        if self._watcher and self._watcher.hears_all(self._followed.folders()):
+            every_s = HINTED_LOOK_S
+        if self._watcher:
+            self._watcher.learn(hints, self._followed.take_unheard(), now_s)
+        if self._full_look_s is not None:
+            every_s = self._full_look_s
+        self._look_due_s = now_s + max(every_s, min(cost_s * LOOK_SHARE, LOOK_MAX_S))
+        if now_s >= self._forget_due_s:
+            self._forget_due_s = now_s + FORGET_EVERY_S
+            self._state.forget(self._followed.forget_old(self._clock.time()))
 
     # below: reading
 
-    def _read_turn(self, turns: deque[Log], limit_bytes: int) -> Chunk | None:
-        for _ in range(len(turns)):
-            its = turns.popleft()
-            its.is_waiting_for_turn = False
-            chunk = None
-            while chunk is None and (generation := its.next_with_data()) is not None:
-                chunk = self._read_chunk(generation, limit_bytes)
-            if its.next_with_data() is not None:
-                self._queue(its)
-            if chunk is not None:
-                return chunk
-        return None
+    def _read_log(self, its: Log, limit_bytes: int) -> Chunk | None:
+        chunk = None
+        while chunk is None and (generation := its.next_with_data()) is not None:
+            chunk = self._read_chunk(generation, limit_bytes)
+        if its.next_with_data() is not None:
+            self._turns.add(its)
+        return chunk
 
     def _read_chunk(self, generation: Generation, limit_bytes: int) -> Chunk | None:
         """None where there was nothing whole to read, or the content turned out to be another: then it is looked at."""
-        content = generation.content
-        assert content is not None
+        if generation.content is None and not self._followed.reopen(generation, self._clock.monotonic()):
+            self._look_due_s = float("-inf")
+            return None
         if not generation.is_stored:
-            self._dirty.add(generation)
+            self._unsaved[generation] = None
             self._write()
-        start = generation.read_to
         bounds = Bounds(limit_bytes, self._max_line_bytes, generation.read_end, generation.is_final)
         try:
-            if not self._followed.still_holds(generation):
-                self._followed.look_again(generation)
-                return None
-            stretch = next_stretch(content, start, bounds, generation.ahead)
-            facts = content.facts()
-            if not self._followed.still_holds(generation):
-                self._followed.look_again(generation)
-                return None
+            stretch = self._read_stretch(generation, bounds)
         except OSError as exc:
-            self._followed.fails(generation, exc)
+            self._register.fails(generation, exc)
             return None
-        self._followed.grew(generation, facts)
-        if stretch is None:
-            self._followed.exhausted(generation)
-            return None
-        return self._take(generation, stretch)
+        return None if stretch is None else self._take(generation, stretch)
+
+    def _read_stretch(self, generation: Generation, bounds: Bounds) -> Stretch | None:
+        """What stands at the reading position, compared with what stood before it, before and after."""
+        content = generation.content
+        assert content is not None
+        stretch = None
+        if generation.still_holds():
+            stretch = next_stretch(content, generation.read_to, bounds, generation.ahead)
+            facts = content.facts()
+            if generation.still_holds() and (content.is_archive or not stretch or facts.size_bytes >= stretch.end):
+                generation.take_facts(facts)
+                if stretch is None:
+                    generation.exhausted()
+                return stretch
+        self._followed.detach(generation, self._clock.monotonic())
+        self._look_due_s = float("-inf")
+        return None
 
     def _take(self, generation: Generation, stretch: Stretch) -> Chunk:
         start, before = generation.read_to, generation.before or b""
@@ -253,45 +287,27 @@ class Tailer:
             generation.log_file(), start, stretch.end, stretch.data, before, stretch.skipped_nul, stretch.oversize
         )
         if stretch.oversize:
-            self._late_anchors[generation.number, stretch.end] = stretch.anchor
-            assert generation.content is not None
-            generation.before = b""
-            at = max(0, stretch.end - ANCHOR_BYTES)
-            generation.passed(stretch.end, generation.content.read_at(at, stretch.end - at))
-        elif stretch.skipped_nul:
-            generation.passed(stretch.end, b"\0" * min(stretch.skipped_nul, ANCHOR_BYTES))
-        else:
-            generation.passed(stretch.end, stretch.data[: stretch.end - start][-ANCHOR_BYTES:])
+            self._late_anchors[generation.number, stretch.end] = anchor_of(stretch.before_end)
+        generation.passed(stretch.end, stretch.before_end)
+        self._register.used(generation)
         return chunk
-
-    def _rewind(self, generation: Generation, position: int) -> None:
-        generation.read_to = position
-        generation.before = None
-        generation.stalled_at = -1
-        generation.is_read_out = False
 
     # below: turns and saving
 
     def _queue_changed(self) -> None:
-        for its in self._followed.take_changed():
+        changed, self._register.changed = self._register.changed, {}
+        for its in changed:
             if its.next_with_data() is not None:
-                self._queue(its)
+                self._turns.add(its)
 
-    def _queue(self, its: Log) -> None:
-        if its.is_waiting_for_turn:
-            return
-        its.is_waiting_for_turn = True
-        name = its.source.name
-        if name not in self._turns:
-            self._turns[name] = deque()
-            self._source_turn.append(name)
-        self._turns[name].append(its)
+    def _take_dirty(self) -> dict[Generation, None]:
+        dirty, self._register.dirty = self._register.dirty, {}
+        return dirty
 
     def _store_new(self) -> None:
-        """A file's checkpoint stands in the state before its first event is sent."""
-        new = self._followed.take_dirty()
-        if new:
-            self._dirty.update(new)
+        """A file's checkpoint stands in the state before its first event is sent; all new ones in one transaction."""
+        if any(not each.is_stored for each in self._register.dirty):
+            self._unsaved.update(self._take_dirty())
             self._write()
         self._state.mark_started()
 
@@ -300,11 +316,16 @@ class Tailer:
         if now_s >= self._note_due_s:
             self._note_due_s = now_s + NOTE_EVERY_S
             self._followed.note_look()
-        rows = list(self._dirty)
-        self._state.save([each.checkpoint(each.log.source.receiver) for each in rows])
-        for each in rows:
+        self._state.save([each.checkpoint() for each in self._unsaved])
+        for each in self._unsaved:
             each.is_stored = True
-        self._dirty.clear()
+        self._unsaved.clear()
+        self._save_due_s = None
+
+
+def is_followed(generation: Generation) -> bool:
+    """Whether there is something to say about it."""
+    return not (generation.is_finished or generation.log.is_parked)
 
 
 def status_of(generation: Generation) -> FileStatus:
@@ -325,6 +346,3 @@ def status_of(generation: Generation) -> FileStatus:
         problem=generation.problem,
         changed_at_s=generation.facts.mtime_ns / 1e9,
     )
-
-
-

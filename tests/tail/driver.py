@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -153,11 +152,9 @@ class Rig:
 
     def kill(self) -> None:
         """SIGKILL: nothing is saved; descriptors and the lock are closed, as the kernel does."""
-        for generation in self.tail._followed.generations():
-            if generation.content is not None:
-                generation.content.close()
-                generation.content = None
-        os.close(self.tail._wake_fd)
+        for generation in list(self.tail._register.open):
+            self.tail._register.take(generation)
+        self.tail._alarm.close()
         if self.state._connection is not None:
             self.state._connection.close()
             self.state._connection = None

@@ -177,9 +177,9 @@ class Tailing(RuleBasedStateMachine):
         """A server may write on into a file that has no name; only a daemon that had it open can know."""
         if not hasattr(self, "rig"):
             return
-        for log in self.world.logs:
-            if log.writes_to not in self.world.bodies.values() and not self._has_open(os.fstat(log.fd).st_ino):
-                self._lose([line for line in log.writes_to.lines if not self.world.is_held(line)])
+        for inode, body in self.world.orphans:
+            if not self._has_open(inode):
+                self._lose([line for line in body.lines if not self.world.is_held(line)])
 
     @invariant()
     def no_checkpoint_passes_an_unconfirmed_line(self) -> None:
@@ -195,11 +195,11 @@ class Tailing(RuleBasedStateMachine):
     def every_position_is_a_line_start(self) -> None:
         if not (hasattr(self, "rig") and self.is_running):
             return
-        for generation in self.rig.tail._followed.generations():
+        for generation in self.rig.tail._register.numbered.values():
             content, position = generation.content, generation.positions.confirmed
             if content is None or content.is_archive or not position or generation.is_final:
                 continue
-            if self.rig.tail._followed.still_holds(generation):
+            if generation.still_holds():
                 assert content.read_at(position - 1, 1) in (b"\n", b"\0")
 
     def teardown(self) -> None:
@@ -253,7 +253,7 @@ class Tailing(RuleBasedStateMachine):
 
     def _has_open(self, inode: int) -> bool:
         """Whether the daemon can read on in a file that has no name any more."""
-        contents = [each.content for each in self.rig.tail._followed.generations()] if self.is_running else []
+        contents = [each.content for each in self.rig.tail._register.numbered.values()] if self.is_running else []
         return any(content is not None and content.facts().inode == inode for content in contents)
 
 

@@ -1,0 +1,134 @@
+"""What time and limits bring: last lines that count, a lost rest, finished and forgotten generations, descriptors."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+from dataclasses import dataclass
+
+from logship.tail.discovery import Discovery
+from logship.tail.generation import Generation, Log
+from logship.tail.notices import What
+from logship.tail.register import Register
+
+LOST_AFTER_S = 10.0  # a copy that is being compressed or moved shows up again before
+FINAL_AFTER_S = 60.0  # a rotated file unchanged for so long gets no more lines
+FINISHED_AFTER_S = 600.0  # servers write on after a rename, until they are told
+KEPT_S = 30 * 86_400.0  # a generation without any sibling left stays in the state for so long
+DESCRIPTORS_KEPT_FREE = 40  # for senders' sockets, the state, watches, the status page
+DESCRIPTORS_MIN = 8
+DESCRIPTORS_WANTED = 65_536
+
+
+@dataclass(slots=True)
+class Aging:
+    """Judges generations by the clock; `now_s` is monotonic everywhere."""
+
+    register: Register
+    held_max_bytes: int
+
+    def age(self, generation: Generation, now_s: float) -> None:
+        """What the time since its last change means for a generation."""
+        if generation.is_finished or generation.log.is_parked:
+            return
+        if generation.content is None and not generation.names:
+            self._age_lost(generation, now_s)
+            return
+        if generation.is_live:
+            return
+        quiet_s = now_s - generation.changed_s
+        if quiet_s >= FINAL_AFTER_S and not generation.is_final:
+            generation.is_final, generation.stalled_at = True, -1
+            self.register.changed[generation.log] = None
+        is_settled = generation.positions.confirmed >= generation.read_to and not generation.has_data
+        if quiet_s >= FINISHED_AFTER_S and is_settled and not generation.is_held:
+            self.finish(generation)
+
+    def _age_lost(self, generation: Generation, now_s: float) -> None:
+        """No name and no descriptor holds it; a copy may still turn up."""
+        if generation.lost_at_s is None:
+            generation.lost_at_s = now_s
+        if now_s - generation.lost_at_s >= LOST_AFTER_S:
+            self.give_up(generation)
+
+    def give_up(self, generation: Generation) -> None:
+        """What was not read of it is lost, and counted."""
+        lost = max(0, generation.size_bytes - generation.read_to)
+        if lost and not generation.is_read_out:
+            generation.lost_bytes += lost
+            message = f"is gone before it was read: {lost} bytes are lost"
+            self.register.tell(What.LOST, generation, message, lost)
+        self.finish(generation)
+
+    def finish(self, generation: Generation) -> None:
+        """Nothing more is expected of it; it stays known, so that its copies are recognised."""
+        register = self.register
+        register.take(generation)
+        generation.is_finished = True
+        for path in list(generation.names):
+            if register.names[path].is_sibling:
+                del register.names[path]
+                generation.names.discard(path)
+        register.dirty[generation] = None
+        register.tell(What.GONE, generation, "is done with")
+
+    def bound_held(self) -> None:
+        """Deleted files that are open take disk space nobody sees: above the limit the oldest is given up."""
+        held = [each for each in self.register.open if each.is_deleted]
+        held.sort(key=lambda each: each.number)
+        total = sum(each.facts.blocks_bytes for each in held)
+        for generation in held:
+            if total <= self.held_max_bytes:
+                return
+            total -= generation.facts.blocks_bytes
+            if generation.names:
+                self.register.take(generation)  # a copy has it too: read on there
+            else:
+                self.give_up(generation)
+
+    def make_room(self, descriptors_max: int) -> bool:
+        """Closes what was used least recently and can be opened again; False where nothing can be closed."""
+        if len(self.register.open) < descriptors_max:
+            return True
+        for generation in self.register.open:
+            if generation.names and not generation.is_deleted:
+                self.rest(generation)
+                return True
+        return False
+
+    def rest(self, generation: Generation) -> None:
+        """Without a descriptor until it changes or its turn comes."""
+        try:
+            generation.note_tail()
+        except OSError as exc:
+            self.register.fails(generation, exc)
+        self.register.take(generation)
+
+    def forget_old(self, its: Log, discovery: Discovery, wall_s: float) -> list[int]:
+        """Drops finished generations that no sibling can be any more, KEPT_S after that was so; gives their numbers."""
+        done = [each for each in its.generations if each.is_finished and not each.names]
+        if not done:
+            return []
+        watched = discovery.of(its.source)
+        siblings = sum(map(os.path.exists, discovery.siblings(watched, its.place.directory, its.place.stem)))
+        forgotten = []
+        for generation in done[: max(0, len(done) - siblings)]:
+            if not generation.gone_at_s:
+                generation.gone_at_s = wall_s
+                self.register.dirty[generation] = None
+            elif wall_s - generation.gone_at_s >= KEPT_S:
+                self.register.forget(generation)
+                forgotten.append(generation.number)
+        return forgotten
+
+
+def descriptors_max() -> int:
+    """How many logs may be open at once; the soft limit is raised to the hard one first."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS_WANTED if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS_WANTED)
+    if soft < wanted:
+        with contextlib.suppress(OSError, ValueError):  # else the limit stays what it was, and is kept to
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return max(DESCRIPTORS_MIN, soft - DESCRIPTORS_KEPT_FREE)

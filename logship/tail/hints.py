@@ -1,0 +1,175 @@
+"""Hints that a file changed, from watchdog; they shorten the wait, the look is the truth.
+
+Hints may be missing (network file systems, overlays, limits, an overflowing queue), late or for nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from logship.tail.discovery import kernel_time_s
+
+if TYPE_CHECKING:
+    from watchdog.events import FileSystemEvent
+
+log = logging.getLogger(__name__)
+
+FOLDERS_MAX = 128  # watchdog has a thread for each; what is beyond is found by looking
+QUEUE_MAX = 10_000  # unread hints; more mean that everything has to be looked at anyway
+BUSY_PER_S = 200.0  # hints of one directory: each costs 150 us in watchdog's threads, polling at 10 Hz costs less
+BUSY_WINDOW_S = 0.5
+BUSY_FOR_S = 30.0
+DEAF_AFTER = 3  # changes that no hint told of
+LATE_S = 1.0  # hints take their time: a younger change proves nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What changed since the last take().
+
+    Shapes: `paths` are files written to; `has_new_names`: names came, went or moved somewhere; `is_overflow`: anything
+    may have changed.
+    """
+
+    paths: frozenset[str] = frozenset()
+    has_new_names: bool = False
+    is_overflow: bool = False
+
+
+NO_HINTS = Hints()
+
+
+class _Handler:
+    """Watchdog's callback for one directory; runs in watchdog's thread."""
+
+    def __init__(self, folder: str, queue: deque[tuple[str, str, bool]], wake: Callable[[], None]) -> None:
+        self._folder = folder
+        self._queue = queue
+        self._wake = wake
+
+    def dispatch(self, event: FileSystemEvent) -> None:
+        is_written = event.event_type == "modified" and not event.is_directory
+        was_empty = not self._queue
+        self._queue.append((self._folder, os.path.basename(os.fsdecode(event.src_path)), is_written))
+        if was_empty:
+            self._wake()
+
+
+class Watcher:
+    """Watches directories while that is possible; says once where it is not."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._queue: deque[tuple[str, str, bool]] = deque(maxlen=QUEUE_MAX)
+        self._observer: Any = None  # watchdog's, whose types differ between its versions
+        self._watches: dict[str, Any] = {}
+        self._deaf: set[str] = set()  # directories that can't be watched, or change without a hint
+        self._unheard: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+        self._window_s = float("-inf")
+        self.busy: dict[str, float] = {}  # directories polled for a while, with the end of it
+        self._has_warned = False
+
+    @property
+    def has_hints(self) -> bool:
+        return bool(self._queue)
+
+    def hears_all(self, folders: Iterable[str]) -> bool:
+        """Whether a change in any of these directories would be heard of (busy ones are polled meanwhile)."""
+        return all((each in self._watches or each in self.busy) and each not in self._deaf for each in folders)
+
+    def watch(self, folders: set[str], now_s: float) -> bool:
+        """Watches exactly these directories (the first FOLDERS_MAX of them), busy ones later; True for new ones."""
+        before = len(self._watches)
+        for folder in [each for each, until_s in self.busy.items() if now_s >= until_s or each not in folders]:
+            del self.busy[folder]
+        for folder in [each for each in self._watches if each not in folders or not os.path.isdir(each)]:
+            self._forget(folder)
+        for folder in sorted(folders - self._watches.keys() - self._deaf - self.busy.keys()):
+            if len(self._watches) >= FOLDERS_MAX:
+                self._warn(f"more than {FOLDERS_MAX} directories")
+                break
+            if os.path.isdir(folder):
+                self._add(folder)
+        return len(self._watches) > before
+
+    def take(self, now_s: float) -> Hints:
+        """What came in since the last call."""
+        is_overflow = len(self._queue) >= QUEUE_MAX
+        paths: set[str] = set()
+        has_new_names = False
+        while self._queue:
+            folder, name, is_written = self._queue.popleft()
+            self._counts[folder] += 1
+            has_new_names |= not is_written
+            paths.add(os.path.join(folder, name))
+        if now_s - self._window_s >= BUSY_WINDOW_S:
+            self._poll_busy(now_s)
+        return Hints(frozenset(paths), has_new_names, is_overflow)
+
+    def learn(self, hints: Hints, changed: Iterable[tuple[str, int]], now_s: float) -> None:
+        """What a full look found changed (path, mtime in ns) although no hint said so."""
+        for path, mtime_ns in changed:
+            folder = os.path.dirname(path)
+            if path in hints.paths or folder not in self._watches or kernel_time_s() - mtime_ns / 1e9 < LATE_S:
+                continue
+            self._unheard[folder] += 1
+            if self._unheard[folder] >= DEAF_AFTER:
+                self._forget(folder)
+                self._deaf.add(folder)
+                self._warn(f"{folder} changes without a hint (a network or overlay file system?)")
+
+    def close(self) -> None:
+        if self._observer is not None:
+            self._observer.stop()
+            self._observer.join()
+            self._observer = None
+        self._watches.clear()
+
+    def _poll_busy(self, now_s: float) -> None:
+        """Directories with more hints than are worth their price are polled for a while."""
+        elapsed_s = max(now_s - self._window_s, BUSY_WINDOW_S)
+        for folder, count in self._counts.items():
+            if count / elapsed_s > BUSY_PER_S and folder in self._watches:
+                self._forget(folder)
+                self.busy[folder] = now_s + BUSY_FOR_S
+        self._counts.clear()
+        self._window_s = now_s
+
+    def _add(self, folder: str) -> None:
+        from watchdog import events
+
+        names = [events.FileCreatedEvent, events.FileDeletedEvent, events.FileMovedEvent]
+        folders = [events.DirCreatedEvent, events.DirDeletedEvent, events.DirMovedEvent]
+        try:
+            if self._observer is None:
+                from watchdog.observers import Observer
+
+                observer = Observer()
+                observer.start()
+                self._observer = observer
+            self._watches[folder] = self._observer.schedule(
+                _Handler(folder, self._queue, self._wake),
+                os.path.realpath(folder),
+                event_filter=[events.FileModifiedEvent, *names, *folders],
+            )
+        except OSError as exc:
+            self._deaf.add(folder)
+            self._warn(exc.strerror or str(exc))
+
+    def _forget(self, folder: str) -> None:
+        watch = self._watches.pop(folder)
+        try:
+            self._observer.unschedule(watch)
+        except (KeyError, OSError) as exc:
+            log.debug("watch was gone already path=%s error=%s", folder, exc)
+
+    def _warn(self, why: str) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning("not every directory can be watched, those are polled reason=%s", why)

@@ -1,0 +1,213 @@
+"""The register of logs, generations and names: who holds what, who is open, what is new to say and to save."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from logship.checkpoint import Checkpoint
+from logship.tail.content import Content, Facts
+from logship.tail.discovery import Discovery, Watched
+from logship.tail.generation import Generation, Log, restored
+from logship.tail.identity import Place, place_of
+from logship.tail.notices import Notice, What
+from logship.tail.positions import Positions
+
+log = logging.getLogger(__name__)
+
+# WARN: nothing is lost; ERROR: something is; INFO: the daily round
+_LEVELS = {
+    What.FOUND: logging.INFO,
+    What.LEFT_OLDER: logging.INFO,
+    What.ROTATED: logging.INFO,
+    What.READABLE: logging.INFO,
+    What.GONE: logging.INFO,
+    What.DELETED: logging.INFO,
+    What.LOST: logging.ERROR,
+}
+
+
+@dataclass(slots=True)
+class Name:
+    """A path, what it was seen to hold, and whose content that is."""
+
+    path: str
+    watched: Watched
+    stamp: tuple[int, int, int, int]  # device, inode, size, mtime: unchanged means nothing to do
+    generation: Generation
+    is_sibling: bool  # found beside a log, not by `paths`
+
+
+class Register:
+    """All generations and the names they are known by."""
+
+    def __init__(self) -> None:
+        self.numbered: dict[int, Generation] = {}
+        self.logs: dict[Place, Log] = {}
+        self.stems: dict[str, list[Log]] = {}  # logs that rotation may move to another directory
+        self.names: dict[str, Name] = {}
+        self.links: dict[str, str] = {}  # real path -> the link that is followed
+        self.inodes: dict[tuple[int, int], Generation] = {}  # open plain contents: an open inode can't be reused
+        self.hinted: dict[tuple[int, int], Generation] = {}  # by the numbers they had when they were seen last
+        self.open: dict[Generation, None] = {}  # the least recently used first
+        self.unsettled: dict[Log, Watched] = {}
+        self.changed: dict[Log, None] = {}
+        self.dirty: dict[Generation, None] = {}
+        self.notices: list[Notice] = []
+        self._next_number = 1
+
+    # logs and generations
+
+    def restore(self, rows: Sequence[Checkpoint], discovery: Discovery) -> None:
+        """What the state knows; generations of sources that are not configured now stay in the state."""
+        for row in rows:
+            self._next_number = max(self._next_number, row.generation + 1)
+            watched = _watched_of(row, discovery)
+            if watched is None:
+                continue
+            its = self.log_at(Place(row.directory, row.stem), watched)
+            generation = restored(row, its)
+            self.numbered[row.generation] = generation
+            self.hinted[generation.facts.hint] = generation
+            its.generations.append(generation)
+            if not generation.is_finished:
+                self.unsettled.setdefault(its, watched)
+
+    def log_of(self, path: str, watched: Watched, *, is_sibling: bool) -> Log:
+        """The log that a file belongs to by its name."""
+        its = self.log_at(place_of(path, watched.paths, watched.rotated), watched)
+        is_link = os.path.islink(path)
+        if is_link:
+            self.links[os.path.join(its.place.directory, its.place.stem)] = path
+        if not is_sibling and (is_link or os.path.basename(path) == its.place.stem):
+            its.live_names.add(path)
+        return its
+
+    def log_at(self, place: Place, watched: Watched) -> Log:
+        its = self.logs.get(place)
+        if its is None:
+            its = self.logs[place] = Log(watched.source, place)
+            if watched.source.rotated:
+                self.stems.setdefault(place.stem, []).append(its)
+        return its
+
+    def family_of(self, folder: str, stem: str) -> Iterable[Log]:
+        """The logs that a name in `folder`, stripped to `stem`, may be a sibling of."""
+        its = self.logs.get(Place(folder, stem)) or self.logs.get(Place(os.path.realpath(folder), stem))
+        family = [its] if its else self.stems.get(stem, [])
+        return [each for each in family if not each.is_parked]
+
+    def begin(self, its: Log, path: str, content: Content, facts: Facts, now_s: float) -> Generation:
+        """A new generation of a log, the newest."""
+        generation = Generation(
+            number=self._next_number, log=its, path=path, positions=Positions(0), facts=facts, changed_s=now_s
+        )
+        self._next_number += 1
+        self.numbered[generation.number] = generation
+        its.generations.append(generation)
+        self.give(generation, content, facts)
+        self.dirty[generation] = None
+        return generation
+
+    def forget(self, generation: Generation) -> None:
+        """Nothing is left of it anywhere."""
+        self.take(generation)
+        del self.numbered[generation.number]
+        if self.hinted.get(generation.facts.hint) is generation:
+            del self.hinted[generation.facts.hint]
+        generation.log.generations.remove(generation)
+        self.dirty.pop(generation, None)
+
+    # contents
+
+    def give(self, generation: Generation, content: Content, facts: Facts) -> None:
+        """An opened content is this generation's."""
+        generation.content = content
+        self.open[generation] = None
+        self.hinted[facts.hint] = generation
+        if not content.is_archive:
+            self.inodes[facts.hint] = generation
+        generation.take_facts(facts)
+        self.changed[generation.log] = None
+
+    def take(self, generation: Generation) -> None:
+        """Closes what it has open."""
+        if generation.content is None:
+            return
+        if self.inodes.get(generation.facts.hint) is generation:
+            del self.inodes[generation.facts.hint]
+        self.open.pop(generation, None)
+        generation.content.close()
+        generation.content = None
+
+    def used(self, generation: Generation) -> None:
+        """It was read: the last to be closed for want of descriptors."""
+        if generation in self.open:
+            del self.open[generation]
+            self.open[generation] = None
+
+    # names
+
+    def bind(self, name: Name) -> None:
+        """The path holds this generation's content."""
+        before = self.names.get(name.path)
+        if before is not None and before.generation is not name.generation:
+            self.unbind(before)
+        generation = name.generation
+        self.names[name.path] = name
+        generation.names.add(name.path)
+        generation.lost_at_s = None
+        self.changed[generation.log] = None
+        if generation.path != name.path and generation.path not in generation.names:
+            generation.path = name.path
+            self.dirty[generation] = None
+            self.tell(What.ROTATED, generation, "is followed under its new name")
+
+    def unbind(self, name: Name) -> None:
+        """The path does not hold this content any more; whose last name it was is looked for."""
+        del self.names[name.path]
+        name.generation.names.discard(name.path)
+        name.generation.log.live_names.discard(name.path)
+        if not name.generation.names:
+            self.unsettled.setdefault(name.generation.log, name.watched)
+
+    def park(self, its: Log) -> None:
+        """Closes a log whose source is gone; what is in flight of it is still confirmed."""
+        for generation in its.generations:
+            self.take(generation)
+            for path in list(generation.names):
+                del self.names[path]
+            generation.names.clear()
+        self.unsettled.pop(its, None)
+
+    # telling
+
+    def tell(self, what: What, generation: Generation, message: str, size_bytes: int = 0) -> None:
+        """Logs it, and keeps it for the next Look."""
+        source = generation.log.source.name
+        level = _LEVELS.get(what, logging.WARNING)
+        log.log(level, "a log %s path=%s source=%s generation=%d", message, generation.path, source, generation.number)
+        self.notices.append(Notice(what, generation.path, source, message, size_bytes))
+
+    def fails(self, generation: Generation, error: OSError) -> None:
+        """Reading failed: told once, tried again at the next look."""
+        generation.stalled_at = generation.size_bytes
+        if not generation.problem:
+            self.tell(What.UNREADABLE, generation, f"can't be read, it is tried again: {error}")
+        generation.problem = str(error)
+
+    def recovers(self, generation: Generation) -> None:
+        if generation.problem:
+            generation.problem = ""
+            generation.stalled_at = -1
+            self.changed[generation.log] = None
+            self.tell(What.READABLE, generation, "can be read again")
+
+
+def _watched_of(row: Checkpoint, discovery: Discovery) -> Watched | None:
+    live = os.path.join(row.directory, row.stem)
+    fitting = (each for each in discovery.watched if each.paths.fits(live) or each.paths.fits(row.path))
+    named = (each for each in discovery.watched if each.source.name == row.source)
+    return next(fitting, None) or next(named, None)
