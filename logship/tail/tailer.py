@@ -231,9 +231,8 @@ class Tailer:
             every_s = HINTED_LOOK_S
         if self._watcher:
             self._watcher.learn(hints, self._followed.take_unheard(), now_s)
-        if self._full_look_s is not None:
-            every_s = self._full_look_s
-        self._look_due_s = now_s + max(every_s, min(cost_s * LOOK_SHARE, LOOK_MAX_S))
+        every_s = max(every_s, min(cost_s * LOOK_SHARE, LOOK_MAX_S))
+        self._look_due_s = now_s + (every_s if self._full_look_s is None else self._full_look_s)
         if now_s >= self._forget_due_s:
             self._forget_due_s = now_s + FORGET_EVERY_S
             self._state.forget(self._followed.forget_old(self._clock.time()))
