@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, Literal
 
 from logship.config.converting import PathFields, SourceConverter
@@ -104,8 +103,13 @@ class Compiler:
 
     def _doubt_names(self, recipe: Recipe) -> None:
         """Constants may have any name; one that is nearly a field's is told."""
-        for name in recipe.constants.fields:
-            near = None if canonical(name) else get_close_matches(name, FIELDS, 1, NEARLY)
+        strange = [name for name in recipe.constants.fields if canonical(name) is None]
+        if not strange:
+            return
+        from difflib import get_close_matches
+
+        for name in strange:
+            near = get_close_matches(name, FIELDS, 1, NEARLY)
             if near:
                 message = f"fields: '{name}' is no field of the vocabulary"
                 problem = recipe.document.problem(

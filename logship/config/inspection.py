@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from logship.config.drift import ServedLog, differences
 from logship.config.loading import Loaded, examine
 from logship.config.permissions import User, service_user, state_obstacle
 from logship.config.settings import EndpointSettings, SourceSettings
 from logship.config.survey import OddLine, Survey, survey
 from logship.errors import Problem
+
+if TYPE_CHECKING:
+    from logship.config.drift import ServedLog
 
 Level = Literal["ok", "warning", "error"]
 
@@ -128,6 +130,8 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
 
 def _drift(source: SourceSettings, loaded: Loaded, served: Sequence[ServedLog]) -> Iterator[Finding]:
     if served:
+        from logship.config.drift import differences
+
         for difference in differences(source, loaded.converters[source.name], served):
             yield Finding("warning", source.name, difference.message, difference.hint)
 

@@ -41,11 +41,16 @@ def test_every_tree_comes_back_and_every_text_has_its_place(tree: Tree, indent: 
 @given(TEXTS.filter(bool), st.data())
 def test_a_place_inside_a_quoted_text_is_found(value: str, data: st.DataObject) -> None:
     column = data.draw(st.integers(0, len(value) - 1))
-    for written in (json.dumps(value, ensure_ascii=False), "'" + value.replace("'", "''") + "'"):
-        problem = parse(f"a: {written}\n", "x.yml").problem(("a",), "here", column=column)
-        assert problem.column is not None
-        found = problem.excerpt[problem.column - 1 :][: problem.width]
-        assert found.replace("\\", "")[-1:] in (value[column], "'", '"')
+    assert json.loads(f'"{found(json.dumps(value, ensure_ascii=False), column)}"') == value[column]
+    in_single_quotes = "'" + value.replace("'", "''") + "'"
+    assert found(in_single_quotes, column).replace("''", "'") == value[column]
+
+
+def found(written: str, column: int) -> str:
+    """What is underlined for one character of a scalar written like this."""
+    problem = parse(f"a: {written}\n", "x.yml").problem(("a",), "here", column=column)
+    assert problem.column is not None
+    return problem.excerpt[problem.column - 1 :][: problem.width]
 
 
 @given(st.text(max_size=60))
