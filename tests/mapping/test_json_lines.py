@@ -1,0 +1,105 @@
+"""JSON logs: the chunk at once and line by line give the same bytes, whatever the values are."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logship.config.shipped import presets
+from logship.formats import Format, compile_format, read_spec
+from logship.mapping import Converter
+from tests.mapping.world import at, convert, converter, event, exact
+
+KEYS = {
+    "time_received": "time", "status": "status", "remote_host": "ip", "request_method": "method", "request_url": "uri",
+    "response_bytes_clf": "size", "time_s": "took", "request_header_user_agent": "agent", "remote_user": "user",
+}  # fmt: skip
+AUTO = compile_format(read_spec({"json": "auto"}), presets())
+KEYED = compile_format(read_spec({"json": KEYS}), presets())
+TEXT = """
+event: {metadata: {took: $duration, size: $response_bytes_clf, user: $remote_user, label: '$time_s/${status}'}}
+rules: [{name: r, if: {status: [404, 5xx]}, set: {company_id: $remote_user}}]
+"""
+LINE = {
+    "time": "2000-10-10T13:55:36.250Z", "status": 200, "ip": "192.0.2.1", "method": "GET", "uri": "/x", "size": 17,
+    "took": 0.25, "agent": "curl/8", "user": "bob",
+}  # fmt: skip
+
+SCALAR = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 700),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["", "-", "200", "007", "0.5", "1e3", "x{y}", 'a"b', "é", "\x7f", "/?a=b", "*", "http://h/p"]),
+    st.text(max_size=5),
+    st.lists(st.text(max_size=3), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> bytes:
+    """A line of the log, mostly a right one, with some values, keys or bytes that are not."""
+    document: dict[str, object] = dict(LINE)
+    for key in draw(st.lists(st.sampled_from(sorted(LINE)), max_size=3)):
+        document[key] = draw(SCALAR)
+    if draw(st.integers(0, 9)) == 0:
+        document.pop(draw(st.sampled_from(sorted(LINE))), None)
+    if draw(st.integers(0, 9)) == 0:
+        document[draw(st.sampled_from(["bytes", "user.name", "zz", "request"]))] = draw(SCALAR)
+    text = json.dumps(document, ensure_ascii=draw(st.booleans()), separators=(",", ":"))
+    line = text.encode("utf-8", "replace")
+    if draw(st.integers(0, 19)) == 0:
+        cut = draw(st.integers(0, len(line)))
+        line = line[:cut] + draw(st.sampled_from([b"", b"}", b"{", b"\\x22", b",{}", b"\xff"])) + line[cut:]
+    return line.replace(b"\n", b"")
+
+
+@pytest.mark.parametrize("fmt", [AUTO, KEYED], ids=["auto", "keyed"])
+@settings(max_examples=150, deadline=None)
+@given(found=st.lists(lines(), min_size=1, max_size=12), plain=st.integers(0, 40))
+def test_both_ways_give_the_same_bytes(fmt: Format, found: list[bytes], plain: int) -> None:
+    made = _made(fmt)
+    chunk = [json.dumps(LINE).encode().replace(b", ", b",").replace(b": ", b":")] * plain + found
+    conversion = convert(made, *chunk)
+    assert conversion.events == exact(made, *chunk)
+    assert len(conversion.events) + len(conversion.unfit) == len(chunk)
+    for text in conversion.events:
+        assert json.loads(text)["request"]["verb"]
+
+
+_compiled: dict[int, Converter] = {}
+
+
+def _made(fmt: Format) -> Converter:
+    return _compiled.setdefault(id(fmt), converter(TEXT, fmt))
+
+
+def test_usual_lines_are_done_at_once() -> None:
+    made = converter(fmt=KEYED)
+    line = json.dumps(LINE, separators=(",", ":")).encode()
+    assert made.members[0].scanner.clean_rows((line + b"\n") * 3, [line] * 3) is not None
+    found = [json.loads(text) for text in convert(made, line, line).events]
+    assert at(found[1], "request", "time") == "2000-10-10T13:55:36.250Z"
+    assert at(found[1], "response", "time") == "2000-10-10T13:55:36.500Z"
+
+
+def test_lines_that_only_together_are_objects_stay_apart() -> None:
+    good = json.dumps(LINE, separators=(",", ":")).encode()
+    chunk = [good, good + b"," + good, b'{"a":[{}', b"{}]}", good, good, good, good, good, good]
+    conversion = convert(converter(fmt=KEYED), *chunk)
+    assert list(conversion.event_lines) == [0, 4, 5, 6, 7, 8, 9]
+    assert list(conversion.unfit) == [1, 2, 3]
+
+
+def test_a_dotted_name_reaches_into_nested_objects_and_keeps_their_types() -> None:
+    line = json.dumps({**LINE, "app": {"id": 7, "tags": ["a", "b"], "who": {"name": "é"}}}).encode()
+    metadata = "{id: '${app.id}', tags: '${app.tags}', who: '${app.who}', none: '${app.x}'}"
+    text = f"event: {{metadata: {metadata}, user_id: '${{app.id}}'}}"
+    found = event(line, text, KEYED)
+    assert found["metadata"] == {"id": 7, "tags": "a, b", "who": {"name": "é"}}
+    assert found["user_id"] == "7"
