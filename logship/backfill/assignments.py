@@ -54,11 +54,11 @@ class Assignments:
         self._numbers = count()
 
     def pieces(self, log: Log, confirmed: Sequence[Range], time_of: TimeOf) -> Iterator[Piece]:
-        """All pieces of a log; a compressed one and stdin are one piece.
+        """All pieces of a log; a compressed one, stdin, and one whose lines may go on in others are one piece.
 
         Raises: OSError, RemoteError.
         """
-        if not log.is_plain:
+        if not log.is_plain or log.kit.envelope != "none":
             yield Piece(next(self._numbers), log, 0, None, tuple(merged(confirmed)))
             return
         content = open_log(log.path)

@@ -18,8 +18,7 @@ from logship.clock import SystemClock
 from logship.counters import Counters
 from logship.delivery import Delivery, DeliveryState
 from logship.errors import RefusedError
-from logship.event import ANCHOR_BYTES, Batch, Chunk, Conversion, Outcome, Span
-from logship.tail.identity import anchor_of
+from logship.event import Batch, Chunk, Conversion, Outcome, Span
 
 LOOK_S = 0.1  # how soon a stop is seen while the receiver is waited for; progress is told as often
 
@@ -29,12 +28,8 @@ class StoppedError(Exception):
 
 
 def span(chunk: Chunk, start: int, end: int) -> Span:
-    """[start, end) of a chunk, with the anchor of its end."""
-    at = end - chunk.start
-    before = chunk.data[max(0, at - ANCHOR_BYTES) : at]
-    if len(before) < ANCHOR_BYTES:
-        before = chunk.before + before
-    return Span(chunk.file, start, end, anchor_of(before))
+    """[start, end) of a chunk; its anchor is the step's that it settles."""
+    return Span(chunk.file, start, end, b"")
 
 
 def too_large_letter(item: TooLarge) -> Letter:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from logship.config.converting import PathFields, SourceConverter
 from logship.formats import FormatSpec, compile_format
+from logship.formats.envelope import Envelope, EnvelopeKind
 from logship.mapping import Constants, MappingSpec
 
 
@@ -14,7 +16,8 @@ from logship.mapping import Constants, MappingSpec
 class Kit:
     """One source's format and mapping, read and checked, to be compiled where the lines are.
 
-    Shapes: `format` is of any kind but auto; what was detected stands there by its name.
+    Shapes: `format` is of any kind but auto; what was detected stands there by its name. `envelope` is what a container
+    runtime wrapped around each line.
     """
 
     source: str
@@ -23,9 +26,18 @@ class Kit:
     mapping: MappingSpec
     constants: Constants
     path_fields: str | None = None
+    envelope: EnvelopeKind | Literal["none"] = "none"
 
     def converter(self) -> SourceConverter:
         """The compiled converter."""
         pattern = PathFields() if self.path_fields is None else PathFields.of(self.path_fields)
         compiled = compile_format(self.format, self.named)
-        return SourceConverter(self.source, compiled, self.mapping, self.constants, pattern, self.named)
+        return SourceConverter(
+            self.source, compiled, self.mapping, self.constants, pattern, self.named, self.envelope
+        )
+
+    def opened(self, lines: Sequence[bytes]) -> list[bytes]:
+        """The lines inside of whole lines of the log; the same ones where nothing is wrapped around them."""
+        if self.envelope == "none":
+            return [line.removesuffix(b"\r") for line in lines]
+        return Envelope(self.envelope).open(b"".join(line + b"\n" for line in lines), 0).lines

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from logship.backfill.kit import Kit
 from logship.backfill.moments import of_epoch
 from logship.formats import Format, Scanner
 
 TimeOf = Callable[[bytes], str | None]
 
 
-def line_clock(fmt: Format, timezone: str) -> TimeOf:
+def line_clock(kit: Kit, fmt: Format) -> TimeOf:
     """A function from a line (without its newline) to its moment; None where it has none.
 
     The moment may be the request's start or its end, whichever the format logs.
     """
-    clocks = [_member_clock(member, timezone) for member in fmt.members]
+    clocks = [_member_clock(member, kit.constants.timezone) for member in fmt.members]
 
     def time_of(line: bytes) -> str | None:
-        line = line.removesuffix(b"\r")
-        member = fmt.choose(line)
-        return None if member is None else clocks[member](line)
+        for inner in kit.opened([line]):
+            member = fmt.choose(inner)
+            if member is not None:
+                return clocks[member](inner)
+        return None
 
     return time_of
 

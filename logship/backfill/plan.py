@@ -78,7 +78,7 @@ class Planner:
     def plan(self, expansion: Expansion) -> Plan:
         """Everything that the PATHs name, oldest first.
 
-        Raises: UsageError, ConfigError.
+        Raises: UsageError; MappingErrors where a mapping and a format don't go together.
         """
         plan = self._plan
         plan.remarks += expansion.remarks
@@ -142,16 +142,18 @@ class Planner:
         compiled = log.kit.converter()
         fmt = compiled.format
         assert fmt is not None, "a kit's format is settled"
-        if not any(fmt.choose(line.removesuffix(b"\r")) is not None for line in samples):
+        compiled.compiled_for(found.path)
+        opened = log.kit.opened(samples)
+        if not any(fmt.choose(line) is not None for line in opened):
             is_all = log.size_bytes <= SAMPLE_BYTES and not log.compression
             if is_binary(sample):
                 raise SkipError("is binary, not a log", is_failure=found.was_named)
             if is_all or not found.was_named:
                 first = samples[0] if samples else b""
-                misfit = compiled.trace(first, 0, log.file).error
+                misfit = fmt.explain(opened[0] if opened else first)
                 head = f"none of its {len(samples)} first lines fits the format"
                 raise SkipError("\n".join((head, *caret_lines(first, misfit))), is_failure=found.was_named)
-        return line_clock(fmt, log.kit.constants.timezone)
+        return line_clock(log.kit, fmt)
 
     def _log(self, found: Found, choice: Choice, place: Place, first_line: bytes, content: Content) -> Log:
         number = len(self._plan.logs)

@@ -57,7 +57,7 @@ class Reading:
         self.position = found.end
         before = self._bytes_before(start)
         chunk = Chunk(self._log.file, start, found.end, found.data, before, found.skipped_nul, found.oversize)
-        return Passage(chunk, self._anchor(found.end))
+        return Passage(chunk, self.anchor(found.end))
 
     def lines_to(self, end: int) -> int:
         """Newlines from `position` to `end`, where it stands then; fewer bytes where the log is shorter.
@@ -75,11 +75,7 @@ class Reading:
 
     def has_anchor(self, anchor: bytes) -> bool:
         """Whether this hash is that of the bytes before `position`; unknown (b"") is taken for yes."""
-        return not anchor or self._anchor(self.position) == anchor
-
-    def anchor(self) -> bytes:
-        """The hash of the bytes before `position`."""
-        return self._anchor(self.position)
+        return not anchor or self.anchor(self.position) == anchor
 
     def go_to(self, position: int) -> None:
         self.position = position
@@ -87,7 +83,8 @@ class Reading:
     def close(self) -> None:
         self._content.close()
 
-    def _anchor(self, position: int) -> bytes:
+    def anchor(self, position: int) -> bytes:
+        """The hash of the bytes before a position."""
         return anchor_of(self._bytes_before(position))
 
     def _bytes_before(self, position: int) -> bytes:

@@ -54,7 +54,7 @@ class Chooser:
         self._overrides = overrides
         self._named = _source_named(settings, overrides.source) if overrides.source else None
         self._mapping = _read_mapping(overrides.mapping, environ) if overrides.mapping else None
-        self._format = read_spec(overrides.format) if overrides.format else None
+        self._format = _read_format(overrides.format) if overrides.format else None
 
     def choose(self, path: str, samples: Sequence[bytes]) -> Choice:
         """The source of the log that stands (or stood) at `path`, with the format of its first lines.
@@ -67,7 +67,7 @@ class Chooser:
         spec = self._format or read_spec(lent.format)
         detected = ""
         if spec.kind == "auto":
-            found = detect(list(samples), converter.named)
+            found = detect(self._kit(lent, converter, spec).opened(samples), converter.named)
             if not found:
                 raise NoFormatError
             spec = FormatSpec("named", found[0].name)
@@ -85,7 +85,7 @@ class Chooser:
     def _kit(self, source: SourceSettings, converter: SourceConverter, spec: FormatSpec) -> Kit:
         constants = replace(converter.constants, fields={**converter.constants.fields, **self._overrides.fields})
         mapping = self._mapping or converter.mapping
-        return Kit(source.name, spec, converter.named, mapping, constants, source.path_fields)
+        return Kit(source.name, spec, converter.named, mapping, constants, source.path_fields, source.envelope)
 
 
 def matches(source: SourceSettings, path: str) -> bool:
@@ -107,11 +107,23 @@ def _source_named(settings: Settings, name: str) -> SourceSettings:
     raise UsageError(f"--source: no source '{name}'; {hint}")
 
 
+def _read_format(text: str) -> FormatSpec:
+    """A name, or what stands behind `format:` in YAML's flow style: `{nginx: '$remote_addr …'}`."""
+    if not text.lstrip().startswith(("{", "[")):
+        return read_spec(text)
+    document = parse(text, "--format")
+    if document.problems:
+        raise UsageError(f"--format: {document.problems[0].message}")
+    return read_spec(document.tree())
+
+
 def _read_mapping(name: str, environ: Mapping[str, str]) -> MappingSpec:
     """A shipped mapping's name, or a path relative to the working directory."""
     reader = FileReader(environ, is_sending=False)
     document = parse(f"mapping: {name!r}", str(Path("--mapping").absolute()))
-    layered = Compiler(reader).mappings.named(name, document, ("mapping",), "")
+    mappings = Compiler(reader).mappings
+    path = Path(name).absolute()
+    layered = mappings.file(path) if path.is_file() else mappings.named(name, document, ("mapping",), "")
     spec = None
     if layered is not None:
         try:

@@ -6,7 +6,7 @@ import uuid
 from copy import deepcopy
 
 from logship.backfill.census import Census
-from logship.backfill.courier import LOOK_S, Courier, StoppedError, span
+from logship.backfill.courier import LOOK_S, Courier, StoppedError
 from logship.backfill.executors import Channel
 from logship.backfill.frontier import Frontier, Step
 from logship.backfill.misfit import misfit_text
@@ -20,6 +20,7 @@ from logship.counters import Tally
 from logship.errors import RefusedError
 from logship.event import ANCHOR_BYTES, Chunk, Conversion
 from logship.pipeline import CHUNK_BYTES
+from logship.tail.identity import anchor_of
 from logship.unfit import SetAside, Settled, UnfitRun
 
 LINE_BYTES = 256  # roughly; so that little is read at a time where the rate is low
@@ -143,7 +144,7 @@ class Attempt:
             self._give_up_format()
         settled = self._unfit.finish(reading.position)
         if settled.end > settled.start:
-            self._issue_letters(settled, reading.anchor())
+            self._issue_letters(settled, reading.anchor(settled.end))
         if end is None and reading.is_cut:
             raise DamageError(f"ends in the middle of the archive, after {reading.position:,} bytes of log")
 
@@ -157,7 +158,8 @@ class Attempt:
             settled = self._unfit.skip(chunk)
         else:
             conversion = self._converter.convert(chunk.data, chunk.start, chunk.file, self._piece.log.window)
-            if 0 < conversion.out_of_range < conversion.lines and conversion.lines > MIXED_LINES:
+            is_mixed = 0 < conversion.out_of_range < conversion.lines and conversion.lines > MIXED_LINES
+            if is_mixed and conversion.outer_lines is None:
                 self._route_halves(chunk, conversion)
                 return
             if self._piece.log.drops_unmatched:
@@ -177,7 +179,7 @@ class Attempt:
         first = Chunk(chunk.file, chunk.start, middle, chunk.data[:at], chunk.before)
         second = Chunk(chunk.file, middle, chunk.end, chunk.data[at:], (chunk.before + chunk.data[:at])[-ANCHOR_BYTES:])
         for half in (first, second):
-            self._route(Passage(half, span(half, half.start, half.end).anchor))
+            self._route(Passage(half, anchor_within(half, half.end)))
 
     def _take(self, passage: Passage, conversion: Conversion, settled: Settled) -> None:
         chunk = passage.chunk
@@ -190,13 +192,20 @@ class Attempt:
             Step(
                 settled.start,
                 settled.end,
-                passage.anchor if is_whole else span(chunk, settled.start, settled.end).anchor,
+                passage.anchor if is_whole else self._anchor(chunk, settled.end),
                 tally,
                 [letter_of(one) for one in settled.letters],
                 confirms=not conversion.out_of_range,
             )
         )
         self._carrier.add(chunk, conversion, settled.start, settled.end)
+
+    def _anchor(self, chunk: Chunk, position: int) -> bytes:
+        """The anchor of a position in the chunk, or before it where a container's line waited for its rest."""
+        if position >= chunk.start:
+            return anchor_within(chunk, position)
+        assert self._reading is not None
+        return self._reading.anchor(position)
 
     def _issue_letters(self, settled: Settled, anchor: bytes) -> None:
         letters = [letter_of(one) for one in settled.letters]
@@ -211,8 +220,9 @@ class Attempt:
         position = self._unfit.start
         self._reading.go_to(position)
         passage = self._reading.passage(SMALLEST_READ_BYTES, None)
-        line = passage.chunk.data.split(b"\n", 1)[0] if passage else b""
-        misfit = self._converter.trace(line, position, self._piece.log.file).error
+        opened = self._piece.log.kit.opened(passage.chunk.data.split(b"\n")[:1] if passage else [])
+        line = opened[0] if opened else b""
+        misfit = self._converter.explain(line, self._piece.log.path)
         raise MisfitError(misfit_text(line, position, misfit))
 
     def _read_bytes(self) -> int:
@@ -276,6 +286,13 @@ class Attempt:
             self._confirmed[-1] = Confirmed(last.start, step.end, step.anchor)
         else:
             self._confirmed.append(Confirmed(step.start, step.end, step.anchor))
+
+
+def anchor_within(chunk: Chunk, position: int) -> bytes:
+    """The hash of the bytes before a position in a chunk."""
+    at = position - chunk.start
+    before = chunk.data[max(0, at - ANCHOR_BYTES) : at]
+    return anchor_of(before if len(before) == ANCHOR_BYTES else chunk.before + before)
 
 
 def letter_of(one: SetAside) -> Letter:

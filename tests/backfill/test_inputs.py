@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import ctypes
 import gzip
+import json
 import os
 import random
 from collections.abc import Callable
@@ -174,3 +175,16 @@ def test_old_generations_go_first(world: World) -> None:
     summary = world.here(world.logs / "access.log", world.logs)
     names = [Path(log["path"]).name for log in summary["logs"]]
     assert names == ["b.access.log.2.gz", "access.log.1", "access.log"]
+
+
+def test_a_container_log_is_read_through_its_envelope(tmp_path: Path, receiver: Receiver) -> None:
+    world = World(tmp_path, receiver.url, extra="    envelope: docker\n")
+    cut = LINES[0][:40].decode(), LINES[0][40:].decode() + "\n"
+    texts = [*cut, *(line.decode() + "\n" for line in LINES[1:])]
+    outer = [json.dumps({"log": text, "stream": "stdout", "time": "2023-11-14T22:13:20Z"}).encode() for text in texts]
+    path = write_old(world.logs / "access.log.1.gz", gzip.compress(joined(outer)))
+    summary = world.here(path)
+    assert (summary.code, summary["sent"]) == (0, len(LINES))
+    assert receiver.ids < truth(path, outer), "the id is made over the runtime's own line, a cut text's over its first"
+    again = world.here(path)
+    assert (again["sent"], again.code) == (0, 0)

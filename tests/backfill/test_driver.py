@@ -1,0 +1,62 @@
+"""The driver and workers that fail it: what dies is done again, but not for ever."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import BrokenExecutor, Future
+from dataclasses import dataclass, field
+
+from logship.backfill.executors import NearCrew, P, Work
+from logship.backfill.reports import Report
+from logship.backfill.service import Backfill, Options
+from logship.backfill.target import Target, load
+from logship.clock import SystemClock
+from tests.backfill.receiver import Receiver
+from tests.backfill.world import World, access_lines, joined, truth, write_old
+
+LINES = access_lines(500)
+
+
+@dataclass
+class Doomed(NearCrew):
+    """A crew whose workers die `deaths` times before they live."""
+
+    deaths: int = 0
+    replaced: int = 0
+    dead: BrokenExecutor = field(default_factory=lambda: BrokenExecutor("killed for its memory"))
+
+    def submit(self, work: Work[P], /, *args: P.args, **kwargs: P.kwargs) -> Future[Report]:
+        if self.replaced >= self.deaths:
+            return super().submit(work, *args, **kwargs)
+        future: Future[Report] = Future()
+        future.set_exception(self.dead)
+        return future
+
+    def is_loss(self, error: BaseException) -> bool:
+        return error is self.dead
+
+    def replace(self) -> None:
+        self.replaced += 1
+
+
+def run(world: World, crew: Doomed) -> tuple[int, str, int]:
+    """Exit code, why it stopped, events sent."""
+    settings = load(world.config, Target(), os.environ, sending=True)
+    backfill = Backfill(settings, Options((str(world.logs),), 1), os.environ, SystemClock(), lambda _: crew)
+    summary = backfill.run(backfill.plan(), lambda progress: None)
+    return summary.exit_code, summary.stopped_by, summary.tally.sent
+
+
+def test_workers_that_die_are_replaced_and_their_pieces_done(world: World, receiver: Receiver) -> None:
+    path = write_old(world.logs / "access.log.1", joined(LINES))
+    assert run(world, Doomed(deaths=3)) == (0, "", len(LINES))
+    assert receiver.ids == truth(path, LINES)
+
+
+def test_workers_that_always_die_end_it_with_the_log_named(world: World, receiver: Receiver) -> None:
+    path = write_old(world.logs / "access.log.1", joined(LINES))
+    crew = Doomed(deaths=1_000)
+    code, stopped_by, sent = run(world, crew)
+    assert (code, sent, receiver.posts) == (1, 0, 0)
+    assert stopped_by == f"workers died {crew.replaced} times in a row at {path}; is there enough memory?"
+    assert crew.replaced < 10
