@@ -35,7 +35,7 @@ class EndpointSettings:
     ca_file: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)  # may hold a password
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class SourceSettings:
     exclude: tuple[str, ...]
     rotated: tuple[str, ...]
     format: object
-    mapping: object
+    mapping: object = field(repr=False)  # may hold the key of redaction
     fields: Mapping[str, str]
     path_fields: str | None
     envelope: Literal["none", "docker", "cri", "auto"]

@@ -90,9 +90,13 @@ def test_a_secret_of_a_file_is_read_anew(tmp_path: Path) -> None:
 
 
 def test_settings_can_be_shown_without_their_secrets(tmp_path: Path) -> None:
-    (tmp_path / "logship.yml").write_text(SPELLINGS["right"] + SOURCES)
+    endpoint = SPELLINGS["right"].replace("{url", f"{{proxy: 'http://me:{SECRET}@proxy:1', url")
+    mapping = f"mapping: {{extends: default, redact: {{key: {SECRET}, hash: [user_id]}}}}"
+    (tmp_path / "logship.yml").write_text(f"{endpoint}{SOURCES}  - {{name: b, paths: [b], {mapping}}}\n")
     settings = load_settings(tmp_path / "logship.yml", {})
+    assert settings.endpoint.proxy == f"http://me:{SECRET}@proxy:1"
     assert SECRET not in repr(settings)
+    assert SECRET not in repr(settings.compile_source(settings.sources[1]))
 
 
 @pytest.mark.parametrize(
