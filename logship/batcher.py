@@ -42,7 +42,8 @@ class Batcher:
     """
 
     def __init__(self, max_bytes: int, max_age_s: float, span_of: SpanOf) -> None:
-        self.max_bytes = max_bytes
+        self.max_bytes = max_bytes  # may shrink when the receiver turns out to take less
+        self._event_bytes = max_bytes  # a single event may be larger than what was learned: the receiver decides
         self.max_age_s = max_age_s
         self._span_of = span_of
         self._events: list[str] = []
@@ -78,7 +79,7 @@ class Batcher:
                     cut.batches += self.flush()
                     continue
                 last = first + 1
-                if len(events[first]) > self.max_bytes:  # a bare object needs no brackets
+                if len(events[first]) > self._event_bytes:  # a bare object needs no brackets
                     cut.too_large.append(TooLarge(Piece(chunk, conversion, first, last).origin(0), events[first]))
                     first = last
                     continue

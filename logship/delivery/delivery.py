@@ -83,10 +83,10 @@ class Delivery:
     def close(self, within_s: float) -> list[Batch]:
         """Drain for at most `within_s` seconds from now, less where no try would come before that or all is held.
 
-        Gives back what is unsettled: its positions just don't move. Call outcomes() once more afterwards.
+        Gives back what is unsettled: its positions just don't move. Refused events that wait for their judgement are
+        given back too, not buried in haste. Call outcomes() once more afterwards.
         """
         deadline_s = self._clock.monotonic() + within_s
-        self.finish()
         while self._may_drain(deadline_s):
             self.wake.clear()
             if self._may_drain(deadline_s):  # what came before the clearing doesn't ring
@@ -97,7 +97,7 @@ class Delivery:
     def _may_drain(self, deadline_s: float) -> bool:
         """Whether waiting could still settle something."""
         status = self._desk.status()
-        if self.failure or self._desk.is_empty or self._clock.monotonic() >= deadline_s:
+        if self.failure or self._desk.is_drained or self._clock.monotonic() >= deadline_s:
             return False
         if status.in_flight:
             return True

@@ -67,15 +67,10 @@ class Desk:
             return self._dispatch.outcomes()
 
     @property
-    def is_empty(self) -> bool:
-        """Whether every batch has its outcome."""
+    def is_drained(self) -> bool:
+        """Whether nothing is to be sent or out; suspects may still wait for their judgement."""
         with self._lock:
-            return self._dispatch.is_empty
-
-    def next_try_s(self) -> float | None:
-        """When the next attempt may start, where that is not now: paused or held."""
-        with self._lock:
-            return self._next_try_s(self._clock.monotonic())
+            return self._dispatch.is_drained
 
     def take(self) -> Job | Rest:
         """An attempt to be made now, counted as started; or how long nothing may start."""

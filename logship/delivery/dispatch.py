@@ -77,9 +77,9 @@ class Dispatch:
         return bool(self._outcomes)
 
     @property
-    def is_empty(self) -> bool:
-        """Whether every batch has its outcome."""
-        return not self._open
+    def is_drained(self) -> bool:
+        """Whether nothing is to be sent or out; suspects may still wait for their judgement."""
+        return not any(parcel.is_undecided for parcel in self._open)
 
     def has_work(self, now_s: float) -> bool:
         """Whether one more attempt may start now."""

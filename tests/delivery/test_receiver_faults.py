@@ -9,8 +9,11 @@ from email.utils import format_datetime
 
 import pytest
 
+from logship.batcher import Batcher
 from logship.delivery import Api, DeliveryState, Endpoint
 from logship.delivery.answer import Answer, Failure, FailureKind
+from logship.delivery.dispatch import Job
+from logship.event import Span
 from tests.delivery.plugs import CREATED, DOWN, WALL_S, PlayReceiver, Rig, in_turn, make_batch, refusing
 
 
@@ -75,6 +78,23 @@ def test_a_body_that_is_too_large_is_halved_and_the_limit_is_learned() -> None:
     rig.run()
     assert sorted(rig.receiver.stored) == list(range(800))
     assert all(request.size <= 100_000 for request in rig.receiver.requests[lessons:])
+
+
+def test_an_event_between_the_learned_and_the_true_limit_is_still_sent() -> None:
+    """Half of what was refused is a guess: it bounds batches, and it condemns no event."""
+    rig = Rig(limit(100_000))
+    rig.desk.submit(make_batch(0, 400, pad=600))
+    rig.run()
+    batcher = Batcher(250_000, 1.0, lambda chunk, start, end: Span(chunk.file, start, end, b""))
+    batcher.max_bytes = rig.desk.max_body_bytes
+    piece = make_batch(400, 3, pad=90_000).pieces[0]
+    cut = batcher.add(piece.chunk, piece.conversion, 0, piece.chunk.end, 0.0)
+    assert cut.too_large == []
+    for batch in [*cut.batches, *batcher.flush()]:
+        rig.desk.submit(batch)
+    rig.run()
+    assert {400, 401, 402} <= set(rig.receiver.stored)
+    assert rig.dead == []
 
 
 def test_one_event_over_the_limit_is_a_dead_letter_and_the_others_arrive() -> None:
@@ -340,3 +360,32 @@ def test_an_id_that_no_header_can_carry_is_held_not_fatal() -> None:
     assert rig.desk.status().state is DeliveryState.HELD
     assert "newline" in rig.desk.status().hint
 
+
+
+def test_an_answer_that_comes_after_the_end_changes_nothing() -> None:
+    """What close() gave back is given back: its outcome must not appear afterwards."""
+    rig = Rig()
+    rig.desk.submit(make_batch(0, 3))
+    job = rig.desk.take()
+    assert isinstance(job, Job)
+    assert [batch.number for batch in rig.desk.close()] == [0]
+    rig.desk.perform(job, rig.receiver)
+    assert rig.receiver.stored == [0, 1, 2]
+    assert rig.desk.outcomes() == []
+
+
+def test_the_log_tells_an_outage_once_a_minute_and_a_hold_once(caplog: pytest.LogCaptureFixture) -> None:
+    """WARNING where it mends itself, ERROR where a person is needed, and never what an answer quotes."""
+    rig = Rig()
+    start_s = rig.clock.now_s
+    rig.receiver.judge = lambda request: DOWN if rig.clock.now_s < start_s + 600 else Answer(403, excerpt="secret")
+    rig.desk.submit(make_batch(0, 3))
+    with caplog.at_level("INFO", logger="logship.delivery"):
+        rig.run(for_s=1200)
+        rig.receiver.judge = lambda request: CREATED
+        rig.run(for_s=600)
+    levels = [record.levelname for record in caplog.records]
+    assert 3 <= levels.count("WARNING") <= 11
+    assert levels.count("ERROR") == 1
+    assert "delivery is no longer held" in caplog.text
+    assert "secret" not in caplog.text
