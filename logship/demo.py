@@ -93,7 +93,7 @@ class Demo:
         Raises: RuntimeError with the part's own words when one doesn't come up.
         """
         host, _, port = listen.rpartition(":")
-        if not _is_free(host, int(port)):
+        if port == "0" or not _is_free(host, int(port)):
             port = str(free_port())
         self.page = f"http://{host}:{port}/"
         self._spawn(
