@@ -1,0 +1,165 @@
+"""httpd.conf or apache2.conf with its includes: which logs are written, in which LogFormat.
+
+Source: httpd 2.4, server/config.c (lines, quotes, Define), mod_log_config, rotatelogs(8).
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from logship.servers.served import Directive, Passed, Served, ServedLog, Word, read_conf
+
+COMMON = '%h %l %u %t "%r" %>s %b'  # what TransferLog writes without a LogFormat
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_EXPORT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*?)\s*$", re.MULTILINE)
+_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)')
+
+
+@dataclass(slots=True)
+class Reading:
+    """What is known so far while the files are read in order."""
+
+    base: Path
+    root: str
+    variables: dict[str, str]
+    passed: list[Passed] = field(default_factory=list)
+    within: list[Path] = field(default_factory=list)  # the files being read, each included by the one before
+
+
+def read_httpd(conf: Path, base: Path = Path("/"), variables: Mapping[str, str] | None = None) -> Served:
+    """The access logs of an httpd.conf; `base` stands for /; Debian's envvars beside it are read too.
+
+    Raises: OSError for the file itself; included ones that can't be read are in `passed`.
+    """
+    known = {**_envvars(conf.parent / "envvars"), **(variables or {})}
+    reading = Reading(base, "/" + str(conf.parent.relative_to(base)).lstrip("/"), known)
+    formats: dict[str, str] = {}
+    default = COMMON
+    logs: list[ServedLog] = []
+    wanted: list[Directive] = []
+    reading.within.append(conf)
+    for directive in _directives(conf, reading):
+        if directive.name == "logformat" and len(directive.words) > 2:
+            formats[directive.argument(1)] = directive.argument(0)
+        elif directive.name == "logformat":
+            default = formats.get(directive.argument(0), directive.argument(0))
+        elif directive.name in {"customlog", "globallog", "transferlog"}:
+            wanted.append(directive)
+    for directive in wanted:
+        found = _log(directive, formats, default, reading)
+        if isinstance(found, Passed):
+            reading.passed.append(found)
+        else:
+            logs.append(found)
+    return Served(tuple(dict.fromkeys(logs)), tuple(reading.passed))
+
+
+def _log(directive: Directive, formats: Mapping[str, str], default: str, reading: Reading) -> ServedLog | Passed:
+    target, asked, place = directive.argument(0), directive.argument(1), directive.place(reading.base)
+    if directive.name == "transferlog" or not asked:
+        name, text = "", default
+    else:
+        name, text = (asked, formats[asked]) if asked in formats else ("", asked)
+    path = _piped_path(target[1:].lstrip("|$")) if target.startswith("|") else target
+    if not path or path.startswith("syslog:"):
+        return Passed(place, f"logs to {target}, not to a file")
+    unset = _VARIABLE.search(path)
+    if unset:
+        return Passed(place, f"{unset[0]} is not defined in the configuration")
+    whole = path if path.startswith("/") else f"{reading.root.rstrip('/')}/{path}"
+    return ServedLog(re.sub("(%[A-Za-z])+", "*", whole), "apache", name, text, place)
+
+
+def _piped_path(command: str) -> str:
+    """The file that `rotatelogs [options] FILE …` writes, its dates as %-directives; '' for another program."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return ""
+    if not words or not words[0].endswith("rotatelogs"):
+        return ""
+    rest = iter(words[1:])
+    for word in rest:
+        if word in {"-L", "-p", "-n", "-m"}:
+            next(rest, "")
+        elif not word.startswith("-"):
+            return word if "%" in word else f"{word}.*"  # without a format rotatelogs appends the time
+    return ""
+
+
+def _directives(path: Path, reading: Reading) -> Iterator[Directive]:
+    """All directives of a file and what it includes, sections laid flat, variables filled in."""
+    for line, text in _lines(read_conf(path)):
+        words = tuple(
+            Word(_VARIABLE.sub(lambda match: reading.variables.get(match[1], match[0]), word.text), word.is_quoted)
+            for word in _words(text)
+        )
+        if not words or words[0].text.startswith("<"):
+            continue
+        directive = Directive(words, path, line)
+        if directive.name == "define":
+            reading.variables[directive.argument(0)] = directive.argument(1)
+        elif directive.name == "serverroot":
+            reading.root = directive.argument(0)
+        elif directive.name in {"include", "includeoptional"} and directive.argument(0):
+            yield from _included(directive, reading)
+        else:
+            yield directive
+
+
+def _included(directive: Directive, reading: Reading) -> Iterator[Directive]:
+    pattern = directive.argument(0)
+    whole = pattern if pattern.startswith("/") else f"{reading.root.rstrip('/')}/{pattern}"
+    for path in sorted(reading.base.glob(whole.lstrip("/"))):
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_dir():
+                continue
+            if file in reading.within:
+                reading.passed.append(Passed(directive.place(reading.base), "includes go in a circle"))
+                continue
+            reading.within.append(file)
+            try:
+                yield from _directives(file, reading)
+            except OSError as exc:
+                reading.passed.append(Passed(directive.place(reading.base), f"{file}: {exc.strerror}"))
+            reading.within.pop()
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines that hold something, with their numbers; a backslash at the end goes on in the next."""
+    whole, first = "", 1
+    for number, raw in enumerate(text.split("\n"), 1):
+        whole = whole + raw.strip() if whole else raw.strip()
+        if not whole:
+            first = number + 1
+        elif whole.endswith("\\") and not whole.endswith("\\\\"):
+            whole = whole[:-1]
+            continue
+        else:
+            if not whole.startswith("#"):
+                yield first, whole
+            first = number + 1
+        whole = ""
+
+
+def _words(text: str) -> Iterator[Word]:
+    for double, single, bare in _WORD.findall(text):
+        if bare:
+            yield Word(bare)
+        else:
+            yield Word(re.sub(r"\\([\"'\\])", r"\1", double or single), is_quoted=True)
+
+
+def _envvars(path: Path) -> dict[str, str]:
+    """Debian's settings for apache2ctl; $SUFFIX is empty for the first instance."""
+    try:
+        text = read_conf(path)
+    except OSError:
+        return {}
+    found = {name: re.sub(r"\$\{?SUFFIX\}?", "", value).strip("\"'") for name, value in _EXPORT.findall(text)}
+    return {name: value for name, value in found.items() if "$" not in value}
+

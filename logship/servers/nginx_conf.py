@@ -1,0 +1,140 @@
+"""nginx.conf with its includes: which access logs are written, in which log_format.
+
+Source: ngx_conf_file.c (words, quotes, comments), ngx_http_log_module.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from logship.servers.served import Directive, Passed, Served, ServedLog, Word, below, read_conf
+
+COMBINED = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+)
+_ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
+_WORD = re.compile(r"""(?P<space>\s+)|(?P<comment>#[^\n]*)|(?P<end>[;{}])""")
+
+
+def read_nginx(conf: Path, base: Path = Path("/")) -> Served:
+    """The access logs of an nginx.conf; `base` stands for /.
+
+    Raises: OSError for the file itself; included ones that can't be read are in `passed`.
+    """
+    passed: list[Passed] = []
+    directives = list(_directives(conf, conf.parent, base, passed, ()))
+    formats = {"combined": COMBINED}
+    for directive in directives:
+        if directive.name == "log_format" and len(directive.words) > 2:
+            formats[directive.argument(0)] = _format_text(directive)
+    logs: list[ServedLog] = []
+    for directive in directives:
+        if directive.name == "access_log":
+            found = _access_log(directive, formats, base)
+            if isinstance(found, Passed):
+                passed.append(found)
+            elif found is not None:
+                logs.append(found)
+    return Served(tuple(dict.fromkeys(logs)), tuple(passed))
+
+
+def _access_log(directive: Directive, formats: dict[str, str], base: Path) -> ServedLog | Passed | None:
+    target, place = directive.argument(0), directive.place(base)
+    name = next((word.text for word in directive.words[2:] if "=" not in word.text), "combined")
+    if target == "off" or not target:
+        return None
+    if target.startswith("syslog:"):
+        return Passed(place, f"logs to {target}, not to a file")
+    if not target.startswith("/"):
+        return Passed(place, f"{target} is relative to nginx's prefix, which its configuration doesn't say")
+    if name not in formats:
+        return Passed(place, f"no log_format {name}")
+    path = re.sub(r"\$\{\w+\}|\$\w+", "*", target)
+    return ServedLog(path, "nginx", name, formats[name], place)
+
+
+def _format_text(directive: Directive) -> str:
+    """The format string in one piece; backslashes doubled, as a file would have them."""
+    words = directive.words[2:]
+    escape = ""
+    if words[0].text.startswith("escape=") and not words[0].is_quoted:
+        escape, words = words[0].text, words[1:]
+    text = "".join(word.text for word in words).replace("\\", "\\\\")
+    if not escape and not text.startswith("'"):
+        return text
+    quoted = text.replace("'", "\\'")
+    return f"{escape} '{quoted}'".lstrip()
+
+
+def _directives(
+    path: Path, root: Path, base: Path, passed: list[Passed], within: tuple[Path, ...]
+) -> Iterator[Directive]:
+    """All directives of a file and what it includes, blocks laid flat; `within` are the files that include it.
+
+    Raises: OSError for the outermost file.
+    """
+    for directive in _read(path):
+        pattern = directive.argument(0)
+        if directive.name != "include" or not pattern:
+            yield directive
+            continue
+        where = below(base, pattern) if pattern.startswith("/") else root / pattern
+        for included in sorted(where.parent.glob(where.name)):
+            if included in (*within, path):
+                passed.append(Passed(directive.place(base), "includes go in a circle"))
+                continue
+            try:
+                yield from _directives(included, root, base, passed, (*within, path))
+            except OSError as exc:
+                passed.append(Passed(directive.place(base), f"{included}: {exc.strerror}"))
+
+
+def _read(path: Path) -> Iterator[Directive]:
+    """The directives of one file, in order; a block's head is one, its braces are nothing."""
+    text = read_conf(path)
+    words: list[Word] = []
+    at, line, first_line = 0, 1, 1
+    while at < len(text):
+        match = _WORD.match(text, at)
+        if match is None:
+            word, end = _word(text, at)
+            if not words:
+                first_line = line
+            words.append(word)
+        else:
+            end = match.end()
+            if match["end"] and words:
+                yield Directive(tuple(words), path, first_line)
+            if match["end"]:
+                words = []
+        line += text.count("\n", at, end)
+        at = end
+
+
+def _word(text: str, at: int) -> tuple[Word, int]:
+    """The word at `at`, and where the text goes on."""
+    quote = text[at] if text[at] in "'\"" else ""
+    end = at + 1 if quote else at
+    out: list[str] = []
+    while end < len(text):
+        char = text[end]
+        if char == "\\" and text[end + 1 : end + 2] in _ESCAPES:
+            out.append(_ESCAPES[text[end + 1]])
+            end += 2
+            continue
+        if char == quote:
+            return Word("".join(out), is_quoted=True), end + 1
+        if not quote and (char.isspace() or char in ";{}") and not _is_variable(text, end):
+            break
+        out.append(char)
+        end += 1
+    return Word("".join(out), is_quoted=bool(quote)), end
+
+
+def _is_variable(text: str, at: int) -> bool:
+    """Whether a brace belongs to ${name} rather than to a block."""
+    if text[at] == "{":
+        return text[at - 1 : at] == "$"
+    return text[at] == "}" and re.search(r"\$\{\w*$", text[max(0, at - 64) : at]) is not None

@@ -1,0 +1,87 @@
+"""What the web servers' own configurations say of access logs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+MAX_CONF_BYTES = 4 << 20  # a configuration file is smaller; what is bigger is none
+
+
+@dataclass(frozen=True, slots=True)
+class ServedLog:
+    """A log as nginx.conf or httpd.conf have it.
+
+    Shapes: `path` may be a glob, where the server makes names from variables or dates. `text` is the format string in
+    one piece, as the server's own file would have it; `name` is the format's, "" for one written in place. `place` is
+    file:line.
+    """
+
+    path: str
+    kind: Literal["nginx", "apache"]
+    name: str
+    text: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """Something in a server's configuration that logship can't follow: where, and why."""
+
+    place: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """All that was found.
+
+    Shapes: logs in the order of the files, each (path, format) once.
+    """
+
+    logs: tuple[ServedLog, ...]
+    passed: tuple[Passed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of a directive, quotes and the file's own escapes undone."""
+
+    text: str
+    is_quoted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """One directive: its words, the first being its name, and where it stands."""
+
+    words: tuple[Word, ...]
+    path: Path
+    line: int
+
+    @property
+    def name(self) -> str:
+        return self.words[0].text.lower()
+
+    def argument(self, index: int) -> str:
+        """The word after the name; '' where there are fewer."""
+        return self.words[index + 1].text if index + 1 < len(self.words) else ""
+
+    def place(self, base: Path) -> str:
+        shown = self.path if base == Path("/") else Path("/") / self.path.relative_to(base)
+        return f"{shown}:{self.line}"
+
+
+def read_conf(path: Path) -> str:
+    """The text of a configuration file; bytes that are not UTF-8 don't matter to us.
+
+    Raises: OSError.
+    """
+    with path.open("rb") as file:
+        return file.read(MAX_CONF_BYTES).decode("utf-8", "replace")
+
+
+def below(base: Path, path: str) -> Path:
+    """A path of the server's world, as seen from `base`."""
+    return base / path.lstrip("/")
