@@ -32,6 +32,11 @@ async def no_store(request: Request, exc: Exception) -> Response:
     return json_answer({"code": "no_store", "message": "the store can't be read now; try again"}, 503, RETRY)
 
 
+async def broken(request: Request, exc: Exception) -> Response:
+    """The answer to a mistake of ours; uvicorn logs it with its traceback."""
+    return json_answer({"code": "broken", "message": "the collector failed; its log says how"}, 500)
+
+
 async def no_route(request: Request, exc: Exception) -> Response:
     """The answer where the path or the method is wrong."""
     assert isinstance(exc, HTTPException)

@@ -64,6 +64,7 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
             RefusalError: answers.refused,
             StoreUnavailableError: answers.no_store,
             HTTPException: answers.no_route,
+            Exception: answers.broken,
         },
     )
     app.router.redirect_slashes = False  # a 307 to a sender that follows none would lose its events

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,9 +40,8 @@ def cluster(directory: Path, port: int) -> Iterator[str]:
     data = directory / "data"
     data.mkdir()
     if os.geteuid() == 0:
+        directory.chmod(0o711)
         shutil.chown(data, SERVICE_USER)
-        for parent in (directory, *directory.parents[:3]):
-            parent.chmod(parent.stat().st_mode | 0o011)  # pytest's directories are closed to others
     user = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() else SERVICE_USER
     run = {"check": True, "stdout": subprocess.DEVNULL, "cwd": "/"}
     subprocess.run(as_service([f"{programs}/initdb", "-D", str(data), "-A", "trust", "--no-sync"]), **run)  # type: ignore[call-overload]
@@ -54,12 +55,13 @@ def cluster(directory: Path, port: int) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an empty PostgreSQL database, the same for all tests of a worker."""
-    import socket
+def postgres_url() -> Iterator[str]:
+    """The URL of an empty PostgreSQL database, the same for all tests of a worker.
 
+    Not in pytest's own directory: each run of pytest closes that to other users again.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    with cluster(tmp_path_factory.mktemp("postgres"), port) as url:
+    with tempfile.TemporaryDirectory(prefix="logship-postgres-") as directory, cluster(Path(directory), port) as url:
         yield url
