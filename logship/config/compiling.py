@@ -195,7 +195,7 @@ class Compiler:
         if converter.format is None:
             return is_right
         try:
-            compiled = converter.compiled_for("")
+            compiled = converter.reviewed()
         except MappingErrors as exc:
             self._tell_all(layered, exc.errors, recipe)
             return False

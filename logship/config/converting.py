@@ -10,9 +10,10 @@ from typing import Literal
 
 from logship.errors import FormatError
 from logship.event import Conversion, LogFile, Window, transaction_id
+from logship.fields import canonical
 from logship.formats import Detection, Envelope, Format, FormatSpec, Misfit, compile_format, detect
 from logship.formats.re2_door import Pattern, compile_pattern
-from logship.mapping import Constants, Converter, LineTrace, MappingSpec, compile_mapping
+from logship.mapping import Constants, Converter, LineTrace, MappingErrors, MappingSpec, compile_mapping
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,11 @@ class PathFields:
         found = self.pattern.named(path.encode("utf-8", "surrogateescape")) or {}
         return {name: value.decode("utf-8", "replace") for name, value in found.items() if value}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every field that a path may give."""
+        return tuple(self.pattern.groups) if self.pattern else ()
+
     def origin(self, path: str, default: str) -> str:
         """The group `origin` of the pattern, where the path gives one."""
         return self.fields(path).get("origin", default)
@@ -63,6 +69,7 @@ class SourceConverter:
     named: Mapping[str, FormatSpec]
     envelope: Literal["none", "docker", "cri", "auto"] = "none"
     _envelopes: dict[int, Envelope] = field(default_factory=dict, repr=False)  # by file_id: what a cut line lacks
+    _fallback: Format | None = field(default=None, repr=False)
     _detected: dict[str, Format] = field(default_factory=dict, repr=False)
     _by_path: dict[str, Converter] = field(default_factory=dict, repr=False)
     _compiled: dict[tuple[object, ...], Converter] = field(default_factory=dict, repr=False)
@@ -127,7 +134,12 @@ class SourceConverter:
         if not found:
             return None
         fmt = compile_format(self.named[found[0].name], self.named)
-        self._remember(path, self.compiled_for(path, fmt))
+        try:
+            converter = self.compiled_for(path, fmt)
+        except MappingErrors as exc:
+            log.error("the mapping does not go with the format path=%s format=%s error=%s", path, found[0].name, exc)
+            return None
+        self._remember(path, converter)
         self._detected[path] = fmt
         log.info("format detected path=%s format=%s fits=%d/%d", path, found[0].name, found[0].fits, found[0].of)
         return found[0]
@@ -137,14 +149,26 @@ class SourceConverter:
 
         Raises: MappingErrors when mapping and format don't go together.
         """
-        fmt = fmt or self.format or self.fallback()
-        given = self.path_fields.fields(path)
-        key = (fmt.name, id(fmt), *sorted(given.items()))
+        unknown = {name: "" for name in self.path_fields.names if canonical(name) is None}
+        return self._compile(fmt or self.format or self.fallback(), unknown | self.path_fields.fields(path))
+
+    def reviewed(self, fmt: Format | None = None) -> Converter:
+        """The converter of a path that gives every field: its warnings and errors hold for all paths.
+
+        Raises: MappingErrors.
+        """
+        return self._compile(fmt or self.format or self.fallback(), dict.fromkeys(self.path_fields.names, "given"))
+
+    def _compile(self, fmt: Format, given: dict[str, str]) -> Converter:
+        key = (id(fmt), *sorted(given.items()))
         if key not in self._compiled:
             if len(self._compiled) >= MAX_CONVERTERS:
                 self._compiled.clear()
-            origin = given.pop("origin", self.constants.origin)
-            constants = replace(self.constants, origin=origin, fields={**self.constants.fields, **given})
+            origin = given.get("origin") or self.constants.origin
+            own = {name: value for name, value in given.items() if name != "origin"}
+            missing = {name: "" for name, value in own.items() if not value}
+            texts = {**missing, **self.constants.fields, **{name: value for name, value in own.items() if value}}
+            constants = replace(self.constants, origin=origin, fields=texts)
             self._compiled[key] = compile_mapping(self.mapping, fmt, constants)
         return self._compiled[key]
 
@@ -166,7 +190,9 @@ class SourceConverter:
 
     def fallback(self) -> Format:
         """What lines that fit nothing are explained with."""
-        return compile_format(self.named["combined"], self.named)
+        if self._fallback is None:
+            self._fallback = compile_format(self.named["combined"], self.named)
+        return self._fallback
 
 
 def _nothing_fits(data: bytes, start: int) -> Conversion:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
 from logship.config import Settings, load_settings
 from logship.event import LogFile
@@ -43,6 +44,31 @@ def test_a_path_that_gives_no_fields_takes_those_of_the_source(tmp_path: Path) -
     settings = settings_of(tmp_path, r"path_fields: '/vhost-(?P<host>[^/]+)\.log$', fields: {host: c.example.com}")
     (event,) = events(settings, COMBINED, log("/logs/access.log"))
     assert event["request"]["uri"] == "https://c.example.com/x"
+
+
+def test_a_mapping_may_use_a_field_that_only_some_paths_give(tmp_path: Path) -> None:
+    settings = settings_of(
+        tmp_path,
+        r"path_fields: '/tenant-(?P<tenant>[^/]+)\.log$', mapping: {extends: default, event: {company_id: $tenant}}",
+    )
+    (given,) = events(settings, COMBINED, log("/logs/tenant-acme.log"))
+    (absent,) = events(settings, COMBINED, log("/logs/access.log"))
+    assert given["company_id"] == "acme"
+    assert "company_id" not in absent
+
+
+def test_no_host_is_missed_where_the_path_gives_it(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, r"path_fields: '/(?P<host>[^/]+)\.log$'")
+    assert not any("no host" in problem.message for problem in settings.problems)
+
+
+def test_a_mapping_that_does_not_go_with_a_detected_format_holds_the_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_of(tmp_path, "format: auto, mapping: {extends: default, event: {company_id: $tenant}}")
+    conversion = settings.compile_source(settings.sources[0]).convert(COMBINED, 0, log("/logs/a.log"))
+    assert list(conversion.unfit) == [0]
+    assert "no field 'tenant'" in caplog.text
 
 
 def test_a_group_named_origin_labels_the_host(tmp_path: Path) -> None:
