@@ -1,164 +1,33 @@
-"""HTTP: one request, one answer or the reason why there is none. The only file that knows requests and urllib3.
-
-requests makes the URL, the proxies and the pool; urllib3's pool makes connections, tunnels, TLS and verification. Only
-the exchange of bytes on a connection is ours: head and body leave in one system call, and an answer that came in one
-piece is read without the mail parser, which costs twice as much as all the rest; any other answer goes through
-http.client. Measured on loopback with 250 kB bodies: Session.send 700 us of CPU per POST, adapter.send 460, the pool's
-urlopen 370, the same with these connections 125, of which the kernel takes 50 to 100.
-"""
+"""One sender's way to the receiver: the pool as requests makes it, and what its errors mean."""
 
 from __future__ import annotations
 
 import http.client
-import io
 import os
 import re
 import socket
 import ssl
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
 import requests.adapters
 import requests.exceptions
-import requests.utils
 import urllib3
 import urllib3.exceptions
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.util.ssl_ import create_urllib3_context
 
 from logship.delivery.answer import EXCERPT_CHARACTERS, Answer, Failure, FailureKind
 from logship.delivery.clock import Clock
 from logship.delivery.endpoint import Endpoint
+from logship.delivery.http.connection import LeanConnection, LeanTlsConnection, ReadAnswer
+from logship.delivery.http.tls import TlsContext
 
-MAX_ANSWER_BYTES = 65_536  # what is read of an answer's body; a longer one costs its connection
-RECEIVE_BYTES = 65_536
 MAX_CONNECTION_AGE_S = 300.0  # then the name is resolved anew: a receiver that moved is followed
 NO_RETRIES = urllib3.Retry(False)  # when to try again is not the pool's to decide
-FINAL_STATUS = re.compile(rb"HTTP/1\.1 ([2-9][0-9][0-9])[ \r]")
 HEADER_VALUE = re.compile(r"[\x20-\x7e]*\Z")
 CREATED = Answer(201)
 EXCERPT_BYTES = 4 * EXCERPT_CHARACTERS  # UTF-8 takes up to four bytes a character
-
-
-@dataclass(slots=True)
-class _Read:
-    """An answer that is read already: as much of a response as urllib3's pool asks for, at a tenth of its cost.
-
-    Shapes: names of headers are in lower case; `data` is the body's first MAX_ANSWER_BYTES.
-    """
-
-    status: int
-    headers: dict[str, str]
-    data: bytes
-    version_string: str = "HTTP/1.1"
-    length_remaining: int = 0
-    retries: object = None
-    _connection: object = None
-    _pool: object = None
-
-
-class _Replay(io.RawIOBase):
-    """A socket's bytes again: those received already, then the rest."""
-
-    def __init__(self, received: bytes, sock: socket.socket) -> None:
-        self._received = received
-        self._sock = sock
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)
-        if not self._received:
-            return self._sock.recv_into(view)
-        count = min(len(view), len(self._received))
-        view[:count] = self._received[:count]
-        self._received = self._received[count:]
-        return count
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """What http.client asks of a socket."""
-        return io.BufferedReader(self)
-
-
-class _Lean(HTTPConnection):
-    """A connection with urllib3's dialling, tunnels and TLS, and an exchange of our own."""
-
-    fd = -1  # of the socket, while it is open
-    requests_made = 0
-
-    def _new_conn(self) -> socket.socket:
-        sock = super()._new_conn()
-        self.fd = sock.fileno()
-        return sock
-
-    def close(self) -> None:
-        self.fd = -1
-        self.requests_made = 0
-        super().close()
-
-    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **_: Any) -> None:
-        if self.sock is None:
-            self.connect()
-        if self.requests_made == 0:
-            self.sock.settimeout(None)  # from here on the attempt as a whole is bounded, from outside
-        self.requests_made += 1
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"{method} {url} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
-        if type(self.sock) is not socket.socket:
-            self.sock.sendall(head + body)  # TLS takes one buffer
-            return
-        sent = self.sock.sendmsg((head, body))
-        if sent < len(head) + len(body):  # a signal came between
-            self.sock.sendall((head + body)[sent:])
-
-    def getresponse(self) -> _Read:  # type: ignore[override] # the pool takes what has these attributes
-        received = self.sock.recv(RECEIVE_BYTES)
-        if not received:
-            raise http.client.RemoteDisconnected("the receiver closed the connection without an answer")
-        return _whole_answer(received) or self._long_answer(received)
-
-    def _long_answer(self, received: bytes) -> _Read:
-        """Any answer that http.client can read, up to MAX_ANSWER_BYTES of its body."""
-        response = http.client.HTTPResponse(_Replay(received, self.sock), method="POST")  # type: ignore[arg-type] # it only asks for makefile
-        response.begin()
-        body = b""
-        while len(body) < MAX_ANSWER_BYTES and (part := response.read(MAX_ANSWER_BYTES - len(body))):
-            body += part
-        if len(body) < MAX_ANSWER_BYTES and response.length:
-            raise http.client.IncompleteRead(body, response.length)
-        if response.will_close or len(body) >= MAX_ANSWER_BYTES or response.status < 200:
-            self.close()
-        return _Read(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
-
-
-class _LeanTls(_Lean, HTTPSConnection):
-    """The same over TLS."""
-
-
-def _whole_answer(received: bytes) -> _Read | None:
-    """An answer that is all there and plain to read; None for any other."""
-    status = FINAL_STATUS.match(received)
-    head, end, body = received.partition(b"\r\n\r\n")
-    if not status or not end:
-        return None
-    headers: dict[str, str] = {}
-    for line in head.decode("latin-1").split("\r\n")[1:]:
-        name, colon, value = line.partition(":")
-        name = name.lower()
-        if not colon or name in headers or name != name.strip():
-            return None
-        headers[name] = value.strip()
-    length = headers.get("content-length", "")
-    if length != str(len(body)) or "transfer-encoding" in headers:
-        return None
-    if headers.get("connection", "keep-alive").lower() != "keep-alive":
-        return None
-    return _Read(int(status[1]), headers, body)
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
@@ -175,48 +44,6 @@ class _Adapter(requests.adapters.HTTPAdapter):
         return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
 
 
-class TlsContext:
-    """The context of one endpoint, made at its first use and made anew when TLS failed: its files may have changed."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-        self._lock = threading.Lock()
-        self._context: ssl.SSLContext | None = None
-
-    def get(self) -> ssl.SSLContext | None:
-        """None where neither the receiver nor the proxy needs one.
-
-        Raises: OSError (ssl.SSLError is one) when a file can't be used.
-        """
-        if not self._endpoint.url.startswith("https:") and not (self._endpoint.proxy or "").startswith("https:"):
-            return None
-        with self._lock:
-            if self._context is None:
-                self._context = self._make()
-            return self._context
-
-    def forget(self) -> None:
-        with self._lock:
-            self._context = None
-
-    def _make(self) -> ssl.SSLContext:
-        context = create_urllib3_context()  # requires and checks certificates; nothing here can switch that off
-        for name, load in (
-            (self._endpoint.ca_file or requests.utils.DEFAULT_CA_BUNDLE_PATH, context.load_verify_locations),
-            (self._endpoint.client_cert, self._load_client_cert(context)),
-        ):
-            if name:
-                try:
-                    load(name)
-                except OSError as exc:
-                    raise OSError(f"{name}: {exc.strerror or exc}") from exc
-        return context
-
-    def _load_client_cert(self, context: ssl.SSLContext) -> Any:
-        # A key with a passphrase would ask on the terminal; a daemon has none.
-        return lambda cert: context.load_cert_chain(cert, self._endpoint.client_key, password=lambda: b"")
-
-
 class HttpTransport:
     """One sender's connection to the receiver, kept alive between attempts."""
 
@@ -225,7 +52,7 @@ class HttpTransport:
         self._tls = tls
         self._clock = clock
         self._pool: urllib3.HTTPConnectionPool | None = None
-        self._connection: _Lean | None = None
+        self._connection: LeanConnection | None = None
         self._opened_s = 0.0
         self._is_cut = False
         self._base = ""  # what precedes a path in the request line
@@ -296,7 +123,7 @@ class HttpTransport:
                 self.close()
                 self._tls.forget()
             return failure
-        return _answer(cast(_Read, response))
+        return _answer(cast(ReadAnswer, response))
 
     def _open(self) -> urllib3.HTTPConnectionPool:
         """The pool as requests makes it, with our connections."""
@@ -318,8 +145,8 @@ class HttpTransport:
         self._pool = pool
         return pool
 
-    def _connect(self, *args: Any, **kwargs: Any) -> _Lean:
-        kind = _LeanTls if isinstance(self._pool, urllib3.HTTPSConnectionPool) else _Lean
+    def _connect(self, *args: Any, **kwargs: Any) -> LeanConnection:
+        kind = LeanTlsConnection if isinstance(self._pool, urllib3.HTTPSConnectionPool) else LeanConnection
         self._connection = kind(*args, **kwargs)
         self._opened_s = self._clock.monotonic()
         return self._connection
@@ -358,7 +185,7 @@ def _one_line(text: str) -> str:
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
-def _answer(read: _Read) -> Answer:
+def _answer(read: ReadAnswer) -> Answer:
     if read.status == 201:
         return CREATED
     excerpt = read.data[:EXCERPT_BYTES].decode("utf-8", "replace")[:EXCERPT_CHARACTERS].strip()
