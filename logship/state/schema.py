@@ -81,7 +81,7 @@ def save_checkpoints(connection: sqlite3.Connection, checkpoints: Iterable[Check
         [
             (row.receiver, row.key, row.range_start, row.position, _last_anchor(row), now_s)
             for row in rows
-            if row.position > row.range_start
+            if row.key is not None and row.position > row.range_start
         ],
     )
 

@@ -225,6 +225,7 @@ class Followed:
         if generation.take_facts(facts):
             self.register.changed[generation.log] = None
         if generation.make_key():
+            generation.is_stored = False  # the key stands in the state before the first event is sent
             self.register.dirty[generation] = None
             self.register.changed[generation.log] = None
 

@@ -38,17 +38,6 @@ def compress(path: Path, kind: str = "gz") -> Path:
     return packed
 
 
-@pytest.fixture
-def log(tmp_path: Path) -> Path:
-    (tmp_path / "logs").mkdir()
-    return tmp_path / "logs" / "access.log"
-
-
-@pytest.fixture
-def rig(tmp_path: Path, log: Path) -> Rig:
-    return Rig(tmp_path / "state", source(log))
-
-
 def test_lines_arrive_once_and_in_order_while_a_file_grows(rig: Rig, log: Path) -> None:
     expected = write(log, "one", "two")
     assert rig.step() == expected

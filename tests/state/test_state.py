@@ -1,0 +1,236 @@
+"""The state outlives crashes, damage, full disks and people."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logship.checkpoint import Anchor, Checkpoint, Range
+from logship.errors import StateError
+from logship.state import COPY_EVERY_S, State, schema
+from logship.state.folder import COPY, DATABASE, MARKER
+from tests.tail.driver import FakeClock
+
+ROW = Checkpoint(
+    generation=1,
+    source="api",
+    receiver="https://receiver.test",
+    directory="/var/log",
+    stem="access.log",
+    origin="web-1",
+    path="/var/log/access.log",
+    device=2**64 - 1,
+    inode=2**63 + 5,
+    size_bytes=1000,
+    mtime_ns=1_700_000_000_000_000_000,
+    first_line=b"f" * 16,
+    key=7,
+    range_start=0,
+    position=500,
+    anchors=(Anchor(400, b"a" * 16), Anchor(500, b"b" * 16)),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "state"
+
+
+def started(folder: Path) -> None:
+    """A state that a daemon has used and stopped."""
+    state = State.open(folder, FakeClock())
+    state.save([ROW])
+    state.mark_started()
+    state.close()
+
+
+def test_a_checkpoint_comes_back_as_it_was_saved(folder: Path) -> None:
+    odd = replace(ROW, generation=2, key=None, path="/var/log/\udcff.log", tail=b"t" * 16, is_finished=True, anchors=())
+    state = State.open(folder, FakeClock())
+    state.save([ROW, odd])
+    state.close()
+    assert State.open(folder, FakeClock()).load() == [ROW, odd]
+
+
+def test_the_confirmed_range_of_a_file_key_belongs_to_its_receiver(folder: Path) -> None:
+    state = State.open(folder, FakeClock())
+    state.save([ROW])
+    assert state.ranges(ROW.receiver, 7) == [Range(0, 500, b"b" * 16)]
+    assert state.ranges("https://other.test", 7) == []
+
+
+def test_a_backfilled_range_is_merged_with_what_it_touches(folder: Path) -> None:
+    state = State.open(folder, FakeClock())
+    state.save([replace(ROW, range_start=300)])
+    state.add_range(ROW.receiver, 7, 0, 100)
+    state.add_range(ROW.receiver, 7, 100, 300)
+    state.add_range(ROW.receiver, 7, 600, 700, b"z" * 16)
+    assert state.ranges(ROW.receiver, 7) == [Range(0, 500, b"b" * 16), Range(600, 700, b"z" * 16)]
+
+
+def test_two_processes_write_beside_each_other(folder: Path) -> None:
+    daemon = State.open(folder, FakeClock())
+    backfill = State.open(folder, FakeClock(), daemon=False)
+    backfill.add_range(ROW.receiver, 9, 0, 10)
+    assert daemon.save([ROW])
+    assert daemon.ranges(ROW.receiver, 9) == [Range(0, 10)]
+    assert backfill.load() == [ROW]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), max_size=12))
+def test_merged_ranges_cover_exactly_the_same_bytes(pieces: list[tuple[int, int]]) -> None:
+    ranges = schema.merged(Range(start, start + length) for start, length in pieces)
+    covered = [byte for each in ranges for byte in range(each.start, each.end)]
+    assert covered == sorted({byte for start, length in pieces for byte in range(start, start + length)})
+    assert all(one.end < other.start for one, other in pairwise(ranges))
+
+
+def test_a_second_daemon_on_the_same_directory_is_refused(folder: Path) -> None:
+    first = State.open(folder, FakeClock())
+    with pytest.raises(StateError, match=f"process {os.getpid()}"):
+        State.open(folder, FakeClock())
+    first.close()
+    State.open(folder, FakeClock()).close()
+
+
+def test_start_at_counts_only_until_the_first_look_is_over(folder: Path) -> None:
+    state = State.open(folder, FakeClock())
+    assert state.is_first_start
+    state.close()
+    state = State.open(folder, FakeClock())
+    assert state.is_first_start, "no daemon has looked yet"
+    state.mark_started()
+    state.close()
+    assert not State.open(folder, FakeClock()).is_first_start
+
+
+@pytest.mark.parametrize("damage", ["zeros", "cut", "text", "empty", "missing"])
+def test_a_damaged_state_is_moved_aside_and_its_copy_taken(folder: Path, damage: str) -> None:
+    started(folder)
+    database = folder / DATABASE
+    whole = database.read_bytes()
+    wreck = {"zeros": b"\0" * len(whole), "cut": whole[: len(whole) // 3], "text": b"hello", "empty": b""}
+    if damage == "missing":
+        database.unlink()
+    else:
+        database.write_bytes(wreck[damage])
+    state = State.open(folder, FakeClock())
+    assert state.load() == [ROW]
+    assert not state.is_lost
+    assert not state.is_first_start
+    if damage not in ("empty", "missing"):
+        assert list(folder.glob(f"{DATABASE}.corrupt-*"))
+
+
+def test_a_damaged_state_without_a_copy_is_lost_until_a_look_is_over(folder: Path) -> None:
+    started(folder)
+    (folder / COPY).unlink()
+    (folder / DATABASE).write_bytes(b"\0" * 4096)
+    state = State.open(folder, FakeClock())
+    assert state.is_lost
+    assert state.load() == []
+    state.close()
+    state = State.open(folder, FakeClock())
+    assert state.is_lost, "a restart before the first look changes nothing"
+    state.mark_started()
+    state.close()
+    assert not State.open(folder, FakeClock()).is_lost
+
+
+def test_a_state_cut_at_any_page_never_stops_the_start(folder: Path) -> None:
+    started(folder)
+    whole = (folder / DATABASE).read_bytes()
+    for cut in range(0, len(whole), 1777):
+        (folder / DATABASE).write_bytes(whole[:cut])
+        state = State.open(folder, FakeClock())
+        assert state.load() == [ROW]
+        state.close()
+
+
+def test_a_newer_schema_is_refused_and_left_untouched(folder: Path) -> None:
+    started(folder)
+    connection = sqlite3.connect(folder / DATABASE)
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
+    connection.close()
+    before = (folder / DATABASE).read_bytes()
+    with pytest.raises(StateError, match="newer logship"):
+        State.open(folder, FakeClock())
+    assert (folder / DATABASE).read_bytes() == before
+    with pytest.raises(StateError, match="newer logship"):
+        State.open(folder, FakeClock())
+
+
+def test_another_programs_database_is_refused(folder: Path) -> None:
+    folder.mkdir()
+    connection = sqlite3.connect(folder / DATABASE)
+    connection.execute("PRAGMA application_id = 4711")
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+    with pytest.raises(StateError, match="another program"):
+        State.open(folder, FakeClock())
+
+
+def test_what_could_not_be_written_is_written_when_it_can_be(folder: Path) -> None:
+    started(folder)
+    clock = FakeClock()
+    state = State.open(folder, clock)
+    blocker = sqlite3.connect(folder / DATABASE, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    assert not state.save([replace(ROW, position=900)])
+    assert "locked" in state.problem
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    clock.pass_s(2)
+    assert state.save()
+    assert not state.problem
+    assert state.load()[0].position == 900
+
+
+def test_damage_met_while_running_asks_for_everything(folder: Path) -> None:
+    clock = FakeClock()
+    state = State.open(folder, clock)
+    state.save([ROW])
+    state._fail(sqlite3.DatabaseError("database disk image is malformed"))
+    assert state.wants_everything
+    clock.pass_s(2)
+    assert state.save([ROW])
+    assert state.load() == [ROW]
+    assert not state.wants_everything
+
+
+def test_the_copy_is_made_hourly_and_at_stop(folder: Path) -> None:
+    clock = FakeClock()
+    state = State.open(folder, clock)
+    state.save([ROW])
+    assert not (folder / COPY).exists()
+    clock.pass_s(COPY_EVERY_S + 1)
+    state.save([replace(ROW, position=600)])
+    assert (folder / COPY).exists()
+    made = (folder / COPY).stat().st_mtime_ns, (folder / COPY).stat().st_ino
+    state.save([replace(ROW, position=700)])
+    state.close()
+    assert ((folder / COPY).stat().st_mtime_ns, (folder / COPY).stat().st_ino) != made
+
+
+def test_notes_are_remembered(folder: Path) -> None:
+    state = State.open(folder, FakeClock())
+    state.remember("api https://receiver.test", "v1")
+    assert state.note("api https://receiver.test") == "v1"
+    state.close()
+    state = State.open(folder, FakeClock())
+    assert state.note("api https://receiver.test") == "v1"
+    assert state.note("nothing") is None
+
+
+def test_the_directory_is_for_its_owner_only(folder: Path) -> None:
+    started(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / MARKER).stat().st_mode & 0o777 == 0o600
