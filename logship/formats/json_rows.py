@@ -19,6 +19,7 @@ from logship.formats.slot import DecodeTime, Row
 
 MOST_DIRTY = 4  # more than one dirty line in so many: the chunk is better done line by line
 ABSENT = "-"
+_PLAIN = frozenset({str, int, float})
 _LEAST, _GREATEST = 1e-4, 1e16  # floats between are spelled alike by everybody
 
 Document = Mapping[str, object]
@@ -155,8 +156,9 @@ def _is_status(text: object) -> bool:
 
 def impossible_times(column: Sequence[object], decode: DecodeTime) -> set[int]:
     """Indexes of values that are there and no possible time."""
-    bad = {value for value in set(map(_hashable, column)) if value not in (ABSENT, "", None) and decode(value) is None}
-    return {index for index, value in enumerate(column) if _hashable(value) in bad} if bad else set()
+    keys = column if _PLAIN.issuperset(map(type, column)) else list(map(_hashable, column))
+    bad = {value for value in set(keys) if value not in (ABSENT, "", None) and decode(value) is None}
+    return {index for index, value in enumerate(keys) if value in bad} if bad else set()
 
 
 def _hashable(value: object) -> object:

@@ -158,7 +158,8 @@ class Reader:
         rest = self.known(name)
         if slot is not None:
             return self.chain([self.logged(slot), *([rest] if rest else [])])
-        return rest or (NOTHING if lookup(name) else None)
+        is_known = lookup(name) is not None or name in self.setting.constants.fields  # an empty one: not of this path
+        return rest or (NOTHING if is_known else None)
 
     def known(self, name: str) -> Access | None:
         """A field that the source or the mapping gives a constant."""
@@ -192,9 +193,21 @@ def _first(reader: Reader, names: Sequence[str]) -> Slot | None:
     return next((slot for name in names if (slot := reader.setting.slot(name))), None)
 
 
-def odd_row(value: object) -> str:
-    """Called by clean code for a row that only the exact way can do."""
-    raise Unreadable(value)
+def odd_target(value: str) -> str:
+    """The target of a clean row whose URL does not begin with a slash.
+
+    Raises: Unreadable for an absolute URI, whose host only the exact way looks at.
+    """
+    if "://" in value:
+        raise Unreadable(value)
+    return values.target(value)
+
+
+def odd_request(value: str) -> str:
+    """The same for the URL of a request line, which may be none at all: then there is no method either."""
+    if value == "-":
+        raise Unreadable(value)
+    return odd_target(value)
 
 
 def _method(reader: Reader) -> Access:
@@ -216,12 +229,12 @@ def _target(reader: Reader) -> Access:
     slot = _first(reader, ("target", "request_url"))
     path = _first(reader, ("path", "url_path"))
     if slot is not None:
-        text = _slashed(reader, reader.raw(slot))
+        text = _slashed(reader, slot)
     elif path is not None:
         slot = path
         query = _first(reader, ("query", "query_string"))
         source = reader.raw(path)
-        text = reader.call(values.joined_target, source, reader.raw(query)) if query else _slashed(reader, source)
+        text = reader.call(values.joined_target, source, reader.raw(query)) if query else _slashed(reader, path)
         if query and not reader.is_exact:
             _refuse_odd(reader, source)
     else:
@@ -229,11 +242,13 @@ def _target(reader: Reader) -> Access:
     return Access(Kind.TEXT, text, text, None, False, slot.spelled)
 
 
-def _slashed(reader: Reader, source: ast.expr) -> ast.expr:
+def _slashed(reader: Reader, slot: Slot) -> ast.expr:
+    source = reader.raw(slot)
     if reader.is_exact:
         return reader.call(values.target, source)
     _refuse_odd(reader, source)
-    return expression("x if x[0] == '/' else odd(x)", x=source, odd=reader.bind(odd_row, "odd_row"))
+    odd = odd_request if slot.part_of else odd_target
+    return expression("x if x[0] == '/' else odd(x)", x=source, odd=reader.bind(odd, "odd"))
 
 
 def _refuse_odd(reader: Reader, source: ast.expr) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from time import gmtime
 from typing import Generic, TypeVar
 
 V = TypeVar("V")
 
 MEMO_ENTRIES = 4_096  # about 0.6 MB of short texts; a full memory is emptied, which costs one conversion per text
 SHARED_ENTRIES = 16_384  # of memories that all converters share: addresses have many values
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 
 
@@ -129,5 +128,6 @@ def iso(moment_ms: int) -> str:
     """
     if not 0 <= moment_ms <= _LAST_MS:
         raise Unreadable(moment_ms)
-    moment = _EPOCH + timedelta(milliseconds=moment_ms)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment_ms % 1000:03d}Z"
+    seconds, milliseconds = divmod(moment_ms, 1000)
+    year, month, day, hour, minute, second, *_ = gmtime(seconds)
+    return f"{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z"

@@ -192,14 +192,14 @@ def _number(reader: Reader, access: Access) -> ast.expr:
 
 
 def _status(reader: Reader, access: Access) -> ast.expr:
-    if not reader.is_exact and access.origin.startswith(("$", "%")) and access.kind is Kind.STATUS:
+    if not reader.is_exact and isinstance(access.text, ast.Name) and access.kind is Kind.STATUS:
         return access.text  # three digits, which the scanner promises of clean rows
     return reader.call(values.status_json, access.text)
 
 
 def _status_piece(reader: Reader, access: Access, path: tuple[str, ...]) -> Piece:
     status = _status(reader, access)
-    return Piece((choice(None if reader.is_exact else access.present, status, constant("0")),))
+    return Piece((choice(None if reader.is_exact or status is access.text else access.present, status, constant("0")),))
 
 
 def _time_piece(reader: Reader, reference: Reference) -> Piece:
