@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import signal
 from collections.abc import Callable, Mapping
@@ -60,6 +61,7 @@ class Daemon:
         Raises: whatever a sender thread died of.
         """
         log.info("started sources=%d state_dir=%s", len(self.settings.sources), self.settings.state_dir)
+        gc.freeze()  # what stands after start-up lives as long as the process: no collection need look at it
         is_ready = False
         try:
             while not self._stop_requested:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from logship.clock import SystemClock
 from logship.config import Settings
-from logship.metrics import render
 from logship.pipeline import Pipeline
 from logship.sdnotify import Notifier
 from logship.state import State
@@ -80,7 +79,14 @@ class Reporter:
             return None
         host, port = settings.status.host, settings.status.port
         try:
-            return StatusServer(self._board, host, port, metrics=render)
+            return StatusServer(self._board, host, port, metrics=_metrics)
         except OSError as exc:
             log.warning("status is off: the address can't be bound host=%s port=%d error=%s", host, port, exc.strerror)
             return None
+
+
+def _metrics(status: Status) -> tuple[str, bytes]:
+    """Content type and text; the library is loaded by the first who asks, which spares 3 MiB where nobody does."""
+    from logship.metrics import render
+
+    return render(status)
