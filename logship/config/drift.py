@@ -4,29 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from logship.config.converting import SourceConverter
 from logship.config.quoting import in_quotes
 from logship.config.settings import SourceSettings
 from logship.errors import FormatError
 from logship.formats import Format, compile_format, read_spec
+from logship.servers import ServedLog
 
 NO_MATTER = frozenset({"remote_logname"})  # %l is a literal '-' in nginx's strings: the lines are the same
-
-
-@dataclass(frozen=True, slots=True)
-class ServedLog:
-    """A log as nginx.conf or httpd.conf have it.
-
-    Shapes: `text` is the format string as the server would write it in its own file, one piece; `place` is file:line.
-    """
-
-    path: str
-    kind: Literal["nginx", "apache"]
-    name: str  # of the format, "" for one written in place
-    text: str
-    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +51,8 @@ def differences(
     if ours is None:
         return
     for log in served:
-        if not globs.fits(log.path) or excluded.fits(log.path):
+        path = log.path.replace("*", "x")  # one of the names that the server makes of variables or dates
+        if (log.path not in source.paths and not globs.fits(path)) or excluded.fits(path):
             continue
         try:
             theirs = compile_format(read_spec({log.kind: log.text}), converter.named)

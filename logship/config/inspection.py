@@ -15,7 +15,7 @@ from logship.config.survey import OddLine, Survey, survey
 from logship.errors import Problem
 
 if TYPE_CHECKING:
-    from logship.config.drift import ServedLog
+    from logship.servers import ServedLog
 
 Level = Literal["ok", "warning", "error"]
 
@@ -38,14 +38,20 @@ class Finding:
 
 
 def inspect(
-    path: Path | None, environ: Mapping[str, str], *, base: Path | None = None, served: Sequence[ServedLog] = ()
+    path: Path | None,
+    environ: Mapping[str, str],
+    *,
+    base: Path | None = None,
+    served: Sequence[ServedLog] | None = None,
 ) -> tuple[Loaded, list[Finding]]:
     """All about a config and the logs it names.
 
-    Shapes: `base` stands for / when logs are looked for; `served` are the logs that the web servers' configs name.
+    Shapes: `base` stands for / when logs and servers' configs are looked for; `served` are the logs that the latter
+    name, None to look for them.
     """
     loaded = examine(path, environ)
     findings = [_of_problem(problem) for problem in loaded.problems if not problem.source]
+    served = _served(base) if served is None and loaded.sources else served or ()
     if loaded.settings is not None:
         usable = (endpoint for endpoint in _endpoints(loaded) if endpoint.url and endpoint.application_id)
         findings += [_endpoint(endpoint, loaded.settings.origin) for endpoint in usable]
@@ -126,6 +132,12 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
         yield Finding("ok", name, message)
     else:
         yield _odd(name, message, seen.odd, is_hopeless=seen.fits == 0)
+
+
+def _served(base: Path | None) -> Sequence[ServedLog]:
+    from logship.servers import served_logs
+
+    return served_logs(base or Path("/")).logs
 
 
 def _drift(source: SourceSettings, loaded: Loaded, served: Sequence[ServedLog]) -> Iterator[Finding]:

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from logship.cli import run
 from logship.config import load_settings
-from logship.config.drift import Difference, ServedLog, differences
+from logship.config.drift import Difference, differences
 from logship.config.inspection import inspect
+from logship.servers import ServedLog
 
 NGINX_COMBINED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
@@ -78,3 +80,24 @@ def test_check_warns_of_it_beside_the_source(tmp_path: Path) -> None:
     (finding,) = [finding for finding in findings if "nginx.conf:12" in finding.message]
     assert (finding.level, finding.subject) == ("warning", "api")
     assert finding.message.endswith("it also writes host")
+
+
+def test_check_reads_the_servers_configuration_below_base(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drift(tmp_path, "combined")
+    (tmp_path / "image/etc/nginx").mkdir(parents=True)
+    (tmp_path / "image/etc/nginx/nginx.conf").write_text(
+        "http {\n  log_format timed '$remote_addr - $remote_user [$time_local] \"$request\" '\n"
+        "    '$status $body_bytes_sent \"$http_referer\" \"$http_user_agent\" $request_time';\n"
+        "  server { access_log /logs/access.log timed; }\n}\n"
+    )
+    assert run(["check", "-c", str(tmp_path / "logship.yml"), "--base", str(tmp_path / "image")]) == 0
+    out = capsys.readouterr().out
+    assert "/etc/nginx/nginx.conf:4 logs /logs/access.log as 'timed', which is another format" in out
+    assert "write  format: {nginx: '$remote_addr - $remote_user" in out
+
+
+def test_a_log_whose_name_the_server_makes_is_compared_too(tmp_path: Path) -> None:
+    (difference,) = drift(tmp_path, "combined", nginx(NGINX_COMBINED + " $host", "/logs/*.access.log"))
+    assert difference.more == ("host",)
