@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -24,6 +25,8 @@ from logship.collector.refusal import RefusalError
 from logship.collector.retention import sweep
 from logship.collector.writer import Writer
 
+READERS = 8  # threads for the page and the read API, each with a connection of its own
+
 
 def make_app(options: CollectorOptions, database: Database, on_death: Callable[[], None]) -> Starlette:
     """The application over an open database, which it closes when it stops."""
@@ -31,6 +34,7 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = READERS
         writer.start()
         sweeping = asyncio.create_task(sweep(database, writer, options))
         try:

@@ -20,8 +20,8 @@ FULL_ANSWER = (
 def guarded(max_connections: int, head_timeout_s: float) -> type[H11Protocol]:
     """A protocol class for uvicorn that sheds what it can't serve.
 
-    A connection that is not in the middle of a request has `head_timeout_s` for the whole head of the next one, however
-    many bytes drip in; uvicorn's own keep-alive timer ends at the first of them.
+    From the first byte of a head (the first: from the connect) there are `head_timeout_s` for all of it, however many
+    bytes drip in; uvicorn's own keep-alive timer ends at the first of them.
     """
 
     class Guarded(H11Protocol):
@@ -48,8 +48,11 @@ def guarded(max_connections: int, head_timeout_s: float) -> type[H11Protocol]:
             super().connection_lost(exc)
 
         def _watch_head(self) -> None:
-            is_between_requests = self.cycle is None or self.cycle.response_complete
-            if not is_between_requests:
+            if self.cycle is None:
+                is_in_head = True  # a new connection
+            else:
+                is_in_head = self.cycle.response_complete and bool(self.conn.trailing_data[0])
+            if not is_in_head:  # in a request, or idle: uvicorn's keep-alive timer looks after it
                 self._forget_deadline()
             elif self._deadline is None:
                 self._deadline = self.loop.call_later(head_timeout_s, self._give_up)

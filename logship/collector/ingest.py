@@ -19,7 +19,7 @@ from logship.collector.refusal import RefusalError
 from logship.collector.writer import Writer
 
 ID_HEADER = "X-Moesif-Application-Id"
-MAX_ID_CHARS = 1_024
+MAX_ID_CHARS = 512  # with a user it must fit into a row of a PostgreSQL index
 INLINE_BYTES = 600_000  # a larger body is taken apart in a thread, so that others are answered meanwhile
 STORED = b"{}"
 

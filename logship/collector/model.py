@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field, InstanceOf, TypeAdapter, WithJsonSchema
 from typing_extensions import TypedDict
 
 MAX_ID_CHARS = 128  # of a transaction_id; a UUID has 36
-MAX_USER_CHARS = 512  # PostgreSQL indexes up to 2,700 bytes of it
+MAX_USER_CHARS = 256  # PostgreSQL indexes 2,700 bytes, the application id among them
 MAX_WEIGHT = 1_000_000_000
 OPEN = ConfigDict(extra="allow", strict=True)
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL text holds no NUL

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg
@@ -12,6 +11,7 @@ from psycopg import errors
 
 from logship.collector import schema
 from logship.collector.database import Record, Run, StoreUnavailableError, Value
+from logship.collector.pool import Pool
 from logship.collector.row import EventRow
 from logship.errors import StateError
 
@@ -28,7 +28,7 @@ TYPES = {
 }
 INSERT = (
     f"INSERT INTO events ({', '.join(schema.COLUMNS)}) SELECT * FROM unnest("  # noqa: S608 - names of columns
-    + ", ".join(f"%s::{TYPES.get(column, 'text')}[]" for column in schema.COLUMNS)
+    + ", ".join(f"?::{TYPES.get(column, 'text')}[]" for column in schema.COLUMNS)
     + ") ON CONFLICT DO NOTHING"
 )
 CONNECT_TIMEOUT_S = 10
@@ -38,10 +38,8 @@ class PostgresStore:
     """A Database in PostgreSQL; connections that broke are made anew at the next use."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._local = threading.local()
-        self._connections: list[psycopg.Connection[Record]] = []
-        self._opening = threading.Lock()
+        self.url = url
+        self._connections = Pool(self._connect)
         with self._transaction(SET_UP_LOCK, shared=False) as run:
             for statement in schema.statements(schema.POSTGRES):
                 run(statement, ())
@@ -50,26 +48,28 @@ class PostgresStore:
         if versions != [(schema.VERSION,)]:
             raise StateError(f"the store has versions {versions} of the tables, this program knows {schema.VERSION}")
 
+    def _connect(self) -> psycopg.Connection[Record]:
+        return psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+
     def insert(self, rows: Sequence[EventRow]) -> None:
         if not rows:
             return
-        columns = [list(column) for column in zip(*rows, strict=True)]
+        columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with self._transaction(FOLD_LOCK, shared=True):
-                    self._connection().execute(INSERT.encode(), columns)
+                with self._transaction(FOLD_LOCK, shared=True) as run:
+                    run(INSERT, columns)
                 return
             except DeadlockError:
                 if attempt == ATTEMPTS:
                     raise
 
-    def transaction(self) -> Any:
+    def transaction(self) -> AbstractContextManager[Run]:
         return self._transaction(FOLD_LOCK, shared=False)
 
     @contextmanager
     def _transaction(self, lock: int, *, shared: bool) -> Iterator[Run]:
-        with self._translated():
-            connection = self._connection()
+        with translated(), self._connections.lend() as connection:
 
             def run(statement: str, values: Sequence[Value]) -> list[Record]:
                 return _records(connection.execute(in_postgres(statement), values))
@@ -79,43 +79,25 @@ class PostgresStore:
                 yield run
 
     def read(self, statement: str, values: Sequence[Value] = ()) -> list[Record]:
-        with self._translated():
-            return _records(self._connection().execute(in_postgres(statement), values))
+        with translated(), self._connections.lend() as connection:
+            return _records(connection.execute(in_postgres(statement), values))
 
     def size_bytes(self) -> int:
         return int(self.read("SELECT pg_total_relation_size('events')")[0][0])
 
     def close(self) -> None:
-        with self._opening:
-            for connection in self._connections:
-                connection.close()
-            self._connections.clear()
+        self._connections.close()
 
-    def _connection(self) -> psycopg.Connection[Record]:
-        """This thread's connection."""
-        known: psycopg.Connection[Record] | None = getattr(self._local, "connection", None)
-        if known is not None and not known.closed:
-            return known
-        made = psycopg.connect(self._url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
-        with self._opening:
-            self._connections = [one for one in self._connections if not one.closed]
-            self._connections.append(made)
-        self._local.connection = made
-        return made
 
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """psycopg's errors as ours; the URL may hold a password and is never shown."""
-        try:
-            yield
-        except (errors.DeadlockDetected, errors.SerializationFailure) as exc:
-            raise DeadlockError("PostgreSQL: another collector was in the way") from exc
-        except psycopg.Error as exc:
-            known: psycopg.Connection[Record] | None = getattr(self._local, "connection", None)
-            if known is not None and isinstance(exc, psycopg.OperationalError):
-                known.close()
-            reason = exc.diag.message_primary or type(exc).__name__
-            raise StoreUnavailableError(f"PostgreSQL: {reason}") from exc
+@contextmanager
+def translated() -> Iterator[None]:
+    """psycopg's errors as ours; the URL may hold a password and is never shown."""
+    try:
+        yield
+    except (errors.DeadlockDetected, errors.SerializationFailure) as exc:
+        raise DeadlockError("PostgreSQL: another collector was in the way") from exc
+    except psycopg.Error as exc:
+        raise StoreUnavailableError(f"PostgreSQL: {exc.diag.message_primary or type(exc).__name__}") from exc
 
 
 class DeadlockError(StoreUnavailableError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from logship.collector import schema
 from logship.collector.database import Record, Run, StoreUnavailableError, Value
+from logship.collector.pool import Pool
 from logship.collector.row import EventRow
 from logship.errors import StateError
 
@@ -27,9 +27,7 @@ class SqliteStore:
 
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
-        self._local = threading.local()
-        self._connections: list[sqlite3.Connection] = []
-        self._opening = threading.Lock()
+        self._readers = Pool(self._connect_reader)
         with translated(self._path):
             self._writer = self._connect(WRITER_CACHE_KIB)
             self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")
@@ -56,8 +54,11 @@ class SqliteStore:
         )
         connection.execute(f"PRAGMA cache_size = -{cache_kib}")
         connection.execute("PRAGMA temp_store = MEMORY")
-        with self._opening:
-            self._connections.append(connection)
+        return connection
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = self._connect(READER_CACHE_KIB)
+        connection.execute("PRAGMA query_only = 1")
         return connection
 
     def insert(self, rows: Sequence[EventRow]) -> None:
@@ -85,11 +86,7 @@ class SqliteStore:
                 raise
 
     def read(self, statement: str, values: Sequence[Value] = ()) -> list[Record]:
-        with translated(self._path):
-            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-            if connection is None:
-                connection = self._local.connection = self._connect(READER_CACHE_KIB)
-                connection.execute("PRAGMA query_only = 1")
+        with translated(self._path), self._readers.lend() as connection:
             return connection.execute(statement, values).fetchall()
 
     def size_bytes(self) -> int:
@@ -99,10 +96,8 @@ class SqliteStore:
         return int((pages - free) * page_bytes)
 
     def close(self) -> None:
-        with self._opening:
-            for connection in reversed(self._connections):
-                connection.close()
-            self._connections.clear()
+        self._readers.close()
+        self._writer.close()  # last: it folds the write-ahead log into the file
 
 
 def insert_statement(rows: int) -> str:

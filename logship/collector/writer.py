@@ -130,6 +130,10 @@ class Writer:
             for submission in group:
                 submission.done.set_exception(exc)
             return
+        except BaseException as exc:  # a mistake of ours: the senders are told before the thread ends
+            for submission in group:
+                submission.done.set_exception(StoreUnavailableError(f"the collector failed: {type(exc).__name__}"))
+            raise
         self._unfolded += 1
         for submission in group:
             submission.done.set_result(None)
@@ -137,8 +141,10 @@ class Writer:
     def _work(self, job: Job) -> None:
         try:
             job.done.set_result(job.work())
-        except StoreUnavailableError as exc:
+        except BaseException as exc:
             job.done.set_exception(exc)
+            if not isinstance(exc, StoreUnavailableError):
+                raise
 
     def _fold(self) -> None:
         try:

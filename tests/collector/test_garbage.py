@@ -217,6 +217,21 @@ def test_a_sender_that_drips_is_let_go(tmp_path: Path) -> None:
         assert post(collector.url, GOOD).status_code == 201
 
 
+def test_an_idle_connection_outlives_the_deadline_of_heads(tmp_path: Path) -> None:
+    with CollectorServer(store=str(tmp_path / "e.db"), head_timeout_s=0.2) as collector:
+        host, port = collector.url.removeprefix("http://").split(":")
+        probe = b"GET /health/probe HTTP/1.1\r\nHost: x\r\n\r\n"
+        with socket.create_connection((host, int(port)), timeout=20) as idle:
+            idle.sendall(probe)
+            assert idle.recv(1_000).startswith(b"HTTP/1.1 200")
+            idle.settimeout(0.5)
+            with pytest.raises(TimeoutError):  # neither bytes nor an end
+                idle.recv(1_000)
+            idle.settimeout(20)
+            idle.sendall(probe)
+            assert idle.recv(1_000).startswith(b"HTTP/1.1 200")
+
+
 def test_dripping_heads_are_not_kept_alive_by_their_drops(tmp_path: Path) -> None:
     with CollectorServer(store=str(tmp_path / "e.db"), head_timeout_s=0.4) as collector:
         started = time.monotonic()

@@ -155,7 +155,7 @@ def test_the_oldest_go_when_the_store_is_too_large(database: Database) -> None:
 
 
 def test_collectors_that_store_the_same_ids_at_once_store_them_once(database: Database, tmp_path: Path) -> None:
-    second = database._url if isinstance(database, PostgresStore) else str(tmp_path / "events.db")
+    second = database.url if isinstance(database, PostgresStore) else str(tmp_path / "events.db")
     other = open_database(second)
     rows = rows_of(many(200))
     failures: list[StoreUnavailableError] = []

@@ -1,0 +1,113 @@
+"""Many requests, one commit; and what senders are told when it fails."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import orjson
+import pytest
+
+from logship.collector.database import Record, Run, StoreUnavailableError, Value
+from logship.collector.intake import Intake
+from logship.collector.row import EventRow
+from logship.collector.writer import Writer
+from tests.collector.sending import many
+
+
+class Gate:
+    """A Database whose first insert waits until it is opened; later ones raise `failure` if one is set."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.inserts: list[int] = []
+        self.open = threading.Event()
+        self.entered = threading.Event()
+        self.failure = failure
+
+    def insert(self, rows: Sequence[EventRow]) -> None:
+        self.entered.set()
+        assert self.open.wait(20)
+        if self.failure is not None:
+            raise self.failure
+        self.inserts.append(len(rows))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Run]:
+        def nothing(statement: str, values: Sequence[Value]) -> list[Record]:
+            return [(0 if "last_id" in statement else None,)]
+
+        yield nothing
+
+    def read(self, statement: str, values: Sequence[Value] = ()) -> list[Record]:
+        return []
+
+    def size_bytes(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        return
+
+
+def rows(count: int) -> list[EventRow]:
+    body = orjson.dumps(many(count))
+    return Intake().rows(body, batch=True, application_id="a", received_ms=0, peer="")
+
+
+def test_what_waits_during_a_commit_shares_the_next_one() -> None:
+    gate = Gate()
+    writer = Writer(gate, lambda: None)
+    writer.start()
+    first = writer.submit(rows(1))
+    assert gate.entered.wait(20)
+    others = [writer.submit(rows(2)) for _ in range(20)]
+    assert not first.done()
+    gate.open.set()
+    for future in (first, *others):
+        assert future.result(20) is None
+    writer.close()
+    assert gate.inserts == [1, 40]
+
+
+def test_a_full_store_fails_every_request_of_the_commit_and_the_writer_goes_on() -> None:
+    gate = Gate(StoreUnavailableError("full"))
+    gate.open.set()
+    writer = Writer(gate, lambda: None)
+    writer.start()
+    with pytest.raises(StoreUnavailableError, match="full"):
+        writer.submit(rows(1)).result(20)
+    gate.failure = None
+    assert writer.submit(rows(3)).result(20) is None
+    writer.close()
+    assert gate.inserts == [3]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_mistake_of_ours_is_told_to_the_senders_and_ends_the_collector() -> None:
+    gate = Gate(RuntimeError("a bug"))
+    ended = threading.Event()
+    writer = Writer(gate, ended.set)
+    writer.start()
+    first = writer.submit(rows(1))
+    assert gate.entered.wait(20)
+    waiting = writer.submit(rows(1))
+    gate.open.set()
+    for future in (first, waiting):
+        with pytest.raises(StoreUnavailableError):
+            future.result(20)
+    assert ended.wait(20)
+    with pytest.raises(StoreUnavailableError, match="stopping"):
+        writer.submit(rows(1))
+
+
+def test_closing_commits_what_was_submitted_before() -> None:
+    gate = Gate()
+    writer = Writer(gate, lambda: None)
+    writer.start()
+    futures = [writer.submit(rows(1)) for _ in range(5)]
+    closing = threading.Thread(target=writer.close)
+    closing.start()
+    gate.open.set()
+    closing.join(20)
+    assert [future.result(0) for future in futures] == [None] * 5
+    assert sum(gate.inserts) == 5
