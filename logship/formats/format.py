@@ -51,6 +51,10 @@ class Scanner(ABC):
             rows[index] = None
         return rows
 
+    def parse_row(self, row: Row, line: bytes) -> tuple[Value, ...] | None:
+        """The same as `parse`, for a dirty line whose row is at hand and may save the work."""
+        return self.parse(line)
+
     @abstractmethod
     def parse(self, line: bytes) -> tuple[Value, ...] | None:
         """The needed fields of one line, decoded: escapes undone, bytes that are not UTF-8 as U+FFFD, '' = absent.
@@ -75,6 +79,11 @@ class Format(ABC):
     @property
     def members(self) -> tuple[Format, ...]:
         return (self,)
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What makes two formats read the same from the same lines: equal shapes do."""
+        return self.slots
 
     def slot(self, field: str) -> Slot | None:
         """The slot of a canonical field name; None where this format can't have it."""

@@ -13,7 +13,7 @@ from logship.formats.escapes import decode
 from logship.formats.format import Format, Scanner
 from logship.formats.line_pattern import Reach
 from logship.formats.misfit import explain
-from logship.formats.pieces import LineShape
+from logship.formats.pieces import LineShape, Literal
 from logship.formats.re2_door import Pattern, compile_pattern
 from logship.formats.request_line import NO_REQUEST, PARTS, split_request_line
 from logship.formats.slot import DecodeTime, Misfit, Slot, Value
@@ -53,6 +53,15 @@ class TextFormat(Format):
         return tuple(
             compile_pattern(line_pattern.tolerant_pattern(self.parts, self.escaping, any_spaces=any_spaces))
             for any_spaces in (False, True)
+        )
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """Literals and slots in order; columns and spellings of variables are no matter."""
+        return (
+            self.escaping,
+            *(part.text if isinstance(part, Literal) else part.variable.slot.field for part in self.parts),
+            *((slot.kind, slot.moment, slot.time) for slot in self._groups),
         )
 
     def scanner(self, needed: Sequence[str]) -> Scanner:

@@ -1,0 +1,133 @@
+"""A source for each log that was found: its format from the server's configuration, or from its own lines."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import Literal
+
+from logship.errors import FormatError
+from logship.formats import Detection, Format, FormatSpec, compile_format, detect
+from logship.servers.served import ServedLog
+
+SAMPLE_BYTES = 65_536  # the end of a file tells best what its server writes now
+SAMPLE_LINES = 200
+USUAL_LOGS = (
+    "var/log/nginx/*access*.log",
+    "var/log/apache2/*access*.log",
+    "var/log/httpd/*access_log",
+    "var/log/caddy/*.log",
+    "var/log/traefik/*access*.log",
+    "var/log/lighttpd/*access*.log",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One source.
+
+    Shapes: `preset` is a preset's name, or "" for an own format of `kind` and `text`. `fits` of `lines` sample lines
+    fit it; `others` are further presets that fit. `problem` says why the source can't be used as it is, "" if it can.
+    """
+
+    paths: tuple[str, ...]
+    place: str = ""
+    preset: str = ""
+    kind: Literal["nginx", "apache", ""] = ""
+    text: str = ""
+    fits: int = 0
+    lines: int = 0
+    others: tuple[Detection, ...] = ()
+    problem: str = ""
+    has_host: bool = False
+    has_duration: bool = False
+
+
+def propose_served(logs: Iterable[ServedLog], named: Mapping[str, FormatSpec], base: Path) -> list[Proposal]:
+    """A proposal for each format that the servers write, with all logs in it."""
+    grouped: dict[tuple[Literal["nginx", "apache"], str], list[ServedLog]] = {}
+    for log in logs:
+        grouped.setdefault((log.kind, log.text), []).append(log)
+    return [_served(kind, text, group, named, base) for (kind, text), group in grouped.items()]
+
+
+def _served(
+    kind: Literal["nginx", "apache"], text: str, logs: Sequence[ServedLog], named: Mapping[str, FormatSpec], base: Path
+) -> Proposal:
+    paths = tuple(dict.fromkeys(log.path for log in logs))
+    place = f"{logs[0].place}: {logs[0].name}".removesuffix(": ")
+    try:
+        fmt = compile_format(FormatSpec(kind, text), named)
+    except FormatError as exc:
+        return Proposal(paths, place, kind=kind, text=text, problem=str(exc))
+    lines = [line for path in paths for line in newest_lines(_existing(path, base))][:SAMPLE_LINES]
+    fits = sum(fmt.parse(line) is not None for line in lines)
+    others = tuple(detect(lines, named)[:3]) if lines and not fits else ()
+    problem = "none of the newest lines fit: the server's configuration says something else" if others else ""
+    return Proposal(
+        paths, place, _preset_like(fmt, named, kind), kind, text, fits, len(lines), others, problem, *_logs(fmt)
+    )  # fmt: skip
+
+
+def propose_file(path: Path, named: Mapping[str, FormatSpec]) -> Proposal:
+    """A proposal for a log by its newest lines."""
+    lines = newest_lines([path])
+    found = detect(lines, named)
+    paths = (str(path.absolute()),)
+    if not found:
+        problem = "no preset fits its lines" if lines else "it holds no lines yet"
+        return Proposal(paths, lines=len(lines), problem=problem)
+    best = found[0]
+    fmt = compile_format(named[best.name], named, best.name)
+    return Proposal(
+        paths, "", best.name, "", "", best.fits, best.of, tuple(found[1:4]), "", *_logs(fmt)
+    )  # fmt: skip
+
+
+def newest_lines(paths: Iterable[Path]) -> list[bytes]:
+    """Whole lines from the end of each file, SAMPLE_LINES at most of each; of a compressed one from its beginning.
+
+    A file that can't be read gives none: what is wrong with it, `logship check` says.
+    """
+    lines: list[bytes] = []
+    for path in paths:
+        try:
+            lines += _tail(path)[-SAMPLE_LINES:]
+        except (OSError, EOFError):
+            continue
+    return lines
+
+
+def _tail(path: Path) -> list[bytes]:
+    if path.suffix == ".gz":
+        with gzip.open(path) as packed:
+            return packed.read(SAMPLE_BYTES).split(b"\n")[:-1]
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        start = file.seek(max(0, size - SAMPLE_BYTES))
+        lines = file.read(SAMPLE_BYTES).split(b"\n")[:-1]
+    return lines[1:] if start else lines
+
+
+def _existing(path: str, base: Path) -> list[Path]:
+    """The files of a path or glob below `base`, the newest of them first."""
+    found = [Path(name) for name in glob(str(base / path.lstrip("/")))]
+    return [file for file in found if file.is_file()][:20]
+
+
+def _preset_like(fmt: Format, named: Mapping[str, FormatSpec], kind: str) -> str:
+    """The preset that reads the same fields from the same text; '' for none."""
+    for name, spec in named.items():
+        if spec.kind == kind and compile_format(spec, named, name).shape == fmt.shape:
+            return name
+    return ""
+
+
+def _logs(fmt: Format) -> tuple[bool, bool]:
+    """Whether the format holds a host, and a duration."""
+    fields = {slot.field for slot in fmt.slots}
+    hosts = {"host", "server_name", "server_name2", "request_header_host"}
+    return bool(fields & hosts), any(slot.kind.is_duration for slot in fmt.slots)

@@ -1,0 +1,112 @@
+"""`logship init` writes a configuration that loads, from what servers say and what logs hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from logship.cli import run
+from logship.config import load_settings
+from logship.errors import Exit
+from tests.formats.presets import presets
+
+NGINX = """
+http {
+    log_format timed '$remote_addr [$time_local] "$request" $status $request_time it\\'s';
+    log_format bad '$remote_addr$remote_user';
+    access_log /var/log/nginx/access.log;
+    access_log /var/log/nginx/timed.log timed;
+    access_log /var/log/nginx/*.more.log timed;
+    access_log /var/log/nginx/bad.log bad;
+    access_log syslog:server=127.0.0.1 timed;
+}
+"""
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    (tmp_path / "etc/nginx").mkdir(parents=True)
+    (tmp_path / "etc/nginx/nginx.conf").write_text(NGINX, encoding="utf-8")
+    logs = tmp_path / "var/log/nginx"
+    logs.mkdir(parents=True)
+    (logs / "access.log").write_text(f"{presets()['nginx'].examples[0]}\n" * 3, encoding="utf-8")
+    (logs / "timed.log").write_text(f"{presets()['combined'].examples[0]}\n", encoding="utf-8")
+    return tmp_path
+
+
+def sources(text: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = yaml.load(text, yaml.BaseLoader)["sources"]
+    return found
+
+
+def test_each_format_of_a_server_becomes_a_source(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (machine / "var/log/nginx/timed.log").unlink()
+    assert run(["init", "--base", str(machine)]) == Exit.FINE
+    printed = capsys.readouterr()
+    assert sources(printed.out) == [
+        {"name": "nginx-access", "paths": ["/var/log/nginx/access.log"], "format": "nginx", "mapping": "default"},
+        {
+            "name": "nginx-timed",
+            "paths": ["/var/log/nginx/timed.log", "/var/log/nginx/*.more.log"],
+            "format": {"nginx": '$remote_addr [$time_local] "$request" $status $request_time it\'s'},
+            "mapping": "default",
+        },
+    ]
+    assert "3 of the newest 3 lines fit" in printed.out
+    assert "NOT USED: $remote_addr and $remote_user stand side by side" in printed.out
+    assert "/etc/nginx/nginx.conf:9: logs to syslog" in printed.err
+
+
+def test_a_server_whose_log_says_otherwise_is_left_out_with_what_fits(
+    machine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["init", "--base", str(machine)]) == Exit.FINE
+    printed = capsys.readouterr().out
+    assert [source["name"] for source in sources(printed)] == ["nginx-access"]
+    assert "NOT USED: none of the newest lines fit" in printed
+    assert "would fit too: combined (1)" in printed
+
+
+def test_a_log_is_told_by_its_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("combined", "caddy_json", "ingress_nginx"):
+        (tmp_path / f"{name}_access.log").write_text(f"{presets()[name].examples[0]}\n", encoding="utf-8")
+    (tmp_path / "odd.log").write_text("hello\n")
+    assert run(["init", str(tmp_path), str(tmp_path / "odd.log")]) == Exit.FINE
+    found = {str(source["name"]): source["format"] for source in sources(capsys.readouterr().out)}
+    assert found == {
+        "odd": "auto",
+        "caddy_json_access": "caddy_json",
+        "combined_access": "combined",
+        "ingress_nginx_access": "ingress_nginx",
+    }
+
+
+def test_what_is_written_loads(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = machine / "logship.yml"
+    assert run(["init", "--base", str(machine), "-o", str(output)]) == Exit.FINE
+    settings = load_settings(output, {"LOGSHIP_APPLICATION_ID": "an-id", "HOME": str(machine)})
+    assert [source.name for source in settings.sources] == ["nginx-access"]
+    assert "next: put in the application id" in capsys.readouterr().err
+
+
+def test_a_file_that_is_there_is_not_written_over(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = machine / "logship.yml"
+    output.write_text("mine")
+    assert run(["init", "--base", str(machine), "-o", str(output)]) == Exit.USAGE
+    assert output.read_text() == "mine"
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_a_machine_without_logs_says_what_to_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", "--base", str(tmp_path)]) == Exit.UNDELIVERED
+    assert "logship init PATH" in capsys.readouterr().err
+
+
+def test_usual_places_are_looked_at_where_no_server_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "var/log/httpd"
+    folder.mkdir(parents=True)
+    (folder / "access_log").write_text(f"{presets()['common'].examples[0]}\n", encoding="utf-8")
+    assert run(["init", "--base", str(tmp_path)]) == Exit.FINE
+    assert sources(capsys.readouterr().out)[0]["format"] == "common"
