@@ -73,6 +73,10 @@ class Reading:
             self.position += len(data)
         return lines
 
+    def has_shrunk(self, end: int) -> bool:
+        """Whether the log no longer reaches to where the piece ends."""
+        return self.position < end and not self._content.read_at(end - 1, 1)
+
     def has_anchor(self, anchor: bytes) -> bool:
         """Whether this hash is that of the bytes before `position`; unknown (b"") is taken for yes."""
         return not anchor or self.anchor(self.position) == anchor

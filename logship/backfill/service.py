@@ -113,10 +113,14 @@ class Backfill:
                 ledger.close()
 
     def stop(self) -> None:
-        """Once: what is under way is finished; twice: at once."""
+        """Once: what is under way is finished; twice: at once.
+
+        Raises: KeyboardInterrupt while nothing is under way.
+        """
+        if self._driver is None:
+            raise KeyboardInterrupt
         self._stops += 1
-        if self._driver is not None:
-            self._driver.stop()
+        self._driver.stop()
 
     def _drive(
         self, plan: Plan, purpose: Purpose, ledger: Ledger | None, show: Callable[[Progress], None], until: str = ""

@@ -59,7 +59,7 @@ class MisfitError(Exception):
 
 
 class DamageError(Exception):
-    """The archive ends in the middle."""
+    """The log ends before its end."""
 
 
 class Attempt:
@@ -145,6 +145,8 @@ class Attempt:
         settled = self._unfit.finish(reading.position)
         if settled.end > settled.start:
             self._issue_letters(settled, reading.anchor(settled.end))
+        if end is not None and reading.has_shrunk(end):
+            raise DamageError(f"was truncated while it was read; {reading.position:,} bytes of it are left")
         if end is None and reading.is_cut:
             raise DamageError(f"ends in the middle of the archive, after {reading.position:,} bytes of log")
 

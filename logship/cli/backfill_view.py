@@ -56,7 +56,7 @@ class View:
         """The sums, per log and in all."""
         if len(summary.logs) > 1:
             for log in summary.logs[:MOST_LOGS]:
-                self._log(log)
+                self._log(log, dry=summary.is_dry)
             if len(summary.logs) > MOST_LOGS:
                 self._line(f"… and {len(summary.logs) - MOST_LOGS:,} more; --json has them all")
         for log in summary.logs:
@@ -80,9 +80,9 @@ class View:
                 self._line(Styled(line, "error"))
         self._line(closing_text(summary))
 
-    def _log(self, log: LogSummary) -> None:
+    def _log(self, log: LogSummary, *, dry: bool) -> None:
         mark = Styled("ok    ", "ok") if log.is_done else Styled("open  ", "warn")
-        self._line(mark, f"{log.path}  {tally_text(log.tally)}")
+        self._line(mark, f"{log.path}  {tally_text(log.tally, dry=dry)}")
 
     def _odd(self, path: str, letter: Letter) -> None:
         raw = letter.raw[:SHOWN_LINE].decode("utf-8", "replace") + ("…" if len(letter.raw) > SHOWN_LINE else "")

@@ -47,6 +47,29 @@ def run(world: World, crew: Doomed) -> tuple[int, str, int]:
     return summary.exit_code, summary.stopped_by, summary.tally.sent
 
 
+def test_a_log_truncated_after_the_plan_is_said(world: World, receiver: Receiver) -> None:
+    path = write_old(world.logs / "access.log.1", joined(LINES))
+    settings = load(world.config, Target(), os.environ, sending=True)
+    backfill = Backfill(settings, Options((str(path),), 1), os.environ, SystemClock(), lambda _: NearCrew())
+    plan = backfill.plan()
+    write_old(path, joined(LINES[:100]))
+    summary = backfill.run(plan, lambda progress: None)
+    assert (summary.exit_code, summary.tally.sent) == (1, 100)
+    assert "was truncated while it was read" in summary.logs[0].problem
+
+
+def test_a_live_log_that_its_daemon_goes_on_with_is_skipped_as_far_as_it_is_confirmed(world: World) -> None:
+    path = write_old(world.logs / "access.log", joined(LINES))
+    assert world.here(path)["sent"] == len(LINES)
+    settings = load(world.config, Target(), os.environ, sending=True)
+    write_old(path, joined(LINES[:200]))  # what a plan sees that was made a moment earlier
+    backfill = Backfill(settings, Options((str(path),), 1), os.environ, SystemClock(), lambda _: NearCrew())
+    plan = backfill.plan()
+    write_old(path, joined(LINES))
+    summary = backfill.run(plan, lambda progress: None)
+    assert (summary.tally.sent, summary.tally.already_confirmed) == (0, 200)
+
+
 def test_workers_that_die_are_replaced_and_their_pieces_done(world: World, receiver: Receiver) -> None:
     path = write_old(world.logs / "access.log.1", joined(LINES))
     assert run(world, Doomed(deaths=3)) == (0, "", len(LINES))
