@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from logship.config.document import Document
 from logship.config.endpoints import EndpointBuilder, hide_application_ids
+from logship.config.host import host_name, is_no_name, state_dir
 from logship.config.models import EndpointModel, LogshipModel, SourceModel
 from logship.config.naming import free_name, name_from_path
 from logship.config.reading import FileReader, SourceTree
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from logship.config.converting import SourceConverter
 
 DEFAULT_PATH = Path("/etc/logship/logship.yml")
-NO_NAMES = re.compile(r"localhost(\..*)?|debian|ubuntu|raspberrypi|[0-9a-f]{12}|\(none\)|")  # images, containers
 
 
 def config_path(path: Path | None, environ: Mapping[str, str]) -> Path:
@@ -171,7 +169,7 @@ class Loader:
             delivery=DeliverySettings(
                 delivery.concurrency, delivery.retry_initial, delivery.retry_max, delivery.shutdown_timeout
             ),
-            state_dir=self._state_dir(model.state_dir),
+            state_dir=state_dir(model.state_dir, self.path.absolute().parent, self.environ),
             origin=origin,
             status=_status(model),
             max_line_bytes=model.max_line_bytes,
@@ -188,6 +186,14 @@ class Loader:
             for keys in own
         )
         return self.is_sending and not (own and is_complete)
+
+    def _origin(self, value: object, document: Document) -> str:
+        name = value if isinstance(value, str) and value else host_name()
+        if name != value and is_no_name(name):
+            message = f"origin: this host is named '{name}', which tells it from no other and may change"
+            hint = "add  origin: a-name-of-its-own  (ids of events depend on it)"
+            self.problems.append(document.problem((), message, hint=hint, severity="warning"))
+        return name
 
     def _endpoint(
         self, model: EndpointModel, document: Document, location: Location, is_sending: bool, source: str = ""
@@ -272,29 +278,6 @@ class Loader:
             path=tree.document.path,
             location=tree.location,
         )
-
-    def _state_dir(self, value: str | None) -> Path:
-        if value is not None:
-            return self.path.absolute().parent / value
-        if systemd := self.environ.get("STATE_DIRECTORY"):
-            return Path(systemd.split(":")[0])
-        home = self.environ.get("XDG_STATE_HOME") or str(Path(self.environ.get("HOME", "/root")) / ".local/state")
-        return Path(home) / "logship"
-
-    def _origin(self, value: object, document: Document) -> str:
-        if isinstance(value, str) and value:
-            return value
-        host = socket.gethostname()
-        if NO_NAMES.fullmatch(host):
-            self.problems.append(
-                document.problem(
-                    (),
-                    f"origin: this host is named '{host}', which tells it from no other and may change",
-                    hint="add  origin: a-name-of-its-own  (ids of events depend on it)",
-                    severity="warning",
-                )
-            )
-        return host or "localhost"
 
 
 def _merged_endpoint(base: EndpointModel, own: EndpointModel) -> EndpointModel:
