@@ -33,7 +33,7 @@ class Checkpoint:
     `directory` and `stem` name the log it belongs to; `path` is the name the content was last seen under.
     device, inode, size_bytes (decompressed) and mtime_ns are hints: first line and anchors decide.
     `position` is the end of the range [range_start, position) that is confirmed for `receiver`.
-    `tail` is the hash of what stands before size_bytes, for a generation without any anchor.
+    `anchors` are those of its last positions; while nothing is confirmed, that of its size when it was seen.
     """
 
     generation: int
@@ -52,7 +52,6 @@ class Checkpoint:
     range_start: int
     position: int
     anchors: tuple[Anchor, ...] = field(default=())  # oldest first, at most 16
-    tail: bytes = b""
     is_finished: bool = False  # rotated away and read to its end: not looked for any more
     lost_bytes: int = 0  # counted as lost so far
     gone_at_s: float = 0.0  # wall clock since when no name holds it; 0 while one does

@@ -21,7 +21,7 @@ CREATE TABLE generations (
   generation INTEGER PRIMARY KEY, source TEXT NOT NULL, receiver TEXT NOT NULL, directory BLOB NOT NULL,
   stem BLOB NOT NULL, origin TEXT NOT NULL, path BLOB NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL,
   size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, first_line BLOB NOT NULL, key INTEGER,
-  range_start INTEGER NOT NULL, position INTEGER NOT NULL, anchors BLOB NOT NULL, tail BLOB NOT NULL,
+  range_start INTEGER NOT NULL, position INTEGER NOT NULL, anchors BLOB NOT NULL,
   is_finished INTEGER NOT NULL, lost_bytes INTEGER NOT NULL, gone_at_s REAL NOT NULL
 ) STRICT;
 CREATE TABLE ranges (
@@ -32,7 +32,7 @@ CREATE TABLE ranges (
 CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 
-_SAVE_GENERATION = "INSERT OR REPLACE INTO generations VALUES (" + "?, " * 19 + "?)"
+_SAVE_GENERATION = "INSERT OR REPLACE INTO generations VALUES (" + "?, " * 18 + "?)"
 _SAVE_RANGE = """
 INSERT INTO ranges VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
 SET "end" = excluded."end", anchor = excluded.anchor, touched_s = excluded.touched_s WHERE excluded."end" > "end"
@@ -125,14 +125,14 @@ def _row(row: Checkpoint) -> tuple[object, ...]:
     anchors = b"".join(anchor.position.to_bytes(8, "big") + anchor.digest for anchor in row.anchors)
     names = (os.fsencode(row.directory), os.fsencode(row.stem), row.origin, os.fsencode(row.path))
     hints = (_signed(row.device), _signed(row.inode), row.size_bytes, row.mtime_ns)
-    confirmed = (row.first_line, row.key, row.range_start, row.position, anchors, row.tail)
+    confirmed = (row.first_line, row.key, row.range_start, row.position, anchors)
     fate = (int(row.is_finished), row.lost_bytes, row.gone_at_s)
     return (row.generation, row.source, row.receiver, *names, *hints, *confirmed, *fate)
 
 
 def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
     generation, source, receiver, directory, stem, origin, path, device, inode, size_bytes, mtime_ns, *rest = row
-    first_line, key, range_start, position, anchors, tail, is_finished, lost_bytes, gone_at_s = rest
+    first_line, key, range_start, position, anchors, is_finished, lost_bytes, gone_at_s = rest
     return Checkpoint(
         generation=generation,
         source=source,
@@ -153,7 +153,6 @@ def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
             Anchor(int.from_bytes(anchors[at : at + 8], "big"), anchors[at + 8 : at + _ANCHOR_ROW_BYTES])
             for at in range(0, len(anchors), _ANCHOR_ROW_BYTES)
         ),
-        tail=tail,
         is_finished=bool(is_finished),
         lost_bytes=lost_bytes,
         gone_at_s=gone_at_s,

@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 from dataclasses import dataclass
+from itertools import islice
 
 from logship.tail.discovery import Discovery
 from logship.tail.generation import Generation, Log
@@ -89,18 +90,19 @@ class Aging:
 
     def make_room(self, descriptors_max: int) -> bool:
         """Closes what was used least recently and can be opened again; False where nothing can be closed."""
-        if len(self.register.open) < descriptors_max:
+        excess = len(self.register.open) - descriptors_max + 1
+        if excess <= 0:
             return True
-        for generation in self.register.open:
-            if generation.names and not generation.is_deleted:
-                self.rest(generation)
-                return True
-        return False
+        closable = (each for each in self.register.open if each.names and not each.is_deleted)
+        chosen = list(islice(closable, excess))
+        for generation in chosen:
+            self.rest(generation)
+        return len(chosen) == excess
 
     def rest(self, generation: Generation) -> None:
         """Without a descriptor until it changes or its turn comes."""
         try:
-            generation.note_tail()
+            generation.note_seen()
         except OSError as exc:
             self.register.fails(generation, exc)
         self.register.take(generation)

@@ -69,6 +69,7 @@ class Followed:
         self._looked_s: dict[str, float] = {}
         self._load_looked()
         self._strangers: dict[Log, list[Stranger]] = {}
+        self._strangers_open = 0
         self._undecided: dict[str, float] = {}
         self._unreadable: dict[str, str] = {}
         self._descriptors_max = descriptors_max()
@@ -224,6 +225,7 @@ class Followed:
     def _grew(self, generation: Generation, facts: Facts) -> None:
         if generation.take_facts(facts):
             self.register.changed[generation.log] = None
+            generation.note_seen()
         if generation.make_key():
             generation.is_stored = False  # the key stands in the state before the first event is sent
             self.register.dirty[generation] = None
@@ -249,7 +251,7 @@ class Followed:
             self._refused(path, watched, exc)
 
     def _open(self, path: str, watched: Watched) -> Content | None:
-        if not self.aging.make_room(self._descriptors_max):
+        if not self.aging.make_room(self._descriptors_max - self._strangers_open):
             self._refused(path, watched, OSError(errno.EMFILE, "too many open files"))
             return None
         if len(self.register.open) + 1 >= self._descriptors_max and not self._has_warned:
@@ -285,7 +287,11 @@ class Followed:
             return
         self._undecided.pop(path, None)
         self._strangers.setdefault(its, []).append(Stranger(path, content, facts, is_sibling))
+        self._strangers_open += 1
         self.register.unsettled.setdefault(its, watched)
+        if self._strangers_open >= self._descriptors_max // 2:
+            for each in list(self._strangers):
+                self._settle(each, now_s)
 
     def _is_undecided(self, path: str, judged: Iterable[Verdict], now_s: float) -> bool:
         """A copy that is still too short to tell is waited for, but not for ever."""
@@ -352,7 +358,9 @@ class Followed:
         for generation in its.generations:
             if not generation.names and generation.content is not None:
                 self._refresh(generation, now_s)  # deleted, or moved out of sight: only the descriptor tells
-        for stranger in by_age(self._strangers.pop(its, []), its.place.stem):
+        strangers = self._strangers.pop(its, [])
+        self._strangers_open -= len(strangers)
+        for stranger in by_age(strangers, its.place.stem):
             if stranger.is_sibling and not self._is_wanted(stranger, newest, its):
                 its.rejected[stranger.path] = stranger.facts
                 stranger.content.close()
@@ -380,6 +388,11 @@ class Followed:
     def _begin(self, its: Log, watched: Watched, stranger: Stranger, now_s: float) -> None:
         """A new generation, read from its start."""
         content, facts = stranger.content, stranger.facts
+        known = self.register.inodes.get(facts.hint)
+        if known is not None:  # another name of the same file, found in the same look
+            content.close()
+            self._bind(stranger.path, watched, facts, known, is_sibling=stranger.is_sibling)
+            return
         generation = self.register.begin(its, stranger.path, content, facts, now_s)
         generation.origin = watched.source.origin_of(_name_for_origin(its, stranger))
         self._bind(stranger.path, watched, facts, generation, is_sibling=stranger.is_sibling)
@@ -389,7 +402,7 @@ class Followed:
             if self._beginning.leaves_older and its.source.start_at == "end":
                 self._leave_older(generation)
             self._limit(generation, facts)
-            generation.note_tail()
+            generation.note_seen()
         except OSError as exc:
             self.register.fails(generation, exc)
 

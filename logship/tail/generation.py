@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from logship.checkpoint import Checkpoint
+from logship.checkpoint import Anchor, Checkpoint
 from logship.event import ANCHOR_BYTES, LogFile
 from logship.tail.content import ArchiveContent, Content, Facts, FromStart
 from logship.tail.identity import Place, anchor_of, digest, file_key, first_line_of
@@ -35,7 +35,7 @@ class Generation:
     key: int | None = None
     first_line: bytes = b""
     size_bytes: int = 0
-    tail: bytes = b""  # hash of what stood before size_bytes, for a time without any anchor
+    seen: Anchor | None = None  # of its size at some time, while nothing is confirmed
     read_to: int = 0
     before: bytes | None = None
     stalled_at: int = -1  # the size at which nothing more could be read
@@ -139,11 +139,16 @@ class Generation:
         self.size_bytes = size
         return has_changed
 
-    def note_tail(self) -> None:
-        """Keeps what tells this content from another while nothing is confirmed. Raises: OSError."""
-        if self.content is not None and not self.content.is_archive and not self.positions.anchors:
+    @property
+    def anchors(self) -> list[Anchor]:
+        """What tells this content from another, lowest positions first."""
+        return self.positions.anchors or ([self.seen] if self.seen is not None else [])
+
+    def note_seen(self) -> None:
+        """Keeps an anchor of the present size while nothing is confirmed. Raises: OSError."""
+        if self.content is not None and not self.content.is_archive and not self.positions.anchors and self.size_bytes:
             at = max(0, self.size_bytes - ANCHOR_BYTES)
-            self.tail = anchor_of(self.content.read_at(at, self.size_bytes - at))
+            self.seen = Anchor(self.size_bytes, anchor_of(self.content.read_at(at, self.size_bytes - at)))
 
     def exhausted(self) -> None:
         """Nothing whole is left to read for now."""
@@ -174,8 +179,7 @@ class Generation:
             key=self.key,
             range_start=self.positions.start,
             position=self.positions.confirmed,
-            anchors=tuple(self.positions.anchors),
-            tail=self.tail,
+            anchors=tuple(self.anchors),
             is_finished=self.is_finished,
             lost_bytes=self.lost_bytes,
             gone_at_s=self.gone_at_s,
@@ -218,7 +222,6 @@ def restored(row: Checkpoint, log: Log) -> Generation:
         key=row.key,
         first_line=row.first_line,
         size_bytes=row.size_bytes,
-        tail=row.tail,
         read_to=positions.confirmed,
         lost_bytes=row.lost_bytes,
         gone_at_s=row.gone_at_s,

@@ -18,7 +18,7 @@ def expand_braces(pattern: str) -> list[str]:
         return [pattern]
     head, tail = pattern[: found.start()], pattern[found.end() :]
     expanded = (expand_braces(head + choice + tail) for choice in found.group(1).split(","))
-    return [path for paths in expanded for path in paths]
+    return list(dict.fromkeys(path for paths in expanded for path in paths))
 
 
 def _component_regex(component: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from logship.checkpoint import Anchor
 from logship.event import ANCHOR_BYTES
 from logship.tail.content import Content, Facts, FromStart
 from logship.tail.generation import Generation, Log
@@ -41,16 +42,16 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
         return _verdict(generation.facts.hint == facts.hint)
     if first_line != generation.first_line:
         return Verdict.OTHER
-    anchors = generation.positions.anchors
     if content.is_archive:
         return _compare_archive(content, generation)
     size = content.facts().size_bytes
-    below = [anchor for anchor in anchors if anchor.position <= size]
+    below = [anchor for anchor in generation.anchors if anchor.position <= size]
     if below:
-        return Verdict.SAME if _has_anchor(content, below[-1].position, below[-1].digest) else Verdict.OTHER
+        return _verdict(_has_anchor(content, below[-1]))
     if generation.content is not None and not generation.content.is_archive:
         return _compare_ends(content, size, generation.content)
-    return _compare_tail(content, size, generation)
+    # too short to tell; of one that nothing is known of, reading from the start is right either way
+    return Verdict.UNDECIDED if generation.anchors else Verdict.SAME
 
 
 def verdicts(
@@ -72,16 +73,12 @@ def verdicts(
 
 def _compare_archive(content: Content, generation: Generation) -> Verdict:
     """An archive is read forwards: the lowest anchor that it reaches decides."""
-    for anchor in generation.positions.anchors:
+    for anchor in generation.anchors:
         before = content.read_at(max(0, anchor.position - ANCHOR_BYTES), min(ANCHOR_BYTES, anchor.position))
-        if len(before) < min(ANCHOR_BYTES, anchor.position):
-            break
-        return Verdict.SAME if anchor_of(before) == anchor.digest else Verdict.OTHER
-    else:
-        if not generation.tail:
-            return Verdict.SAME  # nothing was confirmed: reading it from the start is right either way
-        return _verdict(_has_anchor(content, generation.size_bytes, generation.tail))
-    return Verdict.UNDECIDED if content.is_cut else Verdict.OTHER
+        if len(before) == min(ANCHOR_BYTES, anchor.position):
+            return _verdict(not anchor.digest or anchor_of(before) == anchor.digest)
+        return Verdict.UNDECIDED if content.is_cut else Verdict.OTHER
+    return Verdict.SAME
 
 
 def _compare_ends(content: Content, size: int, known: Content) -> Verdict:
@@ -91,17 +88,9 @@ def _compare_ends(content: Content, size: int, known: Content) -> Verdict:
     return _verdict(content.read_at(at, end - at) == known.read_at(at, end - at))
 
 
-def _compare_tail(content: Content, size: int, generation: Generation) -> Verdict:
-    if not generation.tail:
-        return Verdict.SAME if not generation.positions.anchors else Verdict.UNDECIDED
-    if size < generation.size_bytes:
-        return Verdict.UNDECIDED
-    return _verdict(_has_anchor(content, generation.size_bytes, generation.tail))
-
-
-def _has_anchor(content: Content, position: int, anchor: bytes) -> bool:
-    at = max(0, position - ANCHOR_BYTES)
-    return anchor_of(content.read_at(at, position - at)) == anchor
+def _has_anchor(content: Content, anchor: Anchor) -> bool:
+    at = max(0, anchor.position - ANCHOR_BYTES)
+    return not anchor.digest or anchor_of(content.read_at(at, anchor.position - at)) == anchor.digest
 
 
 def _verdict(agrees: bool) -> Verdict:

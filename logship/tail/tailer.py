@@ -315,10 +315,11 @@ class Tailer:
         if now_s >= self._note_due_s:
             self._note_due_s = now_s + NOTE_EVERY_S
             self._followed.note_look()
-        self._state.save([each.checkpoint() for each in self._unsaved])
+        is_written = self._state.save([each.checkpoint() for each in self._unsaved])
         for each in self._unsaved:
             each.is_stored = True
-        self._unsaved.clear()
+        if is_written:  # else it stays due: room on the disk is found without a new line
+            self._unsaved.clear()
         self._save_due_s = None
 
 

@@ -1,0 +1,337 @@
+"""Which files are followed: patterns, links, things that are no logs, limits, and sources that change."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import resource
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from logship.tail import What
+from logship.tail.globs import Globs, expand_braces
+from logship.tail.identity import Place, file_key, place_of, stem_of
+from tests.tail.driver import ORIGIN, Rig, source
+
+
+def write(path: Path, *lines: str) -> list[bytes]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write("".join(f"{line}\n" for line in lines).encode())
+    return [line.encode() for line in lines]
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Permissions mean nothing to root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "fits"),
+    [
+        ("/l/*access.log", "/l/shop.access.log", True),
+        ("/l/*access.log", "/l/.access.log", False),
+        ("/l/*access.log", "/l/a/access.log", False),
+        ("/l/**/access.log", "/l/access.log", True),
+        ("/l/**/access.log", "/l/a/b/access.log", True),
+        ("/l/**/access.log", "/l/.git/access.log", False),
+        ("/l/{a,b}/x[0-9].log", "/l/b/x7.log", True),
+        ("/l/{a,b}/x[!0-9].log", "/l/b/x7.log", False),
+        ("/l/**", "/l/a/b", True),
+        ("/l/a?c", "/l/abc", True),
+        ("/l/a.c", "/l/abc", False),
+    ],
+)
+def test_patterns_fit_as_in_a_shell(pattern: str, path: str, fits: bool) -> None:
+    assert Globs([pattern]).fits(path) is fits
+
+
+def test_braces_nest() -> None:
+    assert expand_braces("/{a,b{c,d}}/x") == ["/a/x", "/bc/x", "/bd/x"]
+    assert expand_braces("/{a}/x") == ["/{a}/x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("access.log", "access.log"),
+        ("access.log.1", "access.log"),
+        ("access.log.999.gz", "access.log"),
+        ("access.log.1000", "access.log.1000"),
+        ("access.log-20260131", "access.log"),
+        ("access.log-20260131-23.zst", "access.log"),
+        ("access.log-20260131-1769817600.bz2", "access.log"),
+        ("access.log.2026-01-31.xz", "access.log"),
+        ("access.log-20260131.1.gz", "access.log"),
+        ("error.log.1", "error.log.1"),
+    ],
+)
+def test_the_stem_is_the_name_without_what_rotation_appends(name: str, stem: str) -> None:
+    assert stem_of(f"/var/log/{name}", ["/var/log/access.log"]) == stem
+
+
+def test_a_file_put_away_by_olddir_belongs_to_the_log_it_came_from() -> None:
+    paths, rotated = Globs(["/v/*/access.log"]), Globs(["/v/*/old/*"])
+    assert place_of("/v/shop/old/access.log.1.gz", paths, rotated) == Place("/v/shop", "access.log")
+
+
+def test_the_file_key_depends_on_origin_place_and_first_line() -> None:
+    keys = {
+        file_key(origin, directory, stem, line)
+        for origin in ("a", "b")
+        for directory in ("/x", "/y")
+        for stem in ("s", "t")
+        for line in (b"1", b"2")
+    }
+    assert len(keys) == 16
+    assert all(0 <= key < 2**42 for key in keys)
+    assert file_key("ab", "c", "d", b"") != file_key("a", "bc", "d", b"")
+
+
+def test_files_that_appear_later_are_read_from_the_beginning(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "state", source(tmp_path / "logs" / "**" / "*.log", start_at="end"))
+    rig.step()
+    expected = write(tmp_path / "logs" / "a" / "b" / "x.log", "one")
+    assert rig.step() == expected
+
+
+def test_start_at_end_leaves_what_stands_there_at_the_first_start_and_says_so(tmp_path: Path, log: Path) -> None:
+    write(log, "old")
+    with log.open("ab") as file:
+        file.write(b"ha")
+    rig = Rig(tmp_path / "state", source(log, start_at="end"))
+    assert rig.step() == []
+    assert [notice.size_bytes for notice in rig.told(What.LEFT_OLDER)] == [4]
+    with log.open("ab") as file:
+        file.write(b"lf\n")
+    assert rig.step() == [b"half"]
+    rig.restart()
+    write(log, "new")
+    assert rig.step() == [b"half", b"new"]
+
+
+def test_excluded_files_are_not_followed(tmp_path: Path, log: Path) -> None:
+    write(log.with_name("debug.log"), "no")
+    expected = write(log, "yes")
+    rig = Rig(tmp_path / "state", source(log.parent / "*.log", exclude=[str(log.parent / "debug*")]))
+    assert rig.step() == expected
+
+
+def test_a_file_that_two_patterns_or_two_names_match_is_read_once(tmp_path: Path, log: Path) -> None:
+    expected = write(log, "one")
+    log.with_name("link.log").symlink_to(log)
+    os.link(log, log.with_name("hard.log"))
+    rig = Rig(tmp_path / "state", source(log, log.parent / "*.log"))
+    rig.step()
+    expected += write(log, "two")
+    assert rig.step() == expected
+    assert len(rig.receiver.arrivals) == 2
+
+
+def test_of_two_sources_that_match_a_file_the_first_has_it(tmp_path: Path, log: Path) -> None:
+    write(log, "one")
+    rig = Rig(tmp_path / "state", source(log, name="first"), source(log.parent / "*", name="second"))
+    rig.step()
+    assert [status.source for status in rig.tail.files()] == ["first"]
+    assert len(rig.receiver.arrivals) == 1
+
+
+def test_two_logs_with_the_same_first_lines_are_both_read_under_different_ids(tmp_path: Path, log: Path) -> None:
+    for name in ("a.log", "b.log"):
+        write(log.with_name(name), "same", "same again")
+    rig = Rig(tmp_path / "state", source(log.parent / "*.log"))
+    rig.step()
+    rig.restart()
+    rig.step()
+    assert sorted(rig.receiver.lines) == [b"same", b"same", b"same again", b"same again"]
+
+
+def test_a_symlink_swapped_to_another_file_is_followed_and_the_old_one_read_to_its_end(
+    tmp_path: Path, log: Path
+) -> None:
+    first, second = log.with_name("app-1"), log.with_name("app-2")
+    expected = write(first, "a1")
+    log.symlink_to(first)
+    rig = Rig(tmp_path / "state", source(log))
+    rig.step()
+    expected += write(first, "a2")
+    expected += write(second, "b1")
+    log.unlink()
+    log.symlink_to(second)
+    assert rig.step() == expected
+    rig.restart()
+    assert rig.settle() == expected
+    assert len(rig.receiver.arrivals) == 3
+
+
+def test_a_symlink_swapped_while_stopped_loses_nothing(tmp_path: Path, log: Path) -> None:
+    first, second = log.with_name("app-1"), log.with_name("app-2")
+    expected = write(first, "a1")
+    log.symlink_to(first)
+    rig = Rig(tmp_path / "state", source(log))
+    rig.step()
+    rig.stop()
+    expected += write(first, "a2")
+    expected += write(second, "b1")
+    log.unlink()
+    log.symlink_to(second)
+    rig.start()
+    assert sorted(rig.settle()) == sorted(expected)
+
+
+def test_a_renamed_file_inside_the_pattern_is_not_read_again(tmp_path: Path, log: Path) -> None:
+    expected = write(log, "a1", "a2")
+    rig = Rig(tmp_path / "state", source(log.parent / "*.log"))
+    rig.step()
+    rig.stop()
+    log.rename(log.with_name("other.log"))
+    rig.start()
+    expected += write(log.with_name("other.log"), "a3")
+    assert rig.step() == expected
+    assert len(rig.receiver.arrivals) == 3
+
+
+def test_an_unreadable_file_is_told_once_and_read_when_it_can_be(tmp_path: Path, log: Path) -> None:
+    expected = write(log, "one")
+    rig = Rig(tmp_path / "state", source(log))
+    rig.look()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        secret = folder / "secret.log"
+        expected += write(secret, "two")
+        secret.chmod(0)
+        rig.tail.follow([source(log, secret)])
+        with as_nobody():
+            rig.look()
+            rig.look()
+        assert [notice.path for notice in rig.told(What.UNREADABLE)].count(str(secret)) == 1
+        secret.chmod(0o644)
+        assert sorted(rig.step()) == sorted(expected)
+
+
+def test_directories_and_fifos_are_refused_without_waiting(tmp_path: Path, log: Path) -> None:
+    (log.parent / "dir.log").mkdir()
+    os.mkfifo(log.parent / "fifo.log")
+    expected = write(log, "one")
+    rig = Rig(tmp_path / "state", source(log.parent / "*.log"))
+    assert rig.step() == expected
+    assert rig.step() == expected
+    assert len(rig.told(What.UNREADABLE)) == 1
+
+
+def test_more_files_than_descriptors_are_read_in_turns(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    used = len(os.listdir("/proc/self/fd"))
+    paths = [tmp_path / "logs" / f"{number}.log" for number in range(150)]
+    expected = [line for path in paths for line in write(path, f"first of {path.name}")]
+    rig = Rig(tmp_path / "state", source(tmp_path / "logs" / "*.log"))
+    rig.tail._followed._descriptors_max = 20
+    assert sorted(rig.step()) == sorted(expected)
+    assert len(rig.tail._register.open) <= 20
+    assert len(os.listdir("/proc/self/fd")) < used + 60
+    expected += [line for path in paths for line in write(path, f"second of {path.name}")]
+    for path in paths[:10]:
+        path.rename(f"{path}.1")
+    assert sorted(rig.step()) == sorted(expected)
+    assert len(rig.told(What.LIMIT)) == 1
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] == limits[1]
+
+
+def test_above_held_max_the_oldest_deleted_file_is_given_up_and_counted(tmp_path: Path, log: Path) -> None:
+    rig = Rig(tmp_path / "state", source(log.parent / "*.log"), held_max_bytes=150_000)
+    for name in ("a.log", "b.log"):
+        write(log.with_name(name), *["x" * 99] * 1000)
+    rig.look()
+    for name in ("a.log", "b.log"):
+        log.with_name(name).unlink()
+    rig.look()
+    assert [notice.size_bytes for notice in rig.told(What.LOST)] == [100_000]
+    assert len(rig.step()) == 1000
+
+
+def test_a_generation_without_siblings_is_forgotten_after_30_days(rig: Rig, log: Path) -> None:
+    write(log, "a1")
+    rig.step()
+    log.unlink()
+    rig.settle()
+    assert [row.is_finished for row in rig.state.load()] == [True]
+    for _ in range(2):
+        rig.clock.pass_s(29 * 86_400)
+        rig.step()
+    rig.clock.pass_s(2 * 86_400)
+    rig.step()
+    rig.tail.save(rig.clock.now_s, force=True)
+    rig.state.save()
+    assert rig.state.load() == []
+
+
+def test_a_reload_goes_on_where_files_are_and_drops_what_is_not_configured(tmp_path: Path, log: Path) -> None:
+    other = log.with_name("other.log")
+    rig = Rig(tmp_path / "state", source(log, name="a"), source(other, name="b"))
+    expected = write(log, "a1") + write(other, "b1")
+    rig.step()
+    rig.tail.follow([source(log, name="renamed")])
+    expected += write(log, "a2")
+    write(other, "unseen")
+    assert rig.step() == expected
+    assert [status.source for status in rig.tail.files()] == ["renamed"]
+    rig.tail.follow([source(log, name="renamed"), source(other, name="b")])
+    assert rig.step() == [*expected, b"unseen"]
+
+
+def test_a_held_file_goes_on_where_it_is_released(rig: Rig, log: Path) -> None:
+    write(log, "a1", "a2")
+    rig.look()
+    chunk = rig.tail.read()
+    assert chunk is not None
+    rig.tail.hold(chunk.file.file_id, 3)
+    write(log, "a3")
+    rig.look()
+    assert rig.tail.read() is None
+    assert rig.tail.files()[0].is_held
+    rig.tail.release(chunk.file.file_id, 3)
+    again = rig.tail.read()
+    assert again is not None
+    assert (again.start, again.data, again.before) == (3, b"a2\na3\n", b"a1\n")
+
+
+def test_rotated_siblings_in_another_directory_are_found_by_their_patterns(tmp_path: Path, log: Path) -> None:
+    old = log.parent / "old"
+    old.mkdir()
+    rig = Rig(tmp_path / "state", source(log, rotated=[str(old / "*")]))
+    expected = write(log, "a1")
+    rig.step()
+    rig.stop()
+    expected += write(log, "a2")
+    (old / "access.log-20260101.gz").write_bytes(gzip.compress(log.read_bytes()))
+    log.unlink()
+    expected += write(log, "b1")
+    rig.start()
+    assert rig.step() == expected
+    assert {arrival.id[9:23] for arrival in rig.receiver.arrivals[:2]} == {rig.receiver.arrivals[0].id[9:23]}
+    assert rig.state.load()[0].origin == ORIGIN
+
+
+def test_cached_numbers_decide_nothing_when_the_device_number_changes(rig: Rig, log: Path) -> None:
+    expected = write(log, "a1", "a2")
+    rig.step()
+    rig.stop()
+    rig.start()
+    for generation in rig.tail._register.numbered.values():
+        generation.facts = type(generation.facts)(99, 99, 0, 0, 1, 0)
+    expected += write(log, "a3")
+    assert rig.step() == expected
+    assert len(rig.receiver.arrivals) == 3
