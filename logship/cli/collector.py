@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -37,7 +39,8 @@ def command(
     max_store_bytes: int | None,
 ) -> None:
     """Take events in, store them, show them."""
-    from logship.collector.server import serve
+    with needing_extra("collector"):
+        from logship.collector.server import serve
 
     host, port = split_address(listen)
     options = CollectorOptions(
@@ -52,6 +55,18 @@ def command(
         max_store_bytes=max_store_bytes,
     )
     serve(options, announce)
+
+
+@contextmanager
+def needing_extra(extra: str) -> Iterator[None]:
+    """Turns the import error of a missing library into what to install.
+
+    Raises: UsageError.
+    """
+    try:
+        yield
+    except ImportError as exc:
+        raise UsageError(f"{exc.name} is missing; run: pip install 'logship[{extra}]'") from exc
 
 
 def announce(url: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from logship.cli.collector import needing_extra
 from logship.errors import Exit
 
 
@@ -17,8 +18,9 @@ def command(store: str, user_id: str, application_id: str | None, yes: bool) -> 
 
     The file is rewritten nowhere: SQLite overwrites what is deleted (secure_delete); backups of it are yours to mend.
     """
-    from logship.collector.retention import erase
-    from logship.collector.server import open_existing
+    with needing_extra("collector"):
+        from logship.collector.retention import erase
+        from logship.collector.server import open_existing
 
     database = open_existing(store)
     try:

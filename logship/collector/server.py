@@ -35,8 +35,10 @@ GC_CONTAINERS = 50_000  # allocated between two looks for cycles; a 250 kB batch
 def open_database(store: str) -> Database:
     """The store that `--store` names: a PostgreSQL URL or a SQLite file."""
     if store.startswith(("postgresql://", "postgres://")):
-        from logship.collector.postgres_store import PostgresStore
-
+        try:
+            from logship.collector.postgres_store import PostgresStore
+        except ImportError as exc:
+            raise UsageError(f"{exc.name} is missing; run: pip install 'logship[collector,postgres]'") from exc
         return PostgresStore(store)
     if "://" in store:
         raise UsageError(f"--store {store.split(':')[0]}://… is neither a file nor postgresql://…")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,3 +71,22 @@ def test_a_prefix_stands_before_every_path(tmp_path: Path) -> None:
         assert post(url, [event(1)]).status_code == 201
         assert post(url.removesuffix("/collector"), [event(2)]).status_code == 404
     assert len(stored_events(store)) == 1
+
+
+@pytest.mark.parametrize(
+    ("missing", "arguments", "extra"),
+    [("starlette", ["--listen", "127.0.0.1:0"], "collector"), ("psycopg", ["--store", "postgresql://x/y"], "postgres")],
+)
+def test_a_missing_extra_is_told_with_what_to_install(missing: str, arguments: list[str], extra: str) -> None:
+    program = f"import sys; sys.modules[{missing!r}] = None; from logship.cli import main; main()"
+    command = [sys.executable, "-c", program, "collector", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert f"{missing}" in done.stderr
+    assert extra in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_command_is_looked_up_without_the_extra() -> None:
+    program = "import sys, logship.cli.collector; sys.exit('starlette' in sys.modules or 'uvicorn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], timeout=60, check=False).returncode == 0
