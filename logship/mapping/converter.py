@@ -108,6 +108,7 @@ class Work:
         self.window = window
         self.middle = f"-{key_digits(file.key)}-{start >> 32:04x}"
         self.portions: list[Portion] = []
+        self.rows: Sequence[tuple[str, ...]] = ()  # of the first member, as scanned
         self.tally = Tally()
 
     def make(self, way: Generated, rows: Sequence[object], marks: Marks) -> Made:
@@ -213,6 +214,7 @@ class Converter:
         scan = first.scanner.scan(data, work.lines)
         if scan is not None:
             dirty = self._clean(work, first, list(scan.rows), sorted(scan.dirty))
+            work.rows = scan.rows
         unfit = self._exact(work, dirty) if dirty else []
         return self._settled(work, unfit, line_starts)
 
@@ -281,7 +283,11 @@ class Converter:
 
     def _exact_member(self, work: Work, member: Member, indexes: list[int]) -> list[int]:
         parse, lines = member.scanner.parse, work.lines
-        parsed = [parse(lines[index]) for index in indexes]
+        if work.rows and member is self.members[0]:
+            parse_row, scanned = member.scanner.parse_row, work.rows
+            parsed = [parse_row(scanned[index], lines[index]) for index in indexes]
+        else:
+            parsed = [parse(lines[index]) for index in indexes]
         if work.start == 0 and indexes[0] == 0 and lines[0].startswith(BOM):
             parsed[0] = parse(lines[0].removeprefix(BOM))
         unfit = [index for index, row in zip(indexes, parsed, strict=True) if row is None]
