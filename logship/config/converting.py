@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 
-from logship.errors import FormatError
+from logship.errors import FormatError, MappingError
 from logship.event import Conversion, LogFile, Window, transaction_id
 from logship.fields import canonical
 from logship.formats import Detection, Envelope, Format, FormatSpec, Misfit, compile_format, detect
@@ -133,7 +133,7 @@ class SourceConverter:
         found = detect(list(islice(samples, SAMPLE_LINES)), self.named)
         if not found:
             return None
-        fmt = compile_format(self.named[found[0].name], self.named)
+        fmt = compile_format(FormatSpec("named", found[0].name), self.named)
         try:
             converter = self.compiled_for(path, fmt)
         except MappingErrors as exc:
@@ -158,6 +158,11 @@ class SourceConverter:
         Raises: MappingErrors.
         """
         return self._compile(fmt or self.format or self.fallback(), dict.fromkeys(self.path_fields.names, "given"))
+
+    def doubts(self, path: str) -> tuple[MappingError, ...]:
+        """What is to be said of the mapping with the format that was detected for `path`; () where none was."""
+        fmt = self._detected.get(path)
+        return self.reviewed(fmt).warnings if fmt else ()
 
     def _compile(self, fmt: Format, given: dict[str, str]) -> Converter:
         key = (id(fmt), *sorted(given.items()))
@@ -191,7 +196,7 @@ class SourceConverter:
     def fallback(self) -> Format:
         """What lines that fit nothing are explained with."""
         if self._fallback is None:
-            self._fallback = compile_format(self.named["combined"], self.named)
+            self._fallback = compile_format(FormatSpec("named", "combined"), self.named)
         return self._fallback
 
 

@@ -126,6 +126,8 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
     if not seen.lines:
         yield Finding("ok", name, f"{label} · {files} · no line yet")
         return
+    for doubt in loaded.converters[name].doubts(seen.newest):
+        yield Finding("warning", name, doubt.message, doubt.hint)
     newest = f"newest {seen.lines:,} lines" if seen.lines > 1 else "newest line"
     message = f"{label} · {files} · {seen.fits:,} of the {newest} fit"
     if seen.odd is None:

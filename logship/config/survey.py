@@ -56,6 +56,7 @@ class Survey:
     odd: OddLine | None = None
     detected: Detection | None = None
     unmatched: tuple[str, ...] = ()
+    newest: str = ""  # the file that the newest lines are of
 
     @property
     def size_bytes(self) -> int:
@@ -93,7 +94,7 @@ def _fitted(
         others = tuple(other for other in detect(list(lines[-50:]), converter.named) if other.fits == other.of)
         odd = OddLine(path, line, misfit, others)
     fits = len(lines) - len(conversion.unfit)
-    return Survey(seen.files, seen.obstacles, len(lines), fits, odd, detected, seen.unmatched)
+    return Survey(seen.files, seen.obstacles, len(lines), fits, odd, detected, seen.unmatched, path)
 
 
 def _matched(source: SourceSettings) -> tuple[tuple[Found, ...], tuple[str, ...]]:

@@ -83,7 +83,17 @@ def test_auto_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "logship.yml").write_text((tmp_path / "logship.yml").read_text().replace("nginx_timed", "auto"))
     run(["check", "--json", "-c", str(tmp_path / "logship.yml")])
     found = about(json.loads(capsys.readouterr().out), "api")
+    assert ("warning", "nginx_timed logs no host: URIs begin https://web-1/") not in found
     assert ("ok", f"auto: nginx_timed · 1 file, {len(LINE) * 5} B · 5 of the newest 5 lines fit") in found
+
+
+def test_what_a_detected_format_lacks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "a.log").write_bytes(LINE.replace(b" 0.004", b"") * 5)
+    check(tmp_path, capsys, "paths: ['*.log']")
+    (tmp_path / "logship.yml").write_text((tmp_path / "logship.yml").read_text().replace("nginx_timed", "auto"))
+    run(["check", "--json", "-c", str(tmp_path / "logship.yml")])
+    found = about(json.loads(capsys.readouterr().out), "api")
+    assert ("warning", "combined logs no duration: both times are equal") in found
 
 
 def test_base_stands_for_the_root_directory(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
