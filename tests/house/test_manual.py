@@ -127,7 +127,7 @@ def test_bash_completes_commands_and_options(share: Path, manual: ModuleType, tm
     ask = f"""
     PATH={tmp_path}:$PATH; source {share / manual.COMPLETIONS["bash"]}
     COMP_WORDS=(logship dead); COMP_CWORD=1; _logship_completion logship; echo "${{COMPREPLY[@]}}"
-    COMP_WORDS=(logship status --w); COMP_CWORD=2; _logship_completion logship; echo "${{COMPREPLY[@]}}"
+    COMPREPLY=(); COMP_WORDS=(logship status --w); COMP_CWORD=2; _logship_completion logship; echo "${{COMPREPLY[@]}}"
     """
     done = subprocess.run([bash, "--norc", "-c", ask], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.stdout.split() == ["dead-letters", "--watch"], done.stderr
