@@ -69,11 +69,15 @@ class Batcher:
         """
         cut = Cut()
         events = conversion.events
-        counted = list(accumulate(map(len, events), lambda total, size: total + size + 1, initial=0))
+        sizes = list(accumulate(map(len, events), initial=0))
+
+        def counted(until: int) -> int:  # events before `until`, each with its comma; asked ten times a batch
+            return sizes[until] + until
+
         first = 0
         while first < len(events):
             room = self.max_bytes - BRACKETS_LESS_COMMA - self._counted_bytes
-            last = bisect_right(counted, counted[first] + room) - 1
+            last = bisect_right(range(len(sizes)), counted(first) + room, key=counted) - 1
             if last <= first:
                 if self._events:
                     cut.batches += self.flush()
@@ -84,7 +88,7 @@ class Batcher:
                     first = last
                     continue
             piece_end = conversion.line_starts[conversion.event_lines[last]] if last < len(events) else end
-            self._take(Piece(chunk, conversion, first, last), counted[last] - counted[first], now_s)
+            self._take(Piece(chunk, conversion, first, last), counted(last) - counted(first), now_s)
             self._spans.append(self._span_of(chunk, start, piece_end))
             first, start = last, piece_end
             if first < len(events):
