@@ -53,7 +53,8 @@ def main() -> int:
                 write_log(path, options.lines, kind)
             chunks = list(_chunks(path.read_bytes()))
             made = _converter(fmt, mapping)
-            each_us = _best(lambda made=made, chunks=chunks: _convert(made, chunks), options.rounds) / options.lines * 1e6
+            spent_s = _best(lambda made=made, chunks=chunks: _convert(made, chunks), options.rounds)
+            each_us = spent_s / options.lines * 1e6
             plain_us = plain_us or each_us
             events = sum(len(made.convert(data, start, _FILE, WINDOW).events) for start, data in chunks)
             print(f"{name:26} {each_us:7.2f} us/line {each_us / plain_us:6.2f}x plain {events:9,} events", flush=True)

@@ -273,6 +273,8 @@ class Generator:
         members = self._members(self._plan.event, ())
         if not any(key == "transaction_id" for key, _ in members):
             members.append(("transaction_id", Piece(('"', *own_id(), '"'))))
+        if self._samples:  # the sample says what an event stands for
+            members = [(key, piece) for key, piece in members if key != "weight"]
         parts = list(render_object(members, keeps_empty=True).parts)
         if self._samples:
             parts = [*parts[:-1], *_without_brace(parts[-1]), local("weight"), "}"]

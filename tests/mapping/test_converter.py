@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logship.config.shipped import presets
 from logship.event import Window, transaction_id
-from logship.formats import Format
+from logship.formats import Format, compile_format, read_spec
 from logship.mapping import Converter
 from tests.mapping.world import (
     KEY,
     LINE,
+    LOG,
     at,
     combined,
     convert,
@@ -204,3 +206,47 @@ def test_any_bytes_are_valid_events_or_unfit_lines(text: str, fmt: Format, lines
     assert conversion.events == exact(made, *lines)
 
 
+PIECES = ["a", "Z", "/", "?", "=", " ", ".", r"\x22", r"\x5C", r"\xC3\xA9", r"\xE2", r"\x20", r"\x09", r"\xFF", "\\"]
+ESCAPED = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.tuples(ESCAPED, ESCAPED, ESCAPED, st.sampled_from(["GET /{} HTTP/1.1", "{} /", "{}"])), min_size=1))
+def test_escaped_lines_are_the_same_from_their_rows(found: list[tuple[str, str, str, str]]) -> None:
+    made = _made(RICH, FORMATS[0])
+    lines = [
+        combined(shape.format(target), user=user.replace(" ", ""), agent=agent) for target, user, agent, shape in found
+    ]
+    assert convert(made, *lines).events == exact(made, *lines)
+
+
+def test_each_line_of_a_mixed_log_goes_by_the_first_format_that_fits() -> None:
+    fmt = compile_format(read_spec(["common", "combined", {"json": "auto"}]), presets())
+    short = LINE.rsplit(b' "-"', 1)[0]
+    as_json = b'{"time":"2000-10-10T13:55:36Z","status":200,"remote_addr":"192.0.2.1","method":"GET","uri":"/j"}'
+    lines = [short, LINE, as_json, b"junk", short, LINE]
+    made = converter("{}", fmt)
+    conversion = convert(made, *lines)
+    uris = [json.loads(text)["request"]["uri"] for text in conversion.events]
+    assert uris == [f"https://web-1{path}" for path in ("/x?a=1", "/x?a=1", "/j", "/x?a=1", "/x?a=1")]
+    assert list(conversion.unfit) == [3]
+    assert conversion.events == exact(made, *lines)
+    traces = [made.trace(line, 0, LOG) for line in lines]
+    names = [trace.format for trace in traces if trace.error is None]
+    assert names == ["common", "combined", "json", "common", "combined"]
+    assert traces[3].error is not None
+
+
+def test_a_trace_agrees_with_the_events() -> None:
+    made = converter(RICH)
+    for line in (LINE, combined("GET /health HTTP/1.1"), combined("GET /t/acme/x HTTP/1.1", status="503"), b"junk"):
+        conversion, trace = convert(made, line), made.trace(line, 0, LOG)
+        assert [trace.event] == [json.loads(text) for text in conversion.events] or not conversion.events
+        assert (trace.dropped_by is not None) == bool(conversion.dropped)
+        assert (trace.sampled_out_by is not None) == bool(conversion.sampled_out)
+        assert (trace.error is not None) == bool(conversion.unfit)
+        assert trace.transaction_id == transaction_id(line, KEY, 0)
+    trace = made.trace(combined("GET /t/acme/x HTTP/1.1", status="503"), 0, LOG)
+    assert trace.rules == ("errors", "tenant")
+    assert trace.origins["company_id"] == ("rules", 3, "set", "company_id")
+    assert trace.origins["request.uri"] == ("event", "request", "uri")

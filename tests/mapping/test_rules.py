@@ -165,3 +165,9 @@ event:
     assert found["metadata"] == {
         "one": "a=b", "two": "a=b/bob", "three": "q=a=b$", "four": 7, "five": True, "six": "7", "n": 200,
     }  # fmt: skip
+
+
+def test_a_sample_overrules_a_weight_of_the_mapping() -> None:
+    text = convert(converter("{event: {weight: 3}, rules: [{sample: 1/1}]}"), combined()).events[0]
+    assert text.count('"weight"') == 0
+    assert event(combined(), "event: {weight: 3}")["weight"] == 3
