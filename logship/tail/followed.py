@@ -23,6 +23,7 @@ from logship.tail.rotation import Stranger, Verdict, by_age, first_line_hash, is
 
 log = logging.getLogger(__name__)
 
+ACTIVE_S = 30.0  # in a directory with too many hints, what changed within is looked at often
 UNDECIDED_S = 60.0  # a copy in the making has grown enough by then
 _STAMP_GRAIN_S = 0.1  # the kernel stamps files by a clock that ticks; a hundred milliseconds are ten ticks at least
 _LOOKED = "looked at "  # + source: name of the note with the time of the last look
@@ -107,6 +108,15 @@ class Followed:
         """Every directory that a change may matter in."""
         real = {its.place.directory for its in self.register.logs.values() if its.generations and its.live_names}
         return self.discovery.folders | {os.path.dirname(path) for path in self.register.links} & real
+
+    def active_in(self, folders: Iterable[str], now_s: float) -> list[str]:
+        """Paths in these directories that changed lately."""
+        chosen = set(folders)
+        return [
+            path
+            for path, name in self.register.names.items()
+            if now_s - name.generation.changed_s < ACTIVE_S and os.path.dirname(path) in chosen
+        ]
 
     def take_unheard(self) -> list[tuple[str, int]]:
         """What the last full look found changed: path and mtime in ns."""
@@ -343,6 +353,8 @@ class Followed:
     # what has gone where, and what is new
 
     def _settle_all(self, now_s: float) -> None:
+        for generation in list(self.register.loose):
+            self._refresh(generation, now_s)
         for folder, name in self.discovery.take_appeared():
             for stem in stripped_names(name):
                 for its in self.register.family_of(folder, stem):
@@ -355,9 +367,6 @@ class Followed:
         watched = self.register.unsettled.pop(its)
         newest = next((each for each in reversed(its.generations) if each.key is not None), None)
         self._look_at_siblings(its, watched, now_s)
-        for generation in its.generations:
-            if not generation.names and generation.content is not None:
-                self._refresh(generation, now_s)  # deleted, or moved out of sight: only the descriptor tells
         strangers = self._strangers.pop(its, [])
         self._strangers_open -= len(strangers)
         for stranger in by_age(strangers, its.place.stem):

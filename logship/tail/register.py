@@ -52,6 +52,7 @@ class Register:
         self.inodes: dict[tuple[int, int], Generation] = {}  # open plain contents: an open inode can't be reused
         self.hinted: dict[tuple[int, int], Generation] = {}  # by the numbers they had when they were seen last
         self.open: dict[Generation, None] = {}  # the least recently used first
+        self.loose: dict[Generation, None] = {}  # open, but no name holds that inode: only the descriptor tells of more
         self.unsettled: dict[Log, Watched] = {}
         self.changed: dict[Log, None] = {}
         self.dirty: dict[Generation, None] = {}
@@ -139,6 +140,7 @@ class Register:
         if self.inodes.get(generation.facts.hint) is generation:
             del self.inodes[generation.facts.hint]
         self.open.pop(generation, None)
+        self.loose.pop(generation, None)
         generation.content.close()
         generation.content = None
 
@@ -158,6 +160,7 @@ class Register:
         generation = name.generation
         self.names[name.path] = name
         generation.names.add(name.path)
+        self._note_loose(generation)
         generation.lost_at_s = None
         self.changed[generation.log] = None
         if generation.path != name.path and generation.path not in generation.names:
@@ -170,8 +173,17 @@ class Register:
         del self.names[name.path]
         name.generation.names.discard(name.path)
         name.generation.log.live_names.discard(name.path)
+        self._note_loose(name.generation)
         if not name.generation.names:
             self.unsettled.setdefault(name.generation.log, name.watched)
+
+    def _note_loose(self, generation: Generation) -> None:
+        if generation.content is not None and not any(
+            self.names[path].stamp[:2] == generation.facts.hint for path in generation.names
+        ):
+            self.loose[generation] = None
+        else:
+            self.loose.pop(generation, None)
 
     def park(self, its: Log) -> None:
         """Closes a log whose source is gone; what is in flight of it is still confirmed."""

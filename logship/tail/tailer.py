@@ -113,11 +113,12 @@ class Tailer:
         if now_s >= self._look_due_s or hints.is_overflow:
             self._look_everywhere(hints, now_s)
         elif hints.paths or hints.has_new_names or now_s >= self._settle_due_s:
-            self._followed.look_at(hints.paths, now_s, has_new_names=hints.has_new_names)
+            busy = self._followed.active_in(self._watcher.busy, now_s) if self._watcher and self._watcher.busy else ()
+            self._followed.look_at(hints.paths.union(busy), now_s, has_new_names=hints.has_new_names)
         else:
             return Look(has_data=self._turns.has_any)
         self._looked_s = now_s
-        is_unsettled = self._register.unsettled or (self._watcher and self._watcher.busy)
+        is_unsettled = self._register.unsettled or self._register.loose or (self._watcher and self._watcher.busy)
         self._settle_due_s = now_s + SETTLE_EVERY_S if is_unsettled else float("inf")
         self._store_new()
         self._queue_changed()

@@ -58,7 +58,7 @@ class Alarm:
         self._poll.register(self._fd, select.POLLIN)
 
     def ring(self) -> None:
-        with contextlib.suppress(OSError):  # closed: nobody waits any more
+        with contextlib.suppress(OSError, ValueError):  # closed: nobody waits any more
             os.eventfd_write(self._fd, 1)
 
     def wait(self, timeout_s: float) -> None:

@@ -33,6 +33,16 @@ class FakeClock:
         self.wall_s += seconds
 
 
+class RealClock(FakeClock):
+    """The machine's own time, for tests with real processes."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def time(self) -> float:
+        return time.time()
+
+
 def source(
     *paths: str | Path,
     name: str = "api",
@@ -88,11 +98,13 @@ class Receiver:
 class Rig:
     """A daemon without a network: stop it, kill it, start it again on the same state."""
 
-    def __init__(self, state_dir: Path, *sources: TailSource, **options: object) -> None:
+    def __init__(
+        self, state_dir: Path, *sources: TailSource, clock: FakeClock | None = None, **options: object
+    ) -> None:
         self.state_dir = state_dir
         self.sources = sources
         self.receiver = Receiver()
-        self.clock = FakeClock()
+        self.clock = clock or FakeClock()
         self.options = options
         self.notices: list[Notice] = []
         self.waiting: list[tuple[Chunk, Span]] = []
@@ -105,7 +117,7 @@ class Rig:
         self.waiting = []
 
     def look(self) -> Look:
-        look = self.tail.look(self.clock.now_s)
+        look = self.tail.look(self.clock.monotonic())
         self.notices += look.notices
         return look
 
@@ -130,7 +142,7 @@ class Rig:
             spans.append(span)
         self.waiting = [each for index, each in enumerate(self.waiting) if index not in chosen]
         self.tail.confirm(spans)
-        self.tail.save(self.clock.now_s, force=True)
+        self.tail.save(self.clock.monotonic(), force=True)
 
     def step(self, limit_bytes: int = 262_144) -> list[bytes]:
         """Look, read, deliver, confirm; gives all lines the receiver has by now."""
@@ -154,6 +166,8 @@ class Rig:
         """SIGKILL: nothing is saved; descriptors and the lock are closed, as the kernel does."""
         for generation in list(self.tail._register.open):
             self.tail._register.take(generation)
+        if self.tail._watcher is not None:
+            self.tail._watcher.close()
         self.tail._alarm.close()
         if self.state._connection is not None:
             self.state._connection.close()

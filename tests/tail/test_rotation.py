@@ -122,6 +122,18 @@ def test_a_live_log_that_gets_compressed_is_not_taken_as_new(tmp_path: Path, log
     assert len(rig.receiver.arrivals) == len(expected)
 
 
+def test_lines_written_to_a_file_that_is_compressed_and_deleted_meanwhile_arrive(rig: Rig, log: Path) -> None:
+    expected = write(log, "a1")
+    rig.step()
+    with log.open("ab", buffering=0) as server:
+        log.rename(log.with_name("access.log.1"))
+        write(log, "b1")
+        compress(log.with_name("access.log.1"))
+        rig.step()
+        server.write(b"a2\n")  # a server that has not been told yet
+        assert sorted(rig.step()) == sorted([*expected, b"a2", b"b1"])
+
+
 def test_copytruncate_takes_what_was_unread_from_the_copy(rig: Rig, log: Path) -> None:
     expected = write(log, "a1", "a2")
     rig.step()
