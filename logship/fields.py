@@ -17,7 +17,7 @@ class Kind(StrEnum):
     """What a field's value is; the text of every kind may also be '-' or '' for absent."""
 
     TEXT = "text"
-    TOKEN = "token"  # text without spaces
+    TOKEN = "token"  # noqa: S105 (text without spaces, no secret)
     INTEGER = "integer"
     NUMBER = "number"
     STATUS = "status"  # an integer of three digits
