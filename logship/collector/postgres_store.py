@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 import psycopg
 from psycopg import errors
@@ -18,19 +17,12 @@ from logship.errors import StateError
 FOLD_LOCK = 0x6C6F6773  # "logs": inserts hold it together, a fold holds it alone, so that it sees no gap of ids
 SET_UP_LOCK = FOLD_LOCK + 1
 ATTEMPTS = 5  # of a transaction that lost a deadlock against another collector
-TYPES = {
-    "received_at": "bigint",
-    "time_ms": "bigint",
-    "status": "integer",
-    "duration_ms": "double precision",
-    "weight": "bigint",
-    "event": "json",
-}
-INSERT = (
-    f"INSERT INTO events ({', '.join(schema.COLUMNS)}) SELECT * FROM unnest("  # noqa: S608 - names of columns
-    + ", ".join(f"?::{TYPES.get(column, 'text')}[]" for column in schema.COLUMNS)
-    + ") ON CONFLICT DO NOTHING"
-)
+COLUMNS = ", ".join(schema.COLUMNS)
+INCOMING = f"""
+CREATE TEMP TABLE IF NOT EXISTS incoming ON COMMIT DELETE ROWS AS SELECT {COLUMNS} FROM events WITH NO DATA
+"""  # noqa: S608 - names of columns
+COPY = f"COPY incoming ({COLUMNS}) FROM STDIN"
+TAKE_OVER = f"INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM incoming ON CONFLICT DO NOTHING"  # noqa: S608
 CONNECT_TIMEOUT_S = 10
 
 
@@ -40,7 +32,7 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         self.url = url
         self._connections = Pool(self._connect)
-        with self._transaction(SET_UP_LOCK, shared=False) as run:
+        with self._transaction(SET_UP_LOCK) as run:
             for statement in schema.statements(schema.POSTGRES):
                 run(statement, ())
             run("INSERT INTO folded VALUES (?, 0) ON CONFLICT DO NOTHING", (schema.VERSION,))
@@ -54,28 +46,36 @@ class PostgresStore:
     def insert(self, rows: Sequence[EventRow]) -> None:
         if not rows:
             return
-        columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with self._transaction(FOLD_LOCK, shared=True) as run:
-                    run(INSERT, columns)
+                self._insert(rows)
                 return
             except DeadlockError:
                 if attempt == ATTEMPTS:
                     raise
 
+    def _insert(self, rows: Sequence[EventRow]) -> None:
+        """COPY is several times as fast as INSERT but knows no conflicts: so by way of a temporary table."""
+        with translated(), self._connections.lend() as connection, connection.transaction():
+            connection.execute(in_postgres("SELECT pg_advisory_xact_lock_shared(?)"), (FOLD_LOCK,))
+            connection.execute(INCOMING.encode())
+            with connection.cursor() as cursor, cursor.copy(COPY.encode()) as copy:
+                for row in rows:
+                    copy.write_row(row)
+            connection.execute(TAKE_OVER.encode())
+
     def transaction(self) -> AbstractContextManager[Run]:
-        return self._transaction(FOLD_LOCK, shared=False)
+        return self._transaction(FOLD_LOCK)
 
     @contextmanager
-    def _transaction(self, lock: int, *, shared: bool) -> Iterator[Run]:
+    def _transaction(self, lock: int) -> Iterator[Run]:
         with translated(), self._connections.lend() as connection:
 
             def run(statement: str, values: Sequence[Value]) -> list[Record]:
                 return _records(connection.execute(in_postgres(statement), values))
 
             with connection.transaction():
-                run(f"SELECT pg_advisory_xact_lock{'_shared' if shared else ''}(?)", (lock,))
+                run("SELECT pg_advisory_xact_lock(?)", (lock,))
                 yield run
 
     def read(self, statement: str, values: Sequence[Value] = ()) -> list[Record]:
