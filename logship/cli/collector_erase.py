@@ -9,7 +9,9 @@ from logship.errors import Exit
 
 
 @click.command()
-@click.option("--store", default="collector.db", show_default=True, metavar="FILE or URL")
+@click.option(
+    "--store", default="collector.db", show_default=True, metavar="FILE or URL", help="SQLite file or postgresql://…"
+)
 @click.option("--user-id", required=True, help="whose events go, as it stands in them")
 @click.option("--application-id", metavar="ID", help="only this application's")
 @click.option("--yes", is_flag=True, help="don't ask")

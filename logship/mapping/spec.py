@@ -72,7 +72,7 @@ class RuleSpec(Strict):
 class KeepQuery(Strict):
     """All query values are redacted but these."""
 
-    keep: Texts
+    keep: Texts = Field(description="the names whose values stay; all others become [redacted]")
 
 
 class RedactSpec(Strict):
@@ -89,10 +89,10 @@ class RedactSpec(Strict):
 class ExampleSpec(Strict):
     """A line and what it must become, run by `logship test`."""
 
-    line: Text
-    format: Any = "combined"
+    line: Text = Field(description="a line of a log, as it stands there")
+    format: Any = Field("combined", description="its format, as in a source")
     fields: dict[str, Text] = Field(default_factory=dict, description="constants of the source")
-    name: Text = ""
+    name: Text = Field("", description="shown when it fails")
     event: Any = Field(default_factory=dict, description="a subset that must hold; dropped; sampled out; unfit")
 
 
@@ -105,8 +105,10 @@ class MappingSpec(Strict):
     client_ip_header: Text = Field("", description="where trusted proxies write the client; X-Forwarded-For")
     event: dict[str, Any] = Field(default_factory=dict, description="the event: templates, constants")
     rules: list[RuleSpec] = Field(default_factory=list, description="in order")
-    redact: RedactSpec = Field(default_factory=lambda: RedactSpec.model_validate({}))
-    examples: list[ExampleSpec] = Field(default_factory=list)
+    redact: RedactSpec = Field(
+        default_factory=lambda: RedactSpec.model_validate({}), description="what must not leave this machine; done last"
+    )
+    examples: list[ExampleSpec] = Field(default_factory=list, description="what `logship test` runs")
 
     _warnings: tuple[MappingError, ...] = PrivateAttr(default=())
 
