@@ -6,13 +6,8 @@ from collections.abc import Mapping
 
 from logship.errors import FormatError
 from logship.fields import closest
-from logship.formats import apache, nginx
-from logship.formats.either import EitherFormat
 from logship.formats.format import Format
-from logship.formats.json_format import JsonFormat
-from logship.formats.regex_format import RegexFormat
 from logship.formats.spec import FormatSpec
-from logship.formats.text_format import TextFormat
 
 MAX_DEPTH = 8  # of names that stand for names; more is a circle
 
@@ -26,17 +21,30 @@ def compile_format(spec: FormatSpec, named: Mapping[str, FormatSpec], name: str 
 
 
 def _compile(spec: FormatSpec, named: Mapping[str, FormatSpec], name: str, depth: int) -> Format:
+    """Each kind is imported when it is asked for: a daemon that reads one kind starts without the others."""
     if spec.kind == "apache":
+        from logship.formats import apache
+        from logship.formats.text_format import TextFormat
+
         return TextFormat(name or "apache", apache.read_log_format(spec.text))
     if spec.kind == "nginx":
+        from logship.formats import nginx
+        from logship.formats.text_format import TextFormat
+
         return TextFormat(name or "nginx", nginx.read_log_format(spec.text))
     if spec.kind == "named":
         return _compile(_resolve(spec.text, named, depth), named, spec.text, depth + 1)
     if spec.kind == "json":
+        from logship.formats.json_format import JsonFormat
+
         return JsonFormat(name or "json", spec.keys)
     if spec.kind == "regex":
+        from logship.formats.regex_format import RegexFormat
+
         return RegexFormat(name or "regex", spec.text, spec.keys or {})
     if spec.kind == "list":
+        from logship.formats.either import EitherFormat
+
         members = [_compile(member, named, "", depth + 1) for member in spec.members]
         flat = [single for member in members for single in member.members]
         return EitherFormat(name or ", ".join(member.name for member in flat), flat)
