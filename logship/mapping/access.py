@@ -99,6 +99,11 @@ class Reader:
             self.body.append(store(name, value))
         return local(name)
 
+    def scratch(self) -> str:
+        """A name for a value that is used twice within one expression."""
+        self._names.add(name := f"held_{len(self._names)}")
+        return name
+
     def at_call(self, name: str, source: str, **holes: ast.expr) -> ast.expr:
         """A local variable of the chunk, computed before its lines."""
         if name not in self._names:

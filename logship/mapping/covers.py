@@ -8,7 +8,7 @@ from collections.abc import Callable
 from logship.fields import Kind, canonical, lookup
 from logship.mapping import redaction
 from logship.mapping.access import Reader
-from logship.mapping.code import constant, expression
+from logship.mapping.code import constant, expression, local
 from logship.mapping.memo import SHARED_ENTRIES
 from logship.mapping.plan import steps
 from logship.mapping.render import Cover, Covers
@@ -99,4 +99,12 @@ def _called(reader: Reader, redact: Callable[[str], str], *, has_paths: bool) ->
     bound = reader.bind(redact, "redact")
     if has_paths:
         return lambda text: ast.Call(bound, [text], [])
-    return lambda text: expression("r(x) if '=' in x else x", r=bound, x=text)
+
+    def cover(text: ast.expr) -> ast.expr:
+        if isinstance(text, ast.Name):
+            return expression("r(x) if '=' in x else x", r=bound, x=text)
+        held = reader.scratch()
+        whole = ast.NamedExpr(ast.Name(held, ast.Store()), text)
+        return expression("r(held) if '=' in whole else held", r=bound, whole=whole, held=local(held))
+
+    return cover

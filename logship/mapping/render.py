@@ -157,7 +157,7 @@ def _reference(reader: Reader, reference: Reference, path: tuple[str, ...], cove
 def _covered(access: Access, cover: Cover) -> Access:
     text = cover(access.text)
     body: Part = cover(joined([access.body]))
-    return Access(Kind.TEXT, text, body, access.present)
+    return Access(Kind.TEXT, text, body, access.present, False, access.origin)
 
 
 def _text_piece(reader: Reader, access: Access, path: tuple[str, ...]) -> Piece:
