@@ -62,7 +62,10 @@ class Crew(Protocol):
         ...
 
     def close(self, *, at_once: bool = False) -> None:
-        """End the workers, `at_once` in the middle of their tasks; every report sent is in `reports` afterwards."""
+        """End the workers; every report sent is in `reports` afterwards.
+
+        Without `at_once` only when no task is left; with it in the middle of their tasks.
+        """
         ...
 
 

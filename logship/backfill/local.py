@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import signal
 import threading
@@ -18,7 +20,9 @@ from logship.backfill.executors import P, Work
 from logship.backfill.reports import Report
 
 NICENESS = 10  # the web server lives on this machine
-DRIVER_SIGNALS = {signal.SIGINT, signal.SIGHUP}  # a terminal sends them to all; the driver alone decides what they mean
+COLLECT_EVERY = 100_000  # new containers: rows and events are no cycles, and looking for some costs 10 % of a job
+# A terminal and systemd send these to all processes; the driver alone decides what they mean.
+DRIVER_SIGNALS = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}
 
 
 @dataclass(slots=True)
@@ -50,8 +54,13 @@ class LocalChannel:
 
 def prepare(ends: Ends) -> None:
     """First thing in a new worker process."""
+    import logship.backfill.worker  # noqa: F401 - loaded once, before the first task, and then frozen
+
     _ends.append(ends)
     os.nice(NICENESS)
+    logging.getLogger("logship").setLevel(logging.CRITICAL)  # what delivery meets stands in the reports
+    gc.freeze()
+    gc.set_threshold(COLLECT_EVERY)
     threading.Thread(target=_die_with_driver, args=(ends.alive,), name="die-with-driver", daemon=True).start()
 
 
@@ -97,10 +106,8 @@ class LocalCrew:
         self._start()
 
     def close(self, *, at_once: bool = False) -> None:
-        if at_once:
-            self._alive.close()
+        self._alive.close()  # ends the workers: they have no task left, or shall not finish it
         self._pool.shutdown(wait=True, cancel_futures=True)
-        self._alive.close()
         self._ends.writer.close()  # the last copy: the listener reads what is in the pipe, then its end
         self._listener.join()
 

@@ -40,6 +40,7 @@ def command(config: Path | None, url: str, application_id_file: Path | None, as_
     shipped is not sent again. Ctrl-C finishes what is under way, a second one stops at once. Exit 0 only if everything
     was delivered.
     """
+    import logging
     import os
     import sys
 
@@ -48,7 +49,9 @@ def command(config: Path | None, url: str, application_id_file: Path | None, as_
     from logship.cli.backfill_view import JsonView, View
     from logship.cli.terminal import Terminal
     from logship.clock import SystemClock
+    from logship.logs import setup_logging
 
+    setup_logging("text", level=logging.WARNING)
     clock = SystemClock()
     options = _options(given, clock.time())
     settings = load(config, Target(url, application_id_file), os.environ, sending=not options.is_dry)

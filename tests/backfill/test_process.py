@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.backfill.receiver import Receiver
-from tests.backfill.world import World, access_lines, joined, truth, write_old
+from tests.backfill.world import SHUTDOWN_S, World, access_lines, joined, truth, write_old
 from tests.rigs.waiting import wait_until
 
 LINES = access_lines(16_000)
@@ -47,15 +47,25 @@ def test_ctrl_c_once_finishes_what_is_under_way(world: World, receiver: Receiver
     assert (receiver.ids, receiver.repeats) == (truth(log, LINES), 0)
 
 
+def test_a_sigterm_to_all_its_processes_ends_it_in_order(world: World, receiver: Receiver, log: Path) -> None:
+    process = world.start("--jobs", 1, "--rate", 4_000, log, start_new_session=True)
+    wait_until(lambda: len(receiver.times) > 1_000, 60, "events")
+    os.killpg(process.pid, signal.SIGTERM)  # as systemd does
+    process.communicate(timeout=60)
+    assert process.returncode == 1
+    sent = len(receiver.times)
+    assert world.here(log)["already_confirmed"] == sent
+
+
 def test_ctrl_c_twice_stops_at_once_and_leaves_no_worker(world: World, receiver: Receiver, log: Path) -> None:
     receiver.status = 503
     process = world.start("--jobs", 1, log)
     wait_until(lambda: receiver.posts > 2, 60, "posts")
     left = workers(process.pid)
     assert left
-    for _ in range(2):
-        os.kill(process.pid, signal.SIGINT)
-    process.communicate(timeout=9)  # less than shutdown_timeout, which the first alone would wait for
+    for number in (signal.SIGINT, signal.SIGTERM):  # two of one kind that come at once are one
+        process.send_signal(number)
+    process.communicate(timeout=SHUTDOWN_S - 5)  # less than shutdown_timeout, which the first alone would wait for
     assert process.returncode == 1
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in left), 10, "the workers are gone")
     receiver.status = 201

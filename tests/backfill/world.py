@@ -27,6 +27,7 @@ from logship.tail.identity import file_key
 from tests.rigs.daemon import logship_command
 
 ORIGIN = "web-1"
+SHUTDOWN_S = 30  # shutdown_timeout
 START_S = 1_700_000_000  # 2023-11-14T22:13:20Z: the first line's time, and the age of files that nobody writes to
 
 
@@ -113,6 +114,7 @@ class World:
             path.write_text(
                 f"endpoint: {{url: '{self.url}', application_id: test-app}}\n"
                 f"state_dir: {self.directory / 'state'}\norigin: {ORIGIN}\nstatus: null\n"
+                f"delivery: {{shutdown_timeout: {SHUTDOWN_S}s}}\n"
                 f"sources:\n  - name: web\n    paths: ['{self.logs}/*access.log']\n    format: combined\n{self.extra}"
             )
         return path
