@@ -55,7 +55,9 @@ class _Handler:
     def dispatch(self, event: FileSystemEvent) -> None:
         is_written = event.event_type == "modified" and not event.is_directory
         was_empty = not self._queue
-        self._queue.append((self._folder, os.path.basename(os.fsdecode(event.src_path)), is_written))
+        for path in (event.src_path, event.dest_path):  # a name that another is moved over holds a new file
+            if path:
+                self._queue.append((self._folder, os.path.basename(os.fsdecode(path)), is_written))
         if was_empty:
             self._wake()
 

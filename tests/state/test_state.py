@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import tempfile
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -16,7 +17,7 @@ from logship.checkpoint import Anchor, Checkpoint, Range
 from logship.errors import StateError
 from logship.state import COPY_EVERY_S, State, schema
 from logship.state.folder import COPY, DATABASE, MARKER
-from tests.tail.driver import FakeClock
+from tests.tail.driver import FakeClock, as_nobody
 
 ROW = Checkpoint(
     generation=1,
@@ -234,3 +235,23 @@ def test_the_directory_is_for_its_owner_only(folder: Path) -> None:
     started(folder)
     assert folder.stat().st_mode & 0o777 == 0o700
     assert (folder / MARKER).stat().st_mode & 0o777 == 0o600
+
+
+def test_a_read_only_state_still_counts_and_is_written_when_it_can_be() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        started(folder)
+        folder.chmod(0o755)
+        for path in folder.iterdir():
+            path.chmod(0o644)
+        clock = FakeClock()
+        with as_nobody():
+            state = State.open(folder, clock)
+            assert state.load() == [ROW]
+            assert not state.save([replace(ROW, position=900)])
+            assert state.problem
+        clock.pass_s(2)
+        assert state.save()
+        assert state.load()[0].position == 900
+        assert not state.problem
+        state.close()

@@ -6,8 +6,6 @@ import gzip
 import os
 import resource
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,7 @@ import pytest
 from logship.tail import What
 from logship.tail.globs import Globs, expand_braces
 from logship.tail.identity import Place, file_key, place_of, stem_of
-from tests.tail.driver import ORIGIN, Rig, source
+from tests.tail.driver import ORIGIN, Rig, as_nobody, source
 
 
 def write(path: Path, *lines: str) -> list[bytes]:
@@ -23,19 +21,6 @@ def write(path: Path, *lines: str) -> list[bytes]:
     with path.open("ab") as file:
         file.write("".join(f"{line}\n" for line in lines).encode())
     return [line.encode() for line in lines]
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Permissions mean nothing to root."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.parametrize(
