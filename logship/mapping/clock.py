@@ -17,6 +17,8 @@ from logship.mapping.code import constant, expression, joined
 from logship.mapping.memo import MILLISECONDS, Moments, Seconds, Times
 
 _PER_SECOND = {Kind.DURATION_S: 1, Kind.DURATION_MS: 1e3, Kind.DURATION_US: 1e6, Kind.DURATION_NS: 1e9}
+_PARTS_OF_MS = {Kind.DURATION_MS: 1, Kind.DURATION_US: 1_000, Kind.DURATION_NS: 1_000_000}
+MOST_DIGITS = 10  # of a duration that is surely none too long: 10^10 ms are 115 days
 _DURATIONS = ("duration", "time_us", "duration_ns", "time_ms", "time_s")  # the finest first
 LONGEST_S = 366 * 86_400.0  # what claims to have taken longer is no duration
 
@@ -84,10 +86,12 @@ def _moved(reader: Reader, slot: Slot, duration: Slot, sign: str) -> ast.expr:
     if "seconds" not in reader.setting.memos:
         reader.setting.memos["seconds"] = reader.bind(Seconds(reader.setting.bounds), "seconds")
     taken = reader.setting.memo(f"taken_{duration.field}", _milliseconds(duration.kind))
-    moved = reader.keep(
-        "moved_ms",
-        expression(f"m[x] {sign} d[y]", m=moments, x=reader.raw(slot), d=taken, y=_duration_key(reader, duration)),
-    )
+    taken_ms = expression("d[y]", d=taken, y=_duration_key(reader, duration))
+    parts = _PARTS_OF_MS.get(duration.kind)
+    if parts and not reader.is_exact:  # microseconds have too many values to remember; clean rows are ASCII
+        direct = f"(int(y) + {parts // 2}) // {parts} if y.isdigit() and len(y) <= {MOST_DIGITS} else slow"
+        taken_ms = expression(direct, y=reader.raw(duration), slow=taken_ms)
+    moved = reader.keep("moved_ms", expression(f"m[x] {sign} (t)", m=moments, x=reader.raw(slot), t=taken_ms))
     second = expression("s[x // 1000]", s=reader.setting.memos["seconds"], x=moved)
     fraction = expression("f[x % 1000]", f=reader.bind(MILLISECONDS, "fractions"), x=moved)
     return reader.keep("moved", joined([second, fraction]))
@@ -107,7 +111,12 @@ def seconds_of(kind: Kind, value: object) -> float | None:
 
 
 def _milliseconds(kind: Kind) -> Callable[[object], int]:
+    parts = _PARTS_OF_MS.get(kind)
+
     def milliseconds(value: object) -> int:
+        text = values.text_of(value)
+        if parts and text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS:
+            return (int(text) + parts // 2) // parts
         return int((seconds_of(kind, value) or 0.0) * 1000 + 0.5)
 
     return milliseconds

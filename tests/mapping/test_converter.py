@@ -250,3 +250,17 @@ def test_a_trace_agrees_with_the_events() -> None:
     assert trace.rules == ("errors", "tenant")
     assert trace.origins["company_id"] == ("rules", 3, "set", "company_id")
     assert trace.origins["request.uri"] == ("event", "request", "uri")
+
+
+@pytest.mark.parametrize(
+    ("directive", "taken", "end"),
+    [("%D", "1500", ".002"), ("%D", "499", ".000"), ("%D", "2000000", "2.000"), ("%{ms}T", "17", ".017"),
+     ("%T", "3", "3.000"), ("%D", "-", ".000"), ("%D", "99999999999999999999", ".000"), ("%D", "-5", ".000")],
+)  # fmt: skip
+def test_apache_logs_the_start_and_the_end_is_later_by_the_duration(directive: str, taken: str, end: str) -> None:
+    fmt = compile_format(read_spec({"apache": f'%h %t "%r" %>s {directive}'}), presets())
+    line = f'192.0.2.1 [10/Oct/2000:13:55:30 +0000] "GET / HTTP/1.1" 200 {taken}'.encode()
+    found = event(line, fmt=fmt)
+    assert at(found, "request", "time") == "2000-10-10T13:55:30.000Z"
+    seconds, _, fraction = end.partition(".")
+    assert at(found, "response", "time") == f"2000-10-10T13:55:{30 + int(seconds or 0)}.{fraction}Z"
