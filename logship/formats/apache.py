@@ -126,7 +126,7 @@ def _check(directive: Directive, text: str) -> None:
         hint = f"did you mean %{other}?" if other in _LETTERS else "see mod_log_config for the list"
     elif letter in _WITH_ARGUMENT and not argument:
         reason, hint = f"needs a name: %{{Name}}{letter}", "name the header, cookie, variable or note"
-    elif letter in _ARGUMENTS and argument is not None and argument not in _ARGUMENTS[letter]:
+    elif letter in _ARGUMENTS and argument and argument not in _ARGUMENTS[letter]:
         reason = f"has an argument that httpd does not know: {{{argument}}}"
         near = closest(argument, _ARGUMENTS[letter])
         hint = f"did you mean %{{{near}}}{letter}?" if near else f"it takes {', '.join(_ARGUMENTS[letter])}"
@@ -155,7 +155,7 @@ def _slot(directive: Directive, text: str, has_final_status: bool) -> Slot:
 def _name(directive: Directive) -> str:
     """The field of a directive: our own names where the table has none or a worse one, else the table's."""
     letter, argument = directive.letter, directive.argument
-    plain = f"{{{argument}}}{letter}" if argument is not None and letter not in "CeinoxD" else letter
+    plain = f"{{{argument}}}{letter}" if argument and letter in _ARGUMENTS else letter  # httpd ignores other arguments
     if plain in _OWN_NAMES:
         return _OWN_NAMES[plain]
     if letter in {"^ti", "^to"}:
