@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.errors import FormatError
-from logship.formats import FormatSpec, compile_format
+from logship.formats import Format, FormatSpec, compile_format
 
 APACHE = [
     "%h", "%u", "%t", "%r", "%>s", "%b", "%{x}i", "%{", "}", "%%", "%", '"', '\\"', "\\", " ", "[", "%{%F %T}t",
@@ -25,13 +25,19 @@ texts = st.one_of(
 )
 
 
+def compiled(kind: str, text: str) -> Format | FormatError:
+    try:
+        return compile_format(FormatSpec("apache" if kind == "apache" else "nginx", text), {})
+    except FormatError as exc:
+        return exc
+
+
 @given(texts, st.sampled_from(LINES))
 def test_a_format_compiles_or_is_refused_with_a_column_inside_it(written: tuple[str, str], line: bytes) -> None:
     kind, text = written
-    try:
-        fmt = compile_format(FormatSpec("apache" if kind == "apache" else "nginx", text), {})
-    except FormatError as exc:
-        assert exc.column is None or 0 <= exc.column <= len(text)
+    fmt = compiled(kind, text)
+    if isinstance(fmt, FormatError):
+        assert fmt.column is None or 0 <= fmt.column <= len(text)
         return
     assert (fmt.explain(line) is None) == (fmt.parse(line) is not None)
     fmt.scanner([slot.field for slot in fmt.slots]).scan(line + b"\n", [line])
