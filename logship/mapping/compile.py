@@ -8,9 +8,10 @@ from logship.errors import MappingError
 from logship.fields import canonical, suggestion
 from logship.formats import Format
 from logship.mapping import clock, proxies
-from logship.mapping.access import HOSTS, Constants, Reader, Setting
+from logship.mapping.access import Constants, Reader, Setting
 from logship.mapping.converter import Converter, Member, Ways
 from logship.mapping.covers import make_covers
+from logship.mapping.derived import HOSTS
 from logship.mapping.generator import Generated, Generator
 from logship.mapping.plan import Plan, leaves, read_plan
 from logship.mapping.render import Covers, Shape, shape_of
