@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from logship.checkpoint import Range
 from logship.state.folder import COPY, DATABASE, SIDE_FILES
 from logship.state.schema import merged
+from tests.rigs.machine import scaled
 from tests.tail.driver import Rig, source
 from tests.tail.world import ServerLog, World
 
@@ -42,8 +43,9 @@ class Tailing(RuleBasedStateMachine):
     )
     def start(self, glob: str, chunk: int) -> None:
         self.chunk = chunk
-        self.rig = Rig(self.base / "state", source(self.logs_dir / glob))
-        self.rig.look()
+        self.rig = Rig(self.base / "state", source(self.logs_dir / glob, self.world.link))
+        self.known_targets: set[Path] = set()
+        self._look()
 
     # the server
 
@@ -58,6 +60,17 @@ class Tailing(RuleBasedStateMachine):
     @rule(which=WHICH)
     def finish_line(self, which: int) -> None:
         self.world.finish(self.world.logs[which])
+
+    @rule(length=LENGTHS)
+    def write_through_link(self, length: int) -> None:
+        self.world.write(self.world.linked, length)
+
+    @rule()
+    def swap_link(self) -> None:
+        """A target that the daemon never saw while the link pointed to it is nobody's log."""
+        if self.world.linked.path not in self.known_targets:
+            self._lose(self.world.linked.writes_to.lines)
+        self.world.swap_link()
 
     # logrotate
 
@@ -113,12 +126,12 @@ class Tailing(RuleBasedStateMachine):
     @precondition(lambda self: self.is_running)
     @rule()
     def look(self) -> None:
-        self.rig.look()
+        self._look()
 
     @precondition(lambda self: self.is_running)
     @rule(count=st.integers(1, 5))
     def read(self, count: int) -> None:
-        self.rig.look()
+        self._look()
         for _ in range(count):
             chunk = self.rig.read(self.chunk)
             if chunk is None:
@@ -154,6 +167,10 @@ class Tailing(RuleBasedStateMachine):
                 (self.base / "state" / name).unlink(missing_ok=True)
         elif fate == "damaged":
             (self.base / "state" / DATABASE).write_bytes(b"\0" * 5000)
+        if fate != "kept":
+            for path in self.known_targets - {self.world.linked.path}:
+                self._lose(self.world.bodies[path].lines)
+            self.known_targets.clear()
         self.rig.start()
         self.is_running = True
 
@@ -162,9 +179,9 @@ class Tailing(RuleBasedStateMachine):
     def pass_time(self, seconds: int) -> None:
         for log in self.world.logs:
             self.world.finish(log)
-        self.rig.look()
+        self._look()
         self.rig.clock.pass_s(seconds)
-        self.rig.look()
+        self._look()
 
     @rule(seconds=st.sampled_from([-86_400, -60, 60, 86_400]))
     def clock_jumps(self, seconds: int) -> None:
@@ -227,6 +244,10 @@ class Tailing(RuleBasedStateMachine):
 
     # below
 
+    def _look(self) -> None:
+        self.rig.look()
+        self.known_targets.add(self.world.linked.path)
+
     def _suffix(self, dated: bool) -> str:
         if not dated:
             return ".1"
@@ -259,7 +280,7 @@ class Tailing(RuleBasedStateMachine):
 
 Tailing.TestCase.settings = settings(
     stateful_step_count=30,
-    max_examples=int(os.environ.get("TAIL_PROGRAMS", "200")),
+    max_examples=int(os.environ.get("TAIL_PROGRAMS", scaled(1_000, 20_000))),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     deadline=None,
 )
@@ -267,4 +288,4 @@ Tailing.TestCase.settings = settings(
 
 TestTailing = Tailing.TestCase
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(scaled(900, 7_200))

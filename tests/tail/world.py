@@ -44,6 +44,9 @@ class World:
         self.may: set[bytes] = set()
         self.count = 0
         self.logs = [self._open(directory / name) for name in names]
+        self.link = directory / "current.log"  # points to what its server writes to
+        self.linked = self._open(directory / "app-0")
+        self.link.symlink_to(self.linked.path)
 
     # the server
 
@@ -75,6 +78,15 @@ class World:
         os.close(log.fd)
         fresh = self._open(log.path)
         log.fd, log.writes_to = fresh.fd, fresh.writes_to
+
+    def swap_link(self) -> None:
+        """The server begins with a new file, and the link points to it at once."""
+        self.finish(self.linked)
+        os.close(self.linked.fd)
+        self.linked = self._open(self.directory / f"app-{self.count}-{len(self.bodies)}")
+        fresh = self.directory / "link.new"
+        fresh.symlink_to(self.linked.path)
+        fresh.replace(self.link)
 
     # logrotate
 
@@ -191,5 +203,5 @@ class World:
         return b"<%d%s>" % (self.count, b"x" * length)
 
     def close(self) -> None:
-        for log in self.logs:
+        for log in (*self.logs, self.linked):
             os.close(log.fd)
