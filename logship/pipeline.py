@@ -137,7 +137,6 @@ class Pipeline:
         deadline_s = self._clock.monotonic() + within_s
         for lane in self.lanes.values():
             lane.ready.extend(lane.batcher.flush())
-            lane.delivery.finish()
         while not self.is_empty and self._clock.monotonic() < deadline_s and not self.is_blocked:
             step = Step()
             self._submit(step)

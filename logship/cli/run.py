@@ -29,8 +29,10 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     from logship.config import load_settings
     from logship.daemon import Daemon
     from logship.logs import setup_logging
+    from logship.memory import reuse_large_blocks
 
     faulthandler.enable()
+    reuse_large_blocks()
     setup_logging(log_format)  # type: ignore[arg-type]
     settings = load_settings(config, os.environ)
     daemon = Daemon(settings, lambda: load_settings(config, os.environ), os.environ, once=once)
