@@ -83,8 +83,7 @@ def run(arguments: list[str]) -> int:
         click.echo(f"logship: {exc}", err=True)
         return exc.exit_code
     except ConfigError as exc:
-        for problem in exc.problems:
-            click.echo(str(problem), err=True)
+        _show(exc)
         return exc.exit_code
     except LogshipError as exc:
         click.echo(f"logship: {exc}", err=True)
@@ -93,3 +92,15 @@ def run(arguments: list[str]) -> int:
         sys.stderr.close()
         return Exit.FINE
     return result if isinstance(result, int) else Exit.FINE
+
+
+def _show(exc: ConfigError) -> None:
+    """Each mistake as editors understand it (file:line:column), and under it the line with what is meant."""
+    from logship.cli.problems import underlined
+    from logship.cli.terminal import Terminal
+
+    terminal = Terminal(stream=sys.stderr)
+    for problem in exc.problems:
+        terminal.line(str(problem))
+        for line in underlined(problem):
+            terminal.line("    ", line)
