@@ -57,7 +57,8 @@ def next_stretch(content: Content, start: int, bounds: Bounds, ahead: Lookahead)
     cut = block.rfind(b"\n") + 1
     if not cut:
         return _unfinished_line(content, start, bounds, ahead)
-    nul = block.find(b"\n\0", 0, cut)
+    # one byte is looked for at memory speed, two are not: the usual chunk holds no NUL at all
+    nul = block.find(b"\n\0", 0, cut) if b"\0" in block else -1
     data = block[: cut if nul < 0 else nul + 1]
     monster = over_long_line(data, bounds.max_line_bytes)
     if monster is None:
