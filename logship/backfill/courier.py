@@ -19,6 +19,7 @@ from logship.counters import Counters
 from logship.delivery import Delivery, DeliveryState
 from logship.errors import RefusedError
 from logship.event import Batch, Chunk, Conversion, Outcome, Span
+from logship.unfit import SetAside
 
 LOOK_S = 0.1  # how soon a stop is seen while the receiver is waited for; progress is told as often
 
@@ -36,6 +37,11 @@ def too_large_letter(item: TooLarge) -> Letter:
     """An event that no body can hold."""
     reason = f"its event has {len(item.event)} bytes, over batch.max_bytes"
     return Letter(item.origin.position, item.origin.raw, reason, event=item.event)
+
+
+def letter_of(one: SetAside) -> Letter:
+    """A line that is set aside, as it travels."""
+    return Letter(one.origin.position, one.origin.raw, one.reason)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from queue import Empty
 
@@ -225,7 +225,7 @@ class Driver:
         """
         if task.future is None:
             return "not submitted"
-        error = _error_of(task.future)
+        error = task.error
         if error is not None:
             if isinstance(error, CancelledError) and self._is_draining:
                 del self._running[task.piece.number]
@@ -287,7 +287,7 @@ class Driver:
     def _is_lost(self, task: Task) -> bool:
         if task.future is None:
             return True
-        error = _error_of(task.future) if task.future.done() else None
+        error = task.error
         return error is not None and (isinstance(error, CancelledError) or self._crew.is_loss(error))
 
     def _drain(self) -> None:
@@ -309,7 +309,3 @@ class Driver:
             self._ledger.flush()
             if self._ledger.problem:
                 self._summary.stopped_by = self._summary.stopped_by or self._ledger.problem
-
-def _error_of(future: Future[Report]) -> BaseException | None:
-    """Why a done future has no result; None where it has."""
-    return CancelledError() if future.cancelled() else future.exception()

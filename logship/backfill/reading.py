@@ -94,3 +94,10 @@ class Reading:
     def _bytes_before(self, position: int) -> bytes:
         size = min(position, ANCHOR_BYTES)
         return self._content.read_at(position - size, size)
+
+
+def anchor_within(chunk: Chunk, position: int) -> bytes:
+    """The hash of the bytes before a position in a chunk."""
+    at = position - chunk.start
+    before = chunk.data[max(0, at - ANCHOR_BYTES) : at]
+    return anchor_of(before if len(before) == ANCHOR_BYTES else chunk.before + before)

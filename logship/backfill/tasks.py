@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from dataclasses import dataclass, field
 
 from logship.backfill.order import Piece
@@ -33,6 +33,13 @@ class Task:
     future: Future[Report] | None = None
     attempts: dict[str, Attempt] = field(default_factory=dict)
     late_at_s: float | None = None
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why a task that is done has no result; None where it has, or is not done."""
+        if self.future is None or not self.future.done():
+            return None
+        return CancelledError() if self.future.cancelled() else self.future.exception()
 
     @property
     def best(self) -> Report | None:

@@ -6,13 +6,13 @@ import uuid
 from copy import deepcopy
 
 from logship.backfill.census import Census
-from logship.backfill.courier import LOOK_S, Courier, StoppedError
+from logship.backfill.courier import LOOK_S, Courier, StoppedError, letter_of
 from logship.backfill.executors import Channel
 from logship.backfill.frontier import Frontier, Step
 from logship.backfill.misfit import misfit_text
 from logship.backfill.order import Order, Piece, Purpose
 from logship.backfill.ranges import Stretch, stretches
-from logship.backfill.reading import Passage, Reading
+from logship.backfill.reading import Passage, Reading, anchor_within
 from logship.backfill.remote import RemoteError
 from logship.backfill.reports import Confirmed, Ending, Letter, Report, Sample
 from logship.clock import SystemClock
@@ -20,8 +20,7 @@ from logship.counters import Tally
 from logship.errors import RefusedError
 from logship.event import ANCHOR_BYTES, Chunk, Conversion
 from logship.pipeline import CHUNK_BYTES
-from logship.tail.identity import anchor_of
-from logship.unfit import SetAside, Settled, UnfitRun
+from logship.unfit import Settled, UnfitRun
 
 LINE_BYTES = 256  # roughly; so that little is read at a time where the rate is low
 SMALLEST_READ_BYTES = 16_384
@@ -288,15 +287,3 @@ class Attempt:
             self._confirmed[-1] = Confirmed(last.start, step.end, step.anchor)
         else:
             self._confirmed.append(Confirmed(step.start, step.end, step.anchor))
-
-
-def anchor_within(chunk: Chunk, position: int) -> bytes:
-    """The hash of the bytes before a position in a chunk."""
-    at = position - chunk.start
-    before = chunk.data[max(0, at - ANCHOR_BYTES) : at]
-    return anchor_of(before if len(before) == ANCHOR_BYTES else chunk.before + before)
-
-
-def letter_of(one: SetAside) -> Letter:
-    """A line that is set aside, as it travels."""
-    return Letter(one.origin.position, one.origin.raw, one.reason)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Protocol, TextIO
-
-import orjson
 
 from logship.backfill.plan import Plan
 from logship.backfill.reports import Letter
@@ -106,7 +105,7 @@ class View:
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
 
-        bar = Bar(BarColumn(30), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}"),
+        bar = Bar(BarColumn(30), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}", markup=False),
                   console=self.out.rich(), transient=True, auto_refresh=False)  # fmt: skip
         task = bar.add_task("", total=None)
         drawn_s = float("-inf")
@@ -147,7 +146,7 @@ class View:
 
 @dataclass(slots=True)
 class JsonView:
-    """For machines: one object, at the end."""
+    """For machines: one object, at the end; in ASCII, so that file names that are no UTF-8 can be written."""
 
     stream: TextIO
     _remarks: list[dict[str, object]] = field(default_factory=list)
@@ -173,7 +172,7 @@ class JsonView:
             "logs": [log_object(log) for log in summary.logs],
         }
         try:
-            self.stream.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
+            self.stream.write(json.dumps(document, indent=2) + "\n")
             self.stream.flush()
         except OSError:
             return  # nobody reads it; the exit code still tells

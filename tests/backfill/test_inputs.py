@@ -168,6 +168,18 @@ def test_generations_that_overlap_are_seen_as_one(world: World, receiver: Receiv
     assert sum("is the same log as" in remark["message"] for remark in summary["remarks"]) == 2
 
 
+def test_a_hostile_file_name_drives_no_terminal_and_breaks_no_summary(world: World, receiver: Receiver) -> None:
+    name = os.fsdecode(b"\x1b[2J\xff[red] access.log")
+    path = write_old(world.logs / name, joined([*LINES, b"odd", LINES[0]]))
+    run = world.run("--dry-run", path)
+    assert run.code == 0, run.err
+    assert "\x1b" not in run.out
+    assert "\\x1b[2J" in run.out
+    summary = world.here(path)
+    assert (summary["sent"], summary["logs"][0]["path"]) == (301, str(path))
+    assert len(receiver.ids) == 301
+
+
 def test_old_generations_go_first(world: World) -> None:
     for name, first in (("access.log", 2_000), ("access.log.1", 1_000), ("b.access.log.2.gz", 0)):
         data = joined(access_lines(20, first=first, seed=first))
