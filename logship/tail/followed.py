@@ -12,10 +12,10 @@ from typing import Protocol
 
 from logship.checkpoint import Checkpoint
 from logship.tail.aging import Aging, descriptors_max
-from logship.tail.content import Content, Facts, open_content
+from logship.tail.content import Content, Facts, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
-from logship.tail.identity import stripped_names
+from logship.tail.identity import Place, stripped_names
 from logship.tail.notices import Notice, What
 from logship.tail.positions import Positions
 from logship.tail.register import Name, Register
@@ -357,20 +357,28 @@ class Followed:
             self._refresh(generation, now_s)
         for folder, name in self.discovery.take_appeared():
             for stem in stripped_names(name):
-                for its in self.register.family_of(folder, stem):
+                for its in self.register.family_of(folder, stem) or self._log_without_its_name(folder, stem):
                     self.register.unsettled.setdefault(its, self.discovery.of(its.source))
         for its in list(self.register.unsettled):
             self._settle(its, now_s)
+
+    def _log_without_its_name(self, folder: str, stem: str) -> list[Log]:
+        """A log that was rotated away before anybody saw it under its own name."""
+        path = os.path.join(folder, stem)
+        watched = next((each for each in self.discovery.watched if each.paths.fits(path)), None)
+        if watched is None or path in self._found:
+            return []
+        return [self.register.log_at(Place(os.path.realpath(folder), stem), watched)]
 
     def _settle(self, its: Log, now_s: float) -> None:
         """Looks for what has lost its name among the siblings, then begins with what nobody claims, oldest first."""
         watched = self.register.unsettled.pop(its)
         newest = next((each for each in reversed(its.generations) if each.key is not None), None)
-        self._look_at_siblings(its, watched, now_s)
+        self._look_at_siblings(its, watched, newest, now_s)
         strangers = self._strangers.pop(its, [])
         self._strangers_open -= len(strangers)
         for stranger in by_age(strangers, its.place.stem):
-            if stranger.is_sibling and not self._is_wanted(stranger, newest, its):
+            if stranger.is_sibling and not self._is_wanted(stranger.path, stranger.facts, newest, its):
                 its.rejected[stranger.path] = stranger.facts
                 stranger.content.close()
                 continue
@@ -379,20 +387,27 @@ class Followed:
         if any(not each.names and not each.is_finished for each in its.generations):
             self.register.unsettled[its] = watched
 
-    def _look_at_siblings(self, its: Log, watched: Watched, now_s: float) -> None:
+    def _look_at_siblings(self, its: Log, watched: Watched, newest: Generation | None, now_s: float) -> None:
+        """Opens those that may be what is looked for, or newer than what is known."""
+        seeks = any(not each.names and not each.is_finished for each in its.generations)
         for path in self.discovery.siblings(watched, its.place.directory, its.place.stem):
             if path in self._found or path in self.register.names:
                 continue
-            rejected = its.rejected.get(path)
-            if rejected is None or not _is_unchanged(path, rejected):
+            try:
+                facts = facts_of(os.stat(path))
+            except OSError:
+                continue  # gone again, or no file: no sibling
+            if facts == its.rejected.get(path):
+                continue
+            if seeks or self._is_wanted(path, facts, newest, its):
                 self._identify(path, watched, now_s, is_sibling=True)
 
-    def _is_wanted(self, stranger: Stranger, newest: Generation | None, its: Log) -> bool:
+    def _is_wanted(self, path: str, facts: Facts, newest: Generation | None, its: Log) -> bool:
         if newest is None:
             # nothing was in this log at the last look: what was written since is new, what is older is not ours
             looked_s = self._looked_s.get(its.source.name, float("inf"))
-            return self._beginning.takes_all or stranger.facts.mtime_ns / 1e9 >= looked_s
-        return is_newer(stranger, newest, its.place.stem)
+            return self._beginning.takes_all or facts.mtime_ns / 1e9 >= looked_s
+        return is_newer(path, facts, newest, its.place.stem)
 
     def _begin(self, its: Log, watched: Watched, stranger: Stranger, now_s: float) -> None:
         """A new generation, read from its start."""
@@ -450,16 +465,6 @@ class Followed:
             self._unreadable[path] = text
             log.warning("can't read a file, it is tried again path=%s error=%s", path, text)
             self.register.notices.append(Notice(What.UNREADABLE, path, watched.source.name, text))
-
-
-def _is_unchanged(path: str, facts: Facts) -> bool:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return False
-    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns) == (
-        *facts.hint, facts.size_bytes, facts.mtime_ns,
-    )  # fmt: skip
 
 
 def _name_for_origin(its: Log, stranger: Stranger) -> str:

@@ -129,13 +129,13 @@ def rotation_number(path: str, live_stem: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def is_newer(stranger: Stranger, known: Generation, live_stem: str) -> bool:
+def is_newer(path: str, facts: Facts, known: Generation, live_stem: str) -> bool:
     """Whether a sibling was rotated away after what the newest known generation is."""
-    mine = rotation_number(stranger.path, live_stem)
+    mine = rotation_number(path, live_stem)
     its = rotation_number(known.path, live_stem) if known.names else None
     if mine is not None and its is not None:
         return mine < its
-    return stranger.facts.mtime_ns >= known.facts.mtime_ns
+    return facts.mtime_ns >= known.facts.mtime_ns
 
 
 def last_line_start(content: Content, size: int) -> int:
