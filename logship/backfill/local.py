@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ctypes import c_bool
 from dataclasses import dataclass
 from multiprocessing import connection, get_context
@@ -57,7 +57,8 @@ def prepare(ends: Ends) -> None:
     import logship.backfill.worker  # noqa: F401 - loaded once, before the first task, and then frozen
 
     _ends.append(ends)
-    os.nice(NICENESS)
+    with suppress(PermissionError):  # systemd's sandbox forbids it (~@resources) and has a Nice= of its own
+        os.nice(NICENESS)
     logging.getLogger("logship").setLevel(logging.CRITICAL)  # what delivery meets stands in the reports
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY)

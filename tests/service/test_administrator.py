@@ -12,7 +12,7 @@ import pytest
 from tests.rigs.waiting import wait_until
 from tests.service.shop import CONFIG, Shop
 
-pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(1_200)]
 
 
 def test_the_package_brings_a_service_that_delivers(shop: Shop) -> None:
@@ -151,6 +151,18 @@ def test_an_upgrade_keeps_config_and_state_and_restarts_what_runs(shop: Shop) ->
     wait_until(lambda: shop.is_active() and shop.pid not in (0, pid), 40, "it runs again")
     assert shop.machine.shell("cat /etc/logship/logship.yml") == CONFIG
     shop.visit(20)
+    shop.wait_for_everything()
+
+
+def test_the_backfill_unit_ships_an_old_file_under_the_same_sandbox(shop: Shop) -> None:
+    ids = [f"{number:032x}" for number in range(25)]
+    line = '203.0.113.9 - - [10/Oct/2025:13:55:36 +0000] "GET /old HTTP/1.1" 200 17 "-" "curl/8" "{}"\n'
+    shop.machine.write("/var/log/nginx/kept.log", "".join(map(line.format, ids)), 0o640)
+    shop.machine.shell("gzip /var/log/nginx/kept.log; chgrp adm /var/log/nginx/kept.log.gz")
+    shop.machine.run("tee", "-a", "/var/log/truth.ids", input_text="\n".join(ids) + "\n")
+    unit = shop.machine.shell("systemd-escape --path --template=logship-backfill@.service /var/log/nginx/kept.log.gz")
+    started = shop.machine.run("systemctl", "start", "--wait", unit.strip(), check=False)
+    assert started.returncode == 0, shop.machine.journal(unit.strip())
     shop.wait_for_everything()
 
 
