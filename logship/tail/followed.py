@@ -23,6 +23,7 @@ from logship.tail.rotation import Stranger, Verdict, by_age, first_line_hash, is
 
 log = logging.getLogger(__name__)
 
+YOUNG_S = 3600.0  # a rotated file without a whole first line may still get one
 ACTIVE_S = 30.0  # in a directory with too many hints, what changed within is looked at often
 UNDECIDED_S = 60.0  # a copy in the making has grown enough by then
 _STAMP_GRAIN_S = 0.1  # the kernel stamps files by a clock that ticks; a hundred milliseconds are ten ticks at least
@@ -71,6 +72,7 @@ class Followed:
         self._load_looked()
         self._strangers: dict[Log, list[Stranger]] = {}
         self._strangers_open = 0
+        self._young: set[Log] = set()  # with a sibling that can't be judged yet
         self._undecided: dict[str, float] = {}
         self._unreadable: dict[str, str] = {}
         self._descriptors_max = descriptors_max()
@@ -293,6 +295,8 @@ class Followed:
         if path in self.register.names:
             self.register.unbind(self.register.names[path])
         if (is_sibling and first_line is None) or self._is_undecided(path, judged.values(), now_s):
+            if kernel_time_s() - facts.mtime_ns / 1e9 < YOUNG_S:
+                self._young.add(its)
             content.close()
             return
         self._undecided.pop(path, None)
@@ -384,8 +388,9 @@ class Followed:
                 continue
             self._begin(its, watched, stranger, now_s)
         self.register.unsettled.pop(its, None)
-        if any(not each.names and not each.is_finished for each in its.generations):
+        if its in self._young or any(not each.names and not each.is_finished for each in its.generations):
             self.register.unsettled[its] = watched
+            self._young.discard(its)
 
     def _look_at_siblings(self, its: Log, watched: Watched, newest: Generation | None, now_s: float) -> None:
         """Opens those that may be what is looked for, or newer than what is known."""
