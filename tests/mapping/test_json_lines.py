@@ -103,3 +103,8 @@ def test_a_dotted_name_reaches_into_nested_objects_and_keeps_their_types() -> No
     found = event(line, text, KEYED)
     assert found["metadata"] == {"id": 7, "tags": "a, b", "who": {"name": "é"}}
     assert found["user_id"] == "7"
+
+
+def test_a_log_without_status_says_zero() -> None:
+    line = json.dumps({key: value for key, value in LINE.items() if key != "status"}, separators=(",", ":")).encode()
+    assert at(event(line, "{}", KEYED), "response", "status") == 0
