@@ -150,7 +150,8 @@ class Courier:
         self._idle()
 
     def _await_news(self) -> None:
-        self.wake.wait(LOOK_S)
+        until_due_s = self._pace.due_s - self._clock.monotonic()
+        self.wake.wait(min(LOOK_S, until_due_s) if until_due_s > 0 else LOOK_S)
         self.wake.clear()
         self._collect()
 

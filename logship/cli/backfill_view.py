@@ -74,6 +74,8 @@ class View:
         if unread:
             self._line(f"outside --since and --until, not read: {size_text(unread)}")
         self._line(sum_text(summary))
+        if tally.dead_letters and not summary.is_dry:
+            self._line("what was set aside and why: logship dead-letters list")
         if summary.stopped_by:
             for line in summary.stopped_by.split("\n"):
                 self._line(Styled(line, "error"))
