@@ -29,7 +29,7 @@ def children(pid: int) -> list[int]:
 
 
 def workers(pid: int) -> list[int]:
-    """The spawned workers of a backfill, not multiprocessing's own helper."""
+    """The spawned workers of a backfill, not multiprocessing's own resource tracker."""
     return [child for child in children(pid) if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
