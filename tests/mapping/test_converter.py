@@ -210,7 +210,7 @@ PIECES = ["a", "Z", "/", "?", "=", " ", ".", r"\x22", r"\x5C", r"\xC3\xA9", r"\x
 ESCAPED = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(ESCAPED, ESCAPED, ESCAPED, st.sampled_from(["GET /{} HTTP/1.1", "{} /", "{}"])), min_size=1))
 def test_escaped_lines_are_the_same_from_their_rows(found: list[tuple[str, str, str, str]]) -> None:
     made = _made(RICH, FORMATS[0])

@@ -60,7 +60,7 @@ def lines(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.parametrize("fmt", [AUTO, KEYED], ids=["auto", "keyed"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(found=st.lists(lines(), min_size=1, max_size=12), plain=st.integers(0, 40))
 def test_both_ways_give_the_same_bytes(fmt: Format, found: list[bytes], plain: int) -> None:
     made = _made(fmt)
