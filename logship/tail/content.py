@@ -48,6 +48,10 @@ class PlainContent:
     def __init__(self, fd: int) -> None:
         self._fd = fd
 
+    def twin(self) -> PlainContent:
+        """The same file on a descriptor of its own."""
+        return PlainContent(os.dup(self._fd))
+
     def facts(self) -> Facts:
         return facts_of(os.fstat(self._fd))
 

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from logship.checkpoint import Checkpoint
 from logship.tail.aging import Aging, descriptors_max
-from logship.tail.content import Content, Facts, facts_of, open_content
+from logship.tail.content import Content, Facts, PlainContent, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
 from logship.tail.identity import Place, stripped_names
@@ -74,7 +74,7 @@ class Followed:
         self._strangers_open = 0
         self._young: set[Log] = set()  # with a sibling that can't be judged yet
         self._undecided: dict[str, float] = {}
-        self._unreadable: dict[str, str] = {}
+        self.unreadable: dict[str, tuple[str, str]] = {}  # path -> (source, why)
         self._descriptors_max = descriptors_max()
         self._found: dict[str, Watched] = {}
         self._has_warned = False
@@ -282,7 +282,7 @@ class Followed:
         self, path: str, watched: Watched, content: Content, facts: Facts, now_s: float, *, is_sibling: bool
     ) -> None:
         """Takes the content over: closes it, gives it to its generation, or keeps it as a stranger's."""
-        self._unreadable.pop(path, None)
+        self.unreadable.pop(path, None)
         its = self.register.log_of(path, watched, is_sibling=is_sibling)
         first_line = first_line_hash(content)
         judged = verdicts(its, self.register.hinted.get(facts.hint), content, facts, first_line)
@@ -338,6 +338,8 @@ class Followed:
 
     def detach(self, generation: Generation, now_s: float) -> None:
         """The content on this inode is another now: the generation's own is looked for elsewhere."""
+        if generation in self.register.loose:
+            self._keep_nameless(generation)
         self.register.take(generation)
         generation.lost_at_s = now_s
         generation.log.rejected.clear()
@@ -345,6 +347,16 @@ class Followed:
         for path in list(generation.names):
             self.register.unbind(self.register.names[path])
         self.register.dirty[generation] = None
+
+    def _keep_nameless(self, generation: Generation) -> None:
+        """What was truncated, written anew and deleted since the last look stands nowhere but on this descriptor."""
+        content = generation.content
+        if isinstance(content, PlainContent):
+            twin = content.twin()
+            stranger = Stranger(generation.path, twin, twin.facts(), is_sibling=False, is_nameless=True)
+            self._strangers.setdefault(generation.log, []).append(stranger)
+            self._strangers_open += 1
+            self.register.unsettled.setdefault(generation.log, self.discovery.of(generation.log.source))
 
     def reopen(self, generation: Generation, now_s: float) -> bool:
         """Opens a resting generation for its turn; False where its name holds something else by now."""
@@ -418,13 +430,16 @@ class Followed:
         """A new generation, read from its start."""
         content, facts = stranger.content, stranger.facts
         known = self.register.inodes.get(facts.hint)
-        if known is not None:  # another name of the same file, found in the same look
+        if known is not None and not stranger.is_nameless:  # another name of the same file, found in the same look
             content.close()
             self._bind(stranger.path, watched, facts, known, is_sibling=stranger.is_sibling)
             return
         generation = self.register.begin(its, stranger.path, content, facts, now_s)
         generation.origin = watched.source.origin_of(_name_for_origin(its, stranger))
-        self._bind(stranger.path, watched, facts, generation, is_sibling=stranger.is_sibling)
+        if stranger.is_nameless:
+            self.register.loose[generation] = None
+        else:
+            self._bind(stranger.path, watched, facts, generation, is_sibling=stranger.is_sibling)
         self.register.tell(What.FOUND, generation, "is followed")
         try:
             generation.make_key()
@@ -457,7 +472,7 @@ class Followed:
     # names that say no
 
     def _vanished(self, path: str) -> None:
-        self._unreadable.pop(path, None)
+        self.unreadable.pop(path, None)
         self._undecided.pop(path, None)
         name = self.register.names.get(path)
         if name is not None:
@@ -466,8 +481,8 @@ class Followed:
     def _refused(self, path: str, watched: Watched, error: OSError) -> None:
         """Told once for each reason, tried again at every look."""
         text = error.strerror or str(error)
-        if self._unreadable.get(path) != text:
-            self._unreadable[path] = text
+        if self.unreadable.get(path) != (watched.source.name, text):
+            self.unreadable[path] = (watched.source.name, text)
             log.warning("can't read a file, it is tried again path=%s error=%s", path, text)
             self.register.notices.append(Notice(What.UNREADABLE, path, watched.source.name, text))
 

@@ -53,7 +53,7 @@ class FileStatus:
     """One generation of a log as `status` shows it.
 
     Shapes: sizes and positions are decompressed bytes; `position` is confirmed, `read_to` handed out;
-    lag_bytes = size - position. `generation` is LogFile.file_id.
+    lag_bytes = size - position. `generation` is LogFile.file_id, -1 of a file that was never opened.
     `held_bytes` is what a deleted file still takes on disk because it is open.
     """
 

@@ -105,6 +105,7 @@ class Stranger:
     content: Content
     facts: Facts
     is_sibling: bool  # found beside the log, not by `paths`
+    is_nameless: bool = False  # deleted: only the descriptor is left
 
 
 def by_age(strangers: Iterable[Stranger], live_stem: str) -> list[Stranger]:

@@ -19,6 +19,7 @@ from logship.tail.source import Clock, TailSource
 from logship.tail.turns import Alarm, Turns
 
 CHUNK_BYTES = 262_144
+UNREAD = -1  # the generation of a file that could not be opened yet
 SAVE_EVERY_S = 0.1  # a confirmation is on disk within 200 ms
 NOTE_EVERY_S = 60.0
 FORGET_EVERY_S = 3600.0
@@ -206,6 +207,10 @@ class Tailer:
     def files(self) -> list[FileStatus]:
         """Every followed generation, by source and path, oldest first."""
         found = [status_of(each) for each in self._register.numbered.values() if is_followed(each)]
+        shown = {each.path for each in found}
+        for path, (source, why) in self._followed.unreadable.items():
+            if path not in shown:  # it was never read, so it is no generation yet
+                found.append(FileStatus(source, path, UNREAD, 0, 0, 0, 0, problem=why))
         return sorted(found, key=lambda each: (each.source, each.path, each.generation))
 
     def close(self) -> None:
