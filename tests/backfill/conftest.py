@@ -19,8 +19,9 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def world(tmp_path: Path, receiver: Receiver) -> World:
+def world(tmp_path: Path, receiver: Receiver) -> Iterator[World]:
     """A directory with a configuration that sends to the receiver."""
     world = World(tmp_path, receiver.url)
     world.logs.mkdir()
-    return world
+    yield world
+    world.end()

@@ -102,6 +102,7 @@ class World:
     url: str
     extra: str = ""
     environ: dict[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def logs(self) -> Path:
@@ -137,7 +138,14 @@ class World:
             "env": {**os.environ, **self.environ},
             **popen,
         }
-        return subprocess.Popen(command, **given)
+        self.started.append(subprocess.Popen(command, **given))
+        return self.started[-1]
+
+    def end(self) -> None:
+        """Nothing that was started outlives the test: a backfill whose receiver is gone waits for it for ever."""
+        for process in self.started:
+            process.kill()
+            process.wait()
 
     def run(self, *arguments: object, **popen: Any) -> Run:
         """The command from beginning to end."""
