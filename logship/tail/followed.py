@@ -389,7 +389,8 @@ class Followed:
     def _settle(self, its: Log, now_s: float) -> None:
         """Looks for what has lost its name among the siblings, then begins with what nobody claims, oldest first."""
         watched = self.register.unsettled.pop(its)
-        newest = next((each for each in reversed(its.generations) if each.key is not None), None)
+        known = (each for each in reversed(its.generations) if each.key is not None and each.is_stored)
+        newest = next(known, None)  # known before this look: what was empty then says nothing of age
         self._look_at_siblings(its, watched, newest, now_s)
         strangers = self._strangers.pop(its, [])
         self._strangers_open -= len(strangers)
