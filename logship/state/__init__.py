@@ -214,6 +214,7 @@ class State:
             self._rescue(exc)
         if self.is_lost:
             self.remember(_LOST, "yes")
+            self.save()  # at once: who is killed before the first look has not looked
         else:
             self.is_lost = self.note(_LOST) == "yes"
 
