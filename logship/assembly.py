@@ -11,7 +11,9 @@ from logship.clock import SystemClock
 from logship.config import EndpointSettings, Settings, SourceSettings
 from logship.counters import Counters
 from logship.delivery import Api, Compression, DeadLetters, Delivery, DeliverySettings, Endpoint
-from logship.pipeline import Lane, Pipeline, Route
+from logship.lane import Lane, Route
+from logship.letterbox import Letterbox
+from logship.pipeline import Pipeline
 from logship.state import State
 from logship.tail import Tailer, TailSource
 
@@ -43,7 +45,7 @@ def build_pipeline(settings: Settings, state: State, clock: SystemClock, *, once
         routes_of(settings),
         lanes_of(settings, tailer, clock, counters),
         tailer,
-        DeadLetters(settings.state_dir, counters=counters),
+        Letterbox(DeadLetters(settings.state_dir, counters=counters), counters, clock),
         counters,
         clock,
     )

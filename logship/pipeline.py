@@ -7,60 +7,20 @@ it by hand. Nothing here sleeps.
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
 
-from logship.batcher import Batcher, TooLarge
 from logship.counters import Counters
-from logship.delivery import DeadLetter, DeadLetters, Delivery
-from logship.event import Batch, Chunk, Conversion, EventOrigin, LogFile, Outcome, Span, Window, transaction_id
+from logship.event import Batch, Chunk, Conversion, Outcome, Span, Window
+from logship.lane import Lane, Route
+from logship.letterbox import Letterbox, iso_time
 from logship.tail import Clock, Look, Tailer, What
-from logship.unfit import SetAside, Settled, UnfitRun
+from logship.unfit import Settled, UnfitRun
 
 log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 262_144  # one read: about a thousand lines; larger ones cost memory and gain nothing measurable
 CLOSE_WAIT_S = 0.05
-READY_BATCHES = 2  # converted ahead of a free sender, so that converting and sending overlap
-
-
-class Converter(Protocol):
-    """What a format and a mapping are compiled to."""
-
-    def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """How the lines of one source travel; `lane` names the receiver's."""
-
-    source: str
-    converter: Converter
-    lane: str
-    drops_unmatched: bool = False
-
-
-@dataclass(slots=True)
-class Lane:
-    """One receiver and what waits for it."""
-
-    delivery: Delivery
-    batcher: Batcher
-    sources: frozenset[str]
-    max_event_age_s: float | None = None
-    ready: deque[Batch] = field(default_factory=deque)
-    unsettled: int = 0  # batches submitted whose fate is open
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.batcher.waiting or self.ready or self.unsettled)
-
-    @property
-    def wants_more(self) -> bool:
-        return len(self.ready) < READY_BATCHES and self.delivery.room() > 0
 
 
 @dataclass(slots=True)
@@ -90,7 +50,7 @@ class Pipeline:
         routes: Mapping[str, Route],
         lanes: Mapping[str, Lane],
         tailer: Tailer,
-        dead_letters: DeadLetters,
+        letterbox: Letterbox,
         counters: Counters,
         clock: Clock,
     ) -> None:
@@ -98,12 +58,10 @@ class Pipeline:
         self.lanes = dict(lanes)
         self.tailer = tailer
         self.counters = counters
-        self._dead_letters = dead_letters
+        self.letterbox = letterbox
         self._clock = clock
         self._runs: dict[int, UnfitRun] = {}
         self._confirmed: list[Span] = []
-        self.dead_letter_problem = ""  # why dead letters can't be written, "" while they can
-        self._owed: list[DeadLetter] = []  # not on disk yet: they hold the checkpoint, not the shipping
 
     def step(self) -> Step:
         """One pass: take answers, checkpoint what they confirm, look at the files, read and send what has room."""
@@ -164,10 +122,6 @@ class Pipeline:
         """Nothing waits, is ready or in flight."""
         return all(lane.is_empty for lane in self.lanes.values())
 
-    def dead_letters_kept(self) -> int:
-        """Letters in the store, of this run and earlier ones."""
-        return sum(1 for _ in self._dead_letters)
-
     @property
     def held_files(self) -> dict[int, int]:
         """Files whose lines stopped fitting, with the position they are held at."""
@@ -219,7 +173,8 @@ class Pipeline:
         else:
             conversion = route.converter.convert(chunk.data, chunk.start, chunk.file, self._window(lane))
             if route.drops_unmatched:
-                conversion.dropped["unmatched"] = len(conversion.unfit)
+                if conversion.unfit:
+                    conversion.dropped["unmatched"] = len(conversion.unfit)
                 conversion.unfit = ()
             settled = run.settle(chunk, conversion)
         if settled.newly_held:
@@ -232,10 +187,13 @@ class Pipeline:
         if settled.end == settled.start:
             return
         self._count(chunk, conversion, settled)
-        self._owe(settled.letters)
+        for letter in settled.letters:
+            self.letterbox.owe(letter.origin, letter.reason)
         cut = lane.batcher.add(chunk, conversion, settled.start, settled.end, now_s)
         lane.ready.extend(cut.batches)
-        self._owe_too_large(cut.too_large)
+        for item in cut.too_large:
+            reason = f"its event has {len(item.event)} bytes, over batch.max_bytes"
+            self.letterbox.owe(item.origin, reason, item.event)
         self._confirmed += cut.settled
 
     def _finish_run(self, run: UnfitRun, read_to: int) -> None:
@@ -243,7 +201,8 @@ class Pipeline:
         settled = run.finish(read_to)
         chunk = Chunk(file, settled.start, settled.end, b"")
         self._count(chunk, Conversion([], (), (settled.start,)), settled)
-        self._owe(settled.letters)
+        for letter in settled.letters:
+            self.letterbox.owe(letter.origin, letter.reason)
         self._confirmed.append(self.tailer.span(chunk, settled.start, settled.end))
 
     def _window(self, lane: Lane) -> Window | None:
@@ -285,53 +244,17 @@ class Pipeline:
             self.counters.of_source(origin.file.source).sent -= 1
             self.counters.of_file(origin.file.file_id).sent -= 1
             event = batch.events[refused.index]
-            self._owe_letter(origin, "the receiver refused it", event, refused.status, refused.reason)
+            self.letterbox.owe(origin, "the receiver refused it", event, refused.status, refused.reason)
         self._confirmed += batch.spans
 
     def _checkpoint(self, now_s: float) -> None:
         """Dead letters first, then positions: a crash in between repeats a letter and loses none."""
-        if self._owed:
-            try:
-                self._dead_letters.append(self._owed)
-            except OSError as exc:
-                log.error("dead letters can't be written, checkpoints wait error=%s", exc)
-                self.dead_letter_problem = str(exc)
-                return
-            self._owed = []
-            self.dead_letter_problem = ""
+        if not self.letterbox.write():
+            return
         if self._confirmed:
             self.tailer.confirm(self._confirmed)
             self._confirmed = []
         self.tailer.save(now_s)
-
-    def _owe(self, letters: Iterable[SetAside]) -> None:
-        for letter in letters:
-            self._owe_letter(letter.origin, letter.reason)
-
-    def _owe_too_large(self, too_large: Iterable[TooLarge]) -> None:
-        for item in too_large:
-            self._owe_letter(item.origin, f"its event has {len(item.event)} bytes, over batch.max_bytes", item.event)
-
-    def _owe_letter(
-        self, origin: EventOrigin, reason: str, event: str = "", status: int | None = None, answer: str = ""
-    ) -> None:
-        file = origin.file
-        self.counters.of_source(file.source).dead_letters += 1
-        self.counters.of_file(file.file_id).dead_letters += 1
-        line = origin.raw.removesuffix(b"\r")
-        self._owed.append(
-            DeadLetter(
-                id=transaction_id(line, file.key, origin.position),
-                time=iso_time(self._clock.time()),
-                reason=reason,
-                file=file,
-                position=origin.position,
-                raw=origin.raw,
-                event=event,
-                status=status,
-                answer=answer,
-            )
-        )
 
     def _count(self, chunk: Chunk, conversion: Conversion, settled: Settled) -> None:
         for tally in (self.counters.of_source(chunk.file.source), self.counters.of_file(chunk.file.file_id)):
@@ -355,8 +278,3 @@ class Pipeline:
             del self._runs[file_id]
         for file_id in self.counters.files.keys() - followed:
             del self.counters.files[file_id]
-
-
-def iso_time(epoch_s: float) -> str:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the one spelling of times in events; texts of it compare as times."""
-    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -63,9 +63,9 @@ class Reporter:
             files,
             receivers,
             pipeline.counters,
-            dead_letters=pipeline.dead_letters_kept(),
+            dead_letters=pipeline.letterbox.kept(),
             faults=Faults(
-                reload=self.reload_fault, state=self._state.problem, dead_letters=pipeline.dead_letter_problem
+                reload=self.reload_fault, state=self._state.problem, dead_letters=pipeline.letterbox.problem
             ),
         )
 

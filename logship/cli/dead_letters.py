@@ -171,7 +171,7 @@ def _retry_of_lane(
     from logship.counters import Counters
     from logship.delivery import Delivery, Retried, redeliver
     from logship.event import Conversion, Window
-    from logship.pipeline import iso_time
+    from logship.letterbox import iso_time
 
     mine = [letter for letter in letters if letter.file.source in names]
     if not mine:

@@ -15,7 +15,9 @@ from logship.clock import SystemClock
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters, Delivery
 from logship.event import Batch, Conversion, LogFile, Outcome, RefusedEvent, Window, transaction_id
-from logship.pipeline import Lane, Pipeline, Route
+from logship.lane import Lane, Route
+from logship.letterbox import Letterbox
+from logship.pipeline import Pipeline
 from logship.state import State
 from logship.tail import Tailer, TailSource
 from logship.unfit import RUN_LIMIT
@@ -92,7 +94,8 @@ class World:
         self.receiver = ByHand()
         lane = Lane(cast(Delivery, self.receiver), Batcher(10_000, 1.0, self.tailer.span), frozenset({"site"}))
         routes = {"site": Route("site", Lines(), "lane", **route)}
-        self.pipeline = Pipeline(routes, {"lane": lane}, self.tailer, self.letters, self.counters, self.clock)
+        letterbox = Letterbox(self.letters, self.counters, self.clock)
+        self.pipeline = Pipeline(routes, {"lane": lane}, self.tailer, letterbox, self.counters, self.clock)
 
     def write(self, text: str) -> None:
         with self.log.open("a") as log:
@@ -156,11 +159,11 @@ def test_an_unfit_line_is_on_disk_before_the_position_passes_it(world: World, mo
         world.receiver.accept_all()
         world.pass_on()
         assert world.position == 0
-        assert "No space left" in world.pipeline.dead_letter_problem
+        assert "No space left" in world.pipeline.letterbox.problem
     world.pass_on()
     assert world.position == 9
     assert [(letter.raw, letter.position) for letter in world.set_aside] == [(b"!odd", 2)]
-    assert world.pipeline.dead_letter_problem == ""
+    assert world.pipeline.letterbox.problem == ""
 
 
 def test_an_event_the_receiver_refuses_is_a_dead_letter_with_its_line(world: World) -> None:
