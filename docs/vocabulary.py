@@ -13,10 +13,11 @@ HEAD = """\
 
 Made from `logship/fields.py`; a test fails when it is stale. `logship fields [TEXT]` prints the same.
 
-A format gives the fields that it logs, a mapping names them with a dollar: `$status`, `${request_method}`. One name for
-nginx and Apache; every nginx variable below works in a mapping too (`$http_user_agent` is `$request_header_user_agent`).
-nginx variables that are not here keep their own name, keys of JSON logs are `${user.id}`. A field that a format lacks is
-absent, and a key whose fields are all absent is left out; a name that neither knows is a mistake.
+A format gives the fields that it logs, a mapping names them with a dollar: `$status`, `${request_method}`. One name
+for nginx and Apache; every nginx variable below works in a mapping too (`$http_user_agent` is
+`$request_header_user_agent`). nginx variables that are not here keep their own name, keys of JSON logs are
+`${user.id}`. A field that a format lacks is absent, and a key whose fields are all absent is left out; a name that
+neither knows is a mistake.
 """
 DERIVED = """\
 ## For every format
@@ -26,7 +27,7 @@ Made from what the line holds, or taken as logged where a format logs them itsel
 LOGGED = """\
 ## Logged
 
-Times, durations and sizes are converted by their type: the same number of seconds whether a log says `0.250` or `250000`.
+Times and durations are read by their type: the same time taken whether a log says `0.250` or `250000`.
 """
 FAMILY = """\
 ## By name
