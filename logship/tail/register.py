@@ -164,9 +164,7 @@ class Register:
         generation.lost_at_s = None
         self.changed[generation.log] = None
         if generation.path != name.path and generation.path not in generation.names:
-            generation.path = name.path
-            self.dirty[generation] = None
-            self.tell(What.ROTATED, generation, "is followed under its new name")
+            self._rename(generation, name.path)
 
     def unbind(self, name: Name) -> None:
         """The path does not hold this content any more; whose last name it was is looked for."""
@@ -176,6 +174,13 @@ class Register:
         self._note_loose(name.generation)
         if not name.generation.names:
             self.unsettled.setdefault(name.generation.log, name.watched)
+        elif name.generation.path == name.path:  # hints come in any order: the new name was seen before the old one
+            self._rename(name.generation, next(iter(name.generation.names)))
+
+    def _rename(self, generation: Generation, path: str) -> None:
+        generation.path = path
+        self.dirty[generation] = None
+        self.tell(What.ROTATED, generation, "is followed under its new name")
 
     def _note_loose(self, generation: Generation) -> None:
         if generation.content is not None and not any(

@@ -1,0 +1,43 @@
+"""Hints come in any order: what a name holds now must not depend on which name was looked at first."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from logship.state import State
+from logship.tail.discovery import Discovery
+from logship.tail.followed import Followed
+from tests.tail.driver import FakeClock, source
+
+
+def rotate(log: Path, generations: int) -> None:
+    for number in range(generations, 0, -1):
+        log.with_name(f"access.log.{number}").rename(log.with_name(f"access.log.{number + 1}"))
+    log.rename(log.with_name("access.log.1"))
+
+
+@pytest.mark.parametrize("order", list(permutations(("access.log", "access.log.1", "access.log.2"))))
+def test_a_file_that_never_was_seen_under_the_logs_own_name_is_followed(
+    tmp_path: Path, log: Path, order: tuple[str, ...]
+) -> None:
+    state = State.open(tmp_path / "state", FakeClock())
+    followed = Followed(Discovery([source(log)]), state, 10**9, once=False)
+    for generation in range(3):
+        if generation:
+            rotate(log, generation - 1)
+        log.write_text(f"line of generation {generation}\n")
+        followed.look(float(generation))
+    rotate(log, 2)
+    log.write_text("written and rotated away at once\n")
+    rotate(log, 3)
+    log.write_text("live\n")
+    followed.look_at([str(log.with_name(name)) for name in order], 10.0, has_new_names=True)
+    followed.look(20.0)
+    paths = sorted(each.path for each in followed.register.numbered.values())
+    assert paths == [str(log), *(f"{log}.{number}" for number in range(1, 5))]
+    for each in list(followed.register.open):
+        followed.register.take(each)
+    state.close()
