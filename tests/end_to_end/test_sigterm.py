@@ -1,0 +1,160 @@
+"""SIGTERM in every state the process can be in: it ends in time, with 0, and the next start loses nothing (F38)."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.site import Site
+from tests.rigs.receiver import Receiver
+from tests.rigs.waiting import wait_until
+
+SHUTDOWN_S = 2.0
+LATITUDE_S = 3.0  # for a machine that is busy with other tests
+LINES = 3_000
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def site(tmp_path: Path, receiver: Receiver) -> Iterator[Site]:
+    site = Site(tmp_path, receiver.url, shutdown=f"{SHUTDOWN_S:g}s")
+    yield site
+    if site.daemon.is_running():
+        site.daemon.kill()
+
+
+def stop_in_time(site: Site) -> None:
+    began_s = time.monotonic()
+    assert site.daemon.terminate(SHUTDOWN_S + LATITUDE_S) == 0
+    assert time.monotonic() - began_s <= SHUTDOWN_S + LATITUDE_S
+    assert "Traceback" not in site.daemon.log()
+
+
+def nothing_is_lost(site: Site, receiver: Receiver) -> None:
+    """After a restart everything is there once, and a fresh line flows."""
+    receiver.behave()
+    site.start()
+    site.write(1)
+    site.wait_for_all(receiver)
+    assert receiver.conflicts == []
+    stop_in_time(site)
+
+
+def test_idle(site: Site, receiver: Receiver) -> None:
+    site.write(LINES)
+    site.start()
+    site.wait_for_all(receiver)
+    stop_in_time(site)
+    nothing_is_lost(site, receiver)
+    assert receiver.repeats == 0
+
+
+def test_in_mid_batch(site: Site, receiver: Receiver) -> None:
+    receiver.script(*["slow_read:100000"] * 1_000)
+    site.write(LINES)
+    site.start()
+    wait_until(lambda: receiver.events, what="the first batch")
+    stop_in_time(site)
+    assert 0 < len(receiver.events) < LINES
+    nothing_is_lost(site, receiver)
+
+
+def test_with_the_receiver_down(site: Site, receiver: Receiver) -> None:
+    receiver.stop()
+    site.write(LINES)
+    site.start()
+    site.daemon.wait_for_log("refused")
+    stop_in_time(site)
+    receiver.start()
+    nothing_is_lost(site, receiver)
+
+
+def test_with_a_receiver_that_says_nothing(site: Site, receiver: Receiver) -> None:
+    receiver.script(*["hang:10"] * 1_000)
+    site.write(LINES)
+    site.start()
+    wait_until(lambda: receiver.seen, what="a request that hangs")
+    stop_in_time(site)
+    assert receiver.events == []
+    nothing_is_lost(site, receiver)
+
+
+def test_with_a_name_that_does_not_resolve(site: Site, receiver: Receiver) -> None:
+    """The resolver takes its time, as one whose server is gone does; nobody can interrupt it."""
+    (site.directory / "sitecustomize.py").write_text(
+        "import socket, time\n"
+        "def ask(*question, **options):\n"
+        "    print('asked the resolver', flush=True)\n"
+        "    time.sleep(60)\n"
+        "    raise socket.gaierror(socket.EAI_AGAIN, 'no answer')\n"
+        "socket.getaddrinfo = ask\n"
+    )
+    site.write_config("http://collector.invalid", shutdown=f"{SHUTDOWN_S:g}s")
+    environ = site.daemon.environ
+    site.daemon.environ = {**environ, "PYTHONPATH": str(site.directory)}
+    site.write(LINES)
+    site.start()
+    site.daemon.wait_for_log("asked the resolver")
+    stop_in_time(site)
+    site.daemon.environ = environ
+    site.write_config(receiver.url, shutdown=f"{SHUTDOWN_S:g}s")
+    nothing_is_lost(site, receiver)
+
+
+def test_while_it_reads_what_only_a_gz_holds(site: Site, receiver: Receiver) -> None:
+    site.write(100)
+    site.start()
+    site.wait_for_all(receiver)
+    stop_in_time(site)
+    site.write(LINES)
+    rotated = site.log.with_name("access.log.1.gz")
+    rotated.write_bytes(gzip.compress(site.log.read_bytes()))
+    site.log.unlink()
+    site.write(100)
+    receiver.script(*["slow_read:100000"] * 1_000)
+    site.start()
+    wait_until(lambda: len(receiver.events) > 100, what="the first batch from the archive")
+    stop_in_time(site)
+    assert len(receiver.events) < len(site.written)
+    nothing_is_lost(site, receiver)
+
+
+def test_while_the_log_is_rotated(site: Site, receiver: Receiver) -> None:
+    receiver.script(*["slow_read:100000"] * 1_000)
+    site.write(LINES)
+    site.start()
+    wait_until(lambda: receiver.events, what="the first batch")
+    site.log.rename(site.log.with_name("access.log.1"))
+    site.write(50, site.log.with_name("access.log.1"))
+    site.write(100)
+    stop_in_time(site)
+    site.log.with_name("access.log.1").rename(site.log.with_name("access.log.2"))
+    site.log.rename(site.log.with_name("access.log.1"))
+    site.write(100)
+    nothing_is_lost(site, receiver)
+
+
+@pytest.mark.parametrize("other", ["right", "wrong"])
+def test_while_it_reloads(site: Site, receiver: Receiver, other: str) -> None:
+    receiver.script(*["slow_read:100000"] * 1_000)
+    site.write(LINES)
+    site.start()
+    wait_until(lambda: receiver.events, what="the first batch")
+    write_config: Callable[..., None] = site.write_config
+    if other == "right":
+        write_config(receiver.url, shutdown=f"{SHUTDOWN_S:g}s", max_bytes=15_000)
+    else:
+        write_config("no url")
+    site.daemon.hang_up()
+    stop_in_time(site)
+    write_config(receiver.url, shutdown=f"{SHUTDOWN_S:g}s")
+    nothing_is_lost(site, receiver)
