@@ -55,7 +55,8 @@ Texts = Annotated[list[Text], BeforeValidator(_listed)]
 class Strict(BaseModel):
     """Unknown keys are mistakes."""
 
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=False)
+    # built when first used: then the mapping is built with all models in it at once, and not each of them before
+    model_config = ConfigDict(extra="forbid", populate_by_name=True, strict=False, defer_build=True)
 
 
 class RuleSpec(Strict):
@@ -106,7 +107,7 @@ class MappingSpec(Strict):
     event: dict[str, Any] = Field(default_factory=dict, description="the event: templates, constants")
     rules: list[RuleSpec] = Field(default_factory=list, description="in order")
     redact: RedactSpec = Field(
-        default_factory=lambda: RedactSpec.model_validate({}), description="what must not leave this machine; done last"
+        default_factory=RedactSpec.model_construct, description="what must not leave this machine; done last"
     )
     examples: list[ExampleSpec] = Field(default_factory=list, description="what `logship test` runs")
 
