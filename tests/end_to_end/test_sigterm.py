@@ -13,9 +13,9 @@ from tests.end_to_end.site import Site
 from tests.rigs.receiver import Receiver
 from tests.rigs.waiting import wait_until
 
-SHUTDOWN_S = 2.0
-LATITUDE_S = 3.0  # for a machine that is busy with other tests
-LINES = 3_000
+SHUTDOWN_S = 1.0
+LATITUDE_S = 4.0  # for a machine that is busy with other tests
+LINES = 1_000
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_idle(site: Site, receiver: Receiver) -> None:
 
 
 def test_in_mid_batch(site: Site, receiver: Receiver) -> None:
-    receiver.script(*["slow_read:100000"] * 1_000)
+    receiver.script(*["slow_read:60000"] * 1_000)
     site.write(LINES)
     site.start()
     wait_until(lambda: receiver.events, what="the first batch")
@@ -120,7 +120,7 @@ def test_while_it_reads_what_only_a_gz_holds(site: Site, receiver: Receiver) -> 
     rotated.write_bytes(gzip.compress(site.log.read_bytes()))
     site.log.unlink()
     site.write(100)
-    receiver.script(*["slow_read:100000"] * 1_000)
+    receiver.script(*["slow_read:60000"] * 1_000)
     site.start()
     wait_until(lambda: len(receiver.events) > 100, what="the first batch from the archive")
     stop_in_time(site)
@@ -129,7 +129,7 @@ def test_while_it_reads_what_only_a_gz_holds(site: Site, receiver: Receiver) -> 
 
 
 def test_while_the_log_is_rotated(site: Site, receiver: Receiver) -> None:
-    receiver.script(*["slow_read:100000"] * 1_000)
+    receiver.script(*["slow_read:60000"] * 1_000)
     site.write(LINES)
     site.start()
     wait_until(lambda: receiver.events, what="the first batch")
@@ -145,7 +145,7 @@ def test_while_the_log_is_rotated(site: Site, receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("other", ["right", "wrong"])
 def test_while_it_reloads(site: Site, receiver: Receiver, other: str) -> None:
-    receiver.script(*["slow_read:100000"] * 1_000)
+    receiver.script(*["slow_read:60000"] * 1_000)
     site.write(LINES)
     site.start()
     wait_until(lambda: receiver.events, what="the first batch")
