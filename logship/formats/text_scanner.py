@@ -71,20 +71,18 @@ class TextScanner(Scanner):
         dirty = set(_all_indexes(rows, self._blank))
         if not data.isascii():
             dirty.update(index for index, line in enumerate(lines) if not line.isascii())
-        unaccounted = surplus(text) - count - self._accounted(lines, dirty)
-        if unaccounted:
-            escaped = {index for index, line in enumerate(lines) if b"\\" in line} - dirty
-            unaccounted += self._accounted(lines, dirty)
-            dirty |= escaped
-            unaccounted -= self._accounted(lines, dirty)
-            if unaccounted:
-                return self._scan_guarded(text)
+        if b"\\" in data:
+            dirty.update(index for index, line in enumerate(lines) if b"\\" in line)
+        if self._surplus_of_clean(text, lines, dirty) != (count - len(dirty)) * self._literal_surplus:
+            return self._scan_guarded(text)  # a stray quote or a control byte
         return Scan(self._reorder(rows), sorted(dirty))
 
-    def _accounted(self, lines: Sequence[bytes], dirty: set[int]) -> int:
-        """The surplus of the dirty lines, and of the literals of all others."""
-        clean = len(lines) - len(dirty)
-        return clean * self._literal_surplus + sum(surplus(_text(lines[index])) for index in dirty)
+    def _surplus_of_clean(self, text: str, lines: Sequence[bytes], dirty: set[int]) -> int:
+        """The surplus of the lines that are not dirty, by way of the fewer ones."""
+        if 2 * len(dirty) < len(lines):
+            return surplus(text) - len(lines) - sum(surplus(_text(lines[index])) for index in dirty)
+        clean = "\n".join(_text(line) for index, line in enumerate(lines) if index not in dirty)
+        return surplus(clean) - clean.count("\n")
 
     def _scan_guarded(self, text: str) -> Scan | None:
         """The chunk by precise classes: whatever fits is right by construction."""
