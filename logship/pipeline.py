@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 262_144  # one read: about a thousand lines; larger ones cost memory and gain nothing measurable
 CLOSE_WAIT_S = 0.05
+ROTATED_EVERY_S = 10.0  # how often the ends of rotated files are looked at
 
 
 @dataclass(slots=True)
@@ -62,6 +63,7 @@ class Pipeline:
         self._clock = clock
         self._runs: dict[int, UnfitRun] = {}
         self._confirmed: list[Span] = []
+        self._rotated_due_s = float("-inf")
 
     def step(self) -> Step:
         """One pass: take answers, checkpoint what they confirm, look at the files, read and send what has room."""
@@ -70,6 +72,7 @@ class Pipeline:
         self._collect(step)
         self._checkpoint(now_s)
         self._notice(self.tailer.look(now_s))
+        self._settle_rotated(now_s)
         self._submit(step)
         self._read(now_s, step)
         self._flush_due(now_s)
@@ -195,6 +198,17 @@ class Pipeline:
             reason = f"its event has {len(item.event)} bytes, over batch.max_bytes"
             self.letterbox.owe(item.origin, reason, item.event)
         self._confirmed += cut.settled
+
+    def _settle_rotated(self, now_s: float) -> None:
+        """Odd lines at the end of a rotated file are dead letters: nothing will follow that could decide them."""
+        if now_s < self._rotated_due_s or not self.has_undecided:
+            return
+        self._rotated_due_s = now_s + ROTATED_EVERY_S
+        for status in self.tailer.files():
+            run = self._runs.get(status.generation)
+            is_over = not status.is_live and status.read_to >= status.size_bytes
+            if is_over and run and run.unfit and not run.is_held:
+                self._finish_run(run, status.read_to)
 
     def _finish_run(self, run: UnfitRun, read_to: int) -> None:
         file = run.letters[-1].origin.file

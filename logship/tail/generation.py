@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 from logship.checkpoint import Anchor, Checkpoint
@@ -77,10 +78,11 @@ class Generation:
         return not self.names.isdisjoint(self.log.live_names)
 
     def log_file(self) -> LogFile:
-        """The route's name for it, made anew when its path changes."""
+        """The route's name for it: the log's own path even after rotation, which path_fields and people know."""
         assert self.key is not None
-        if self.file is None or self.file.path != self.path or self.file.source != self.log.source.name:
-            self.file = LogFile(self.number, self.path, self.log.source.name, self.key, self.origin)
+        if self.file is None or self.file.source != self.log.source.name:
+            path = min(self.log.live_names, default=os.path.join(self.log.place.directory, self.log.place.stem))
+            self.file = LogFile(self.number, path, self.log.source.name, self.key, self.origin)
         return self.file
 
     def make_key(self) -> bool:

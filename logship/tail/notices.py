@@ -67,6 +67,7 @@ class FileStatus:
     lost_bytes: int = 0
     held_bytes: int = 0
     is_deleted: bool = False
+    is_live: bool = True  # the log's own name holds it; a rotated generation is not
     is_held: bool = False  # stopped by hold(): its lines fit no format
     problem: str = ""  # why it can't be read now
     changed_at_s: float = 0.0  # mtime, wall clock

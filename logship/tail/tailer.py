@@ -348,6 +348,7 @@ def status_of(generation: Generation) -> FileStatus:
         lost_bytes=generation.lost_bytes,
         held_bytes=generation.facts.blocks_bytes if generation.is_deleted else 0,
         is_deleted=generation.is_deleted,
+        is_live=generation.is_live,
         is_held=generation.is_held,
         problem=generation.problem,
         changed_at_s=generation.facts.mtime_ns / 1e9,

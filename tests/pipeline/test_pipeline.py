@@ -209,6 +209,19 @@ def test_a_file_whose_lines_stop_fitting_is_held_and_recovers(world: World) -> N
     assert (tally.lines, tally.sent, tally.dead_letters) == (RUN_LIMIT + 2, 2, RUN_LIMIT)
 
 
+def test_odd_lines_at_the_end_of_a_rotated_file_are_decided_without_a_successor(world: World) -> None:
+    world.write("a\n!odd\n")
+    world.pass_on()
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.set_aside == []
+    world.log.rename(world.log.with_suffix(".log.1"))
+    world.write("b\n")
+    world.pass_on(20)
+    assert [letter.raw for letter in world.set_aside] == [b"!odd"]
+    assert world.sent() == ["b"]
+
+
 def test_unmatched_lines_may_be_dropped_by_wish(tmp_path: Path) -> None:
     world = World(tmp_path, drops_unmatched=True)
     world.write("!\n" * (RUN_LIMIT + 5))
