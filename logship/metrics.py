@@ -16,7 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
-from logship.status import FileState, ReceiverReport, SourceReport, Status
+from logship.status.model import FileState, ReceiverReport, SourceReport, Status
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 

@@ -9,7 +9,7 @@ import click
 
 if TYPE_CHECKING:
     from logship.config import Settings
-    from logship.status import Status
+    from logship.status.model import Status
 
 WATCH_S = 2.0  # between two pictures
 UNCUT = 10_000  # columns
@@ -91,7 +91,7 @@ def _ask(host: str, port: int) -> Status:
     """Raises: OSError, or ValueError for an answer that is none of ours."""
     import http.client
 
-    from logship.status import Status
+    from logship.status.model import Status
 
     address = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # "any" is asked at loopback
     connection = http.client.HTTPConnection(address, port, timeout=ASK_S)
@@ -115,7 +115,7 @@ def _stopped(settings: Settings, why: str) -> Status:
     from logship.counters import Counters
     from logship.delivery import DeadLetters
     from logship.state import State
-    from logship.status import stopped_status
+    from logship.status.stopped import stopped_status
 
     checkpoints, letters = [], 0
     if settings.state_dir.is_dir():

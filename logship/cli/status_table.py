@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import click
 
 from logship.logs import escaped
-from logship.status import FileReport, FileState, ReceiverReport, Status
 from logship.status.advice import duration_words
+from logship.status.model import FileReport, FileState, ReceiverReport, Status
 
 HEAD = ("SOURCE", "FILE", "CONFIRMED", "LAG", "RATE", "SENT", "DROPPED", "SAMPLED OUT")
 MARKS = {FileState.HELD: "HELD", FileState.UNREADABLE: "UNREADABLE", FileState.DELETED: "deleted"}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from logship.status.model import Status
+if TYPE_CHECKING:  # snapshots are made by others, and not before somebody asks
+    from logship.status.model import Status
 
 
 class StatusBoard:

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6, socket
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from logship.status.board import StatusBoard
-from logship.status.model import Status
+
+if TYPE_CHECKING:  # snapshots are made by others, and not before somebody asks
+    from logship.status.model import Status
 
 log = logging.getLogger(__name__)
 

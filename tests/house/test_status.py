@@ -14,7 +14,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from logship.counters import Counters
 from logship.delivery import DeliveryState, DeliveryStatus
 from logship.metrics import METRICS, render
-from logship.status import Faults, FileState, Observer, Receiver, Status, StatusBoard, StatusServer
+from logship.status.board import StatusBoard
+from logship.status.model import FileState, Status
+from logship.status.observer import Faults, Observer, Receiver
+from logship.status.server import StatusServer
 from logship.tail import FileStatus
 
 FILE = FileStatus("shop", "/var/log/shop.log", 7, position=100, read_to=100, size_bytes=100, lag_bytes=0)

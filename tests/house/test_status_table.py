@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.cli.status_table import bytes_words, count_words, lines
-from logship.status import Advice, FileReport, FileState, ReceiverReport, Status
 from logship.status.advice import duration_words
+from logship.status.model import Advice, FileReport, FileState, ReceiverReport, Status
 
 FILE = FileReport(
     "api", "/var/log/nginx/access.log", 1, FileState.OK, 88_100_000, 88_100_000, 0, 0.0, rate=412.4, sent=1_200_000

@@ -20,7 +20,8 @@ from logship.config import load_settings
 from logship.metrics import render
 from logship.pipeline import Pipeline
 from logship.state import State
-from logship.status import Observer, Receiver, Status
+from logship.status.model import Status
+from logship.status.observer import Observer, Receiver
 
 SIDE_FILES = ("-wal", "-shm")  # SQLite's write-ahead log: grows to 4 MB, then it is written over
 PATIENCE_S = 10.0  # real time for one virtual step
