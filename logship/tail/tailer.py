@@ -18,7 +18,7 @@ from logship.tail.reader import Bounds, Stretch, next_stretch
 from logship.tail.source import Clock, TailSource
 from logship.tail.turns import Alarm, Turns
 
-CHUNK_BYTES = 262_144
+CHUNK_BYTES = 131_072
 UNREAD = -1  # the generation of a file that could not be opened yet
 SAVE_EVERY_S = 0.1  # a confirmation is on disk within 200 ms
 NOTE_EVERY_S = 60.0
