@@ -16,6 +16,9 @@ from logship.counters import Counters
 from logship.delivery import DeadLetters
 from logship.errors import LogshipError
 from logship.event import LogFile
+from logship.formats import Envelope, Opened
+from logship.formats.envelope import EnvelopeKind
+from logship.mapping import LineTrace
 from logship.state import State
 from logship.tail.archives import open_log
 from logship.tail.discovery import Discovery
@@ -106,10 +109,20 @@ class _Judge:
             checkpoint = self._checkpoint(digest(first_line), directory, stem, file.key)
             if checkpoint is not None:
                 file = LogFile(0, path, source.name, checkpoint.key or file.key, checkpoint.origin)
-            for position, line in lines_with(path, text):
-                yield self._judge(source, file, checkpoint, position, line)
+            for traced, position in self._traced(source, file, text):
+                yield self._judge(source, file, checkpoint, position, traced)
         except OSError as exc:
             raise LogshipError(f"{path}: {exc.strerror}; run this as a user who may read it") from exc
+
+    def _traced(self, source: SourceSettings, file: LogFile, text: bytes) -> Iterator[tuple[LineTrace, int]]:
+        """Every line of the file with `text`, and its position."""
+        converter = self.settings.compile_source(source)
+        if source.envelope == "none":
+            for position, line in lines_with(file.path, text):
+                yield converter.trace(line, position, file), position
+        else:
+            for position, outer, inner in opened_with(file.path, text, source.envelope):
+                yield converter.trace_inner(outer, inner, position, file), position
 
     def _checkpoint(self, first_line: bytes, directory: str, stem: str, key: int) -> Checkpoint | None:
         candidates = [
@@ -120,12 +133,10 @@ class _Judge:
         return next((known for known in candidates if known.key == key), candidates[-1] if candidates else None)
 
     def _judge(
-        self, source: SourceSettings, file: LogFile, checkpoint: Checkpoint | None, position: int, line: bytes
+        self, source: SourceSettings, file: LogFile, checkpoint: Checkpoint | None, position: int, traced: LineTrace
     ) -> Found:
-        traced = self.settings.compile_source(source).trace(line, position, file)
-
         def found(fate: Fate, detail: str = "") -> Found:
-            return Found(source.name, file.path, position, line, traced.transaction_id, fate, detail)
+            return Found(source.name, file.path, position, traced.line, traced.transaction_id, fate, detail)
 
         if reason := self.letters.get(traced.transaction_id):
             return found(Fate.DEAD_LETTER, reason)
@@ -155,13 +166,37 @@ class _Judge:
 
 def lines_with(path: str, text: bytes) -> Iterator[tuple[int, bytes]]:
     """(position, line without its newline) of every line with `text`; a line without an end is cut."""
+    for start, block in _blocks(path):
+        yield from _in_block(block, start, text)
+
+
+def opened_with(path: str, text: bytes, kind: EnvelopeKind) -> Iterator[tuple[int, bytes, bytes]]:
+    """(position, first outer line, inner line) of every line of a container log with `text` in either.
+
+    Pieces are joined; a line whose rest is not written yet comes as far as it goes.
+    """
+    envelope = Envelope(kind)
+    for start, block in _blocks(path):
+        yield from _in_opened(envelope.open(block if block.endswith(b"\n") else block + b"\n", start), text)
+    yield from _in_opened(envelope.finish(), text)
+
+
+def _in_opened(opened: Opened, text: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    for position, outer, inner in zip(opened.starts, opened.outer, opened.lines, strict=False):  # starts has one more
+        if text in inner or text in outer:
+            yield position, outer[:SHOWN_BYTES], inner
+
+
+def _blocks(path: str) -> Iterator[tuple[int, bytes]]:
+    """(position, whole lines) of a log, one after the other; the last one may lack its line end."""
     position, rest = 0, b""
     with open_log(path) as log, suppress(EOFError):
         while True:
             data = log.read(READ_BYTES)
             block = rest + data
             end = block.rfind(b"\n") + 1 if data else len(block)
-            yield from _in_block(block[:end], position, text)
+            if end:
+                yield position, block[:end]
             position += end
             rest = block[end:]
             if not data:

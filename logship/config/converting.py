@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Literal
 
 from logship.errors import FormatError, MappingError
-from logship.event import Conversion, LogFile, Window, transaction_id
+from logship.event import Conversion, LogFile, Window
 from logship.fields import canonical
 from logship.formats import Detection, Envelope, Format, FormatSpec, Misfit, compile_format, detect
 from logship.formats.re2_door import Pattern, compile_pattern
@@ -112,10 +112,13 @@ class SourceConverter:
     def _trace_opened(self, line: bytes, position: int, file: LogFile) -> LineTrace:
         assert self.envelope != "none"
         opened = Envelope(self.envelope).open(line + b"\n", position)
-        inner = opened.lines[0] if opened.lines else line
+        return self.trace_inner(line, opened.lines[0] if opened.lines else line, position, file)
+
+    def trace_inner(self, outer: bytes, inner: bytes, position: int, file: LogFile) -> LineTrace:
+        """The same for the line that was taken out of an envelope: `outer` is its first outer line."""
         converter = self._by_path.get(file.path) or self._new(file.path, inner + b"\n")
-        traced = (converter or self.compiled_for(file.path, self.fallback())).trace(inner, position, file)
-        return replace(traced, line=line, transaction_id=transaction_id(line, file.key, position))
+        traced = (converter or self.compiled_for(file.path, self.fallback())).trace(inner, position, file, outer)
+        return replace(traced, line=outer)
 
     def _envelope_of(self, file: LogFile) -> Envelope:
         assert self.envelope != "none"

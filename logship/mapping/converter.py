@@ -135,11 +135,11 @@ class Converter:
         self._make_tracers = tracers
         self._tracers: Sequence[Tracer] = ()
 
-    def trace(self, line: bytes, position: int, file: LogFile) -> LineTrace:
-        """What becomes of one line (with or without its line end) and why; slow."""
+    def trace(self, line: bytes, position: int, file: LogFile, outer: bytes | None = None) -> LineTrace:
+        """What becomes of one line (with or without its line end) and why; slow. `outer` as for convert_lines()."""
         self._tracers = self._tracers or self._make_tracers()
         content = line.removesuffix(b"\n").removesuffix(b"\r")
-        return choose(self._tracers, content).trace(content, position, file)
+        return choose(self._tracers, content).trace(content, position, file, content if outer is None else outer)
 
     def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
         """The events of whole lines, each ending in a newline, the first at position `start`.

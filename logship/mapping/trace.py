@@ -67,17 +67,17 @@ class Tracer:
     def fits(self, line: bytes) -> bool:
         return self._event.scanner.parse(line) is not None
 
-    def trace(self, line: bytes, position: int, file: LogFile) -> LineTrace:
-        """Shapes: `line` is without its line end."""
+    def trace(self, line: bytes, position: int, file: LogFile, outer: bytes) -> LineTrace:
+        """Shapes: `line` is without its line end; `outer`, over which the id is made, is the line as it stands."""
         self._visited.clear()
         content = line.removeprefix(BOM) if position == 0 else line
-        own = transaction_id(line, file.key, position)
+        own = transaction_id(outer, file.key, position)
         parsed = self.format.parse(content)
         if parsed is None:
             return self._unfit(line, content, position, own)
         try:
-            derived = self._derived.run(line, content, position, file).event or {}
-            made = self._event.run(line, content, position, file)
+            derived = self._derived.run(outer, content, position, file).event or {}
+            made = self._event.run(outer, content, position, file)
         except Unreadable:
             return self._unfit(line, content, position, own)
         logged = {slot.field: value for slot, value in zip(self.format.slots, parsed, strict=True) if value != ""}
@@ -131,11 +131,11 @@ class _Traced:
         self.scanner = setting.format.scanner(setting.needed)
         self._way = pending()
 
-    def run(self, line: bytes, content: bytes, position: int, file: LogFile) -> _Run:
+    def run(self, outer: bytes, content: bytes, position: int, file: LogFile) -> _Run:
         row = self.scanner.parse(content)
         if row is None:
-            raise Unreadable(line)
-        crc = isal_zlib.crc32(line)
+            raise Unreadable(outer)
+        crc = isal_zlib.crc32(outer)
         middle = f"-{key_digits(file.key)}-{position >> 32:04x}"
         places, crcs = [f"{position & LOW:08x}"], [f"{crc:08x}"]
         made = self._way([row], crcs, places, [crc], [position], file, middle, "", "", "")
