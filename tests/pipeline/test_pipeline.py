@@ -255,3 +255,25 @@ def test_batches_of_a_receiver_that_a_reload_replaced_go_to_its_successor(world:
     new.accept_all()
     world.pass_on()
     assert world.position == 2
+
+
+def test_half_an_hour_of_outage_drops_nothing_and_costs_no_memory(world: World) -> None:
+    """The log is the queue: what is read stops at a few batches, however much is written meanwhile."""
+    for second in range(1800):
+        world.write("".join(f"{second} {number} {'x' * 200}\n" for number in range(20)))
+        world.pipeline.step()
+        world.clock.now_s += 1.0
+        if second == 300:
+            taken = len(world.receiver.taken)
+            waiting = world.counters.total().waiting
+    assert len(world.receiver.taken) == taken == 8
+    assert world.counters.total().waiting == waiting
+    assert world.position == 0
+    arrived: list[str] = []
+    while world.position < world.log.stat().st_size:
+        arrived += world.sent()
+        world.receiver.accept_all()
+        world.pass_on(2)
+    assert len(arrived) == len(set(arrived)) == 36_000
+    assert world.counters.total().waiting == 0
+    assert world.set_aside == []
