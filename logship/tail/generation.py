@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from logship.checkpoint import Anchor, Checkpoint
 from logship.event import ANCHOR_BYTES, LogFile
 from logship.tail.content import ArchiveContent, Content, Facts, FromStart
-from logship.tail.identity import Place, anchor_of, digest, file_key, first_line_of
+from logship.tail.identity import FIRST_LINE_BYTES, Place, anchor_of, digest, file_key, first_line_of
 from logship.tail.positions import Positions
 from logship.tail.reader import Lookahead
 from logship.tail.source import TailSource
@@ -108,7 +108,10 @@ class Generation:
         self.is_read_out = False
 
     def still_holds(self) -> bool:
-        """Whether the bytes before the reading position are those that were read; at 0 the first line decides."""
+        """Whether its first line, and the bytes before the reading position, are those that were read.
+
+        Both: requests of one client may end alike for longer than an anchor, and the first line has its time in it.
+        """
         content = self.content
         assert content is not None
         if self.before is None:
@@ -119,10 +122,17 @@ class Generation:
             self.before = before
         if content.is_archive:
             return True  # read forwards on one descriptor, and recognised when it was opened
-        if self.read_to == 0:
-            line = None if self.key is None else first_line_of(FromStart(content))
-            return self.key is None or (line is not None and digest(line) == self.first_line)
-        return content.read_at(self.read_to - len(self.before), len(self.before)) == self.before
+        is_as_before = content.read_at(self.read_to - len(self.before), len(self.before)) == self.before
+        return is_as_before and self._begins_the_same(content)
+
+    def _begins_the_same(self, content: Content) -> bool:
+        if self.key is None:
+            return True
+        head = content.read_at(0, FIRST_LINE_BYTES)  # one small read, twice a chunk: holes are the exception
+        if b"\n" in head and not head.startswith(b"\0"):
+            return digest(head[: head.index(b"\n")]) == self.first_line
+        line = first_line_of(FromStart(content))
+        return line is not None and digest(line) == self.first_line
 
     def _fits_anchor(self, before: bytes) -> bool:
         known = (each for each in reversed(self.positions.anchors) if each.position == self.read_to)

@@ -170,6 +170,16 @@ def test_a_log_truncated_and_refilled_past_the_position_is_read_anew(rig: Rig, l
     assert rig.settle() == expected
 
 
+def test_a_refilled_log_whose_lines_end_alike_for_longer_than_an_anchor_is_read_anew(rig: Rig, log: Path) -> None:
+    alike = "x" * 300
+    expected = write(log, f"first {alike}")
+    assert rig.step() == expected
+    log.write_bytes(b"")
+    expected += write(log, f"other {alike}", "next")
+    rig.settle()
+    assert rig.receiver.lines == expected
+
+
 def test_a_deleted_file_is_read_to_its_end(rig: Rig, log: Path) -> None:
     expected = write(log, "a1")
     rig.look()
