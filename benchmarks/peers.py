@@ -26,7 +26,8 @@ class Peer:
 
     def prepare(self, log: Path, port: int, work: Path) -> list[str]:
         """Write the configuration and give the command line."""
-        work.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(work, ignore_errors=True)  # a state of an earlier run would make it begin at the log's end
+        work.mkdir(parents=True)
         text = (CONFIGS / self.config).read_text()
         for name, value in {"LOG": log, "PORT": port, "WORK": work, "PEERS": CONFIGS}.items():
             text = text.replace(f"@{name}@", str(value))
