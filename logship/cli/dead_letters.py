@@ -15,7 +15,8 @@ from logship.errors import ConfigError, Exit, UsageError
 if TYPE_CHECKING:
     from logship.cli.terminal import Terminal
     from logship.config import Settings
-    from logship.delivery import DeadLetter, DeadLetters, Retried
+    from logship.delivery import DeadLetter, DeadLetters
+    from logship.delivery.redelivery import Retried
 
 SHORTEST_ID = 8  # characters of an id that are enough to name a letter
 REASON_WIDTH = 60
@@ -169,7 +170,8 @@ def _retry_of_lane(
     from logship.assembly import delivery_settings, endpoint_of
     from logship.clock import SystemClock
     from logship.counters import Counters
-    from logship.delivery import Delivery, Retried, redeliver
+    from logship.delivery import Delivery
+    from logship.delivery.redelivery import Retried, redeliver
     from logship.event import Conversion, Window
     from logship.letterbox import iso_time
 

@@ -6,7 +6,6 @@ from logship.delivery.clock import Clock
 from logship.delivery.deadletters import DeadLetter, DeadLetters
 from logship.delivery.delivery import Delivery
 from logship.delivery.endpoint import Api, Compression, DeliverySettings, Endpoint
-from logship.delivery.redelivery import Retried, redeliver
 from logship.delivery.status import DeliveryState, DeliveryStatus
 
 __all__ = [
@@ -20,6 +19,4 @@ __all__ = [
     "DeliveryState",
     "DeliveryStatus",
     "Endpoint",
-    "Retried",
-    "redeliver",
 ]
