@@ -60,8 +60,15 @@ def outputs(commands: list[str], environ: Mapping[str, str]) -> list[str]:
             timeout=LIMIT_S,
             check=False,
         )
-        text = done.stdout.replace(directory, "/home/you")
+        text = _at_home(done.stdout, directory)
     return text.split(f"{MARK}\n")[: len(commands)]
+
+
+def _at_home(text: str, directory: str) -> str:
+    """The text with the directory called /home/you; the columns of a table stay where they are."""
+    lack = " " * (len(directory) - len("/home/you"))
+    text = re.sub(rf"{re.escape(directory)}(/\S*)(?=  )", rf"/home/you\1{lack}", text)
+    return text.replace(directory, "/home/you")
 
 
 def _runnable(command: str) -> str:
