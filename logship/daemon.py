@@ -118,7 +118,8 @@ class Daemon:
             if status.state is DeliveryState.HELD:
                 problems.append(f"{name} refuses: {status.last_error}; {status.hint}")
         if unsettled:
-            problems.append(f"{unsettled} batches were not delivered; the next run sends them")
+            batches = "1 batch was" if unsettled == 1 else f"{unsettled} batches were"
+            problems.append(f"{batches} not delivered; the next run sends them")
         if held := len(self.pipeline.held_files):
             problems.append(f"{held} files are held: their lines fit no format; see logship preview")
         if letters := self.pipeline.counters.total().dead_letters:

@@ -155,7 +155,8 @@ class HttpTransport:
         if self._is_cut:
             return Failure(FailureKind.TIMEOUT, f"no complete answer within {self._endpoint.timeout_s:g} s")
         kind = _kind(exc)
-        cause = exc.args[-1] if exc.args else exc
+        cause = exc.__cause__ if kind in (FailureKind.CONNECT, FailureKind.DNS) else None  # the system's own words
+        cause = cause or (exc.args[-1] if exc.args else exc)
         text = getattr(cause, "reason", None) or getattr(cause, "strerror", None) or cause
         return Failure(kind, _one_line(str(text)))
 
