@@ -73,6 +73,13 @@ class Lens:
         name = path.name if path.is_relative_to(SHIPPED) else str(path)
         return f"{name}:{problem.line}" if problem.line else name
 
+    @property
+    def doubts(self) -> tuple[MappingError, ...]:
+        """What is allowed and surely not meant of this mapping with this format, as `check` says it."""
+        if self.converter.format is None:
+            return self.converter.doubts(self.file.path)
+        return self.converter.reviewed().warnings
+
     def others(self, lines: Sequence[bytes]) -> list[Detection]:
         """Presets that fit lines which don't fit here, best first."""
         return detect(list(lines), self.converter.named)
@@ -229,7 +236,10 @@ class Bench:
         """Sample lines, out of their envelope if they have one."""
         return list(unwrapped((LogLine(0, line) for line in samples), lens.envelope))
 
-    def _format(self) -> Format:
+    def _format(self) -> Format | None:
+        """None: to be detected."""
+        if self._wishes.format == "auto":
+            return None
         try:
             return self.format_of(self._wishes.format)
         except FormatError as exc:

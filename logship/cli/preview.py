@@ -150,6 +150,8 @@ class Show:
         if not self._as_json:
             detected = f" · {lens.detected}" if lens.detected else ""
             Terminal().line(Styled(f"{lens.file.source} · {lens.file.path}{detected}", "accent"))
+            for doubt in lens.doubts:
+                Terminal().line(Styled(f"! {doubt}", "warn"))
 
     def _print(self, lens: Lens, line: LogLine) -> None:
         trace = lens.trace(line)

@@ -43,6 +43,13 @@ def test_a_log_is_shown_without_any_configuration(log: Path, capsys: pytest.Capt
     assert "default.yml:" in shown
 
 
+def test_what_surely_is_not_meant_stands_above_the_lines(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["preview", str(log), "-n", "1", "--format", "auto"]) == 0
+    assert "! combined logs no host: URIs begin https://localhost/" in capsys.readouterr().out
+    assert run(["preview", str(log), "-n", "1", "--format", "combined", "--field", "host=shop.example"]) == 0
+    assert "logs no host" not in capsys.readouterr().out
+
+
 def test_json_says_line_fields_event_and_fate(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log.write_text(log.read_text() + LINE.format(n="", user="-").replace("/x", "/health") + "junk\n")
     assert run(["preview", str(log), "-n", "0", "--json", "--mapping", "api"]) == 0
