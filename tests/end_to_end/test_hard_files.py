@@ -1,0 +1,180 @@
+"""A machine that fails beneath the files: a full disk, a broken one, too few descriptors, too few watches, power cuts.
+
+Each ends with every line at the receiver under one id. What was sent twice (an unsaved position, a kill between
+delivery and save) has the same id, and the receiver keeps the first.
+"""
+
+from __future__ import annotations
+
+import random
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.site import READY, Site
+from tests.rigs.machine import lacking, require, require_root, scaled
+from tests.rigs.receiver import Receiver
+from tests.rigs.waiting import wait_until
+
+LOGS = '{{name: site, paths: ["{here}/**/*.log"], format: combined, start_at: beginning, mapping: default}}'
+NOT_SAVED = "the state can't be written"
+KILLS = scaled(10, 200)  # beside the thirteen under real servers in test_exactly_once.py
+LINES_A_KILL = 400
+START_UP_BYTES = 12_000_000  # what the process reads until it ships: Python's modules, above all
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@contextmanager
+def disk_of(size: str, at: Path) -> Iterator[None]:
+    """A disk of its own at `at`; skips where none may be mounted."""
+    require_root("a small disk is mounted")
+    at.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(at)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        lacking(f"no disk can be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(at)], check=True)
+
+
+def rotate(log: Path) -> None:
+    """`log` becomes `log.1` and so on, and a new one takes its place."""
+    numbers = [int(path.suffix[1:]) for path in log.parent.glob(f"{log.name}.*")]
+    for number in sorted(numbers, reverse=True):
+        log.with_name(f"{log.name}.{number}").rename(log.with_name(f"{log.name}.{number + 1}"))
+    log.rename(log.with_name(f"{log.name}.1"))
+    log.touch()
+
+
+def test_a_disk_too_small_for_the_state_loses_nothing_through_rotation_and_a_kill(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    with disk_of("64k", tmp_path / "state"):
+        site = Site(tmp_path, receiver.url)
+        with site.daemon:
+            site.daemon.wait_for_log(READY)  # rotated files that nobody saw before are not the daemon's
+            for _ in range(3):
+                site.write(300)
+                rotate(site.log)
+            site.wait_for_all(receiver)
+            site.daemon.wait_for_log(NOT_SAVED)
+            site.daemon.kill()
+            site.write(300)
+            site.start()
+            site.wait_for_all(receiver)
+        assert "Traceback" not in site.daemon.log()
+    assert receiver.conflicts == []
+
+
+def test_a_disk_that_fails_at_fsync_loses_nothing(tmp_path: Path, receiver: Receiver) -> None:
+    site = Site(tmp_path, receiver.url)
+    database = tmp_path / "state/state.db"
+    on_database = [option for suffix in ("", "-wal") for option in ("-P", f"{database}{suffix}")]
+    broken = "inject=fsync,fdatasync:error=EIO:when=2+"
+    trace = tmp_path / "strace.log"
+    site.daemon.wrapper = (require("strace"), "-D", "-f", "-o", str(trace), *on_database, "-e", broken)
+    with site.daemon:
+        for _ in range(3):
+            site.write(200)
+            site.wait_for_all(receiver)
+            rotate(site.log)
+        site.daemon.wait_for_log(NOT_SAVED)
+        site.daemon.kill()
+        assert "EIO" in trace.read_text()
+        site.daemon.wrapper = ()
+        site.write(200)
+        site.start()
+        site.wait_for_all(receiver)
+        assert site.daemon.terminate() == 0
+    repeats = receiver.repeats
+    with site.daemon:
+        site.write(1)
+        site.wait_for_all(receiver)
+    assert receiver.repeats == repeats  # the positions are saved again
+    assert receiver.conflicts == []
+
+
+def test_64_descriptors_are_enough_for_500_rotating_logs(tmp_path: Path, receiver: Receiver) -> None:
+    site = Site(tmp_path, receiver.url, sources=(LOGS,))
+    logs = [tmp_path / f"site-{number}.log" for number in range(500)]
+    site.daemon.wrapper = (require("prlimit", "util-linux"), "--nofile=64:64")
+    for log in logs:
+        site.write(1, log)
+    with site.daemon:
+        site.wait_for_all(receiver)
+        for log in logs[::2]:
+            rotate(log)
+        for log in logs:
+            site.write(1, log)
+        site.wait_for_all(receiver)
+        assert "Traceback" not in site.daemon.log()
+        assert site.daemon.log().count("more logs than descriptors") == 1
+    assert receiver.repeats == 0
+
+
+def test_three_inotify_watches_are_enough_for_logs_in_ten_directories(tmp_path: Path, receiver: Receiver) -> None:
+    limited = 'echo 3 >/proc/sys/user/max_inotify_watches && exec "$@"'
+    wrapper = (require("unshare", "util-linux"), "-Ur", "sh", "-c", limited, "sh")
+    tried = subprocess.run([*wrapper, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode:
+        lacking(f"watches can't be limited here: {tried.stderr.strip()}")
+    site = Site(tmp_path, receiver.url, sources=(LOGS,))
+    logs = [tmp_path / f"vhost-{number}/access.log" for number in range(10)]
+    for log in logs:
+        log.parent.mkdir()
+        site.write(1, log)
+    site.daemon.wrapper = wrapper
+    with site.daemon:
+        site.wait_for_all(receiver)
+        for log in logs:
+            site.write(2, log)
+            rotate(log)
+            site.write(1, log)
+        site.wait_for_all(receiver)
+        assert site.daemon.log().count("WARNING") == 1
+    assert receiver.repeats == 0
+
+
+@pytest.mark.timeout(scaled(240, 1_800))
+def test_kills_at_random_points_of_a_run_with_rotation_lose_nothing(tmp_path: Path, receiver: Receiver) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed of the moments: {seed}")  # noqa: T201
+    rng = random.Random(seed)
+    site = Site(tmp_path, receiver.url)
+    with site.daemon:
+        for _ in range(KILLS):
+            site.write(rng.randrange(LINES_A_KILL))
+            if rng.random() < 0.4:
+                rotate(site.log)
+            site.write(rng.randrange(1, LINES_A_KILL))
+            _wait_for_a_moment(site, receiver, rng)
+            site.daemon.kill()
+            site.daemon.start()
+        site.wait_for_all(receiver)
+        assert site.daemon.terminate() == 0
+    assert receiver.conflicts == []
+
+
+def _wait_for_a_moment(site: Site, receiver: Receiver, rng: random.Random) -> None:
+    """Somewhere in the start, which is measured by what the process has read, or among the arrivals."""
+    missing = len(site.written) - len(receiver.events)
+    arrivals = len(receiver.events) + rng.randrange(missing + 1)
+    counters = Path(f"/proc/{site.daemon.pid}/io")
+    read_bytes = rng.randrange(START_UP_BYTES) if rng.random() < 0.4 else START_UP_BYTES * 1_000
+
+    def has_come() -> bool:
+        read = int(counters.read_text().partition("rchar: ")[2].split()[0])
+        return len(receiver.events) >= arrivals or read >= read_bytes
+
+    wait_until(has_come, 30, f"{arrivals} events", every_s=0.005)
