@@ -229,8 +229,11 @@ class Followed:
 
     @staticmethod
     def _is_continued(generation: Generation, facts: Facts) -> bool:
-        """What only grew is compared when it is read; what shrank, or changed at the same size, is compared now."""
-        if facts.size_bytes < generation.read_to:
+        """What only grew is compared when it is read; what shrank, or changed at the same size, is compared now.
+
+        So is one of which nothing is confirmed: growth makes a new anchor, which must not be another content's.
+        """
+        if facts.size_bytes < generation.read_to or not generation.still_has_seen(facts.size_bytes):
             return False
         return facts.size_bytes > generation.facts.size_bytes or generation.still_holds()
 

@@ -134,6 +134,16 @@ class Generation:
         line = first_line_of(FromStart(content))
         return line is not None and digest(line) == self.first_line
 
+    def still_has_seen(self, size_bytes: int) -> bool:
+        """Whether what is known of it while nothing is confirmed stands there yet: it finds the copy if not."""
+        if self.positions.anchors or self.seen is None or self.content is None:
+            return True
+        at = max(0, self.seen.position - ANCHOR_BYTES)
+        return (
+            self.seen.position <= size_bytes
+            and anchor_of(self.content.read_at(at, self.seen.position - at)) == self.seen.digest
+        )
+
     def _fits_anchor(self, before: bytes) -> bool:
         known = (each for each in reversed(self.positions.anchors) if each.position == self.read_to)
         anchor = next(known, None)

@@ -145,6 +145,18 @@ def test_copytruncate_takes_what_was_unread_from_the_copy(rig: Rig, log: Path) -
     assert not rig.told(What.LOST)
 
 
+def test_copytruncate_of_a_log_seen_but_not_read_takes_the_copy_though_the_log_has_outgrown_it(
+    rig: Rig, log: Path
+) -> None:
+    expected = write(log, "a1")
+    rig.look()
+    shutil.copy(log, log.with_name("access.log.1"))
+    os.truncate(log, 0)
+    expected += write(log, "b1 is longer than all that stood here")
+    assert rig.settle() == expected
+    assert not rig.told(What.LOST)
+
+
 def test_copytruncate_without_a_copy_counts_what_is_lost(rig: Rig, log: Path) -> None:
     expected = write(log, "a1", "a2")
     rig.step()
