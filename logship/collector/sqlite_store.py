@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -113,6 +114,9 @@ def translated(path: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as exc:
-        raise StoreUnavailableError(f"{path}: {exc}; is the disk full, or the file open elsewhere?") from exc
+        doubt = "is the disk full, or the file open elsewhere?"
+        if not os.path.isdir(os.path.dirname(path) or "."):
+            doubt = "there is no such directory"
+        raise StoreUnavailableError(f"{path}: {exc}; {doubt}") from exc
     except sqlite3.DatabaseError as exc:
         raise StoreUnavailableError(f"{path}: {exc}; is this a collector's store?") from exc

@@ -64,6 +64,13 @@ def test_a_file_that_is_no_store_is_told_and_left_alone(tmp_path: Path) -> None:
     assert text.read_text() == "127.0.0.1 - - \n" * 100
 
 
+def test_a_store_in_no_directory_is_told_so(tmp_path: Path) -> None:
+    command = ["--store", str(tmp_path / "missing" / "events.db"), "--listen", "127.0.0.1:0"]
+    done = CliRunner().invoke(collector_command, command)
+    assert isinstance(done.exception, LogshipError)
+    assert "there is no such directory" in str(done.exception)
+
+
 def test_a_prefix_stands_before_every_path(tmp_path: Path) -> None:
     store = tmp_path / "events.db"
     with process(store, "--path-prefix", "/collector") as (_, url):
