@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from logship.checkpoint import Range
 from logship.state.folder import COPY, DATABASE, SIDE_FILES
 from logship.state.schema import merged
+from logship.tail.aging import FINISHED_AFTER_S
 from tests.rigs.machine import scaled
 from tests.tail.driver import Rig, source
 from tests.tail.world import ServerLog, World
@@ -35,6 +36,7 @@ class Tailing(RuleBasedStateMachine):
         self.world = World(self.logs_dir, ["access.log", "shop.log"])
         self.is_running = True
         self.dates = 0
+        self.untold_s = 0.0  # since the servers were told for sure
         self.delivered: dict[int, list[Range]] = {}
         self.read_to: dict[int, int] = {}
 
@@ -177,8 +179,14 @@ class Tailing(RuleBasedStateMachine):
     @precondition(lambda self: self.is_running)
     @rule(seconds=st.sampled_from([1, 12, 61, 601]))
     def pass_time(self, seconds: int) -> None:
+        """A server that writes nothing into a rotated file for FINISHED_AFTER_S has been told by then."""
+        self.untold_s += seconds
         for log in self.world.logs:
             self.world.finish(log)
+            if self.untold_s >= FINISHED_AFTER_S:
+                self.world.reopen(log)
+        if self.untold_s >= FINISHED_AFTER_S:
+            self.untold_s = 0.0
         self._look()
         self.rig.clock.pass_s(seconds)
         self._look()
