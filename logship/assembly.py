@@ -33,6 +33,8 @@ class Wake(threading.Event):
 def build_pipeline(settings: Settings, state: State, clock: SystemClock, *, once: bool = False) -> Pipeline:
     """The whole route for `settings`; nothing is opened or sent before its first step."""
     counters = Counters()
+    for source in settings.sources:
+        counters.of_source(source.name)  # a source without a line yet shows its zeros
     tailer = Tailer(
         [tail_source(settings, source) for source in settings.sources],
         state,
@@ -66,6 +68,8 @@ def reroute(pipeline: Pipeline, old: Settings, new: Settings, clock: SystemClock
             lanes[name].delivery.close(0.0)
             kept[name].sources = lanes[name].sources
             lanes[name] = kept[name]
+    for source in new.sources:
+        pipeline.counters.of_source(source.name)
     routes = routes_of(new)
     pipeline.reroute(routes, lanes)
     pipeline.tailer.follow([tail_source(new, source) for source in new.sources])

@@ -121,9 +121,10 @@ class Daemon:
             batches = "1 batch was" if unsettled == 1 else f"{unsettled} batches were"
             problems.append(f"{batches} not delivered; the next run sends them")
         if held := len(self.pipeline.held_files):
-            problems.append(f"{held} files are held: their lines fit no format; see logship preview")
+            files = "1 file is" if held == 1 else f"{held} files are"
+            problems.append(f"{files} held: the lines fit no format; see logship preview")
         if letters := self.pipeline.counters.total().dead_letters:
-            problems.append(f"{letters} dead letters; see logship dead-letters list")
+            problems.append(f"{letters} dead letter{'s' if letters > 1 else ''}; see logship dead-letters list")
         return problems
 
     def _reload(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 
 import click
@@ -74,6 +75,7 @@ def run(arguments: list[str]) -> int:
     """Exit code of one command line; prints errors to stderr, never a traceback for what a person can mend."""
     try:
         result = logship.main(args=arguments, prog_name="logship", standalone_mode=False)
+        sys.stdout.flush()  # here, where a closed pipe is no error, and not when the interpreter ends
     except click.exceptions.Abort:
         return 130  # what shells report for Ctrl-C
     except click.ClickException as exc:
@@ -89,8 +91,12 @@ def run(arguments: list[str]) -> int:
         click.echo(f"logship: {exc}", err=True)
         return exc.exit_code
     except BrokenPipeError:  # `logship preview | head`: the reader has seen enough
-        sys.stderr.close()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FINE
+    except SystemExit as exc:
+        if isinstance(exc.__context__, BrokenPipeError):  # click's own way with a closed pipe is exit 1
+            return Exit.FINE
+        raise
     return result if isinstance(result, int) else Exit.FINE
 
 

@@ -67,7 +67,7 @@ def test_a_dead_letter_ends_it_with_1(tmp_path: Path, receiver: Receiver) -> Non
     daemon = once(tmp_path, receiver, LINE.format(1), "no log line\n", LINE.format(2))
     assert daemon.wait() == 1
     assert len(receiver.events) == 2
-    assert "1 dead letters" in daemon.log()
+    assert "1 dead letter;" in daemon.log()
 
 
 def test_a_receiver_that_is_down_is_waited_for_until_sigterm(tmp_path: Path, receiver: Receiver) -> None:
