@@ -1,0 +1,74 @@
+"""Faults that users of other shippers suffered and that need more than one thing to go wrong; see README.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from logship.tail import What
+from tests.tail.driver import Rig, source
+
+ROOT = Path(__file__).parents[2]
+TABLE = Path(__file__).with_name("README.md").read_text()
+
+
+@pytest.mark.parametrize("number", range(1, 30))
+def test_every_fault_has_a_test_that_exists(number: int) -> None:
+    row = next(line for line in TABLE.splitlines() if line.startswith(f"| F{number:02d} |"))
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
+    assert named
+    for path, name in named:
+        assert re.search(rf"^(def|class) {name}\(", (ROOT / path).read_text(), re.MULTILINE), f"{path}::{name}"
+
+
+def rotate(log: Path, number: int) -> None:
+    """By date, so that no name comes back; `number` is below 28."""
+    log.rename(log.with_name(f"{log.name}-202601{number + 1:02d}"))
+    log.touch()
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_after_three_rotations_with_the_receiver_down_a_restart_repeats_nothing(
+    rig: Rig, log: Path, is_killed: bool
+) -> None:
+    expected = [b"confirmed 1", b"confirmed 2"]
+    log.write_bytes(b"confirmed 1\nconfirmed 2\n")
+    assert rig.settle() == expected
+    for number in range(3):
+        with log.open("ab") as file:
+            file.write(b"waits %d\n" % number)
+        expected.append(b"waits %d" % number)
+        rig.look()
+        rig.read_all()
+        rotate(log, number)
+        rig.look()
+    if is_killed:
+        rig.kill()
+    else:
+        rig.stop()
+    rig.start()
+    assert rig.settle() == expected
+    assert [each.line for each in rig.receiver.arrivals] == expected
+    assert not rig.told(What.LOST)
+
+
+def test_more_logs_than_descriptors_that_all_leave_the_pattern_unread_lose_nothing(
+    tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logship.tail.followed.descriptors_max", lambda: 8)
+    logs = [log.with_name(f"site-{number}.log") for number in range(60)]
+    for each in logs:
+        each.write_text(f"{each.name} old\n")
+    rig = Rig(tmp_path / "state", source(log.with_name("*.log")))
+    rig.look()
+    for each in logs:
+        rotate(each, 0)
+        each.write_text(f"{each.name} new\n")
+    rig.settle()
+    assert sorted(rig.receiver.lines) == sorted(
+        f"{each.name} {age}".encode() for each in logs for age in ("old", "new")
+    )
+    assert len(rig.receiver.arrivals) == 2 * len(logs)
+    assert not rig.told(What.LOST)
