@@ -31,8 +31,18 @@ COMMANDS = {
 }
 
 
+class SeenEnough(Exception):  # noqa: N818 (no error: `logship fields | head`)
+    """The reader of the output has closed it; click would make an exit code 1 of that."""
+
+
 class LazyGroup(click.Group):
     """Imports a subcommand's file when it is called, so that `--version` costs no YAML, HTTP or SQLite."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as exc:
+            raise SeenEnough from exc
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -90,13 +100,9 @@ def run(arguments: list[str]) -> int:
     except LogshipError as exc:
         click.echo(f"logship: {exc}", err=True)
         return exc.exit_code
-    except BrokenPipeError:  # `logship preview | head`: the reader has seen enough
+    except (SeenEnough, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FINE
-    except SystemExit as exc:
-        if isinstance(exc.__context__, BrokenPipeError):  # click's own way with a closed pipe is exit 1
-            return Exit.FINE
-        raise
     return result if isinstance(result, int) else Exit.FINE
 
 
