@@ -153,6 +153,7 @@ def test_kills_at_random_points_of_a_run_with_rotation_lose_nothing(tmp_path: Pa
     rng = random.Random(seed)
     site = Site(tmp_path, receiver.url)
     with site.daemon:
+        site.daemon.wait_for_log(READY)  # rotated files that nobody saw before are not the daemon's
         for _ in range(KILLS):
             site.write(rng.randrange(LINES_A_KILL))
             if rng.random() < 0.4:
