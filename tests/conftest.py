@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -26,6 +27,8 @@ settings.register_profile(
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Picks the profile (HYPOTHESIS_PROFILE) and a seed, the same for all worker processes."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so do shells start background jobs; tests press Ctrl-C
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
     if getattr(config.option, "hypothesis_seed", None) is None:
         config.option.hypothesis_seed = random.randrange(2**32)

@@ -158,6 +158,8 @@ class HttpTransport:
         cause = exc.__cause__ if kind in (FailureKind.CONNECT, FailureKind.DNS) else None  # the system's own words
         cause = cause or (exc.args[-1] if exc.args else exc)
         text = getattr(cause, "reason", None) or getattr(cause, "strerror", None) or cause
+        if kind is FailureKind.DNS:
+            text = f"{urlsplit(self._endpoint.proxy or self._endpoint.url).hostname}: {text}"
         return Failure(kind, _one_line(str(text)))
 
 
