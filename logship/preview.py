@@ -25,7 +25,7 @@ from logship.formats.envelope import Envelope
 from logship.mapping import Constants, LineTrace, MappingErrors, MappingSpec, parse_mapping
 from logship.tail.archives import open_log
 from logship.tail.globs import Globs
-from logship.tail.identity import file_key, first_line_of, place_of, stripped_names
+from logship.tail.identity import file_key, first_line_of, is_log_of, place_of
 
 SAMPLE_LINES = 200  # looked at to detect a format
 READ_BYTES = 65_536
@@ -263,7 +263,8 @@ class Bench:
         sources = self.settings.sources
         if self._wishes.source:
             return source_named(self.settings, self._wishes.source)
-        found = next((source for source in sources if matches(source, path)), None)
+        absolute = str(Path(path).absolute())
+        found = next((one for one in sources if is_log_of(absolute, one.paths, one.rotated, one.exclude)), None)
         return found or (sources[0] if len(sources) == 1 else None)
 
     def newest(self, count: int) -> Iterator[tuple[Lens, list[LogLine]]]:
@@ -291,15 +292,6 @@ def source_named(settings: Settings, name: str) -> SourceSettings:
         names = ", ".join(source.name for source in settings.sources)
         raise UsageError(f"--source: no source '{name}'; there are: {names}")
     return found
-
-
-def matches(source: SourceSettings, path: str) -> bool:
-    """Whether a log, under the name it has or had before rotation, is one of the source's."""
-    absolute = Path(path).absolute()
-    if Globs(source.exclude).fits(str(absolute)):
-        return False
-    names = [str(absolute), *(str(absolute.parent / name) for name in stripped_names(absolute.name))]
-    return Globs(source.rotated).fits(str(absolute)) or any(map(Globs(source.paths).fits, names))
 
 
 def lines_of(stream: BinaryIO) -> Iterator[LogLine]:

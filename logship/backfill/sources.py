@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -17,8 +16,7 @@ from logship.config.yaml_door import parse
 from logship.errors import ConfigError, UsageError
 from logship.formats import FormatSpec, detect, read_spec
 from logship.mapping import MappingErrors, MappingSpec, parse_mapping
-from logship.tail.globs import Globs
-from logship.tail.identity import stripped_names
+from logship.tail.identity import is_log_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,8 @@ class Chooser:
 
         Raises: NoFormatError where it had to be detected and nothing fits, UsageError where no source is clear.
         """
-        source = next((one for one in self._settings.sources if matches(one, path)), None)
+        sources = self._settings.sources
+        source = next((one for one in sources if is_log_of(path, one.paths, one.rotated, one.exclude)), None)
         lent = source or self._lent(path)
         converter = self._settings.compile_source(lent)
         spec = self._format or read_spec(lent.format)
@@ -86,16 +85,6 @@ class Chooser:
         constants = replace(converter.constants, fields={**converter.constants.fields, **self._overrides.fields})
         mapping = self._mapping or converter.mapping
         return Kit(source.name, spec, converter.named, mapping, constants, source.path_fields, source.envelope)
-
-
-def matches(source: SourceSettings, path: str) -> bool:
-    """Whether a log, under the name it has now or had before rotation, is one of the source's."""
-    paths, rotated = Globs(source.paths), Globs(source.rotated)
-    if Globs(source.exclude).fits(path):
-        return False
-    directory, name = os.path.split(path)
-    names = (path, *(os.path.join(directory, shorter) for shorter in stripped_names(name)))
-    return rotated.fits(path) or any(map(paths.fits, names))
 
 
 def _source_named(settings: Settings, name: str) -> SourceSettings:

@@ -89,6 +89,15 @@ def stem_of(path: str, paths: Globs | Sequence[str]) -> str:
     return name
 
 
+def is_log_of(path: str, paths: Sequence[str], rotated: Sequence[str], exclude: Sequence[str]) -> bool:
+    """Whether a log, under the name it has or had before rotation, is one that these patterns mean."""
+    if Globs(exclude).fits(path):
+        return False
+    directory, name = os.path.split(path)
+    names = (path, *(os.path.join(directory, shorter) for shorter in stripped_names(name)))
+    return Globs(rotated).fits(path) or any(map(Globs(paths).fits, names))
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where a log lives: what its file key is made of besides content."""
