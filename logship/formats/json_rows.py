@@ -16,6 +16,7 @@ import orjson
 from logship.fields import Kind
 from logship.formats.format import Scan
 from logship.formats.slot import DecodeTime, Row
+from logship.formats.unclean import unclean
 
 MOST_DIRTY = 4  # more than one dirty line in so many: the chunk is better done line by line
 ABSENT = "-"
@@ -28,11 +29,7 @@ Document = Mapping[str, object]
 def documents(data: bytes, lines: Sequence[bytes]) -> tuple[list[Document], set[int]] | None:
     """The objects of all lines, {} in the place of those that are set aside; None: line by line is better."""
     count = len(lines)
-    odd: set[int] = set()
-    if b"\\" in data:
-        odd.update(index for index, line in enumerate(lines) if b"\\" in line)
-    if not data.isascii():
-        odd.update(index for index, line in enumerate(lines) if not line.isascii())
+    odd = unclean(data, lines)
     if data.count(b"{") != count or data.count(b"}") != count or data.count(b"}\n{") != count - 1:
         odd.update(index for index, line in enumerate(lines) if not _is_flat(line))
     if len(odd) * MOST_DIRTY > count:

@@ -37,6 +37,10 @@ class TimeFormat(Protocol):
     def pattern(self) -> str:
         """A regular expression without groups that every time in this format matches; also RE2 syntax."""
 
+    @property
+    def seconds_at(self) -> int | None:
+        """Where the seconds start, if all such times have them there, no fraction, and an offset of whole minutes."""
+
     def decoder(self, timezone: str) -> DecodeTime:
         """A function from the field's value (text, or a JSON number) to epoch milliseconds.
 

@@ -79,6 +79,7 @@ class PatternTime:
     groups: tuple[str, ...]  # the directive letter behind each capturing group
     example: str
     resolution_ms: float
+    seconds_at: int | None = None
 
     def decoder(self, timezone: str) -> DecodeTime:
         compiled = re.compile(self.capturing)

@@ -26,10 +26,10 @@ from logship.formats.escapes import Escaping, decode
 from logship.formats.format import Scan, Scanner
 from logship.formats.pieces import Literal
 from logship.formats.slot import Row, Value
+from logship.formats.unclean import indexes_of, unclean
 
 if TYPE_CHECKING:
     from logship.formats.text_format import TextFormat
-
 
 ESCAPED_KINDS = frozenset({Kind.TEXT, Kind.TOKEN, Kind.LIST})
 # Printable ASCII with the escapes of nginx for printable characters and for bytes beyond ASCII.
@@ -68,11 +68,8 @@ class TextScanner(Scanner):
         count = len(lines)
         if len(rows) != count:  # a value ran over a newline
             return self._scan_guarded(text)
-        dirty = set(_all_indexes(rows, self._blank))
-        if not data.isascii():
-            dirty.update(index for index, line in enumerate(lines) if not line.isascii())
-        if b"\\" in data:
-            dirty.update(index for index, line in enumerate(lines) if b"\\" in line)
+        dirty = set(indexes_of(rows, self._blank))
+        dirty.update(unclean(data, lines))
         if self._surplus_of_clean(text, lines, dirty) != (count - len(dirty)) * self._literal_surplus:
             return self._scan_guarded(text)  # a stray quote or a control byte
         return Scan(self._reorder(rows), sorted(dirty))
@@ -92,7 +89,7 @@ class TextScanner(Scanner):
             )
             self._guarded = re.compile(pattern).findall
         rows = self._rows(self._guarded, text)
-        return Scan(self._reorder(rows), _all_indexes(rows, self._blank))
+        return Scan(self._reorder(rows), indexes_of(rows, self._blank))
 
     def _rows(self, findall: Callable[[str], list[Row]], text: str) -> list[Row]:
         rows = findall(text)
@@ -135,18 +132,6 @@ def _index(names: list[str], field: str) -> int:
     if field not in names:
         raise KeyError(field)
     return names.index(field)
-
-
-def _all_indexes(rows: list[Row], blank: Row) -> list[int]:
-    """The indexes of the blank rows, by list.index: C all the way."""
-    found: list[int] = []
-    index = -1
-    try:
-        while True:
-            index = rows.index(blank, index + 1)
-            found.append(index)
-    except ValueError:
-        return found
 
 
 def _reorder(order: list[int], width: int) -> Callable[[list[Row]], list[Row]]:

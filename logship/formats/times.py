@@ -36,6 +36,7 @@ class ClfTime:
     resolution_ms: float = 1000.0
     example: str = "10/Oct/2000:13:55:36 -0700"
     pattern: str = r"[0-9]{2}/[A-Za-z]{3}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
+    seconds_at: int | None = len("10/Oct/2000:13:55:")
 
     def decoder(self, timezone: str) -> DecodeTime:
         return _decode_clf
@@ -48,6 +49,7 @@ class IsoTime:
     resolution_ms: float = 1000.0
     example: str = "2000-10-10T13:55:36+02:00"
     pattern: str = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.,]{8,18}(?:[Zz]| ?[+-][0-9:]{2,5})?"
+    seconds_at: int | None = None
 
     def decoder(self, timezone: str) -> DecodeTime:
         return _iso_decoder(find_zone(timezone))
@@ -61,6 +63,7 @@ class EpochTime:
     resolution_ms: float = 1.0
     example: str = "1718000000.123"
     pattern: str = r"[0-9]{1,19}(?:\.[0-9]{1,9})?"
+    seconds_at: int | None = None
 
     def decoder(self, timezone: str) -> DecodeTime:
         unit = self.unit
@@ -74,6 +77,7 @@ class AnyTime:
     resolution_ms: float = 1.0
     example: str = "2000-10-10T13:55:36.123Z, 10/Oct/2000:13:55:36 -0700 or 1718000000.123"
     pattern: str = r".{1,40}"
+    seconds_at: int | None = None
 
     def decoder(self, timezone: str) -> DecodeTime:
         iso = _iso_decoder(find_zone(timezone))

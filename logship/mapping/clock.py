@@ -51,7 +51,9 @@ def iso_time(reader: Reader, slot: Slot) -> ast.expr:
     name = f"times_{slot.field}"
     if name not in reader.setting.memos:
         decode = slot.time.decoder(reader.setting.constants.timezone)
-        reader.setting.memos[name] = reader.bind(Times(decode, reader.setting.bounds), "times")
+        reader.setting.memos[name] = reader.bind(
+            Times(decode, reader.setting.bounds, slot.time.seconds_at), "times"
+        )
     return reader.keep(f"time_{slot.field}", expression("m[x]", m=reader.setting.memos[name], x=reader.raw(slot)))
 
 

@@ -76,7 +76,7 @@ def _member(setting: Setting, plan: Plan, covers: Covers) -> Member:
 
         return get
 
-    scanner = setting.format.scanner(setting.needed)
+    scanner = setting.format.scanner(setting.row)
     return Member(setting.format, scanner, Ways(way(False), way(True)), setting.bounds)
 
 

@@ -106,7 +106,7 @@ class Generator:
         return lambda: self._compile(event)
 
     def _compile(self, event: ast.expr) -> Generated:
-        names = ["v0", *(f"v{index}" for index in range(1, max(1, len(self._setting.needed))))]
+        names = [f"v{self._setting.needed.index(field)}" for field in self._setting.row] or ["v0"]
         row = ast.Tuple([ast.Name(name, ast.Store()) for name in names], ast.Store())
         assigns = all(isinstance(statement, ast.Assign) for statement in self._reader.body)
         plain = assigns and not self._counters and not self._has_window

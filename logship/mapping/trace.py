@@ -128,7 +128,7 @@ class _Traced:
         pending = generator.generate()
         if not setting.needed:  # nothing of the line is asked for
             setting.needed.append(setting.format.slots[0].field)
-        self.scanner = setting.format.scanner(setting.needed)
+        self.scanner = setting.format.scanner(setting.row)
         self._way = pending()
 
     def run(self, outer: bytes, content: bytes, position: int, file: LogFile) -> _Run:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logship.formats import Format, Scanner
+from logship.formats.unclean import unclean
 from tests.formats.presets import nginx, preset
 from tests.formats.test_round_trip import SHARE, TEXT_PRESETS, shape_of
 from tests.formats.writing import lines
@@ -143,3 +144,10 @@ def test_most_lines_of_a_chunk_stay_on_the_hot_path_beside_escaped_ones() -> Non
 def test_a_format_that_never_leaves_values_empty_says_so() -> None:
     assert not preset("combined").scanner(NEEDED).has_empty
     assert nginx('escape=json \'{"s":"$status","a":"$http_a"}\'').scanner(["status"]).has_empty
+
+
+@given(st.lists(st.sampled_from([b"", b"plain", b"a\\x", b"\\", b"\xc3\xa9", b"end\r"]), max_size=12))
+def test_unclean_lines_are_those_with_a_backslash_or_a_byte_beyond_ascii(chunk: list[bytes]) -> None:
+    data = b"".join(line + b"\n" for line in chunk)
+    told = {index for index, line in enumerate(chunk) if b"\\" in line or not line.isascii()}
+    assert unclean(data, chunk) == told
