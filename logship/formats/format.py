@@ -36,9 +36,9 @@ class Scanner(ABC):
     def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
         """The chunk at once, for lines that are clean; None: this chunk is better done line by line with `parse`.
 
-        `data` is whole lines, each with its newline; `lines` are the same lines without it (a '\\r' may be left on).
-        Times are not checked here: where the slot's decoder gives None for a row's time, hand that line to `parse`,
-        which decides. A STATUS value is three digits, the first not 0; other numbers may have leading zeros.
+        `data` is whole lines, each with its newline; `lines` are the same lines without it (a '\\r' is left on in both
+        or in neither). Times are not checked here: where the slot's decoder gives None for a row's time, hand that line
+        to `parse`. A STATUS value is three digits, the first not 0; other numbers may have leading zeros.
         """
 
     def clean_rows(self, data: bytes, lines: Sequence[bytes]) -> list[Row | None] | None:

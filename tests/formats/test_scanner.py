@@ -50,7 +50,7 @@ NEEDED = [
 
 def check(fmt: Format, scanner: Scanner, chunk: list[bytes]) -> int:
     """Every clean row is the parsed one; the number of clean rows."""
-    rows = scanner.clean_rows(b"".join(line + b"\n" for line in chunk), [line.removesuffix(b"\r") for line in chunk])
+    rows = scanner.clean_rows(b"".join(line + b"\n" for line in chunk), chunk)
     if rows is None:
         return 0
     assert len(rows) == len(chunk)
