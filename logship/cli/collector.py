@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from logship.errors import UsageError
 
 @click.command()
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="ADDRESS:PORT", help="0: a free port")
-@click.option("--store", default="collector.db", show_default=True, metavar="FILE or URL", help="SQLite or postgresql://…")
+@click.option(
+    "--store", default="collector.db", show_default=True, metavar="FILE or URL", help="SQLite or postgresql://…"
+)
 @click.option(
     "--application-id",
     "application_ids",
@@ -38,23 +41,38 @@ def command(
     max_age_days: float,
     max_store_bytes: int | None,
 ) -> None:
-    """Take events in, store them, show them."""
+    """Take events in, store them, show them.
+
+    Sockets that systemd passes are taken in place of --listen, and a credential page_token in place of
+    --page-token-file.
+    """
     with needing_extra("collector"):
+        from logship.collector.listening import host_of, inherited
         from logship.collector.server import serve
+    from logship.sdnotify import Notifier
 
     host, port = split_address(listen)
+    listeners = inherited(os.environ)
+    token_file = page_token_file or credential("page_token", os.environ)
+    notifier = Notifier.from_environ(os.environ)
     options = CollectorOptions(
         store=store,
-        host=host,
+        host=host_of(listeners) if listeners else host,
         port=port,
         application_ids=application_ids,
         max_bytes=max_bytes,
-        page_token=read_token(page_token_file) if page_token_file else None,
+        page_token=read_token(token_file) if token_file else None,
         path_prefix=path_prefix,
         max_age_days=max_age_days or None,
         max_store_bytes=max_store_bytes,
     )
-    serve(options, announce)
+
+    def announce(url: str) -> None:
+        """The first line of output: two words, for people and for programs that gave port 0."""
+        click.echo(f"listening {url}")
+        notifier.ready(f"listening {url}")
+
+    serve(options, announce, listeners)
 
 
 @contextmanager
@@ -69,17 +87,22 @@ def needing_extra(extra: str) -> Iterator[None]:
         raise UsageError(f"{exc.name} is missing; run: pip install 'logship[{extra}]'") from exc
 
 
-def announce(url: str) -> None:
-    """The first line of output: two words, for people and for programs that gave port 0."""
-    click.echo(f"listening {url}")
-
-
 def split_address(listen: str) -> tuple[str, int]:
     """Raises: UsageError for what is no ADDRESS:PORT."""
     host, colon, port = listen.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise UsageError(f"--listen {listen!r} is not ADDRESS:PORT; give 127.0.0.1:8080")
     return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def credential(name: str, environ: Mapping[str, str]) -> Path | None:
+    """The service manager's credential of this name; None where there is none, or an empty one, the unit's default."""
+    folder = environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(folder) / name if folder else None
+    try:
+        return path if path and path.read_text(encoding="utf-8").strip() else None
+    except OSError:
+        return None
 
 
 def read_token(path: Path) -> str:

@@ -42,9 +42,9 @@ class CollectorOptions:
         if self.is_loopback:
             return
         if not self.application_ids:
-            raise UsageError(f"--listen {self.host} is not loopback: anybody could post; give --application-id ID")
+            raise UsageError(f"{self.host} is not loopback: anybody could post; give --application-id ID")
         if not self.page_token:
-            raise UsageError(f"--listen {self.host} is not loopback: anybody could read; give --page-token-file FILE")
+            raise UsageError(f"{self.host} is not loopback: anybody could read; give --page-token-file FILE")
 
     @property
     def is_loopback(self) -> bool:

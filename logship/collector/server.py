@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import signal
@@ -9,7 +10,7 @@ import socket
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -20,13 +21,13 @@ import uvicorn
 from logship.collector.app import make_app
 from logship.collector.connection import guarded
 from logship.collector.database import Database
+from logship.collector.listening import bind, url_of
 from logship.collector.options import CollectorOptions
 from logship.collector.sqlite_store import SqliteStore
 from logship.errors import LogshipError, UsageError
 
 KEEP_ALIVE_S = 75  # longer than what balancers in front keep idle connections for
 STOP_WITHIN_S = 15  # for what was accepted; then connections are cut
-BACKLOG = 1_024
 MAX_HEAD_BYTES = 65_536
 SWITCH_INTERVAL_S = 0.001  # the writing thread needs the GIL for a moment between two long steps in SQLite
 GC_CONTAINERS = 50_000  # allocated between two looks for cycles; a 250 kB batch makes about 5,000
@@ -55,29 +56,6 @@ def open_existing(store: str) -> Database:
     return open_database(store)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises: LogshipError when the address is taken or not ours.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as exc:
-        listener.close()
-        raise LogshipError(f"can't listen on {host}:{port}: {exc.strerror}; give another --listen") from exc
-    listener.listen(BACKLOG)
-    return listener
-
-
-def url_of(listener: socket.socket, prefix: str) -> str:
-    host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}{prefix}"
-
-
 def make_server(options: CollectorOptions, database: Database) -> uvicorn.Server:
     """A uvicorn server over `database`, not yet running."""
 
@@ -101,23 +79,26 @@ def make_server(options: CollectorOptions, database: Database) -> uvicorn.Server
     return server
 
 
-def serve(options: CollectorOptions, announce: Callable[[str], None]) -> None:
+def serve(options: CollectorOptions, announce: Callable[[str], None], listeners: Sequence[socket.socket] = ()) -> None:
     """Runs a collector until SIGTERM or SIGINT; what was accepted by then is stored and answered.
 
-    `announce` gets the URL once connections are taken.
+    `announce` gets the URL once connections are taken. `listeners` are sockets that listen already; without any, the
+    address of `options` is bound.
     Raises: LogshipError when the address or the store can't be used.
     """
     database = open_database(options.store)
     try:
-        listener = bind(options.host, options.port)
+        sockets = [*listeners] or [bind(options.host, options.port)]
     except LogshipError:
         database.close()
         raise
     end_quietly()
     tune_interpreter()
-    with listener:
-        announce(url_of(listener, options.path_prefix))
-        make_server(options, database).run(sockets=[listener])
+    with contextlib.ExitStack() as opened:
+        for each in sockets:
+            opened.enter_context(each)
+        announce(" ".join(url_of(each, options.path_prefix) for each in sockets))
+        make_server(options, database).run(sockets=sockets)
 
 
 def tune_interpreter() -> None:

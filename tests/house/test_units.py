@@ -12,6 +12,7 @@ import pytest
 from tests.rigs.machine import require
 
 ROOT = Path(__file__).parents[2]
+SOCKET = ROOT / "systemd/logship-collector.socket"
 UNITS = sorted((ROOT / "systemd").glob("*.service"))
 EXPOSURE_TENTHS = 11
 PER_UNIT = {"MemoryMax"}  # the daemon is small, a backfill has several processes, a collector has a database
@@ -36,6 +37,19 @@ def test_verify_has_nothing_to_say(unit: Path) -> None:
     instance = str(unit).replace("@.", "@one.")
     done = analyze("verify", "--man=no", instance)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_verify_has_nothing_to_say_about_the_socket(tmp_path: Path) -> None:
+    require("systemd-analyze", "systemd")
+    for source in (SOCKET, SOCKET.with_suffix(".service")):
+        (tmp_path / source.name).write_text(source.read_text().replace("/usr/bin/logship", str(shutil.which("true"))))
+    done = analyze("verify", "--man=no", str(tmp_path / SOCKET.name))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_collector_listens_at_the_same_address_with_and_without_its_socket() -> None:
+    (listen,) = re.findall(r"^ListenStream=(.*)$", SOCKET.read_text(), re.MULTILINE)
+    assert f"\nEnvironment=LOGSHIP_COLLECTOR_LISTEN={listen}\n" in SOCKET.with_suffix(".service").read_text()
 
 
 def test_exposure_is_at_most_1_1(unit: Path) -> None:

@@ -51,6 +51,25 @@ store = sqlite3.connect("file:/var/lib/logship-collector/collector.db?mode=ro", 
 rows = store.execute("SELECT event FROM events")
 print("\\n".join(json.loads(event)["metadata"]["request_id"] for (event,) in rows))
 """
+KNOCK = """
+import http.client, subprocess
+restart = subprocess.Popen(["systemctl", "restart", "logship-collector"])
+answered = refused = 0
+is_over = False
+while not is_over:
+    is_over = restart.poll() is not None
+    connection = http.client.HTTPConnection("127.0.0.1", 8080, timeout=60)
+    try:
+        connection.request("GET", "/health/probe")
+        connection.getresponse().read()
+        answered += 1
+    except ConnectionRefusedError:
+        refused += 1
+    except (http.client.HTTPException, OSError):
+        pass  # taken by the one that stops: a sender tries again
+    connection.close()
+print(answered, refused)
+"""
 APPLICATION_ID = "shop-application-id"
 
 

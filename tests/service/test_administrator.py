@@ -10,7 +10,7 @@ import re
 import pytest
 
 from tests.rigs.waiting import wait_until
-from tests.service.shop import CONFIG, Shop
+from tests.service.shop import CONFIG, KNOCK, Shop
 
 pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(1_200)]
 
@@ -124,6 +124,23 @@ def test_a_stop_is_in_time_while_the_receiver_is_down(shop: Shop) -> None:
     assert "the daemon is stopped" in stopped.stdout
     shop.machine.run("systemctl", "start", "logship-collector", "logship")
     shop.wait_for_everything()
+
+
+def test_a_collector_behind_its_socket_refuses_nobody_while_it_restarts(shop: Shop) -> None:
+    shop.machine.run("systemctl", "stop", "logship-collector")
+    shop.machine.run("systemctl", "enable", "--now", "logship-collector.socket")
+    assert not shop.is_active("logship-collector")
+    shop.visit(20)
+    shop.wait_for_everything()
+    assert shop.is_active("logship-collector"), "the first connection started it"
+    answered, refused = map(int, shop.machine.run("python3", "-", input_text=KNOCK).stdout.split())
+    assert answered > 0
+    assert refused == 0
+    shop.visit(20)
+    shop.wait_for_everything()
+    shop.machine.run("systemctl", "disable", "--now", "logship-collector.socket")
+    shop.machine.run("systemctl", "restart", "logship-collector")
+    assert "listening http://127.0.0.1:8080" in shop.show("StatusText", "logship-collector"), "it binds for itself"
 
 
 def test_logrotate_as_debian_runs_it_does_no_harm(shop: Shop) -> None:
