@@ -13,9 +13,9 @@ from typing import BinaryIO
 from logship.config import Settings, SourceSettings, config_path, load_settings
 from logship.config.compiling import Compiler
 from logship.config.converting import PathFields, SourceConverter
-from logship.config.mapping_files import LayeredMapping
+from logship.config.mapping_files import LayeredMapping, known_mappings
 from logship.config.reading import FileReader
-from logship.config.shipped import SHIPPED
+from logship.config.shipped import SHIPPED, mapping_names, mapping_path
 from logship.config.survey import newest_lines
 from logship.config.yaml_door import parse
 from logship.errors import ConfigError, FormatError, Location, MappingError, UsageError
@@ -121,13 +121,13 @@ class Bench:
     def mapping(self, name: str) -> LayeredMapping:
         """A shipped mapping, or the file at a path relative to the working directory.
 
-        Raises: ConfigError with every mistake of reading it.
+        Raises: ConfigError with every mistake of reading it; UsageError where there is no such mapping.
         """
-        if Path(name).is_file():
-            layered = self._compiler.mappings.file(Path(name).absolute())
-        else:
-            document = parse(f"mapping: {name!r}", str(Path("--mapping").absolute()))
-            layered = self._compiler.mappings.named(name, document, ("mapping",), "")
+        is_shipped = not Path(name).is_file()
+        if is_shipped and name not in mapping_names():
+            raise UsageError(f"there is no mapping '{name}'; {known_mappings(name, 'here')}")
+        path = mapping_path(name) if is_shipped else Path(name).absolute()
+        layered = self._compiler.mappings.file(path)
         self._raise_problems()
         assert layered is not None, "what can't be read is a problem"
         return layered

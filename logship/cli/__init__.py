@@ -88,8 +88,11 @@ def run(arguments: list[str]) -> int:
         sys.stdout.flush()  # here, where a closed pipe is no error, and not when the interpreter ends
     except click.exceptions.Abort:
         return 130  # what shells report for Ctrl-C
-    except click.ClickException as exc:
+    except click.exceptions.NoArgsIsHelpError as exc:
         exc.show()
+        return Exit.USAGE
+    except click.ClickException as exc:
+        click.echo(f"logship: {_sentence(exc)}", err=True)
         return Exit.USAGE
     except UsageError as exc:
         click.echo(f"logship: {exc}", err=True)
@@ -104,6 +107,14 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FINE
     return result if isinstance(result, int) else Exit.FINE
+
+
+def _sentence(exc: click.ClickException) -> str:
+    """click's complaint as our own are: one sentence, and what to do."""
+    text = exc.format_message().removesuffix(".")
+    text = text[:1].lower() + text[1:]
+    context = exc.ctx if isinstance(exc, click.UsageError) else None
+    return f"{text}; see: {context.command_path} --help" if context else text
 
 
 def _show(exc: ConfigError) -> None:

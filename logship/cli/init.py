@@ -53,7 +53,10 @@ def command(output: Path | None, base: Path, paths: tuple[Path, ...]) -> int:
     if output is None:
         click.echo(text, nl=False)
         return Exit.FINE
-    output.write_text(text, encoding="utf-8")
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise UsageError(f"{output} can't be written: {exc.strerror}; name another file with -o") from exc
     click.echo(f"wrote {output}: {len(proposals)} source{'' if len(proposals) == 1 else 's'}", err=True)
     click.echo(f"next: put in the application id, then  logship check -c {output}", err=True)
     return Exit.FINE

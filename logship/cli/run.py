@@ -24,17 +24,27 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     when lines became dead letters, or when a file's lines don't fit; a receiver that is down is waited for.
     """
     import faulthandler
+    import logging
     import os
 
     from logship.config import load_settings
     from logship.daemon import Daemon
+    from logship.errors import ConfigError, StateError
     from logship.logs import setup_logging
     from logship.memory import reuse_large_blocks
 
     faulthandler.enable()
     reuse_large_blocks()
+    log = logging.getLogger("logship.run")
     setup_logging(log_format)  # type: ignore[arg-type]
-    settings = load_settings(config, os.environ)
-    daemon = Daemon(settings, lambda: load_settings(config, os.environ), os.environ, once=once)
+    try:
+        settings = load_settings(config, os.environ)
+        daemon = Daemon(settings, lambda: load_settings(config, os.environ), os.environ, once=once)
+    except (ConfigError, StateError) as exc:
+        if log_format == "text":
+            raise  # for a person at a terminal: the line is shown with what is wrong in it underlined
+        for problem in exc.problems if isinstance(exc, ConfigError) else (exc,):
+            log.error("not started: %s", problem)
+        return exc.exit_code
     daemon.install_signals()
     return daemon.run()

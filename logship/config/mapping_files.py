@@ -160,10 +160,10 @@ class MappingFiles:
         path = Path(document.path).parent / name
         if path.is_file() or "/" in name or name.endswith((".yml", ".yaml")):
             if not path.is_file():
-                self._tell(document, location, f"no mapping file {path}", _known(name), source)
+                self._tell(document, location, f"no mapping file {path}", known_mappings(name), source)
                 return None
             return self._read(path)
-        self._tell(document, location, f"no mapping '{name}'", _known(name), source)
+        self._tell(document, location, f"no mapping '{name}'", known_mappings(name), source)
         return None
 
     def _read(self, path: Path) -> Layer | None:
@@ -193,8 +193,9 @@ class MappingFiles:
         self.reader.problems.append(document.problem(location, message, hint=hint, source=source))
 
 
-def _known(name: str) -> str:
+def known_mappings(name: str, relative_to: str = "this file") -> str:
+    """What may have been meant by a name that no mapping has."""
     names = list(mapping_names())
     close = closest(name, names)
     shipped = ", ".join(names)
-    return f"did you mean '{close}'?" if close else f"shipped are {shipped}; or give a path relative to this file"
+    return f"did you mean '{close}'?" if close else f"shipped are {shipped}; or give a path relative to {relative_to}"

@@ -183,7 +183,7 @@ def test_diff_counts_and_shows_what_changes(tmp_path: Path, log: Path, capsys: p
         (["preview", "{log}", "--field", "x"], 2, "is not K=V"),
         (["preview", "{log}", "--source", "x"], 2, "no configuration"),
         (["preview", "{log}", "--format", "combind"], 2, "combined"),
-        (["preview", "{log}", "--mapping", "defalt"], 78, "did you mean 'default'?"),
+        (["preview", "{log}", "--mapping", "defalt"], 2, "did you mean 'default'?"),
         (["preview"], 2, "-c FILE"),
         (["preview", "-", "--watch"], 2, "stdin"),
     ],

@@ -44,6 +44,24 @@ def test_a_second_daemon_on_the_same_state_ends_with_78(tmp_path: Path, receiver
         assert site.daemon.is_running()
 
 
+@pytest.mark.parametrize(
+    ("form", "begins"),
+    [("journald", "<3>run: not started: "), ("json", '{"time":'), ("text", "{directory}/logship.yml:")],
+)
+def test_why_it_did_not_start_stands_in_its_log_as_everything_else_does(
+    form: str, begins: str, tmp_path: Path, receiver: Receiver
+) -> None:
+    site = Following(tmp_path, receiver)
+    site.write_config("combind")
+    daemon = Daemon(site.config, tmp_path, arguments=("--log-format", form))
+    daemon.start()
+    assert daemon.wait() == 78
+    first = daemon.log().splitlines()[0]
+    assert first.startswith(begins.replace("{directory}", str(tmp_path)))
+    assert "no preset 'combind'; did you mean 'combined'?" in first
+    assert site.config.name in first
+
+
 def test_a_state_directory_that_can_not_be_written_is_said_and_lines_are_shipped(
     tmp_path: Path, receiver: Receiver
 ) -> None:

@@ -1,0 +1,47 @@
+"""What a command line that can't be is answered: one sentence on stderr that begins with the program's name."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from logship.cli import run
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("stauts", "no command 'stauts'; did you mean 'status'?; see: logship --help"),
+        ("status --jsn", "no such option '--jsn'. Did you mean '--json'?; see: logship status --help"),
+        ("run --log-format x", "invalid value for '--log-format'"),
+        ("trace", "missing argument 'TEXT'; see: logship trace --help"),
+        ("dead-letters lst", "see: logship dead-letters --help"),
+        ("backfill --jobs 0 x.log", "invalid value for '--jobs'"),
+        ("backfill --since yesterday x.log", "--since: 'yesterday' is no time"),
+        ("collector --listen foo", "--listen 'foo' is not ADDRESS:PORT"),
+        ("formats x", "no preset 'x'"),
+        ("preview /nowhere/access.log", "/nowhere/access.log: No such file"),
+        ("test privcy", "there is no mapping 'privcy'; did you mean 'privacy'?"),
+        ("test /nowhere/mapping.yml", "there is no mapping '/nowhere/mapping.yml'; shipped are"),
+        ("diff default privcy x.log", "there is no mapping 'privcy'"),
+        ("init -o /nowhere/logship.yml .", "/nowhere/logship.yml can't be written: No such file or directory"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence(
+    typed: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LOGSHIP_CONFIG", raising=False)
+    (tmp_path / "shop-access.log").write_text('203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1" 200 1\n')
+    assert run(shlex.split(typed)) == 2
+    shown = capfd.readouterr()
+    (line,) = shown.err.splitlines()
+    assert line.startswith("logship: ")
+    assert words in line
+
+
+def test_a_group_without_a_command_shows_its_commands(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["dead-letters"]) == 2
+    assert "purge" in capfd.readouterr().err
