@@ -18,7 +18,7 @@ ASK_S = 8.0  # longer than the daemon takes before it calls itself stuck (5 s)
 
 @click.command()
 @click.option("-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use.")
-@click.option("--json", "as_json", is_flag=True, help="The snapshot as JSON, as /status gives it.")
+@click.option("--json", "as_json", is_flag=True, help="The snapshot as JSON, as /status gives it; one a line.")
 @click.option("--watch", is_flag=True, help="Show it anew every 2 seconds, until Ctrl-C.")
 def command(config: Path | None, as_json: bool, watch: bool) -> int:
     """Show each file's position, the receiver, and what needs a person.
@@ -32,26 +32,35 @@ def command(config: Path | None, as_json: bool, watch: bool) -> int:
 
     settings = load_settings(config, os.environ, sending=False)
     if watch:
-        return _watch(settings)
+        return _watch(settings, as_json=as_json)
     status = _status(settings)
+    _print(status, as_json=as_json)
+    return 1 if status.needs_a_person else 0
+
+
+def _watch(settings: Settings, *, as_json: bool) -> int:
+    """A picture every WATCH_S, until Ctrl-C, wherever that meets it."""
+    import sys
+    import time
+
+    status = None
+    try:
+        while True:
+            status = _status(settings)
+            click.clear()  # does nothing where no terminal is
+            _print(status, as_json=as_json)
+            if not as_json and not sys.stdout.isatty():
+                click.echo()
+            time.sleep(WATCH_S)
+    except KeyboardInterrupt:
+        return 1 if status is None or status.needs_a_person else 0
+
+
+def _print(status: Status, *, as_json: bool) -> None:
     if as_json:
         click.echo(status.to_json())
     else:
         _show(status)
-    return 1 if status.needs_a_person else 0
-
-
-def _watch(settings: Settings) -> int:
-    import time
-
-    while True:
-        status = _status(settings)
-        click.clear()
-        _show(status)
-        try:
-            time.sleep(WATCH_S)
-        except KeyboardInterrupt:
-            return 1 if status.needs_a_person else 0
 
 
 def _show(status: Status) -> None:
@@ -72,7 +81,7 @@ def _width() -> int:
 def _status(settings: Settings) -> Status:
     """The daemon's own snapshot, or what the state directory tells."""
     if settings.status is None:
-        return _stopped(settings, "it offers no status endpoint: status is null; this is from the state")
+        return _stopped(settings, "it offers no status endpoint: status is null")
     where = f"{settings.status.host}:{settings.status.port}"
     try:
         status = _ask(settings.status.host, settings.status.port)
@@ -114,11 +123,12 @@ def _stopped(settings: Settings, why: str) -> Status:
     from logship.clock import SystemClock
     from logship.counters import Counters
     from logship.delivery import DeadLetters
-    from logship.state import State
+    from logship.state import State, lock_holder
     from logship.status.stopped import stopped_status
 
-    checkpoints, letters = [], 0
+    checkpoints, letters, pid = [], 0, None
     if settings.state_dir.is_dir():
+        pid = lock_holder(settings.state_dir)
         state = State.open(settings.state_dir, SystemClock(), daemon=False)
         try:
             checkpoints = state.load()
@@ -134,4 +144,6 @@ def _stopped(settings: Settings, why: str) -> Status:
         wall_s=time.time(),
         dead_letters=letters,
         why=why,
+        pid=pid,
+        is_off=settings.status is None,
     )

@@ -34,7 +34,7 @@ def _daemon(status: Status) -> str:
         head = click.style(f"running {duration_words(status.uptime_s)}", fg="green", bold=True)
         parts = [head, f"logship {status.version}", f"origin {status.origin}"]
     else:
-        head = click.style("STOPPED", fg="red", bold=True)
+        head = click.style("STOPPED" if status.state == "stopped" else "NO ANSWER", fg="red", bold=True)
         parts = [head, f"what {status.state_dir} says"]
     if status.dead_letters:
         parts.append(click.style(f"dead letters {status.dead_letters:,}", fg="red"))
@@ -100,6 +100,8 @@ def bytes_words(number: int) -> str:
     return f"{size:.1f} {unit}" if size < 100 else f"{size:.0f} {unit}"
 
 
-def count_words(number: int) -> str:
-    """`80,112`; above a million `1.2 M`."""
+def count_words(number: int | None) -> str:
+    """`80,112`; above a million `1.2 M`; `-` where nobody knows."""
+    if number is None:
+        return "-"
     return f"{number:,}" if number < 1_000_000 else f"{number / 1e6:,.1f} M"

@@ -16,8 +16,9 @@ from typing import Protocol
 from logship.checkpoint import Checkpoint, Range
 from logship.state import database, schema
 from logship.state import folder as place
+from logship.state.folder import lock_holder
 
-__all__ = ["State", "WallClock"]
+__all__ = ["State", "WallClock", "lock_holder"]
 
 log = logging.getLogger(__name__)
 

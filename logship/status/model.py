@@ -28,7 +28,8 @@ class FileReport:
     """One generation of a log.
 
     Shapes: position, size and lag count decompressed bytes; lag_s is the age of the oldest byte not confirmed, as far
-    as this process has seen it, None where nobody knows; rate is lines per second; `confirmed_at` is ISO 8601 or ''.
+    as this process has seen it, None where nobody knows; rate is lines per second; counts are of the running daemon,
+    None where it is stopped: they are not kept; `confirmed_at` is ISO 8601 or ''.
     """
 
     source: str
@@ -40,10 +41,10 @@ class FileReport:
     lag_bytes: int
     lag_s: float | None
     rate: float | None = None
-    sent: int = 0
-    dropped: int = 0
-    sampled_out: int = 0
-    dead_letters: int = 0
+    sent: int | None = None
+    dropped: int | None = None
+    sampled_out: int | None = None
+    dead_letters: int | None = None
     lost_bytes: int = 0
     held_bytes: int = 0
     confirmed_at: str = ""
@@ -115,11 +116,12 @@ class Advice:
 class Status:
     """The whole of it.
 
-    Shapes: `state` is running, or stopped when this was read from the state directory; `counts` are process totals by
-    name (see Counters); `taken_at`, `started_at` are ISO 8601, started_at '' when stopped.
+    Shapes: `state` is running; read from the state directory it is stopped, or silent where a daemon runs and can't be
+    asked; `counts` are process totals by name (see Counters); `taken_at`, `started_at` are ISO 8601, started_at ''
+    where no daemon was asked.
     """
 
-    state: Literal["running", "stopped"]
+    state: Literal["running", "stopped", "silent"]
     taken_at: str
     state_dir: str
     version: str
@@ -148,7 +150,7 @@ class Status:
         for receiver in self.receivers:
             if receiver.state in (PAUSED, HELD):
                 return f"{receiver.url}: {receiver.last_error or receiver.state}"
-        return "" if self.state == "running" else "the daemon is stopped"
+        return "the daemon is stopped" if self.state == "stopped" else ""
 
     def sentence(self) -> str:
         """One line for `systemctl status`."""

@@ -1,4 +1,4 @@
-"""Status of a daemon that does not run: from what it left in the state directory."""
+"""Status of a daemon that does not run, or can't be asked: from what it left in the state directory."""
 
 from __future__ import annotations
 
@@ -14,24 +14,38 @@ from logship.status.observer import iso
 
 
 def stopped_status(
-    checkpoints: Iterable[Checkpoint], *, state_dir: str, origin: str, wall_s: float, dead_letters: int, why: str
+    checkpoints: Iterable[Checkpoint],
+    *,
+    state_dir: str,
+    origin: str,
+    wall_s: float,
+    dead_letters: int,
+    why: str,
+    pid: int | None = None,
+    is_off: bool = False,
 ) -> Status:
     """What the state says: positions against the sizes that files have now.
 
-    Shapes: `why` says how it is known that no daemon answers; compressed generations have no size that is cheap to
-    know, their last known one counts.
+    Shapes: `why` says why no daemon was asked; `pid` is one that runs nevertheless, None where none does; `is_off` says
+    that it isn't meant to be asked. Compressed generations have no size that is cheap to know, their last known one
+    counts.
     """
     files = tuple(_file(checkpoint, wall_s) for checkpoint in checkpoints if not _is_done(checkpoint))
-    stopped = Advice("error", "", f"the daemon is stopped ({why})", "start it: systemctl start logship")
+    if pid is None:
+        cause = Advice("error", "", f"the daemon is stopped ({why})", "start it: systemctl start logship")
+    else:
+        text = f"the daemon runs as process {pid} but can't be asked ({why}); this is what it has saved"
+        cause = Advice("warning" if is_off else "error", "", text, "see its log: journalctl -u logship")
     return Status(
-        state="stopped",
+        state="stopped" if pid is None else "silent",
+        pid=pid,
         taken_at=iso(wall_s),
         state_dir=state_dir,
         version=__version__,
         origin=origin,
         files=files,
         dead_letters=dead_letters,
-        advice=(stopped, *advise(files, (), (), dead_letters, Faults())),
+        advice=(cause, *advise(files, (), (), dead_letters, Faults())),
     )
 
 

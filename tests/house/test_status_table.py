@@ -14,8 +14,9 @@ from logship.status.advice import duration_words
 from logship.status.model import Advice, FileReport, FileState, ReceiverReport, Status
 
 FILE = FileReport(
-    "api", "/var/log/nginx/access.log", 1, FileState.OK, 88_100_000, 88_100_000, 0, 0.0, rate=412.4, sent=1_200_000
-)
+    "api", "/var/log/nginx/access.log", 1, FileState.OK, 88_100_000, 88_100_000, 0, 0.0, rate=412.4, sent=1_200_000,
+    dropped=0, sampled_out=0,
+)  # fmt: skip
 RECEIVER = ReceiverReport(
     "api.moesif.net", "https://api.moesif.net", "ok", "v1", "gzip", last_status=201, last_success_ago_s=0.4, in_flight=4
 )
@@ -50,6 +51,12 @@ def test_what_is_wrong_stands_below_with_what_to_do() -> None:
 
 def test_a_stopped_daemon_is_called_stopped() -> None:
     assert plain(replace(STATUS, state="stopped", receivers=()))[0] == "STOPPED · what /var/lib/logship says"
+
+
+def test_what_a_stopped_daemon_did_not_keep_is_no_zero() -> None:
+    kept = FileReport("api", "/var/log/nginx/access.log", 1, FileState.OK, 812, 812, 0, 0.0)
+    row = plain(replace(STATUS, state="stopped", receivers=(), files=(kept,)))[2]
+    assert row.split()[-4:] == ["-", "-", "-", "-"]
 
 
 def test_a_long_path_is_cut_at_its_beginning_to_fit_the_terminal() -> None:

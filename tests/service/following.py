@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import re
+import signal
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +21,15 @@ from tests.rigs.servers import free_port
 from tests.rigs.waiting import wait_until
 
 LINE = '203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /p/{} HTTP/1.1" 200 17 "-" "curl/8"\n'
+
+
+END_OF_PICTURE = b"\n\n"
+
+
+def without_numbers(text: str) -> str:
+    """A picture without what differs between two looks: how long ago, how often, and the blanks that make columns."""
+    steady = re.sub(r"[;·] next try in [\d.]+ \w+| (?:next try in|for) [\d.]+ \w+", "", text)
+    return re.sub(r"\s+", " ", re.sub(r"\d[\d.,]*(?: (?:s|min)\b|/s|/min)?|-(?= )", "N", steady)).strip()
 
 
 @dataclass(frozen=True)
@@ -115,9 +127,29 @@ sources:
             logship_command("status", "-c", str(self.config), *arguments), capture_output=True, text=True, check=False
         )
 
+    def watch(self) -> tuple[str, int]:
+        """The first picture of `status --watch`, and its exit code after Ctrl-C."""
+        watching = subprocess.Popen(
+            logship_command("status", "-c", str(self.config), "--watch"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        assert watching.stdout is not None
+        os.set_blocking(watching.stdout.fileno(), False)
+        shown = b""
+
+        def is_whole() -> bool:
+            nonlocal shown
+            shown += watching.stdout.read() or b""  # type: ignore[union-attr] # it was asserted
+            return shown.endswith(END_OF_PICTURE)
+
+        wait_until(is_whole, 30, "a picture", every_s=0.05)
+        watching.send_signal(signal.SIGINT)
+        watching.communicate()
+        return shown.split(END_OF_PICTURE)[0].decode(), watching.returncode
+
     def views(self) -> Views:
-        shown, tree = self.command(), self.command("--json")
-        assert shown.returncode == tree.returncode, shown.stdout + shown.stderr
+        shown, tree, (watched, watch_code) = self.command(), self.command("--json"), self.watch()
+        assert shown.returncode == tree.returncode == watch_code, shown.stdout + shown.stderr
+        assert without_numbers(watched) == without_numbers(shown.stdout), f"{watched}\n{shown.stdout}"
         metrics = {
             f"{sample.name}{{{','.join(sample.labels.values())}}}": sample.value
             for family in text_string_to_metric_families(self.get("/metrics")[1].decode())

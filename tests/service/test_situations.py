@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ import pytest
 
 from tests.rigs.machine import require, require_root
 from tests.rigs.receiver import Receiver
+from tests.rigs.servers import free_port
 from tests.rigs.waiting import wait_until
 from tests.service.following import Following
 
@@ -66,7 +69,7 @@ def test_catching_up_shows_how_far_it_is_behind(site: Following, receiver: Recei
 def test_a_receiver_that_is_down_is_not_ready_but_healthy(site: Following, receiver: Receiver) -> None:
     receiver.stop()
     site.write(50)
-    site.wait(lambda status: status["receivers"][0]["state"] == "paused", "it pauses")
+    site.wait(lambda status: "refused" in status["receivers"][0]["last_error"], "it pauses")
     views = site.views()
     assert (views.exit_code, views.health, views.readiness) == (0, 200, 503), "it mends itself, nobody is needed"
     assert "nothing is lost" in views.advice
@@ -141,27 +144,52 @@ def test_a_refused_reload_is_shown_until_a_right_one(site: Following) -> None:
     assert views.metrics["logship_config_reloads_total{}"] == 1
 
 
-def test_a_state_on_a_full_disk_ships_on_and_says_so(tmp_path: Path, receiver: Receiver) -> None:
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk for the state."""
     require_root("a small disk is mounted")
     state = tmp_path / "disk"
     state.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(state)], check=True)
-    try:
-        site = Following(tmp_path, receiver, state=state)
-        with site.daemon:
-            site.write(5)
-            site.wait_until_idle()
-            _fill(state / "filler")
-            wait_until(lambda: _write_until_full(site), 30, "the state can't be written", every_s=0.1)
-            views = site.views()
-            assert (views.exit_code, views.health, views.readiness) == (1, 200, 200)
-            assert "positions can't be saved" in views.advice
-            assert views.metrics["logship_state_writable{}"] == 0
-            (state / "filler").unlink()
-            site.wait(lambda status: not status["advice"], "it is well again")
-            wait_until(lambda: len(receiver.events) == site.written - 1, what="all arrived")
-    finally:
-        subprocess.run(["umount", str(state)], check=True)
+    yield state
+    subprocess.run(["umount", str(state)], check=True)
+
+
+def test_a_state_on_a_full_disk_ships_on_and_says_so(tmp_path: Path, receiver: Receiver, disk: Path) -> None:
+    site = Following(tmp_path, receiver, state=disk)
+    with site.daemon:
+        site.write(5)
+        site.wait_until_idle()
+        _fill(disk / "filler")
+        _it_ships_without_saving(site)
+        (disk / "filler").unlink()
+        _it_is_well_again(site, receiver)
+
+
+def test_a_state_on_a_read_only_disk_ships_on_and_says_so(tmp_path: Path, receiver: Receiver, disk: Path) -> None:
+    site = Following(tmp_path, receiver, state=disk)
+    with site.daemon:
+        site.write(5)
+        site.wait_until_idle()
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with site.daemon:
+        site.wait(lambda status: status["state"] == "running", "it runs")
+        _it_ships_without_saving(site)
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+        _it_is_well_again(site, receiver)
+
+
+def _it_ships_without_saving(site: Following) -> None:
+    wait_until(lambda: _write_until_full(site), 30, "the state can't be written", every_s=0.1)
+    views = site.views()
+    assert (views.exit_code, views.health, views.readiness) == (1, 200, 200)
+    assert "positions can't be saved" in views.advice
+    assert views.metrics["logship_state_writable{}"] == 0
+
+
+def _it_is_well_again(site: Following, receiver: Receiver) -> None:
+    site.wait(lambda status: not status["advice"], "it is well again")
+    wait_until(lambda: len(receiver.events) == site.written - 1, what="all arrived")
 
 
 def _fill(path: Path) -> None:
@@ -181,7 +209,7 @@ def test_a_rotation_shows_both_generations_while_the_old_one_is_behind(site: Fol
     site.wait_until_idle()
     receiver.stop()
     site.write(30)
-    site.wait(lambda status: status["receivers"][0]["state"] == "paused", "it pauses")
+    site.wait(lambda status: "refused" in status["receivers"][0]["last_error"], "it pauses")
     site.log.rename(site.log.with_name("access.log.1"))
     site.write(20)
     site.wait(lambda status: len(status["files"]) == 2, "both generations")
@@ -204,8 +232,41 @@ def test_a_stopped_daemon_is_shown_from_its_state(site: Following) -> None:
     assert "STOPPED" in shown.stdout
     assert "nothing answers on 127.0.0.1" in shown.stdout
     assert '"state":"stopped"' in tree.stdout
+    (file,) = json.loads(tree.stdout)["files"]
+    assert (file["sent"], file["dropped"], file["sampled_out"], file["rate"]) == (None, None, None, None), "not kept"
+    assert shown.stdout.splitlines()[2].split()[-4:] == ["-"] * 4
     lag = site.log.stat().st_size * 5 // 15
     assert abs(int(tree.stdout.partition('"lag_bytes":')[2].partition(",")[0]) - lag) < 20
+
+
+def test_a_daemon_whose_status_port_is_taken_is_not_called_stopped(tmp_path: Path, receiver: Receiver) -> None:
+    site = Following(tmp_path, receiver)
+    with socket.create_server(("127.0.0.1", site.port)), site.daemon:
+        site.write(10)
+        wait_until(lambda: len(receiver.events) == 9, what="the lines arrive")
+        site.daemon.wait_for_log("status is off")
+    # a port that nobody answers at any more, as after the other program has ended
+    with site.daemon:
+        site.wait(lambda status: status["state"] == "running", "it runs")
+        site.config.write_text(site.config.read_text().replace(f":{site.port}", f":{free_port()}"))
+        shown = site.command()
+        assert shown.returncode == 1
+        assert shown.stdout.startswith("NO ANSWER")
+        assert f"the daemon runs as process {site.daemon.pid} but can't be asked" in shown.stdout
+        assert "stopped" not in shown.stdout
+    assert site.command().stdout.startswith("STOPPED")
+
+
+def test_a_daemon_that_is_not_to_be_asked_needs_nobody(tmp_path: Path, receiver: Receiver) -> None:
+    site = Following(tmp_path, receiver)
+    site.config.write_text(site.config.read_text().replace(f'{{listen: "127.0.0.1:{site.port}"}}', "null"))
+    site.write(10)
+    with site.daemon:
+        wait_until(lambda: len(receiver.events) == 9, what="the lines arrive")
+        shown = site.command()
+        assert (shown.returncode, shown.stdout.split(" · ")[0]) == (0, "NO ANSWER")
+        assert "status is null" in shown.stdout
+    assert site.command().returncode == 1, "now it is stopped"
 
 
 def test_watch_shows_it_anew_until_interrupted(site: Following) -> None:

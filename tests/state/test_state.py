@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from logship.checkpoint import Anchor, Checkpoint, Range
 from logship.errors import StateError
-from logship.state import COPY_EVERY_S, State, schema
+from logship.state import COPY_EVERY_S, State, lock_holder, schema
 from logship.state.folder import COPY, DATABASE, MARKER
 from tests.tail.driver import FakeClock, as_nobody
 
@@ -99,6 +99,17 @@ def test_a_second_daemon_on_the_same_directory_is_refused(folder: Path) -> None:
         State.open(folder, FakeClock())
     first.close()
     State.open(folder, FakeClock()).close()
+
+
+def test_who_has_the_lock_is_seen_without_trying_it(folder: Path) -> None:
+    assert lock_holder(folder) is None, "there is no such directory"
+    state = State.open(folder, FakeClock())
+    assert lock_holder(folder) == os.getpid()
+    (folder / "lock").write_text("1\n")
+    assert lock_holder(folder) is None, "process 1 has signed and doesn't hold it"
+    state.close()
+    (folder / "lock").write_text(f"{os.getpid()}\n")
+    assert lock_holder(folder) is None, "what is signed outlives the process"
 
 
 def test_start_at_counts_only_until_the_first_look_is_over(folder: Path) -> None:
