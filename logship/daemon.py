@@ -136,9 +136,9 @@ class Daemon:
             settings = self._load()
         except ConfigError as exc:
             self.pipeline.counters.config_reload_failed += 1
-            self._reporter.reload_fault = str(exc.problems[0])
-            for problem in exc.problems:
-                log.error("the new configuration is refused, the old one stays: %s", problem)
+            self._reporter.reload_fault = str(exc.mistakes[0])
+            for mistake in exc.mistakes:
+                log.error("the new configuration is refused, the old one stays: %s", mistake)
         else:
             reroute(self.pipeline, self.settings, settings, self._clock)
             self.settings = settings

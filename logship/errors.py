@@ -83,6 +83,11 @@ class ConfigError(LogshipError):
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
 
+    @property
+    def mistakes(self) -> tuple[Problem, ...]:
+        """The problems without the warnings: why it can't be used."""
+        return tuple(problem for problem in self.problems if problem.severity == "error")
+
 
 class FormatError(LogshipError):
     """A format string that is refused at load.

@@ -19,15 +19,16 @@ HEAD = """\
 
 endpoint:
   url: https://api.moesif.net
-  # Where the application id comes from; better a file or systemd's credentials than the id itself.
-  application_id: "${env:LOGSHIP_APPLICATION_ID}"
-
+  # The application id is not here: {id_place}.
+{state}
 sources:
 """
+SYSTEM = Path("/etc/logship")  # where the service's configs are: logship.yml, and NAME.yml of logship@NAME
 
 
 @click.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here instead of to the terminal.")
+@click.option("--force", is_flag=True, help="Replace FILE; what stood there is kept as FILE.old.")
 @click.option(
     "--base",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -35,31 +36,82 @@ sources:
     help="Look below this directory instead of / (an image, a mounted disk).",
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
-def command(output: Path | None, base: Path, paths: tuple[Path, ...]) -> int:
+def command(output: Path | None, force: bool, base: Path, paths: tuple[Path, ...]) -> int:
     """Look at nginx.conf, httpd.conf and log files, find out formats, and write a commented logship.yml.
 
     PATH is a log file, a directory of logs, or a server's configuration; without any, the usual places are looked at.
-    Nothing is sent and nothing but FILE is written.
+    Nothing is sent and nothing but FILE is written; then the commands that start it are printed.
     """
-    if output is not None and output.exists():
-        raise UsageError(f"{output} is there already; name another file with -o, or move it away")
+    if output is not None and output.exists() and not force:
+        raise UsageError(f"{output} is there already; name another file with -o, or replace it with --force")
     proposals, told = _look(base, paths)
     for line in told:
         click.echo(line, err=True)
     if not proposals:
         click.echo("no access log found; name a log file or a server's configuration: logship init PATH", err=True)
         return Exit.UNDELIVERED
-    text = HEAD + "\n".join(_source(proposal, name) for proposal, name in _names(proposals))
+    text = _head(output) + "\n".join(_source(proposal, name) for proposal, name in _names(proposals))
     if output is None:
         click.echo(text, nl=False)
         return Exit.FINE
+    _write(output, text)
+    used = sum(not (proposal.problem and proposal.kind) for proposal in proposals)
+    click.echo(f"wrote {output}: {used} source{'' if used == 1 else 's'}; to go on:", err=True)
+    for line in _next(output):
+        click.echo(f"  {line}", err=True)
+    return Exit.FINE
+
+
+def _write(output: Path, text: str) -> None:
+    """Raises: UsageError where that can't be."""
     try:
+        if output.exists():
+            output.replace(f"{output}.old")
         output.write_text(text, encoding="utf-8")
+        if _unit(output):
+            output.chmod(0o644)  # whatever root's umask: the service reads it as a user of its own
     except OSError as exc:
         raise UsageError(f"{output} can't be written: {exc.strerror}; name another file with -o") from exc
-    click.echo(f"wrote {output}: {len(proposals)} source{'' if len(proposals) == 1 else 's'}", err=True)
-    click.echo(f"next: put in the application id, then  logship check -c {output}", err=True)
-    return Exit.FINE
+
+
+def _unit(output: Path) -> str:
+    """The service that reads this config; "" where none does."""
+    if output.absolute().parent != SYSTEM or output.suffix != ".yml":
+        return ""
+    return "logship" if output.stem == "logship" else f"logship@{output.stem}"
+
+
+def _id_file(unit: str) -> Path:
+    """Where the unit finds its application id."""
+    return SYSTEM / ("application_id" if unit == "logship" else f"{unit.partition('@')[2]}.application_id")
+
+
+def _head(output: Path | None) -> str:
+    """What stands above the sources; a service's config says where its state is, for commands typed by hand."""
+    unit = _unit(output) if output else ""
+    if not unit:
+        return HEAD.format(id_place="it is taken from $LOGSHIP_APPLICATION_ID", state="")
+    state = f"state_dir: /var/lib/{unit.replace('@', '-')}\n"
+    if "@" in unit:
+        state += 'status: {listen: "127.0.0.1:9641"}   # each instance needs a port of its own\n'
+    return HEAD.format(id_place=f"it stands in {_id_file(unit)}, readable by root alone", state=state)
+
+
+def _next(output: Path) -> list[str]:
+    """The three commands that lead from the config to a running daemon."""
+    unit = _unit(output)
+    if not unit:
+        return [
+            "export LOGSHIP_APPLICATION_ID=...      # the application id",
+            f"logship check -c {output}",
+            f"logship run -c {output}",
+        ]
+    config = "" if unit == "logship" else f" -c {output}"
+    return [
+        f"install -m 600 /dev/stdin {_id_file(unit)}      # paste the application id, then Ctrl-D",
+        f"logship check{config}",
+        f"systemctl enable {unit} && systemctl restart {unit}",
+    ]
 
 
 def _look(base: Path, paths: Sequence[Path]) -> tuple[list[Proposal], list[str]]:
@@ -111,9 +163,10 @@ def _source(proposal: Proposal, name: str) -> str:
     from logship.config.quoting import in_quotes
 
     paths = ", ".join(in_quotes(path) for path in proposal.paths)
-    fmt = proposal.preset or (f"{{{proposal.kind}: {in_quotes(proposal.text)}}}" if proposal.kind else "auto")
+    formats = [each.preset or f"{{{each.kind}: {in_quotes(each.text)}}}" for each in proposal.wordings] or ["auto"]
+    fmt = formats[0] if len(formats) == 1 else f"[{', '.join(formats)}]   # each line by the first that fits"
     lines = [f"  - name: {name}", f"    paths: [{paths}]", f"    format: {fmt}", "    mapping: default"]
-    if proposal.preset or proposal.kind:
+    if proposal.wordings:
         if not proposal.has_host:
             lines.append("    # fields: {host: shop.example.com}    # these lines hold no host; say which it is")
         if not proposal.has_duration:

@@ -43,8 +43,8 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     except (ConfigError, StateError) as exc:
         if log_format == "text":
             raise  # for a person at a terminal: the line is shown with what is wrong in it underlined
-        for problem in exc.problems if isinstance(exc, ConfigError) else (exc,):
-            log.error("not started: %s", problem)
+        for mistake in exc.mistakes if isinstance(exc, ConfigError) else (exc,):
+            log.error("not started: %s", mistake)
         return exc.exit_code
     daemon.install_signals()
     return daemon.run()

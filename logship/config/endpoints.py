@@ -15,6 +15,8 @@ from logship.config.urls import environment_proxy
 from logship.errors import Severity
 
 MOESIF_MAX_AGE_S = 30 * 86_400.0  # the hosted service rejects older events
+# systemd's copy can't be written; what it is a copy of stands in the unit
+CREDENTIAL = "put it into /etc/logship/application_id (or what LoadCredential= of the unit names) and restart"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Tell = Callable[[str, str, str, Severity], None]  # key, message, hint, severity
@@ -72,7 +74,7 @@ class EndpointBuilder:
             return self._from_file(path, "application_id_file", tell)
         credentials = self.environ.get("CREDENTIALS_DIRECTORY")
         if credentials and (path := Path(credentials) / "application_id").exists():
-            return self._from_file(path, "application_id", tell)
+            return self._from_file(path, "application_id", tell, is_credential=True)
         if value := self.environ.get("LOGSHIP_APPLICATION_ID"):
             self.cloak.hide(value)
             return self._checked(Secret(value), "application_id", tell)
@@ -84,7 +86,7 @@ class EndpointBuilder:
         )
         return None
 
-    def _from_file(self, path: Path, key: str, tell: Tell) -> Secret | None:
+    def _from_file(self, path: Path, key: str, tell: Tell, *, is_credential: bool = False) -> Secret | None:
         try:
             secret = Secret.from_file(path)
         except (OSError, UnicodeDecodeError) as exc:
@@ -92,6 +94,9 @@ class EndpointBuilder:
             tell(key, f"endpoint.{key}: {path}: {reason}", "name a file that logship may read", "error")
             return None
         self.cloak.hide(secret.reveal())
+        if not secret:
+            tell(key, f"no application id: {path} is empty", CREDENTIAL if is_credential else "put it there", "error")
+            return None
         return self._checked(secret, key, tell)
 
     def _checked(self, secret: Secret, key: str, tell: Tell) -> Secret | None:

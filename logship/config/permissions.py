@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import contextlib
 import grp
 import json
 import os
 import pwd
 import stat
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
+
+from logship.config.service_unit import service_unit
 
 SERVICE_USER = "logship"
 
-Deed = Literal["enter", "list", "read", "write"]
+Deed = Literal["enter", "list", "read", "write", "see"]
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who reads: the user that the service runs as."""
+    """Who reads: the user that the service runs as.
+
+    Shapes: `hidden` are folders that its unit hides -> the setting that would show them.
+    """
 
     name: str
     uid: int
     gid: int
     groups: tuple[int, ...]
+    hidden: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
     """What keeps a user from a log: the first directory that can't be entered or listed, or the file itself.
 
-    Shapes: `path` is what stands in the way, `log` what was asked for; `mode` is '0700', owner and group are names.
+    Shapes: `path` is what stands in the way, `log` what was asked for; `mode` is '0700', owner and group are names;
+    `setting` is what the unit needs where it is its sandbox that hides the log.
     """
 
     log: str
@@ -40,15 +48,20 @@ class Obstacle:
     owner: str
     group: str
     user: str
+    setting: str = ""
 
     @property
     def message(self) -> str:
+        if self.setting:
+            return f"{self.log}: the service can't see it, its unit hides {self.path}"
         who = f"user {self.user}" if self.user else "this user"
         return f"{self.path}: {who} can't {self.deed} it ({self.mode} {self.owner}:{self.group})"
 
     @property
     def hint(self) -> str:
         """The command that mends it."""
+        if self.setting:
+            return f"run: systemctl edit logship   and write  [Service]  and  {self.setting}"
         user = self.user or "$USER"
         bit = 0o040 if self.deed != "enter" else 0o010
         if self.deed != "write" and self.group != "root" and int(self.mode, 8) & bit:
@@ -63,20 +76,38 @@ def service_user(name: str = SERVICE_USER) -> User | None:
     """The user that the daemon will be, when we are root and there is one; None: we look with our own eyes."""
     if os.geteuid() != 0:
         return None
+    unit = service_unit()
+    name = unit.user or name
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
         return None
-    return User(name, entry.pw_uid, entry.pw_gid, tuple(os.getgrouplist(name, entry.pw_gid)))
+    groups = {*os.getgrouplist(name, entry.pw_gid), *_gids(unit.groups)}
+    return User(name, entry.pw_uid, entry.pw_gid, tuple(sorted(groups)), unit.hidden)
+
+
+def _gids(names: Iterable[str]) -> Iterator[int]:
+    for name in names:
+        with contextlib.suppress(KeyError):  # systemd starts no unit with an unknown group, and says so
+            yield int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
 
 
 def obstacles(logs: Sequence[str], user: User | None) -> list[Obstacle]:
     """What keeps `user` (None: ourselves) from reading these files and directories; each obstacle is told once."""
-    found = _try_all(logs) if user is None else _as_user(user, lambda: _try_all(logs))
     seen: dict[tuple[str, str], Obstacle] = {}
+    for log in logs if user else ():
+        if user and (folder := _hiding(log, user)):
+            seen.setdefault((folder, "see"), _obstacle(log, folder, "see", user))
+    visible = [log for log in logs if not (user and _hiding(log, user))]
+    found = _try_all(visible) if user is None else _as_user(user, lambda: _try_all(visible))
     for log, path, deed in found:
         seen.setdefault((path, deed), _obstacle(log, path, deed, user))
     return list(seen.values())
+
+
+def _hiding(log: str, user: User) -> str:
+    """The folder that the unit hides and `log` is in; "" for none."""
+    return next((folder for folder in user.hidden if log == folder or log.startswith(f"{folder}/")), "")
 
 
 def state_obstacle(directory: str, user: User | None) -> Obstacle | None:
@@ -128,7 +159,8 @@ def _obstacle(log: str, path: str, deed: Deed, user: User | None) -> Obstacle:
         mode, owner, group = f"{stat.S_IMODE(found.st_mode):04o}", _user(found.st_uid), _group(found.st_gid)
     except OSError:
         mode, owner, group = "0000", "?", "?"
-    return Obstacle(log, path, deed, mode, owner, group, user.name if user else "")
+    setting = user.hidden[path] if user and deed == "see" else ""
+    return Obstacle(log, path, deed, mode, owner, group, user.name if user else "", setting)
 
 
 def _user(uid: int) -> str:

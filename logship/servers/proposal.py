@@ -25,19 +25,31 @@ USUAL_LOGS = (
 )
 
 
+ServerKind = Literal["nginx", "apache"]
+Kind = ServerKind | Literal[""]
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A format as a config has it: a preset's name, or "" for an own format of `kind` and `text`."""
+
+    preset: str
+    kind: Kind = ""
+    text: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """One source.
 
-    Shapes: `preset` is a preset's name, or "" for an own format of `kind` and `text`. `fits` of `lines` sample lines
-    fit it; `others` are further presets that fit. `problem` says why the source can't be used as it is, "" if it can.
+    Shapes: `wordings` are its formats, each line being of the first that fits; none for a log whose format nobody
+    knows. `fits` of `lines` sample lines fit; `others` are presets that fit too. `problem` says why the source can't be
+    used as it is, "" if it can.
     """
 
     paths: tuple[str, ...]
     place: str = ""
-    preset: str = ""
-    kind: Literal["nginx", "apache", ""] = ""
-    text: str = ""
+    wordings: tuple[Wording, ...] = ()
     fits: int = 0
     lines: int = 0
     others: tuple[Detection, ...] = ()
@@ -45,30 +57,67 @@ class Proposal:
     has_host: bool = False
     has_duration: bool = False
 
+    @property
+    def kind(self) -> Kind:
+        """The server's, "" where the log was found by its name."""
+        return self.wordings[0].kind if self.wordings else ""
+
 
 def propose_served(logs: Iterable[ServedLog], named: Mapping[str, FormatSpec], base: Path) -> list[Proposal]:
-    """A proposal for each format that the servers write, with all logs in it."""
-    grouped: dict[tuple[Literal["nginx", "apache"], str], list[ServedLog]] = {}
+    """A proposal for each format that the servers write, with all logs in it; one for logs in several formats."""
+    written: dict[str, list[ServedLog]] = {}
     for log in logs:
-        grouped.setdefault((log.kind, log.text), []).append(log)
-    return [_served(kind, text, group, named, base) for (kind, text), group in grouped.items()]
+        written.setdefault(log.path, []).append(log)
+    grouped: dict[tuple[tuple[ServerKind, str], ...], list[ServedLog]] = {}
+    for path, group in written.items():
+        # a server's own directive comes after the one for all servers that it replaces
+        chosen = _that_fit(tuple(reversed(group)), newest_lines(_existing(path, base)), named)
+        grouped.setdefault(tuple((log.kind, log.text) for log in chosen), []).extend(chosen)
+    return [_served(wordings, group, named, base) for wordings, group in grouped.items()]
+
+
+def _that_fit(
+    logs: tuple[ServedLog, ...], lines: Sequence[bytes], named: Mapping[str, FormatSpec]
+) -> tuple[ServedLog, ...]:
+    """Of the formats that may be in one log those that are; all where its lines don't tell."""
+    if len(logs) == 1:
+        return logs
+    usable = [(log, fmt) for log in logs if (fmt := _compiled(log.kind, log.text, named)) is not None]
+    fitting = tuple(log for log, fmt in usable if any(fmt.parse(line) is not None for line in lines))
+    return fitting or tuple(log for log, _ in usable) or logs[:1]
+
+
+def _compiled(kind: ServerKind, text: str, named: Mapping[str, FormatSpec]) -> Format | None:
+    try:
+        return compile_format(FormatSpec(kind, text), named)
+    except FormatError:
+        return None
 
 
 def _served(
-    kind: Literal["nginx", "apache"], text: str, logs: Sequence[ServedLog], named: Mapping[str, FormatSpec], base: Path
+    formats: Sequence[tuple[ServerKind, str]], logs: Sequence[ServedLog], named: Mapping[str, FormatSpec], base: Path
 ) -> Proposal:
     paths = tuple(dict.fromkeys(log.path for log in logs))
-    place = f"{logs[0].place}: {logs[0].name}".removesuffix(": ")
+    places = dict.fromkeys(f"{log.place}: {log.name}".removesuffix(": ") for log in logs[: len(formats)])
+    place = " and ".join(places)
+    plain = tuple(Wording("", kind, text) for kind, text in formats)
     try:
-        fmt = compile_format(FormatSpec(kind, text), named)
+        compiled = [compile_format(FormatSpec(kind, text), named) for kind, text in formats]
     except FormatError as exc:
-        return Proposal(paths, place, kind=kind, text=text, problem=str(exc))
+        return Proposal(paths, place, plain, problem=str(exc))
+    if not all(any(slot.kind.is_time for slot in fmt.slots) for fmt in compiled):
+        return Proposal(paths, place, plain, problem="it holds no time; log $time_iso8601 (nginx) or %t (Apache)")
     lines = [line for path in paths for line in newest_lines(_existing(path, base))][:SAMPLE_LINES]
-    fits = sum(fmt.parse(line) is not None for line in lines)
+    fits = sum(any(fmt.parse(line) is not None for fmt in compiled) for line in lines)
     others = tuple(detect(lines, named)[:3]) if lines and not fits else ()
-    problem = "none of the newest lines fit: the server's configuration says something else" if others else ""
+    wrong = "none of the newest lines fit: the server's configuration says something else"
+    wordings = tuple(
+        Wording(_preset_like(fmt, named, each.kind), each.kind, each.text)
+        for fmt, each in zip(compiled, plain, strict=True)
+    )
+    has_host, has_duration = (all(each) for each in zip(*map(_logs, compiled), strict=True))
     return Proposal(
-        paths, place, _preset_like(fmt, named, kind), kind, text, fits, len(lines), others, problem, *_logs(fmt)
+        paths, place, wordings, fits, len(lines), others, wrong if lines and not fits else "", has_host, has_duration
     )  # fmt: skip
 
 
@@ -83,7 +132,7 @@ def propose_file(path: Path, named: Mapping[str, FormatSpec]) -> Proposal:
     best = found[0]
     fmt = compile_format(named[best.name], named, best.name)
     return Proposal(
-        paths, "", best.name, "", "", best.fits, best.of, tuple(found[1:4]), "", *_logs(fmt)
+        paths, "", (Wording(best.name),), best.fits, best.of, tuple(found[1:4]), "", *_logs(fmt)
     )  # fmt: skip
 
 
@@ -118,7 +167,7 @@ def _existing(path: str, base: Path) -> list[Path]:
     return [file for file in found if file.is_file()][:20]
 
 
-def _preset_like(fmt: Format, named: Mapping[str, FormatSpec], kind: str) -> str:
+def _preset_like(fmt: Format, named: Mapping[str, FormatSpec], kind: Kind) -> str:
     """The preset that reads the same fields from the same text; '' for none."""
     for name, spec in named.items():
         if spec.kind == kind and compile_format(spec, named, name).shape == fmt.shape:

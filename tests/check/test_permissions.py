@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from logship.config.permissions import User, obstacles
+from logship.config.permissions import User, obstacles, service_user
+from logship.config.service_unit import ServiceUnit, service_unit
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -91,3 +93,51 @@ def test_asking_leaves_this_process_who_it_was(logs: Path) -> None:
     before = (os.geteuid(), os.getegid(), os.getgroups())
     obstacles([str(logs)], nobody())
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+
+
+def systemctl(folder: Path, says: str, code: int = 0) -> None:
+    """A `systemctl` that answers so."""
+    program = folder / "systemctl"
+    program.write_text(f"#!/bin/sh\necho \"$@\" >{folder}/asked\nprintf '{says}'\nexit {code}\n")
+    program.chmod(0o755)
+
+
+def test_the_unit_says_who_the_service_is_and_what_it_can_not_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    systemctl(tmp_path, "User=nobody\\nSupplementaryGroups=adm www-data\\nProtectHome=yes\\nPrivateTmp=no\\n")
+    unit = service_unit()
+    assert (tmp_path / "asked").read_text().split()[-1] == "logship.service"
+    assert (unit.user, unit.groups) == ("nobody", ("adm", "www-data"))
+    assert set(unit.hidden) == {"/home", "/root", "/run/user"}
+    systemctl(tmp_path, "User=\\nSupplementaryGroups=\\nProtectHome=no\\nPrivateTmp=no\\n")
+    assert service_unit() == ServiceUnit(), "there is no such unit"
+    systemctl(tmp_path, "", 1)
+    assert service_unit() == ServiceUnit(), "there is no systemd"
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert service_unit() == ServiceUnit(), "there is no systemctl"
+
+
+@needs_root
+def test_a_group_that_the_unit_gives_counts(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{logs}:{os.environ['PATH']}")
+    log = logs / "access.log"
+    log.write_text("x\n")
+    log.chmod(0o640)
+    os.chown(log, 0, 4)
+    systemctl(logs, "User=nobody\\nSupplementaryGroups=4\\nProtectHome=no\\nPrivateTmp=no\\n")
+    assert obstacles([str(log)], service_user()) == []
+    systemctl(logs, "User=nobody\\nSupplementaryGroups=\\nProtectHome=no\\nPrivateTmp=no\\n")
+    assert len(obstacles([str(log)], service_user())) == 1
+
+
+@needs_root
+def test_a_log_that_the_sandbox_hides_is_told_with_the_setting(logs: Path) -> None:
+    log = logs / "access.log"
+    log.write_text("x\n")
+    user = replace(nobody(), hidden={str(logs): "ProtectHome=no"})
+    (obstacle,) = obstacles([str(logs), str(log)], user)
+    assert obstacle.message == f"{logs}: the service can't see it, its unit hides {logs}"
+    assert "systemctl edit logship" in obstacle.hint
+    assert "ProtectHome=no" in obstacle.hint

@@ -88,7 +88,70 @@ def test_what_is_written_loads(machine: Path, capsys: pytest.CaptureFixture[str]
     assert run(["init", "--base", str(machine), "-o", str(output)]) == Exit.FINE
     settings = load_settings(output, {"LOGSHIP_APPLICATION_ID": "an-id", "HOME": str(machine)})
     assert [source.name for source in settings.sources] == ["nginx-access"]
-    assert "next: put in the application id" in capsys.readouterr().err
+    assert f"  logship check -c {output}\n  logship run -c {output}\n" in capsys.readouterr().err
+
+
+def test_what_is_written_for_the_service_loads_as_it_stands(
+    machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("logship.cli.init.SYSTEM", machine)
+    assert run(["init", "--base", str(machine), "-o", str(machine / "logship.yml")]) == Exit.FINE
+    assert capsys.readouterr().err.splitlines()[-3:] == [
+        f"  install -m 600 /dev/stdin {machine}/application_id      # paste the application id, then Ctrl-D",
+        "  logship check",
+        "  systemctl enable logship && systemctl restart logship",
+    ]
+    (machine / "application_id").write_text("an-id\n")
+    settings = load_settings(machine / "logship.yml", {"CREDENTIALS_DIRECTORY": str(machine)})
+    assert str(settings.state_dir) == "/var/lib/logship"  # also for commands typed by hand
+    assert run(["init", "--base", str(machine), "-o", str(machine / "shop.yml")]) == Exit.FINE
+    assert "systemctl enable logship@shop" in capsys.readouterr().err
+    settings = load_settings(machine / "shop.yml", {"CREDENTIALS_DIRECTORY": str(machine)})
+    assert str(settings.state_dir) == "/var/lib/logship-shop"
+    assert settings.status is not None
+    assert settings.status.port != 9640
+
+
+def test_a_config_that_is_replaced_is_kept(machine: Path) -> None:
+    output = machine / "logship.yml"
+    output.write_text("mine")
+    assert run(["init", "--base", str(machine), "-o", str(output), "--force"]) == Exit.FINE
+    assert output.with_name("logship.yml.old").read_text() == "mine"
+    assert "nginx-access" in output.read_text()
+
+
+NGINX_ONE_LOG = """
+http {
+    log_format long '$remote_addr [$time_local] "$request" $status $request_time';
+    log_format ids '$request_id';
+    access_log /var/log/nginx/access.log;
+    server { access_log /var/log/nginx/access.log long; access_log /var/log/nginx/ids.log ids; }
+}
+"""
+LONG = '203.0.113.9 [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1" 200 0.004\n'
+
+
+@pytest.mark.parametrize(
+    ("lines", "formats"),
+    [
+        ("", [{"nginx": '$remote_addr [$time_local] "$request" $status $request_time'}, "nginx"]),
+        (LONG, {"nginx": '$remote_addr [$time_local] "$request" $status $request_time'}),
+        (f"{presets()['nginx'].examples[0]}\n", "nginx"),
+    ],
+)
+def test_a_log_written_in_two_formats_is_one_source(
+    lines: str, formats: object, machine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server's own directive replaces the one for all servers: what is in the log tells, else both are taken."""
+    (machine / "etc/nginx/nginx.conf").write_text(NGINX_ONE_LOG)
+    (machine / "var/log/nginx/access.log").write_text(lines)
+    assert run(["init", "--base", str(machine), "-o", str(machine / "logship.yml")]) == Exit.FINE
+    text = (machine / "logship.yml").read_text()
+    (source,) = sources(text)
+    assert source["format"] == formats
+    load_settings(machine / "logship.yml", {"LOGSHIP_APPLICATION_ID": "an-id", "HOME": "/"})
+    assert "NOT USED: it holds no time" in text
+    assert "1 source;" in capsys.readouterr().err
 
 
 def test_a_file_that_is_there_is_not_written_over(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:

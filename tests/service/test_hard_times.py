@@ -62,6 +62,20 @@ def test_why_it_did_not_start_stands_in_its_log_as_everything_else_does(
     assert site.config.name in first
 
 
+def test_an_empty_credential_is_told_with_the_file_to_fill_and_no_warning_beside_it(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    site = Following(tmp_path, receiver)
+    site.config.write_text(site.config.read_text().replace(", application_id: some-id", ""))
+    (tmp_path / "application_id").write_text("\n")
+    environ = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    daemon = Daemon(site.config, tmp_path, arguments=("--log-format", "journald"), environ=environ)
+    daemon.start()
+    assert daemon.wait() == 78
+    (line,) = daemon.log().splitlines()
+    assert f"no application id: {tmp_path}/application_id is empty; put it into /etc/logship/application_id" in line
+
+
 def test_a_state_directory_that_can_not_be_written_is_said_and_lines_are_shipped(
     tmp_path: Path, receiver: Receiver
 ) -> None:
