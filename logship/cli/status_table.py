@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import click
 
 from logship.logs import escaped
-from logship.status.advice import duration_words
 from logship.status.model import FileReport, FileState, ReceiverReport, Status
+from logship.status.words import bytes_words, count_words, duration_words
 
 HEAD = ("SOURCE", "FILE", "CONFIRMED", "LAG", "RATE", "SENT", "DROPPED", "SAMPLED OUT")
 MARKS = {FileState.HELD: "HELD", FileState.UNREADABLE: "UNREADABLE", FileState.DELETED: "deleted"}
@@ -86,22 +86,3 @@ def _row(file: FileReport) -> tuple[str, ...]:
     confirmed = f"{bytes_words(file.position)} of {bytes_words(file.size_bytes)}"
     counts = (file.sent, file.dropped, file.sampled_out)
     return (escaped(file.source), path, confirmed, lag, rate, *(count_words(count) for count in counts))
-
-
-def bytes_words(number: int) -> str:
-    """`0 B`, `812 B`, `88.1 MB`; decimal units, as in logship.yml."""
-    if number < 1_000:
-        return f"{number} B"
-    size, unit = number / 1_000, "kB"
-    for larger in ("MB", "GB", "TB", "PB"):
-        if size < 999.5:
-            break
-        size, unit = size / 1_000, larger
-    return f"{size:.1f} {unit}" if size < 100 else f"{size:.0f} {unit}"
-
-
-def count_words(number: int | None) -> str:
-    """`80,112`; above a million `1.2 M`; `-` where nobody knows."""
-    if number is None:
-        return "-"
-    return f"{number:,}" if number < 1_000_000 else f"{number / 1e6:,.1f} M"

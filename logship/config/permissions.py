@@ -54,22 +54,20 @@ class Obstacle:
     def message(self) -> str:
         if self.setting:
             return f"{self.log}: the service can't see it, its unit hides {self.path}"
-        who = f"user {self.user}" if self.user else "this user"
-        return f"{self.path}: {who} can't {self.deed} it ({self.mode} {self.owner}:{self.group})"
+        return f"{self.path}: user {self.user} can't {self.deed} it ({self.mode} {self.owner}:{self.group})"
 
     @property
     def hint(self) -> str:
         """The command that mends it."""
         if self.setting:
             return f"run: systemctl edit logship   and write  [Service]  and  {self.setting}"
-        user = self.user or "$USER"
         bit = 0o040 if self.deed != "enter" else 0o010
         if self.deed != "write" and self.group != "root" and int(self.mode, 8) & bit:
-            return f"run: usermod -aG {self.group} {user}"
+            return f"run: usermod -aG {self.group} {self.user}"
         if self.deed == "write":
-            return f"run: chown {user} {self.path}"
+            return f"run: chown {self.user} {self.path}"
         rights = {"enter": "x", "list": "rx", "read": "r"}[self.deed]
-        return f"run: setfacl -m u:{user}:{rights} {self.path}"
+        return f"run: setfacl -m u:{self.user}:{rights} {self.path}"
 
 
 def service_user(name: str = SERVICE_USER) -> User | None:
@@ -160,7 +158,7 @@ def _obstacle(log: str, path: str, deed: Deed, user: User | None) -> Obstacle:
     except OSError:
         mode, owner, group = "0000", "?", "?"
     setting = user.hidden[path] if user and deed == "see" else ""
-    return Obstacle(log, path, deed, mode, owner, group, user.name if user else "", setting)
+    return Obstacle(log, path, deed, mode, owner, group, user.name if user else _user(os.geteuid()), setting)
 
 
 def _user(uid: int) -> str:

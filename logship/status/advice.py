@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from logship.status.model import Advice, FileReport, FileState, ReceiverReport, SourceReport
+from logship.status.words import duration_words
 
 DOWN_TOO_LONG_S = 300.0  # a receiver away for longer than a restart of it needs a person
 
@@ -35,14 +36,6 @@ def advise(
         *(advice for source in sources for advice in _of_source(source)),
     ]
     return tuple(sorted(found, key=lambda advice: advice.severity != "error"))
-
-
-def duration_words(seconds: float) -> str:
-    """`0.3 s`, `42 s`, `5 min`, `2 h`, `3 d`."""
-    for limit, unit, name in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
-        if seconds < limit:
-            return f"{seconds:.1f} s" if seconds < 10 else f"{seconds / unit:.0f} {name}"
-    return f"{seconds / 86_400:.0f} d"
 
 
 def _of_daemon(faults: Faults) -> Iterator[Advice]:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import orjson
 
+from logship.status.words import bytes_words, counted
+
 PROGRAM = "logship"
 PAUSED, HELD = "paused", "held"  # states of a receiver in which nothing is delivered: one mends itself, one doesn't
 
@@ -156,13 +158,13 @@ class Status:
         """One line for `systemctl status`."""
         lag = sum(file.lag_bytes for file in self.files)
         parts = [
-            f"{len(self.files):,} files, {lag:,} bytes behind",
-            f"{sum(source.sent for source in self.sources):,} events sent",
+            f"{counted(len(self.files), 'file')}, {bytes_words(lag)} behind",
+            f"{counted(sum(source.sent for source in self.sources), 'event')} sent",
         ]
         if self.obstacle:
             parts.append(self.obstacle)
         if self.dead_letters:
-            parts.append(f"{self.dead_letters:,} dead letters")
+            parts.append(counted(self.dead_letters, "dead letter"))
         return " · ".join(parts)
 
     def to_json(self) -> bytes:

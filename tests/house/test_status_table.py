@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.cli.status_table import bytes_words, count_words, lines
-from logship.status.advice import duration_words
-from logship.status.model import Advice, FileReport, FileState, ReceiverReport, Status
+from logship.cli.status_table import lines
+from logship.status.model import Advice, FileReport, FileState, ReceiverReport, SourceReport, Status
+from logship.status.words import bytes_words, count_words, duration_words
 
 FILE = FileReport(
     "api", "/var/log/nginx/access.log", 1, FileState.OK, 88_100_000, 88_100_000, 0, 0.0, rate=412.4, sent=1_200_000,
@@ -51,6 +51,20 @@ def test_what_is_wrong_stands_below_with_what_to_do() -> None:
 
 def test_a_stopped_daemon_is_called_stopped() -> None:
     assert plain(replace(STATUS, state="stopped", receivers=()))[0] == "STOPPED · what /var/lib/logship says"
+
+
+def test_one_line_for_systemctl_status() -> None:
+    assert STATUS.sentence() == "1 file, 0 B behind · 0 events sent"
+    busy = replace(
+        STATUS,
+        files=(FILE, replace(FILE, lag_bytes=81_000_000)),
+        sources=(SourceReport("api", sent=1_204),),
+        receivers=(replace(RECEIVER, state="held", last_error="401 refused"),),
+        dead_letters=1,
+    )
+    assert busy.sentence() == (
+        "2 files, 81.0 MB behind · 1,204 events sent · https://api.moesif.net: 401 refused · 1 dead letter"
+    )
 
 
 def test_what_a_stopped_daemon_did_not_keep_is_no_zero() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from subprocess import CompletedProcess
 
 from tests.rigs.container import Container
 from tests.rigs.waiting import wait_until
@@ -78,6 +79,8 @@ class Shop:
     """What the administrator can do and see."""
 
     machine: Container
+    first_steps: tuple[CompletedProcess[str], CompletedProcess[str]] | None = None  # what init and check said
+    was_active_at_first: bool = False
 
     def serve(self) -> None:
         """nginx with Debian's own log rotation, which gives new logs to www-data:adm with mode 0640."""
@@ -87,13 +90,19 @@ class Shop:
         self.machine.run("systemctl", "restart", "nginx")
 
     def install(self) -> None:
-        """The package, and the three steps it names."""
+        """The package, and the three steps it names; then the config and the collector that the tests want."""
         said = self.machine.run("dpkg", "-i", "/logship.deb").stdout
+        init, check = "logship init --force -o /etc/logship/logship.yml", "logship check"
+        assert f"{init} && {check}" in said
         assert "systemctl enable --now logship" in said
         self.machine.write("/etc/logship/application_id", APPLICATION_ID, 0o600)
+        self.first_steps = (self.machine.run(*init.split()), self.machine.run(*check.split(), check=False))
+        self.machine.run("systemctl", "enable", "--now", "logship")
+        self.was_active_at_first = self.is_active()
         self.machine.write("/etc/logship/logship.yml", CONFIG)
         self.machine.write("/etc/logship/collector.env", f"LOGSHIP_APPLICATION_ID={APPLICATION_ID}\n", 0o600)
-        self.machine.run("systemctl", "enable", "--now", "logship-collector", "logship")
+        self.machine.run("systemctl", "enable", "--now", "logship-collector")
+        self.machine.run("systemctl", "restart", "logship")
 
     def is_active(self, unit: str = "logship") -> bool:
         return self.machine.run("systemctl", "is-active", unit, check=False).stdout.strip() == "active"

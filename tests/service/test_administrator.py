@@ -23,6 +23,15 @@ def test_the_package_brings_a_service_that_delivers(shop: Shop) -> None:
     assert "events sent" in shop.show("StatusText")
 
 
+def test_the_steps_that_the_package_prints_lead_to_a_running_service(shop: Shop) -> None:
+    assert shop.first_steps is not None
+    written, checked = shop.first_steps
+    assert "1 source; to go on:" in written.stderr
+    assert checked.returncode == 0, checked.stdout
+    assert "no errors" in checked.stdout, "the service reads the log by the unit's group, and check knows"
+    assert shop.was_active_at_first
+
+
 def test_the_service_runs_as_its_own_user_and_reads_logs_of_group_adm(shop: Shop) -> None:
     listing = shop.machine.shell("stat -c '%U:%G %a' /var/log/nginx/access.log; stat -c '%U %a' /var/lib/logship")
     assert listing.split("\n")[:2] == ["www-data:adm 640", "logship 700"]
@@ -61,6 +70,18 @@ def test_a_reload_takes_a_right_config_without_losing_a_line(shop: Shop) -> None
     shop.wait_for_everything()
     wait_until(lambda: "reloaded" in shop.machine.journal("logship"), what="the reload is told")
     assert shop.pid == pid
+
+
+def test_a_reload_is_good_though_a_log_can_not_be_read(shop: Shop) -> None:
+    extra = '  - {name: closed, paths: ["/var/log/closed.log"], format: main, mapping: default}\n'
+    shop.machine.shell("install -m 600 /dev/null /var/log/closed.log")
+    shop.machine.write("/etc/logship/logship.yml", CONFIG + extra)
+    shop.machine.run("systemctl", "reload", "logship")
+    wait_until(lambda: "closed.log: Permission denied" in str(shop.status()["advice"]), what="the log is named")
+    assert "run: setfacl -m u:logship:r /var/log/closed.log" in shop.machine.journal("logship")
+    shop.machine.write("/etc/logship/logship.yml", CONFIG)
+    shop.machine.run("systemctl", "reload", "logship")
+    wait_until(lambda: shop.status()["advice"] == [], what="it is forgotten with its source")
 
 
 def test_a_wrong_config_is_refused_and_the_old_one_stays(shop: Shop) -> None:
