@@ -134,6 +134,7 @@ def endpoint_of(settings: EndpointSettings) -> Endpoint:
         client_key=str(settings.client_key) if settings.client_key else None,
         proxy=settings.proxy,
         reread_application_id=(lambda: secret.reread().reveal()) if secret else None,
+        mend_application_id=secret.mend if secret else "give endpoint.application_id",
     )
 
 

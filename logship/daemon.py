@@ -109,7 +109,8 @@ class Daemon:
         tailer.close()
         log.info("stopped: %s", self.pipeline.counters.total().sentence())
         for problem in problems:
-            log.error("%s", problem)
+            # of a daemon that is stopped nothing is lost by this, and nobody need do anything
+            log.log(logging.ERROR if self.once else logging.WARNING, "%s", problem)
         return Exit.UNDELIVERED if self.once and problems else Exit.FINE
 
     def _problems(self, unsettled: int) -> list[str]:
@@ -121,7 +122,7 @@ class Daemon:
                 problems.append(f"{name} refuses: {status.last_error}; {status.hint}")
         if unsettled:
             batches = "1 batch was" if unsettled == 1 else f"{unsettled} batches were"
-            problems.append(f"{batches} not delivered; the next run sends them")
+            problems.append(f"{batches} not delivered; the next run sends {'it' if unsettled == 1 else 'them'}")
         if held := len(self.pipeline.held_files):
             files = "1 file is" if held == 1 else f"{held} files are"
             problems.append(f"{files} held: the lines fit no format; see logship preview")

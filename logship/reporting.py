@@ -102,7 +102,10 @@ class Reporter:
         try:
             return StatusServer(self._board, host, port, metrics=_metrics)
         except OSError as exc:
-            log.warning("status is off: the address can't be bound host=%s port=%d error=%s", host, port, exc.strerror)
+            log.warning(
+                "status is off, its address can't be had; give status.listen another one host=%s port=%d error=%s",
+                host, port, exc.strerror,
+            )  # fmt: skip
             return None
 
 

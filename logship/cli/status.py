@@ -86,7 +86,7 @@ def _status(settings: Settings) -> Status:
     try:
         status = _ask(settings.status.host, settings.status.port)
     except (OSError, ValueError) as exc:
-        return _stopped(settings, f"nothing answers on {where}: {_reason(exc)}")
+        return _stopped(settings, f"no daemon answers on {where}: {_reason(exc)}")
     if status.state_dir != str(settings.state_dir):
         return _stopped(settings, f"the daemon on {where} is another one, its state is in {status.state_dir}")
     return status
@@ -112,8 +112,10 @@ def _ask(host: str, port: int) -> Status:
         raise ValueError(f"no HTTP answer ({type(exc).__name__})") from exc
     finally:
         connection.close()
+    if not (answer.getheader("Server") or "").startswith("logship"):
+        raise ValueError(f"another program does, HTTP {answer.status}")
     if answer.status != 200:
-        raise ValueError(body.decode(errors="replace").strip()[:200] or f"it answered {answer.status}")
+        raise ValueError(body.decode(errors="replace").strip()[:200] or f"HTTP {answer.status}")
     return Status.from_json(body)
 
 

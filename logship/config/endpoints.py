@@ -15,8 +15,8 @@ from logship.config.urls import environment_proxy
 from logship.errors import Severity
 
 MOESIF_MAX_AGE_S = 30 * 86_400.0  # the hosted service rejects older events
-# systemd's copy can't be written; what it is a copy of stands in the unit
-CREDENTIAL = "put it into /etc/logship/application_id (or what LoadCredential= of the unit names) and restart"
+RUNNING_CREDENTIALS = Path("/run/credentials")  # systemd's copies, made when the service starts
+IN_CREDENTIAL = "into /etc/logship/application_id (or what LoadCredential= of the unit names) and restart the service"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Tell = Callable[[str, str, str, Severity], None]  # key, message, hint, severity
@@ -68,16 +68,18 @@ class EndpointBuilder:
             self.cloak.hide(model.application_id)
             if model.application_id_file is not None:
                 tell("application_id_file", "application_id is set too and counts", "remove one of them", "warning")
-            return self._checked(Secret(model.application_id), "application_id", tell)
+            mend = "put the right one into endpoint.application_id and reload"
+            return self._checked(Secret(model.application_id, mend=mend), "application_id", tell)
         if model.application_id_file is not None:
             path = self.directory / model.application_id_file
             return self._from_file(path, "application_id_file", tell)
         credentials = self.environ.get("CREDENTIALS_DIRECTORY")
         if credentials and (path := Path(credentials) / "application_id").exists():
-            return self._from_file(path, "application_id", tell, is_credential=True)
+            return self._from_file(path, "application_id", tell)
         if value := self.environ.get("LOGSHIP_APPLICATION_ID"):
             self.cloak.hide(value)
-            return self._checked(Secret(value), "application_id", tell)
+            mend = "put the right one into $LOGSHIP_APPLICATION_ID and restart"
+            return self._checked(Secret(value, mend=mend), "application_id", tell)
         tell(
             "application_id",
             "endpoint.application_id is missing",
@@ -86,16 +88,19 @@ class EndpointBuilder:
         )
         return None
 
-    def _from_file(self, path: Path, key: str, tell: Tell, *, is_credential: bool = False) -> Secret | None:
+    def _from_file(self, path: Path, key: str, tell: Tell) -> Secret | None:
+        is_copy = path.is_relative_to(RUNNING_CREDENTIALS)
+        where = IN_CREDENTIAL if is_copy else f"into {path}, it is read again before each try"
         try:
-            secret = Secret.from_file(path)
+            secret = Secret.from_file(path, f"put the right one {where}")
         except (OSError, UnicodeDecodeError) as exc:
             reason = exc.strerror if isinstance(exc, OSError) else "not UTF-8 text"
             tell(key, f"endpoint.{key}: {path}: {reason}", "name a file that logship may read", "error")
             return None
         self.cloak.hide(secret.reveal())
         if not secret:
-            tell(key, f"no application id: {path} is empty", CREDENTIAL if is_credential else "put it there", "error")
+            hint = f"put it {IN_CREDENTIAL if is_copy else 'there'}"
+            tell(key, f"no application id: {path} is empty", hint, "error")
             return None
         return self._checked(secret, key, tell)
 

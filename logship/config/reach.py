@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, urlsplit
 from uuid import uuid4
@@ -24,6 +25,7 @@ from logship.delivery.decision import Verdict
 from logship.delivery.exchange import ID_HEADER, Exchange
 from logship.delivery.http import HttpTransport, TlsContext
 
+CLOCK_ERRORS = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 SUBJECT = "endpoint"
 MAX_ANSWER_BYTES = 65_536
 CLOCK_SKEW_S = 300.0  # beyond it the hosted service calls events late
@@ -60,6 +62,8 @@ def reach(endpoint: Endpoint, origin: str, *, send_test: bool) -> Iterator[Findi
         yield from _ask(endpoint, way)
     except ssl.SSLCertVerificationError as exc:
         hint = "name the authority's certificate in endpoint.ca_file, or mend the receiver's certificate"
+        if exc.verify_code in CLOCK_ERRORS:
+            hint = f"this machine's clock says {datetime.now(UTC):%Y-%m-%d}; set it (timedatectl) where that is wrong"
         yield Finding("error", SUBJECT, f"TLS: {exc.verify_message}", hint)
         return
     except ssl.SSLError as exc:

@@ -25,11 +25,13 @@ SHORTEST = 4  # shorter values would blot out half of every message
 class Secret:
     """Text for one header; str() and repr() never show it.
 
-    Shapes: `file` is where it came from and may change, "" for a value given directly.
+    Shapes: `file` is where it came from and may change, "" for a value given directly; `mend` says how a wrong one is
+    put right.
     """
 
     _value: str
     file: str = ""
+    mend: str = ""
 
     def reveal(self) -> str:
         return self._value
@@ -39,15 +41,15 @@ class Secret:
 
         Raises: OSError when the file can't be read.
         """
-        return Secret.from_file(Path(self.file)) if self.file else self
+        return Secret.from_file(Path(self.file), self.mend) if self.file else self
 
     @classmethod
-    def from_file(cls, path: Path) -> Secret:
+    def from_file(cls, path: Path, mend: str = "") -> Secret:
         """The file's text without the blanks around it.
 
         Raises: OSError, UnicodeDecodeError.
         """
-        return cls(path.read_text(encoding="utf-8").strip(), str(path))
+        return cls(path.read_text(encoding="utf-8").strip(), str(path), mend)
 
     def __str__(self) -> str:
         return HIDDEN
@@ -58,8 +60,8 @@ class Secret:
     def __repr__(self) -> str:
         return f"Secret({HIDDEN})"
 
-    def __reduce__(self) -> tuple[type[Secret], tuple[str, str]]:
-        return Secret, (self._value, self.file)  # workers of a backfill need it
+    def __reduce__(self) -> tuple[type[Secret], tuple[str, str, str]]:
+        return Secret, (self._value, self.file, self.mend)  # workers of a backfill need it
 
     def __bool__(self) -> bool:
         return bool(self._value)

@@ -34,7 +34,7 @@ REFUSED = Decision(Verdict.REFUSED)
 
 CATCH_ALL = "this is a web page or a catch-all, not the ingestion API; check endpoint.url and its path prefix"
 HINTS = {
-    401: "the application id is refused; put the right one in place, it is read again before each try",
+    401: "the application id is refused",
     402: "the receiver asks for a subscription or payment; settle it there",
     403: "the receiver or something before it forbids this; check the application id, allow-lists and proxies",
     405: "something else than the ingestion API answers there; check endpoint.url and endpoint.api",

@@ -43,6 +43,7 @@ class Endpoint:
     Shapes: `url` is http(s)://host[:port][/prefix]; files are paths, None where not given; `proxy` is a URL or None for
     a direct connection; an empty application_id sends no header.
     `reread_application_id` gives the id as it stands now; it is called when the receiver refuses the one in use.
+    `mend_application_id` says what a person does then.
     """
 
     url: str
@@ -55,6 +56,7 @@ class Endpoint:
     client_key: str | None = None
     proxy: str | None = field(default=None, repr=False)  # may hold a password
     reread_application_id: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    mend_application_id: str = "put the right one in place"
 
 
 @dataclass(frozen=True, slots=True)

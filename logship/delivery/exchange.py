@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isal import isal_zlib
 
@@ -62,19 +62,26 @@ class Exchange:
         """To the paths in use; with `api: auto` and a wrong one also to the others."""
         api, paths = self._endpoint.api, self.paths
         first = self._post(transport, paths, body, application_id, is_single)
-        decision = decide(first, paths, api)
+        decision = self._decide(first, paths)
         if decision.verdict is Verdict.CONFIRMED:
             self._learn(paths)
         if api is not Api.AUTO or not is_wrong_path(first):
             return Reply(first, decision, (first,))
         other = V1 if paths is MOESIFAPI else MOESIFAPI
         second = self._post(transport, other, body, application_id, is_single)
-        other_decision = decide(second, other, api)
+        other_decision = self._decide(second, other)
         if isinstance(second, Answer) and second.status == 201:
             self._learn(other)
         elif other_decision.verdict is Verdict.CONFIRMED or not _knows_the_api(second, other_decision):
             return Reply(first, decision, (first, second))
         return Reply(second, other_decision, (first, second))
+
+    def _decide(self, answer: Answer | Failure, paths: Paths) -> Decision:
+        """What the answer means; what to do about a refused id depends on where it stands."""
+        decision = decide(answer, paths, self._endpoint.api)
+        if isinstance(answer, Answer) and answer.status == 401:
+            return replace(decision, hint=f"{decision.hint}; {self._endpoint.mend_application_id}")
+        return decision
 
     def _post(
         self, transport: Transport, paths: Paths, body: bytes, application_id: str, is_single: bool

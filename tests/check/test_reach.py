@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -14,6 +15,10 @@ import pytest
 
 from logship.cli import run
 from logship.collector import CollectorServer
+from tests.delivery.certificates import Authority
+from tests.rigs.daemon import logship_command
+from tests.rigs.machine import require
+from tests.rigs.receiver import Receiver
 
 CONFIG = """\
 endpoint: {{url: "{url}", application_id: {id}}}
@@ -111,6 +116,23 @@ def test_https_to_a_plain_port_is_told_as_such(
     report = check(tmp_path, capsys, f"https://127.0.0.1:{web_server.server_port}", "--connect")
     assert report["exit"] == 1
     assert sentences(report)[-1].startswith("error TLS: ")
+
+
+def test_a_clock_in_1970_is_told_where_a_certificate_is_not_valid_yet(tmp_path: Path) -> None:
+    faketime = require("faketime")
+    authority = Authority.make(tmp_path / "authority")
+    with Receiver(certificate=authority.certificate("receiver")) as receiver:
+        config = CONFIG.format(url=receiver.url, id="the-id").replace("{url:", f"{{ca_file: {authority.pem}, url:")
+        (tmp_path / "logship.yml").write_text(config)
+        done = subprocess.run(
+            [faketime, "1970-01-01 00:10", *logship_command("check", "--connect", "-c", str(tmp_path / "logship.yml"))],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "TLS: certificate is not yet valid" in done.stdout
+    assert "this machine's clock says 1970-01-01; set it" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -132,3 +132,32 @@ def test_underlines_stay_in_place_when_a_secret_is_starred_out() -> None:
     assert problem.column is not None
     assert problem.excerpt[problem.column - 1 :].startswith("tmeout")
     assert SECRET not in problem.excerpt
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "environ", "mend"),
+    [
+        ("application_id: some-id", {}, "endpoint.application_id and reload"),
+        ("application_id_file: id", {}, "{here}/id, it is read again before each try"),
+        ("", {"LOGSHIP_APPLICATION_ID": "some-id"}, "$LOGSHIP_APPLICATION_ID and restart"),
+        ("", {"CREDENTIALS_DIRECTORY": "{here}/etc"}, "{here}/etc/application_id, it is read again before each try"),
+        ("", {"CREDENTIALS_DIRECTORY": "{here}/run"}, "and restart the service"),
+    ],
+)
+def test_a_refused_id_is_mended_where_it_stands(
+    endpoint: str, environ: dict[str, str], mend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logship.config.endpoints.RUNNING_CREDENTIALS", tmp_path / "run")
+    for folder in ("etc", "run"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "application_id").write_text("some-id\n")
+    (tmp_path / "id").write_text("some-id\n")
+    config = tmp_path / "logship.yml"
+    config.write_text(f"endpoint: {{url: 'https://api.example.com', {endpoint}}}\nsources: [{{paths: [/x.log]}}]\n")
+    here = str(tmp_path)
+    settings = load_settings(config, {"HOME": "/", **{key: value.format(here=here) for key, value in environ.items()}})
+    secret = settings.sources[0].endpoint.application_id
+    assert secret is not None
+    assert secret.mend.startswith("put the right one into ")
+    assert secret.mend.endswith(mend.format(here=here))
+    assert secret.reread().mend == secret.mend

@@ -10,7 +10,7 @@ import re
 import pytest
 
 from tests.rigs.waiting import wait_until
-from tests.service.shop import CONFIG, KNOCK, Shop
+from tests.service.shop import APPLICATION_ID, CONFIG, KNOCK, Shop
 
 pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(1_200)]
 
@@ -108,6 +108,17 @@ def test_a_wrong_config_at_start_ends_with_78_and_is_not_tried_again(shop: Shop)
     assert shop.show("ExecMainStatus") == "78"
     shop.machine.write("/etc/logship/logship.yml", CONFIG)
     shop.machine.run("systemctl", "start", "logship")
+    assert shop.is_active()
+
+
+def test_an_empty_application_id_is_told_with_the_file_to_fill(shop: Shop) -> None:
+    shop.machine.write("/etc/logship/application_id", "\n", 0o600)
+    shop.machine.run("systemctl", "restart", "logship", check=False)
+    assert "is empty; put it into /etc/logship/application_id" in shop.machine.journal("logship")
+    errors = shop.machine.run("journalctl", "--no-pager", "-o", "cat", "-p", "err", "-u", "logship").stdout
+    assert "run: not started: /etc/logship/logship.yml" in errors, "with its priority"
+    shop.machine.write("/etc/logship/application_id", APPLICATION_ID, 0o600)
+    shop.machine.run("systemctl", "restart", "logship")
     assert shop.is_active()
 
 

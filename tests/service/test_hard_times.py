@@ -73,7 +73,7 @@ def test_an_empty_credential_is_told_with_the_file_to_fill_and_no_warning_beside
     daemon.start()
     assert daemon.wait() == 78
     (line,) = daemon.log().splitlines()
-    assert f"no application id: {tmp_path}/application_id is empty; put it into /etc/logship/application_id" in line
+    assert f"no application id: {tmp_path}/application_id is empty; put it there" in line
 
 
 def test_a_state_directory_that_can_not_be_written_is_said_and_lines_are_shipped(
@@ -99,6 +99,8 @@ def test_an_unknown_receiver_is_tried_for_ever_and_a_stop_is_in_time(tmp_path: P
         site.wait(lambda status: status["receivers"][0]["state"] == "paused", "it pauses")
         assert "no-such-host.invalid" in site.status()["advice"][0]["text"]
         assert site.daemon.terminate() == 0
+    assert "1 batch was not delivered; the next run sends it" in site.daemon.log()
+    assert "ERROR" not in site.daemon.log(), "nothing is lost, nobody is needed"
 
 
 def test_a_low_limit_of_descriptors_is_worked_with(tmp_path: Path, receiver: Receiver) -> None:

@@ -8,7 +8,9 @@ import shlex
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,7 @@ def test_a_refused_application_id_needs_a_person(site: Following, receiver: Rece
     views = site.views()
     assert (views.exit_code, views.health, views.readiness) == (1, 200, 503)
     assert "401" in views.advice
+    assert "put the right one into endpoint.application_id and reload" in views.advice
     assert "401" in views.printed
     assert "HELD" in views.printed
     name = views.status["receivers"][0]["name"]
@@ -230,7 +233,7 @@ def test_a_stopped_daemon_is_shown_from_its_state(site: Following) -> None:
     shown, tree = site.command(), site.command("--json")
     assert (shown.returncode, tree.returncode) == (1, 1)
     assert "STOPPED" in shown.stdout
-    assert "nothing answers on 127.0.0.1" in shown.stdout
+    assert "no daemon answers on 127.0.0.1" in shown.stdout
     assert '"state":"stopped"' in tree.stdout
     (file,) = json.loads(tree.stdout)["files"]
     assert (file["sent"], file["dropped"], file["sampled_out"], file["rate"]) == (None, None, None, None), "not kept"
@@ -255,6 +258,19 @@ def test_a_daemon_whose_status_port_is_taken_is_not_called_stopped(tmp_path: Pat
         assert f"the daemon runs as process {site.daemon.pid} but can't be asked" in shown.stdout
         assert "stopped" not in shown.stdout
     assert site.command().stdout.startswith("STOPPED")
+
+
+def test_another_program_on_the_port_is_no_daemon(tmp_path: Path) -> None:
+    site = Following(tmp_path, Receiver())
+    with ThreadingHTTPServer(("127.0.0.1", site.port), SimpleHTTPRequestHandler) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        shown = site.command()
+        other.shutdown()
+        thread.join()
+    assert shown.returncode == 1
+    assert f"(no daemon answers on 127.0.0.1:{site.port}: another program does, HTTP 404" in shown.stdout
+    assert "<" not in shown.stdout
 
 
 def test_a_daemon_that_is_not_to_be_asked_needs_nobody(tmp_path: Path, receiver: Receiver) -> None:
