@@ -138,8 +138,8 @@ class Daemon:
         except ConfigError as exc:
             self.pipeline.counters.config_reload_failed += 1
             self._reporter.reload_fault = str(exc.mistakes[0])
-            for mistake in exc.mistakes:
-                log.error("the new configuration is refused, the old one stays: %s", mistake)
+            mistakes = " · ".join(map(str, exc.mistakes))
+            log.error("the new configuration is refused, the old one stays: %s", mistakes)
         else:
             reroute(self.pipeline, self.settings, settings, self._clock)
             self.settings = settings

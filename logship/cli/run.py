@@ -26,6 +26,7 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     import faulthandler
     import logging
     import os
+    from functools import partial
 
     from logship.config import load_settings
     from logship.daemon import Daemon
@@ -39,7 +40,8 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     setup_logging(log_format)  # type: ignore[arg-type]
     try:
         settings = load_settings(config, os.environ)
-        daemon = Daemon(settings, lambda: load_settings(config, os.environ), os.environ, once=once)
+        reload = partial(load_settings, config, os.environ, proving=True)
+        daemon = Daemon(settings, reload, os.environ, once=once)
     except (ConfigError, StateError) as exc:
         if log_format == "text":
             raise  # for a person at a terminal: the line is shown with what is wrong in it underlined

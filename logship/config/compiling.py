@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from logship.config.converting import PathFields, SourceConverter
 from logship.config.document import Document, Entries, Items, Scalar
-from logship.config.mapping_files import LayeredMapping, MappingFiles
+from logship.config.mapping_files import Layer, LayeredMapping, MappingFiles
 from logship.config.quantities import UnfitError
 from logship.config.quoting import in_quotes
 from logship.config.reading import FileReader
@@ -21,8 +22,12 @@ from logship.fields import FIELDS, canonical
 from logship.formats import Format, FormatSpec, compile_format, read_spec
 from logship.mapping import Constants, MappingErrors, MappingSpec, parse_mapping
 
+if TYPE_CHECKING:
+    from logship.mapping.examples import ExampleResult
+
 MAX_PRUNINGS = 5  # rounds of reading a wrong mapping on
 HARMLESS_RULE = {"if": {"status": "999"}, "keep": "true"}  # in the place of a rule that can't be read
+MAX_SHOWN = 80  # characters of a value in a sentence
 NEARLY = 0.75  # of letters in common
 
 
@@ -45,13 +50,15 @@ class Recipe:
 
 @dataclass(slots=True)
 class Compiler:
-    """Compiles recipes; `named` are the presets and the config's own formats."""
+    """Compiles recipes; `named` are the presets and the config's own formats; `is_proving` runs mappings' examples."""
 
     reader: FileReader
+    is_proving: bool = False
     mappings: MappingFiles = field(init=False)
     named: dict[str, FormatSpec] = field(init=False)
     _own: dict[str, tuple[Document, Location]] = field(default_factory=dict)
     _broken: set[str] = field(default_factory=set)
+    _proved: list[Layer] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.mappings = MappingFiles(self.reader)
@@ -90,7 +97,24 @@ class Compiler:
         converter = SourceConverter(recipe.name, fmt, mapping, constants, fields, self.named, recipe.envelope)
         is_right &= self._is_timezone(recipe) and path_fields is not None
         self._doubt_names(recipe)
-        return converter if self._fits(converter, layered, recipe, is_right=is_right) else None
+        if not self._fits(converter, layered, recipe, is_right=is_right):
+            return None
+        self._prove(mapping, layered, recipe)
+        return converter
+
+    def _prove(self, mapping: MappingSpec, layered: LayeredMapping, recipe: Recipe) -> None:
+        """Runs the mapping's examples, once however many sources use it; what doesn't hold is a mistake."""
+        top = layered.layers[-1]
+        if not self.is_proving or not mapping.examples or any(top is proved for proved in self._proved):
+            return
+        self._proved.append(top)
+        from logship.mapping.examples import run_examples  # not for those who load without proving
+
+        for result in run_examples(mapping, lambda tree: compile_format(read_spec(tree), self.named)):
+            if not result.holds:
+                message = f"{result.name} doesn't hold: {_why(result)}"
+                error = MappingError(message, location=("examples", result.index), hint="see: logship test")
+                self._tell_all(layered, (error,), recipe)
 
     def _is_timezone(self, recipe: Recipe) -> bool:
         try:
@@ -227,6 +251,20 @@ class Compiler:
 
     def _tell(self, problem: Problem) -> None:
         self.reader.problems.append(problem)
+
+
+def _why(result: ExampleResult) -> str:
+    """Why an example doesn't hold, in one sentence."""
+    if result.error or not result.differences:
+        return result.error
+    first, *others = result.differences
+    more = f", and {len(others)} more" if others else ""
+    return f"{first.path} should be {_shown(first.expected)} and is {_shown(first.found)}{more}"
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def without(tree: dict[str, Any], location: Location) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def inspect(
     Shapes: `base` stands for / when logs and servers' configs are looked for; `served` are the logs that the latter
     name, None to look for them.
     """
-    loaded = examine(path, environ)
+    loaded = examine(path, environ, proving=True)
     findings = [_of_problem(problem) for problem in loaded.problems if not problem.source]
     served = _served(base) if served is None and loaded.sources else served or ()
     if loaded.settings is not None:

@@ -39,21 +39,26 @@ def config_path(path: Path | None, environ: Mapping[str, str]) -> Path:
     return Path(environ["LOGSHIP_CONFIG"]) if environ.get("LOGSHIP_CONFIG") else DEFAULT_PATH
 
 
-def load_settings(path: Path | None, environ: Mapping[str, str], *, sending: bool = True) -> Settings:
+def load_settings(
+    path: Path | None, environ: Mapping[str, str], *, sending: bool = True, proving: bool = False
+) -> Settings:
     """The settings of a logship.yml with all it includes; formats and mappings are compiled.
 
-    Shapes: with `sending` false an endpoint without URL or application id is no mistake (preview, status, trace).
+    Shapes: with `sending` false an endpoint without URL or application id is no mistake (preview, status, trace); with
+    `proving` an example of a mapping that doesn't hold is one.
     Raises: ConfigError with every Problem of all files, in the order of the files.
     """
-    loaded = examine(path, environ, sending=sending)
+    loaded = examine(path, environ, sending=sending, proving=proving)
     if loaded.settings is None or loaded.has_errors:
         raise ConfigError(loaded.problems)
     return replace(loaded.settings, problems=loaded.problems)
 
 
-def examine(path: Path | None, environ: Mapping[str, str], *, sending: bool = True) -> Loaded:
+def examine(
+    path: Path | None, environ: Mapping[str, str], *, sending: bool = True, proving: bool = False
+) -> Loaded:
     """Like load_settings, but mistakes don't end it: whatever is right in the files can be looked at."""
-    return Loader(config_path(path, environ), environ, sending).load()
+    return Loader(config_path(path, environ), environ, sending, proving).load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,7 @@ class Loader:
     path: Path
     environ: Mapping[str, str]
     is_sending: bool
+    is_proving: bool = False
     reader: FileReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -233,7 +239,7 @@ class Loader:
     ) -> dict[str, SourceConverter]:
         from logship.config.compiling import Compiler  # formats and mappings cost what looking at a status needn't
 
-        compiler = Compiler(self.reader)
+        compiler = Compiler(self.reader, self.is_proving)
         formats = tree.get("formats")
         if isinstance(formats, dict):
             compiler.add_formats(document, formats)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from logship.cli import run
 from tests.end_to_end.site import SOURCE, Site, targets
 from tests.rigs.receiver import Receiver
 from tests.rigs.servers import free_port
@@ -111,6 +112,7 @@ def test_a_wrong_configuration_is_refused_told_and_counted_and_the_old_one_stays
     said = site.daemon.log()
     assert "'ftp://nowhere' is not http(s)" in said
     assert "did you mean 'combined'" in said
+    assert said.count("ERROR") == 1, "one fact, one line"
     assert "ERROR" in said
     assert _status(port)["counts"]["config_reload_failed"] == 1
     site.write_config(receiver.url, status=status)
@@ -127,3 +129,44 @@ def _status(port: int) -> dict[str, Any]:
         return tree
     finally:
         connection.close()
+
+
+EXAMPLE = """\
+extends: default
+event: {{metadata: {{rules: third}}}}
+examples:
+  - name: a visit
+    line: '203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /x HTTP/1.1" 200 17 "-" "curl/8"'
+    format: combined
+    event: {{response: {{status: {status}}}}}
+"""
+
+
+def test_a_mapping_whose_examples_do_not_hold_is_refused(
+    site: Site, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping = site.directory / "shop.yml"
+    mapping.write_text(EXAMPLE.format(status=404))
+    site.write(10)
+    site.wait_for_all(receiver)
+    site.write_config(receiver.url, sources=(SOURCE.replace("mapping: default", "mapping: shop.yml"),))
+    site.daemon.hang_up()
+    site.daemon.wait_for_log("the new configuration is refused, the old one stays")
+    said = f"{mapping}:4:5: a visit doesn't hold: response.status should be \"404\" and is 200; see: logship test"
+    assert said in site.daemon.log()
+    assert run(["check", "-c", str(site.config)]) == 78, "check tells who typed reload"
+    assert "a visit doesn't hold" in capsys.readouterr().out
+    site.write(10)
+    site.wait_for_all(receiver)
+    assert all(event.get("metadata") is None for event in receiver.events), "the old mapping is in use"
+    mapping.write_text(EXAMPLE.format(status=200))
+    reload(site)
+    site.write(10)
+    site.wait_for_all(receiver)
+    assert sum((event.get("metadata") or {}).get("rules") == "third" for event in receiver.events) == 10
+    mapping.write_text(EXAMPLE.format(status=404))
+    assert site.daemon.terminate() == 0
+    site.start()
+    site.write(10)
+    site.wait_for_all(receiver)
+    assert site.daemon.is_running(), "a start is not refused for it: nothing would be shipped at all"
