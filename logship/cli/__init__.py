@@ -9,7 +9,7 @@ import sys
 import click
 
 from logship import __version__
-from logship.errors import ConfigError, Exit, LogshipError, UsageError
+from logship.errors import ConfigError, Exit, LogshipError
 
 COMMANDS = {
     "run": "the daemon: follow the logs and ship them",
@@ -92,21 +92,32 @@ def run(arguments: list[str]) -> int:
         exc.show()
         return Exit.USAGE
     except click.ClickException as exc:
-        click.echo(f"logship: {_sentence(exc)}", err=True)
+        _complain(_sentence(exc))
         return Exit.USAGE
-    except UsageError as exc:
-        click.echo(f"logship: {exc}", err=True)
-        return exc.exit_code
     except ConfigError as exc:
         _show(exc)
         return exc.exit_code
     except LogshipError as exc:
-        click.echo(f"logship: {exc}", err=True)
+        _complain(str(exc))
         return exc.exit_code
     except (SeenEnough, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FINE
     return result if isinstance(result, int) else Exit.FINE
+
+
+def _complain(sentence: str) -> None:
+    """To stderr; where that is the journal, with the priority of an error."""
+    click.echo(f"{'<3>' if _is_journal() else ''}logship: {sentence}", err=True)
+
+
+def _is_journal() -> bool:
+    """Whether stderr goes to journald. Source: JOURNAL_STREAM in systemd.exec(5)."""
+    try:
+        stream = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):  # closed, or a test's own
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
 
 
 def _sentence(exc: click.ClickException) -> str:

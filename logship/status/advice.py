@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -70,10 +72,19 @@ def _of_receiver(receiver: ReceiverReport) -> Iterator[Advice]:
 
 def _of_file(file: FileReport) -> Iterator[Advice]:
     if file.state is FileState.UNREADABLE:
-        yield Advice("error", file.source, f"{file.path}: {file.problem}", "see: logship check")
+        yield Advice("error", file.source, f"{file.path}: {file.problem}", _permit(file) or "see: logship check")
     elif file.state is FileState.HELD and file.problem:  # without one it is its receiver that is held
         text = f"{file.path} is held: {file.problem}; nothing is lost"
         yield Advice("error", file.source, text, f"see: logship preview {file.path}")
+
+
+def _permit(file: FileReport) -> str:
+    """The command that lets this very process read the file; "" where permission isn't the matter."""
+    if file.problem != os.strerror(errno.EACCES):
+        return ""
+    from logship.config.permissions import obstacles  # who may read everything doesn't pay for it
+
+    return next((obstacle.hint for obstacle in obstacles([file.path], None)), "")
 
 
 def _of_dead_letters(count: int) -> Iterator[Advice]:

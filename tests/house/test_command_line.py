@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from logship.cli import run
+from tests.rigs.daemon import logship_command
 
 
 @pytest.mark.parametrize(
@@ -45,3 +48,14 @@ def test_a_wrong_command_line_is_one_sentence(
 def test_a_group_without_a_command_shows_its_commands(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["dead-letters"]) == 2
     assert "purge" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("is_journal", "begins"), [(True, "<3>logship: "), (False, "logship: ")])
+def test_an_error_in_the_journal_has_its_priority(is_journal: bool, begins: str, tmp_path: Path) -> None:
+    """As systemd starts backfill and collector: with the device and inode of the stream it gives them."""
+    with (tmp_path / "journal").open("w") as stream:
+        found = os.fstat(stream.fileno())
+        environ = {**os.environ, "JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino if is_journal else 1}"}
+        command = logship_command("collector", "--listen", "nowhere")
+        assert subprocess.run(command, stderr=stream, env=environ, check=False).returncode == 2
+    assert (tmp_path / "journal").read_text().startswith(begins)

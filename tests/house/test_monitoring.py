@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from logship.metrics import METRICS
+from logship.metrics import METRICS, PROCESS, render
+from logship.status.model import FileReport, FileState, Status
 from tests.rigs.machine import require
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NAME = re.compile(r"\blogship_[a-z_]+\b")
+FILE = FileReport("shop", "/var/log/shop.log", 1, FileState.OK, 0, 0, 0, 0.0)
 KNOWN = {metric.name: metric for metric in METRICS}
 
 
@@ -78,6 +80,15 @@ def test_promtool_has_no_objection() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(alert_rules())} rules found" in done.stdout
+
+
+def test_promtool_has_no_objection_to_the_metrics() -> None:
+    """Names, units, types and HELP as Prometheus wants them."""
+    promtool = require("promtool", "prometheus")
+    _, text = render(Status("running", "2026-10-10T13:55:36.000Z", "/var/lib/logship", "1.0", files=(FILE,)))
+    assert len(re.findall(rb"^# HELP ", text, re.MULTILINE)) == len(METRICS) + len(PROCESS)
+    done = subprocess.run([promtool, "check", "metrics"], input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_the_dashboard_shows_only_metrics_that_exist() -> None:

@@ -5,6 +5,7 @@ The tests share one machine and stand in the order of an administrator's week; e
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -120,6 +121,20 @@ def test_an_empty_application_id_is_told_with_the_file_to_fill(shop: Shop) -> No
     shop.machine.write("/etc/logship/application_id", APPLICATION_ID, 0o600)
     shop.machine.run("systemctl", "restart", "logship")
     assert shop.is_active()
+
+
+def test_a_second_instance_runs_beside_the_first(shop: Shop) -> None:
+    shop.machine.shell("install -o www-data -g adm -m 640 /dev/null /var/log/nginx/other.log")
+    written = shop.machine.run("logship", "init", "-o", "/etc/logship/other.yml", "/var/log/nginx/other.log").stderr
+    assert "systemctl enable logship@other && systemctl restart logship@other" in written
+    shop.machine.write("/etc/logship/other.application_id", "other-id", 0o600)
+    shop.machine.shell("systemctl enable logship@other && systemctl restart logship@other")
+    assert shop.is_active("logship@other")
+    assert shop.is_active()
+    status = shop.machine.run("logship", "status", "-c", "/etc/logship/other.yml", "--json", check=False).stdout
+    assert json.loads(status)["state_dir"] == "/var/lib/logship-other"
+    assert json.loads(status)["state"] == "running"
+    shop.machine.run("systemctl", "disable", "--now", "logship@other")
 
 
 def test_a_hung_daemon_is_restarted_by_the_watchdog_with_a_traceback(shop: Shop) -> None:

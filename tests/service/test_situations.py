@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shlex
 import socket
 import subprocess
@@ -109,6 +110,7 @@ def test_an_unreadable_file_is_named_with_the_reason(tmp_path: Path, receiver: R
         assert (views.exit_code, views.health) == (1, 200)
         assert str(site.log) in views.advice
         assert "ermission denied" in views.advice
+        assert f"run: setfacl -m u:{pwd.getpwuid(os.geteuid()).pw_name}:r {site.log}" in views.advice
         assert views.metrics["logship_files{site,unreadable}"] == 1
         site.log.chmod(0o644)
         site.wait(lambda status: not status["advice"] and sum(s["sent"] for s in status["sources"]) == 9, "it reads")
