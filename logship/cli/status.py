@@ -125,13 +125,17 @@ def _stopped(settings: Settings, why: str) -> Status:
     from logship.clock import SystemClock
     from logship.counters import Counters
     from logship.delivery import DeadLetters
+    from logship.errors import StateError
     from logship.state import State, lock_holder
     from logship.status.stopped import stopped_status
 
     checkpoints, letters, pid = [], 0, None
     if settings.state_dir.is_dir():
         pid = lock_holder(settings.state_dir)
-        state = State.open(settings.state_dir, SystemClock(), daemon=False)
+        try:
+            state = State.open(settings.state_dir, SystemClock(), daemon=False)
+        except StateError as exc:
+            raise StateError(f"{why}; and the state: {exc}") from exc
         try:
             checkpoints = state.load()
         finally:

@@ -66,7 +66,8 @@ class State:
     def open(cls, directory: Path, clock: WallClock, *, daemon: bool = True) -> State:
         """The state in `directory`; a `daemon` takes the lock, others (status, backfill) read and write beside it.
 
-        Raises: StateError where another daemon runs, or the database is a newer logship's or another program's.
+        Raises: StateError where another daemon runs, the database is a newer logship's or another program's, or this
+        user may not even look into the directory.
         """
         state = cls(directory, clock)
         place.make(directory)
@@ -74,6 +75,10 @@ class State:
             state._lock = place.Lock(directory)
         try:
             state._start()
+        except PermissionError as exc:
+            if state._lock is not None:
+                state._lock.close()
+            raise place.closed_to_us(directory) from exc
         except BaseException:
             if state._lock is not None:
                 state._lock.close()

@@ -92,6 +92,16 @@ def make(folder: Path) -> None:
         log.error("can't make the state directory path=%s error=%s", folder, exc)
 
 
+def closed_to_us(folder: Path) -> StateError:
+    """What to say to a user who may not look into the directory: who may."""
+    try:
+        owner = folder.owner()
+    except (OSError, KeyError):
+        owner = "root"
+    who = "root" if owner == "root" else f"root or {owner}"
+    return StateError(f"{folder}: Permission denied; run this as {who}, or name another state_dir")
+
+
 def give_to_owner(folder: Path, *names: str) -> None:
     """What root made in somebody else's directory becomes theirs, or their daemon could not write it."""
     if os.geteuid() != 0:

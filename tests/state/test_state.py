@@ -112,6 +112,20 @@ def test_who_has_the_lock_is_seen_without_trying_it(folder: Path) -> None:
     assert lock_holder(folder) is None, "what is signed outlives the process"
 
 
+@pytest.mark.parametrize("is_daemon", [True, False])
+def test_a_directory_that_may_not_be_looked_into_names_who_may(is_daemon: bool) -> None:
+    """As a visitor meets the state of a service."""
+    with tempfile.TemporaryDirectory() as outer:  # not below pytest's own, where only its user may go
+        Path(outer).chmod(0o755)
+        folder = Path(outer) / "state"
+        started(folder)
+        mode = 0o700 if os.geteuid() == 0 else 0
+        folder.chmod(mode)
+        with as_nobody(), pytest.raises(StateError, match=r"state: Permission denied; run this as root"):
+            State.open(folder, FakeClock(), daemon=is_daemon)
+        folder.chmod(0o700)
+
+
 def test_start_at_counts_only_until_the_first_look_is_over(folder: Path) -> None:
     state = State.open(folder, FakeClock())
     assert state.is_first_start
