@@ -10,6 +10,7 @@ V = TypeVar("V")
 
 MEMO_ENTRIES = 4_096  # about 0.6 MB of short texts; a full memory is emptied, which costs one conversion per text
 SHARED_ENTRIES = 16_384  # of memories that all converters share: addresses have many values
+MEMO_CHARS = 256  # of a text that is remembered: clients may send 8 kB of other addresses with each request
 _TO_MINUTE = len("YYYY-MM-DDTHH:MM:")
 _SECONDS = {f":{second:02}": f"{second:02}.000Z" for second in range(60)}
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
@@ -20,7 +21,7 @@ class Unreadable(Exception):  # noqa: N818 -- it names what the row is; nobody a
 
 
 class Memo(dict[object, V], Generic[V]):
-    """`memo[text]` is `make(text)`, remembered.
+    """`memo[text]` is `make(text)`, remembered where the text is short.
 
     Raises: what `make` raises, which is not remembered.
     """
@@ -32,10 +33,18 @@ class Memo(dict[object, V], Generic[V]):
 
     def __missing__(self, key: object) -> V:
         value = self._make(key)
-        if len(self) >= self._entries:
-            self.clear()
-        self[key] = value
+        if _chars(key) <= MEMO_CHARS:
+            if len(self) >= self._entries:
+                self.clear()
+            self[key] = value
         return value
+
+
+def _chars(key: object) -> int:
+    """How long a key is as text; a tuple of them as long as all its members."""
+    if isinstance(key, str):
+        return len(key)
+    return sum(map(_chars, key)) if isinstance(key, tuple) else 0
 
 
 _SHARED: dict[Callable[[object], object], Memo[object]] = {}

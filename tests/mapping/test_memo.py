@@ -1,46 +1,53 @@
-"""What is remembered of times is what decoding each of them gives."""
+"""What converters remember stays small, whatever clients send."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+import tracemalloc
 
-import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from logship.formats import compile_format, read_spec
+from logship.mapping.memo import MEMO_CHARS, Memo
+from tests.mapping.world import combined, convert, converter
 
-from logship.formats.times import ClfTime
-from logship.mapping.memo import Bounds, Times, Unreadable, iso
-
-CLF = ClfTime()
-DECODE = CLF.decoder("UTC")
-ZONES = st.integers(-15 * 60, 15 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-FIRST, LAST = datetime(1971, 1, 1), datetime(9998, 1, 1)  # noqa: DTZ001 -- hypothesis adds the zone
-MOMENTS = st.datetimes(FIRST, LAST, timezones=ZONES)
-
-
-@given(st.lists(MOMENTS, min_size=1, max_size=20))
-def test_a_time_made_by_its_minute_is_the_time_decoded_whole(moments: list[datetime]) -> None:
-    bounds = Bounds()
-    times = Times(DECODE, bounds, CLF.seconds_at)
-    texts = [moment.strftime("%d/%b/%Y:%H:%M:%S %z").zfill(26) for moment in moments]
-    made = [times[text] for text in texts]
-    assert made == [iso(DECODE(text) or 0) for text in texts]
-    assert bounds.least <= min(made)
-    assert bounds.greatest >= max(made)
+FORMAT = compile_format(
+    read_spec({"apache": '%{Host}i %p %h %l %u %t "%r" %>s %b "%{X-Forwarded-For}i" "%{User-Agent}i"'}), {}
+)
+MAPPING = """
+trusted_proxies: [private]
+rules: [{name: bots, if: {request_header_user_agent: {matches: 'bot[0-9]$'}}, drop: true}]
+redact: {ip: truncate}
+"""  # fmt: skip
+CHUNKS, LINES, HEADER_CHARS = 12, 16, 8_000
 
 
-def test_a_leap_second_is_the_next_second() -> None:
-    times = Times(DECODE, Bounds(), CLF.seconds_at)
-    assert times["31/Dec/2016:23:59:60 +0000"] == "2017-01-01T00:00:00.000Z"
+def test_long_headers_of_clients_are_not_kept() -> None:
+    made = converter(MAPPING, FORMAT)
+    convert(made, _line(0, "10.0.0.1"))
+    tracemalloc.start()
+    try:
+        for chunk in range(CHUNKS):
+            assert len(convert(made, *_lines(chunk)).events) == LINES
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < CHUNKS * LINES * HEADER_CHARS / 4
 
 
-@given(st.text(max_size=40))
-@example("10/Oct/2000:13:55:61 -0700")
-@example("31/Feb/2000:13:55:36 -0700")
-@example("10/Oct/2000:13:55:36 -07000")
-@example("10/Oct/2000:13:55:36")
-@example(":00")
-def test_what_is_no_time_by_its_minute_is_none_at_all(text: str) -> None:
-    if DECODE(text) is None:
-        with pytest.raises(Unreadable):
-            Times(DECODE, Bounds(), CLF.seconds_at)[text]
+def _lines(chunk: int) -> list[bytes]:
+    return [_line(chunk * LINES + number, "10.0.0.1, " * (HEADER_CHARS // 10)) for number in range(LINES)]
+
+
+def _line(number: int, header: str) -> bytes:
+    return b"%d%s 8443 10.0.0.1%s" % (
+        number,
+        b"x" * len(header),
+        combined(ip="", referer=f"{header}{number}", agent=f"{header}{number}"),
+    )
+
+
+def test_a_short_text_is_remembered_and_a_long_one_made_anew() -> None:
+    made: list[object] = []
+    memo = Memo[int](lambda key: made.append(key) or len(made))  # type: ignore[func-returns-value]
+    short, long = "x" * MEMO_CHARS, "x" * (MEMO_CHARS + 1)
+    keys = [short, long, ("a", short), ("a", "b"), 7]
+    assert [memo[key] for key in keys] == [1, 2, 3, 4, 5]
+    assert [memo[key] for key in keys] == [1, 6, 7, 4, 5]
