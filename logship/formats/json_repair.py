@@ -3,6 +3,9 @@
 Apache writes \\xhh and \\v into strings, nginx's default escaping \\xHH; a number that is missing leaves `"x":-,` or
 `"x":,`; bytes may be no UTF-8. All of it is mended without changing what is right already. Raw control characters are
 not: no server writes them, and they make the line no JSON.
+
+A line may hold nothing but 20,000 of these, so no Python runs for one of them: every pass is a plain replacement, a
+pattern with a constant replacement, or a codec.
 """
 
 from __future__ import annotations
@@ -11,23 +14,24 @@ import re
 
 import orjson
 
-MAX_ODD_ESCAPES = 4_096  # no honest line has more; the rest stays as it is and makes the line no JSON
+MAX_ODD = (
+    4_096  # missing values, or backslashes that begin nothing; no honest line has more, and one that has is no JSON
+)
 _PLACEHOLDER = "\0"  # stands for an escaped backslash; a line that holds it already is no JSON anyway
-_HEX = "0123456789abcdefABCDEF"
-_BYTES = {  # most bytes are themselves, from 0x80 on to be UTF-8 with their neighbours
-    high + low: f"\\u{code:04x}" if (code := int(high + low, 16)) < 0x20 or chr(code) in '"\\' else chr(code)
-    for high in _HEX
-    for low in _HEX
-}
-_ESCAPE = re.compile(
-    r"(\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2})"  # a surrogate pair is right
-    r"|(\\u[dD][89a-fA-F][0-9A-Fa-f]{2})|\\(?![\"/bfnrt]|u[0-9A-Fa-f]{4})(['v]?)"
+_STRANGE = re.compile(r"\\(?![\"/bfnrtx]|u[0-9A-Fa-f]{4})")
+_ESCAPED_BYTES = (
+    ("\\x0", "\\u000"), ("\\x1", "\\u001"), ("\\x22", '\\"'), ("\\x5C", _PLACEHOLDER), ("\\x5c", _PLACEHOLDER),
+)  # fmt: skip
+_CUT = re.compile(r"\\x(?![0-9A-Fa-f]{2})")
+_LONE_SURROGATE = re.compile(
+    r"\\u[dD][89abAB][0-9A-Fa-f]{2}(?!\\u[dD][c-fC-F])"
+    r"|(?<!\\u[dD][89abAB][0-9A-Fa-f][0-9A-Fa-f])\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
 )
 _GAP = re.compile(r":\s*+-?+\s*+[,}]")
-_MISSING = re.compile(  # a string that never ends is passed over too, or each of its quotes would be tried as a start
-    r'("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?+\Z))|(:\s*+)-?+(?=\s*+[,}])', re.DOTALL
+_STRING = re.compile(  # one that never ends is a string too, or each of its quotes would be tried as a start
+    r'("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?+\Z))', re.DOTALL
 )
-_LETTERS = {"v": "\\u000b", "'": "'", "": _PLACEHOLDER}
+_MISSING = re.compile(r"(?<=:)\s*+-?+(?=\s*+[,}])")
 
 
 def loads(line: bytes) -> object:
@@ -45,40 +49,45 @@ def repair(line: bytes) -> str:
     """The line as JSON would have it; linear in its length."""
     text = line.decode("latin-1")
     if "\\" in text and _PLACEHOLDER not in text:
-        text = _mend_all(text.replace("\\\\", _PLACEHOLDER)).replace(_PLACEHOLDER, "\\\\")
+        text = _mend_escapes(text.replace("\\\\", _PLACEHOLDER)).replace(_PLACEHOLDER, "\\\\")
     text = text.encode("latin-1").decode("utf-8", "replace")
-    if _GAP.search(text):
-        text = _MISSING.sub(lambda match: match[1] or f"{match[2]}null", text)
-    return text
+    return _fill_gaps(text) if _GAP.search(text) and _PLACEHOLDER not in text else text
 
 
-def _mend_all(text: str) -> str:
-    """Every \\xhh as JSON spells it, and between them the other escapes that JSON lacks.
+def _mend_escapes(text: str) -> str:
+    """Every escape that JSON lacks as JSON spells it; a backslash that begins none is one that was not escaped."""
+    text = text.replace("\\v", "\\u000b").replace("\\'", "'")
+    text = _STRANGE.sub(_PLACEHOLDER, text, MAX_ODD)
+    if "\\x" in text:
+        text = _mend_bytes(text)
+    return _LONE_SURROGATE.sub(r"\\ufffd", text) if "\\ud" in text or "\\uD" in text else text
 
-    By splitting: a pattern that looked at each \\xhh again would take 15 ms for 64 KiB of nothing else.
+
+def _mend_bytes(text: str) -> str:
+    """Each \\xhh as its byte, in latin-1, to be UTF-8 with its neighbours; what strings can't hold stays escaped."""
+    try:
+        _undo_bytes(text)
+    except UnicodeDecodeError:  # not all of them have their two digits
+        text, cut = _CUT.subn(f"{_PLACEHOLDER}x", text, MAX_ODD)
+        if cut == MAX_ODD:
+            return text
+    for spelled, mended in _ESCAPED_BYTES:
+        text = text.replace(spelled, mended)
+    return _undo_bytes(text)
+
+
+def _undo_bytes(text: str) -> str:
+    """By Python's own codec, for which all other backslashes are escaped.
+
+    Raises: UnicodeDecodeError for an \\x without its digits.
     """
-    first, *others = text.split("\\x")
-    known = _BYTES.get
-    return _mend_others(first) + "".join(
-        [
-            known(part) or (byte + part[2:] if (byte := known(part[:2])) and "\\" not in part else _mend_part(part))
-            for part in others
-        ]
-    )
+    return text.replace("\\", "\\\\").replace("\\\\x", "\\x").encode("latin-1").decode("unicode_escape")
 
 
-def _mend_part(part: str) -> str:
-    """What followed an \\x, up to the next one."""
-    if part[:2] in _BYTES:
-        return _BYTES[part[:2]] + _mend_others(part[2:])
-    return f"{_PLACEHOLDER}x{_mend_others(part)}"
-
-
-def _mend_others(text: str) -> str:
-    return _ESCAPE.sub(_mend, text, MAX_ODD_ESCAPES) if "\\" in text else text
-
-
-def _mend(match: re.Match[str]) -> str:
-    """Another escape that JSON lacks."""
-    pair, lone_surrogate, letter = match.groups()
-    return pair or ("\\ufffd" if lone_surrogate else _LETTERS[letter])
+def _fill_gaps(text: str) -> str:
+    """`null` for every missing value: what stands between strings is mended in one piece."""
+    parts = _STRING.split(text, MAX_ODD)
+    if len(parts) > 2 * MAX_ODD:
+        return text
+    parts[::2] = _MISSING.sub("null", _PLACEHOLDER.join(parts[::2])).split(_PLACEHOLDER)
+    return "".join(parts)

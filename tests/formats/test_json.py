@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from logship.errors import FormatError
 from logship.fields import Kind
 from logship.formats import Format, Moment, compile_format, read_spec
-from logship.formats.json_repair import loads
+from logship.formats.json_repair import MAX_ODD, loads
 from tests.formats.presets import parsed, preset, presets
 from tests.formats.writing import texts, write_apache, write_nginx
 
@@ -129,10 +130,30 @@ def test_right_json_is_not_touched(value: object) -> None:
         (rb'{"a":"\ud800x"}', {"a": "\ufffdx"}),
         (rb'{"a":"\ud83d\ude00\v"}', {"a": "\U0001f600\v"}),
         (rb'{"a":"\xE4\xB8\xAD"}', {"a": "中"}),
+        (rb'{"a":"\x0g\x01\x1F\x22\x5c\x5C\x7f"}', {"a": '\\x0g\x01\x1f"\\\\\x7f'}),
+        (rb'{"a":"\x4\x\\x\x"}', {"a": r"\x4\x\x\x"}),
+        (rb'{"a":"\u004\x41"}', {"a": r"\u004A"}),
+        (rb'{"a":"\ude00\ud83d\ud83d\ude00\ude00","b":-}', {"a": "\ufffd\ufffd\U0001f600\ufffd", "b": None}),
+        (rb'{"a":"it\'s \"x\": ,","b":  -  ,"c":"\\"}', {"a": 'it\'s "x": ,', "b": None, "c": "\\"}),
     ],
 )
 def test_what_json_lacks_is_mended(line: bytes, expected: object) -> None:
     assert loads(line) == expected
+
+
+@pytest.mark.parametrize("odd", [rb"\x4", rb"\q"])
+def test_a_line_of_thousands_of_odd_escapes_is_no_json(odd: bytes) -> None:
+    line = b'{"a":"%b"}'
+    assert loads(line % (odd * (MAX_ODD - 1))) == {"a": odd.decode() * (MAX_ODD - 1)}
+    with pytest.raises(orjson.JSONDecodeError):
+        loads(line % (odd * (MAX_ODD + 1)))
+
+
+def test_a_line_of_thousands_of_missing_values_is_no_json() -> None:
+    line = b'{"a":1,%b"z":1}'
+    assert loads(line % (b'"b":-,' * (MAX_ODD - 3))) == {"a": 1, "b": None, "z": 1}
+    with pytest.raises(orjson.JSONDecodeError):
+        loads(line % (b'"b":-,' * MAX_ODD))
 
 
 def test_headers_that_are_lists_are_joined() -> None:

@@ -40,6 +40,23 @@ def test_what_nginx_escapes_as_json_is_undone_exactly(text: str) -> None:
     assert decode(write_json(text).decode("latin-1"), Escaping.JSON) == text
 
 
+@pytest.mark.parametrize(
+    ("raw", "escaping", "text"),
+    [
+        (r"\q\x4\\x41\'\u00e9" + "\\", Escaping.BACKSLASH, r"\q\x4\x41\'\u00e9" + "\\"),
+        (r"\q\x4\\x41\u00e9\v\x41" + "\\", Escaping.JSON, r"\q\x4\x41é" + "\vA\\"),
+        (r"\ud83d\ude00\ud83d", Escaping.JSON, "\U0001f600\ufffd"),
+        ("\x01\t\\n\x7f", Escaping.JSON, "\x01\t\n\x7f"),
+        (r"\xC3\xA9" + "é".encode().decode("latin-1"), Escaping.JSON, "éé"),
+        ("\\q" * 10_000, Escaping.BACKSLASH, "\\q" * 10_000),
+        ("\\q" * 10_000, Escaping.JSON, "\\q" * 10_000),
+        (r"\x41", Escaping.NONE, r"\x41"),
+    ],
+)
+def test_a_backslash_that_begins_no_escape_stays(raw: str, escaping: Escaping, text: str) -> None:
+    assert decode(raw, escaping) == text
+
+
 @given(st.binary())
 def test_bytes_that_are_no_utf8_become_replacement_characters(raw: bytes) -> None:
     written = "".join(f"\\x{byte:02X}" for byte in raw)
