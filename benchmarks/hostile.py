@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,9 +63,9 @@ extends: default
 event: {request: {body: $request_body}, response: {body: $response_body}, metadata: {all: $request_headers}}
 """
 FORMATS: dict[str, object] = {
-    "neighbours": {"apache": '%h "%m %U%q %H" %>s %{Referer}i %{User-Agent}i'},
+    "neighbours": {"apache": '%h %t "%m %U%q %H" %>s %{Referer}i %{User-Agent}i'},
     "unquoted": {"nginx": "$remote_addr:$remote_port $remote_user [$time_local] $request|$http_referer|$http_a"},
-    "unescaped": {"nginx": 'escape=none \'$remote_addr "$request" "$http_user_agent" $status\''},
+    "unescaped": {"nginx": 'escape=none \'$msec $remote_addr "$request" "$http_user_agent" $status\''},
     "json text": {"nginx": 'escape=json \'{"a":"$remote_addr","r":"$request","u":"$http_user_agent","t":"$msec"}\''},
     "lists": {"nginx": "$upstream_addr $upstream_status $http_x_forwarded_for [$time_local] $status"},
     "strftime": {"apache": "%h %{%d/%b/%Y %T}t.%{usec_frac}t %r %>s"},
@@ -75,7 +75,15 @@ FORMATS: dict[str, object] = {
     "json keys": {"json": {"time_received": "ts", "status": "status", "request_url": "uri", "host": "a.b.c"}},
     "list": ["combined", "nginx_json", "ingress_nginx", "caddy_json"],
     "xff": {"apache": XFF},
-    "bodies": {"json": {"time_received": "ts", "request_url": "uri", "request_body": "body", "request_headers": "h"}},
+    "bodies": {
+        "json": {
+            "time_received": "ts",
+            "request_url": "uri",
+            "request_body": "body",
+            "request_headers": "h",
+            "response_body": "b",
+        }
+    },
 }
 
 
@@ -88,14 +96,13 @@ class Case:
     envelope: Literal["none", "docker", "cri", "auto"] = "none"
 
     def source(self) -> SourceConverter:
-        tree: dict[str, object] = _tree(self.mapping)
-        while "extends" in tree:
-            tree = dict(merge(_tree(mapping_path(str(tree.pop("extends"))).read_text()), tree))
         named = presets()
         spec = read_spec(self.format)
         fmt = None if spec.kind == "auto" else compile_format(spec, named)
         constants = Constants("web-1", "bench")
-        return SourceConverter("bench", fmt, parse_mapping(tree), constants, PathFields(), named, self.envelope)
+        return SourceConverter(
+            "bench", fmt, parse_mapping(_whole(_tree(self.mapping))), constants, PathFields(), named, self.envelope
+        )
 
     def wrapped(self, line: bytes) -> bytes:
         if self.envelope == "cri":
@@ -103,6 +110,12 @@ class Case:
         if self.envelope == "none":
             return line
         return orjson.dumps({"log": line.decode("latin-1") + "\n", "stream": "stdout", "time": "2024-06-10T00:00:00Z"})
+
+
+def _whole(tree: Mapping[str, object]) -> Mapping[str, object]:
+    """The mapping on top of what it extends."""
+    base = tree.get("extends")
+    return merge(_whole(_tree(mapping_path(str(base)).read_text())), tree) if base else tree
 
 
 def _tree(text: str) -> dict[str, object]:

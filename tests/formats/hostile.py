@@ -69,8 +69,12 @@ def aimed_lines(fmt: Format, size: int) -> Iterator[tuple[str, bytes]]:
     for member in fmt.members:
         for name, text in hostile_texts(size - 400):
             for field in fields:
-                if member.slot(field):
+                slot = member.slot(field)
+                if slot is not None:
                     yield f"{name} as {field}", _line(member, field, text)
+                if slot is not None and slot.kind is Kind.REQUEST_LINE:
+                    yield f"{name} as target", _line(member, field, b"GET /%b HTTP/1.1" % text)
+                    yield f"{name} as bare target", _line(member, field, b"GET %b HTTP/1.1" % text)
 
 
 def _line(fmt: Format, field: str, text: bytes) -> bytes:
@@ -86,8 +90,6 @@ def _line(fmt: Format, field: str, text: bytes) -> bytes:
         elif part.variable.slot.field != field:
             time = part.variable.slot.time
             line += part.lead.encode() + (time.example if time else _usual(part.kind)).encode()
-        elif part.kind is Kind.REQUEST_LINE:
-            line += b"GET /" + text + b" HTTP/1.1"
         else:
             line += part.lead.encode() + text
     return line

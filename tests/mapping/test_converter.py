@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from logship.config.shipped import presets
 from logship.event import Window, transaction_id
 from logship.formats import Format, compile_format, read_spec
-from logship.mapping import Converter
+from logship.mapping import Converter, values
 from tests.mapping.world import (
     KEY,
     LINE,
@@ -264,3 +265,8 @@ def test_apache_logs_the_start_and_the_end_is_later_by_the_duration(directive: s
     assert at(found, "request", "time") == "2000-10-10T13:55:30.000Z"
     seconds, _, fraction = end.partition(".")
     assert at(found, "response", "time") == f"2000-10-10T13:55:{30 + int(seconds or 0)}.{fraction}Z"
+
+
+@given(st.text())
+def test_a_target_is_percent_encoded_as_everybody_does(text: str) -> None:
+    assert values.percent_encoded(text) == quote(text.encode("utf-8", "replace"), safe="/")
