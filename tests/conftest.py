@@ -1,4 +1,4 @@
-"""What every test shares: hypothesis profiles, the seed, and no way off this machine."""
+"""What every test shares: hypothesis profiles, the seed, authorities made once, and no way off this machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.rigs.certificates import Authority
 from tests.rigs.machine import require
 from tests.rigs.network import stay_on_loopback
 
@@ -44,3 +45,14 @@ def _no_way_out() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         stay_on_loopback(patch)
         yield
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority.make(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that nobody trusts, until told to."""
+    return Authority.make(tmp_path_factory.mktemp("stranger"))

@@ -15,8 +15,8 @@ import pytest
 from logship.delivery import Endpoint
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.http import MAX_CONNECTION_AGE_S, HttpTransport, TlsContext
-from tests.delivery.certificates import Authority
 from tests.delivery.plugs import HandClock
+from tests.rigs.certificates import Authority
 from tests.rigs.receiver import Receiver
 
 PATH = "/moesifapi/events/batch"

@@ -17,7 +17,7 @@ from logship.delivery import Api, Delivery, DeliverySettings, DeliveryState, End
 from logship.delivery.http import HttpTransport
 from logship.delivery.senders import Crew
 from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Piece, Span
-from tests.delivery.certificates import Authority
+from tests.rigs.certificates import Authority
 from tests.rigs.machine import scaled
 from tests.rigs.receiver import Receiver
 from tests.rigs.waiting import wait_until

@@ -74,6 +74,7 @@ class Receiver:
     repeats: int = 0  # accepted again with the same id and payload
     conflicts: list[str] = field(default_factory=list)  # ids that came with another payload
     connections: int = 0
+    distrusted: int = 0  # handshakes that the sender ended because it does not trust the certificate
     faults: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -135,7 +136,7 @@ class Receiver:
             connections = list(self._open.values())
         for connection in connections:
             with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)  # TLS's own would end its reader's session
 
     def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -157,7 +158,7 @@ class Receiver:
                 if self.client_ca:
                     context.load_verify_locations(self.client_ca)
                     context.verify_mode = ssl.CERT_REQUIRED
-                connection = context.wrap_socket(connection, server_side=True)
+                connection = self._shake_hands(context, connection)
                 with self._lock:
                     self._open[number] = connection
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -170,6 +171,13 @@ class Receiver:
             with self._lock:
                 self._open.pop(number, None)
             connection.close()
+
+    def _shake_hands(self, context: ssl.SSLContext, connection: socket.socket) -> ssl.SSLSocket:
+        try:
+            return context.wrap_socket(connection, server_side=True)
+        except ssl.SSLError as exc:
+            self.distrusted += "UNKNOWN_CA" in (exc.reason or "")
+            raise
 
     def next_fault(self) -> str:
         with self._lock:
