@@ -39,7 +39,7 @@ event:
       X-All: "${request_header_user_agent:-none} ${request_header_referer:-none} ${target} ${method} ${client_ip}"
   metadata: {agent: $request_header_user_agent, deep: {deeper: {deepest: "a $request_header_referer b"}}}
 rules:
-  - {name: many, if: {path: [/a, /b, {matches: 'x+$'}, {matches: '^/.*y$'}, {not: {matches: '/'}}]}, drop: true}
+  - {name: many, if: {path: [/a, /b, {matches: 'xx+$'}, {matches: '^/.*y$'}, {not: {matches: '/'}}]}, drop: true}
   - {name: agent, if: {request_header_user_agent: {matches: '(?i)(bot|crawl|spider).*[0-9]$'}}, keep: true}
   - {name: referer, if: {request_header_referer: {matches: '(?P<p>[^/?]*)\?', not: z}}, set: {company_id: $p}}
   - {name: query, if: {query: {matches: '(?:^|&)user=(?P<who>[^&]+)'}}, set: {user_id: $who}}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from logship.errors import FormatError
@@ -43,9 +44,13 @@ class Pattern:
         match = self._fullmatch(text)
         return None if match is None else tuple(match.groups())
 
-    def spans(self, text: bytes) -> list[list[tuple[int, int]]]:
-        """For each match from left to right: the (start, end) of it and of each group; (-1, -1) took no part."""
-        return [[match.span(number) for number in range(match.re.groups + 1)] for match in self._finditer(text)]
+    def spans(self, text: bytes, most: int) -> list[list[tuple[int, int]]]:
+        """For each of the first `most` matches: the (start, end) of it and of each group; (-1, -1) took no part.
+
+        Each match is a search of its own, which may look at all the rest of the text.
+        """
+        found = islice(self._finditer(text), most)
+        return [[match.span(number) for number in range(match.re.groups + 1)] for match in found]
 
     def named(self, text: bytes) -> dict[str, bytes] | None:
         """The named groups of the first match that took part in it, or None without a match."""

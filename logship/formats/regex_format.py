@@ -102,7 +102,7 @@ class RegexFormat(Format):
             pattern = _try(self._text[:cut])
             if pattern is None:
                 continue
-            spans = pattern.spans(bare)[:1]
+            spans = pattern.spans(bare, 1)
             if spans:
                 at = spans[0][0][1]
                 return Misfit(at, f"what matches {self._text[cut : cut + 30]}", len(pattern.groups), of)

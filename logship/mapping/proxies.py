@@ -15,6 +15,8 @@ PRIVATE = (
     "::1/128", "fc00::/7", "fe80::/10",
 )  # fmt: skip
 
+MAX_HOPS = 64  # more proxies than anybody has; a client may send thousands of their addresses
+
 _FORWARDED_FOR = re.compile(r"""for=(?:"([^"]*)"|([^;,\s]*))""", re.IGNORECASE)
 
 
@@ -51,12 +53,12 @@ def _ranges(parsed: Sequence[object], version: int) -> list[tuple[int, int]]:
 def rightmost_untrusted(header: str, is_trusted: Callable[[str], bool]) -> str:
     """The last address of `a, b, c` that no trusted proxy has, the first if all are trusted; '' without a usable one.
 
-    Source: RFC 7239 for `Forwarded`, whose `for=` parts are read the same way.
+    Only the last MAX_HOPS entries are looked at. Source: RFC 7239 for `Forwarded`, whose `for=` parts are read the same
+    way.
     """
+    entries = header.rsplit(",", MAX_HOPS)[-MAX_HOPS:]
     if "=" in header:
-        entries = [quoted or bare for quoted, bare in _FORWARDED_FOR.findall(header)]
-    else:
-        entries = header.split(",")
+        entries = [quoted or bare for quoted, bare in _FORWARDED_FOR.findall(",".join(entries))]
     client = ""
     for entry in reversed(entries):
         found = address(entry)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import IPv6Address, ip_address
+from itertools import islice
 from socket import AF_INET6, inet_ntop, inet_pton
 from urllib.parse import unquote_plus
 
@@ -17,6 +18,8 @@ from logship.mapping import values
 from logship.mapping.spec import KeepQuery, RedactSpec
 
 REDACTED = "[redacted]"
+MAX_PARTS = 128  # found in one text; no honest URL or list of proxies has more: what follows is redacted as a whole
+MAX_PAIRS = 1_024  # of a query, where each has to be looked at
 _PAIR = re.compile(r"([?&;])([^=&;#]*)=([^&;#]*)")
 _ENCODED_NAME = re.compile(r"(?:\A|[?&;])[^=&;#%+]*[%+]")
 _KEEP_NAME = rf"\1{REDACTED}"
@@ -48,8 +51,8 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
         if not mark:
             return url
         if plainly is not None and not _ENCODED_NAME.search(query):
-            return head + plainly.replace(_KEEP_NAME, mark + query)
-        return head + _PAIR.sub(replace, mark + query)
+            return head + _replaced(plainly.pairs, _KEEP_NAME, mark + query, MAX_PARTS)
+        return head + _replaced(_PAIR, replace, mark + query, MAX_PAIRS)
 
     return redact
 
@@ -58,11 +61,12 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
 class _PlainPairs:
     """Pairs whose names are written as they are: no call for each pair, a third of the cost.
 
-    Shapes: `suspicion` finds one of the names, or a name with an escape in it, which may be any.
+    Shapes: `suspicion` finds one of the names, or a name with an escape in it, which may be any; `pairs` has a group
+    for what stays.
     """
 
     suspicion: Callable[[str], re.Match[str] | None]
-    replace: Callable[[str, str], str]
+    pairs: re.Pattern[str]
 
 
 def _plain_pairs(names: Sequence[str]) -> _PlainPairs | None:
@@ -70,7 +74,19 @@ def _plain_pairs(names: Sequence[str]) -> _PlainPairs | None:
         return None
     choices = "|".join(_in_any_case(name) for name in names)
     suspicion = re.compile(rf"[?&;](?:(?:{choices})=|[^=&;#%+]*[%+])")
-    return _PlainPairs(suspicion.search, re.compile(rf"([?&;](?:{choices})=)[^&;#]+").sub)
+    return _PlainPairs(suspicion.search, re.compile(rf"([?&;](?:{choices})=)[^&;#]+"))
+
+
+def _replaced(
+    pattern: re.Pattern[str], replacement: str | Callable[[re.Match[str]], str], text: str, most: int
+) -> str:
+    """The text with the first `most` matches replaced; if there are so many, nothing of what follows is left."""
+    replaced, count = pattern.subn(replacement, text, most)
+    if count < most:
+        return replaced
+    last = next(islice(pattern.finditer(text), most - 1, None))
+    rest = REDACTED if last.end() < len(text) else ""
+    return pattern.sub(replacement, text[: last.end()]) + rest
 
 
 def _in_any_case(name: str) -> str:
@@ -98,7 +114,10 @@ def path_redactor(patterns: Sequence[str]) -> Callable[[str], str]:
         head, mark, query = url.partition("?")
         for pattern in compiled:
             raw = head.encode("utf-8", "replace")
-            spans = pattern.spans(raw)
+            spans = pattern.spans(raw, MAX_PARTS)
+            if len(spans) == MAX_PARTS:
+                raw, end = raw[: spans[-1][0][1]], len(raw)
+                raw += REDACTED.encode() if len(raw) < end else b""
             if spans:
                 head = _without_groups(raw, spans).decode("utf-8", "replace")
         return head + mark + query
@@ -145,7 +164,7 @@ def listed_addresses(cover: Callable[[object], str]) -> Callable[[object], str]:
         address = values.address(match[0])
         return match[0] if address == values.NO_ADDRESS else cover(address)
 
-    return lambda value: _LISTED_ADDRESS.sub(replace, values.text_of(value))
+    return lambda value: _replaced(_LISTED_ADDRESS, replace, values.text_of(value), MAX_PARTS)
 
 
 def hashed_text(key: bytes) -> Callable[[object], str]:

@@ -80,4 +80,4 @@ def test_patterns_see_bytes_that_are_no_utf8() -> None:
     assert compile_pattern(r"a.b").search(b"a\xffb") == ()
     assert compile_pattern("é").is_found("café".encode())
     assert compile_pattern(r"(?P<x>b)(c)?").named(b"abd") == {"x": b"b"}
-    assert compile_pattern(r"(b)(c)?").spans(b"abd bc") == [[(1, 2), (1, 2), (-1, -1)], [(4, 6), (4, 5), (5, 6)]]
+    assert compile_pattern(r"(b)(c)?").spans(b"abd bc bc", 2) == [[(1, 2), (1, 2), (-1, -1)], [(4, 6), (4, 5), (5, 6)]]

@@ -7,6 +7,8 @@ import json
 import pytest
 
 from logship.formats import compile_format, read_spec
+from logship.mapping.proxies import MAX_HOPS
+from logship.mapping.redaction import MAX_PAIRS, MAX_PARTS
 from tests.mapping.world import at, combined, convert, converter, event, nginx
 
 XFF = nginx('$remote_addr - $remote_user [$time_local] "$request" $status "$http_referer" "$http_x_forwarded_for"')
@@ -36,6 +38,41 @@ def test_query_values_are_replaced_by_name(target: str, redacted: str) -> None:
     assert at(found, "request", "headers", "Referer") == f"https://a.example{redacted}"
     assert at(found, "metadata", "t") == redacted
     assert "abc" not in json.dumps(found) or "abc" in redacted
+
+
+@pytest.mark.parametrize(
+    ("redact", "start", "unit", "most"),
+    [
+        ("query: [token]", "/?a", "&token=s3cret", MAX_PARTS),
+        ("query: [token]", "/?a", "&%74oken=s3cret", MAX_PAIRS),
+        ("query: {keep: [a]}", "/?a", "&b=s3cret", MAX_PAIRS),
+        ("path: ['/in/([^/]+)']", "/a", "/in/s3cret", MAX_PARTS),
+        ("path: ['s3cret|s3cret.*z']", "/a", "/s3cret", MAX_PARTS),
+    ],
+)
+def test_nothing_is_left_of_thousands_of_secrets(redact: str, start: str, unit: str, most: int) -> None:
+    """Each costs a search or a call of Python: so many as honest URLs have are replaced, then all that follows."""
+    for count in (most - 1, most, most + 1, 5_000):
+        found = event(combined(f"GET {start}{unit * count} HTTP/1.1"), f"redact: {{{redact}}}")
+        several = unit.replace("s3cret", "[redacted]") * min(count, most)
+        rest = "[redacted]" if count > most else ""
+        assert at(found, "request", "uri") == f"https://web-1{start}{several}{rest}"
+
+
+def test_nothing_is_left_of_thousands_of_addresses() -> None:
+    text = "{event: {request: {headers: {X-Forwarded-For: $http_x_forwarded_for}}}, redact: {ip: truncate}}"
+    for count in (MAX_PARTS, MAX_PARTS + 1, 5_000):
+        found = event(xff("GET / HTTP/1.1", ", ".join(["198.51.100.7"] * count)), text, XFF)
+        forwarded = ", ".join(["198.51.100.0"] * MAX_PARTS) + ("[redacted]" if count > MAX_PARTS else "")
+        assert at(found, "request", "headers", "X-Forwarded-For") == forwarded
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.1", "for=10.0.0.1;proto=https"])
+def test_only_as_many_proxies_are_believed_as_anybody_has(entry: str) -> None:
+    for hops, address in ((MAX_HOPS - 1, "198.51.100.7"), (MAX_HOPS, "10.0.0.1"), (7_000, "10.0.0.1")):
+        client = "198.51.100.7" if "=" not in entry else "for=198.51.100.7"
+        line = xff("GET / HTTP/1.1", ", ".join([client, *[entry] * hops]))
+        assert at(event(line, "trusted_proxies: [private]", XFF), "request", "ip_address") == address
 
 
 def test_all_but_some_query_values() -> None:
