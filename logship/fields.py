@@ -89,7 +89,8 @@ _TABLE = (
     Field("request_id", Kind.TOKEN, "32 random hex digits of nginx", (), ("$request_id",)),
     Field("bytes_rx", Kind.INTEGER, "bytes received with headers", ("%I",), ("$request_length",), "bytes"),
     # who asked
-    Field("remote_host", Kind.ADDRESS, "the peer: address, or name with HostnameLookups", ("%h",), ("$remote_addr",)),
+    Field("remote_host", Kind.ADDRESS, "the peer: address, or name with HostnameLookups", ("%h",),
+          ("$remote_addr", "$the_real_ip")),
     Field("remote_ip", Kind.ADDRESS, "the client's address, as mod_remoteip sees it", ("%a",)),
     Field("peer_ip", Kind.ADDRESS, "address of the connection's peer", ("%{c}a", "%{c}h"), ("$realip_remote_addr",)),
     Field("remote_port", Kind.INTEGER, "port of the peer", ("%{remote}p",), ("$remote_port",)),

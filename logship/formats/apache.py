@@ -23,6 +23,7 @@ from logship.formats.slot import Slot
 _DIRECTIVE = re.compile(
     r"%(?P<before>[!<>0-9,]*)(?:\{(?P<argument>[^}]*)\})?(?P<after>[!<>0-9,]*)(?P<letter>\^[A-Za-z]{2}|[A-Za-z%])?"
 )
+_HAPROXY = re.compile(r"%(?:ci|cp|fi|fp|ft|tr|TR|ST|HM|HU|HV)(?![A-Za-z])|%\[")
 _LINE = re.compile(r"\s*LogFormat\s+", re.IGNORECASE)
 _ESCAPES = {"\\": "\\", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
 _LETTERS = "aAbBCDefhHiIklLmnoOpPqrRsStTuUvVxX"
@@ -124,6 +125,8 @@ def _check(directive: Directive, text: str) -> None:
         reason = "is no directive of httpd"
         other = letter.swapcase()
         hint = f"did you mean %{other}?" if other in _LETTERS else "see mod_log_config for the list"
+        if _HAPROXY.search(text):
+            hint = "this looks like HAProxy's log-format; its logs are read by {regex: …}"
     elif letter in _WITH_ARGUMENT and not argument:
         reason, hint = f"needs a name: %{{Name}}{letter}", "name the header, cookie, variable or note"
     elif letter in _ARGUMENTS and argument and argument not in _ARGUMENTS[letter]:

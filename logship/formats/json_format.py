@@ -25,6 +25,7 @@ ENDS = frozenset({"time_local", "time_iso8601", "msec", "end_time", "time_end_re
 TIMES_KEPT = 256
 FEWEST_FIELDS = 2  # beside the time: any JSON log has a time, an access log has more
 Document = dict[str, Value]
+_URL = PARTS.index("request_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +257,8 @@ def _getter(source: Source) -> Callable[[Document], Value]:
         for path in source.line_paths:
             line = _plain(_find(document, path))
             if isinstance(line, str) and line:
+                if line.startswith("/"):  # some logs call the target so
+                    return line if source.part == _URL else ""
                 return split_request_line(line)[source.part]
         return ""
 

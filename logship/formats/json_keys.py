@@ -15,7 +15,7 @@ AUTO_FIELDS: dict[str, tuple[str, ...]] = {
     "request_http_ver": ("request_http_ver",),
     "protocol": ("server_protocol", "protocol"),
     "query_string": ("args", "query_string"),
-    "status": ("status", "status_code", "response_code", "response_status"),
+    "status": ("status", "status_code", "response_code", "response_status", "response"),
     "response_bytes_clf": ("body_bytes_sent", "response_bytes_clf", "bytes", "size", "response_size"),
     "bytes_tx": ("bytes_sent", "bytes_tx"),
     "bytes_rx": ("request_length", "bytes_rx"),

@@ -176,15 +176,16 @@ def _require_complete(groups: list[str], text: str, column: int, whole: str) -> 
     has = set(groups)
     if has & {"s", "Q", "K"}:
         return
-    lacks = ""
+    lacks, hint = "", ""
     if not has & {"Y", "y"}:
-        lacks = "year: without it a log can't be read in January"
+        lacks, hint = "year: without it a log can't be read in January", "let the server log %Y too"
     elif "j" not in has and not {"m", "d"} <= has and not {"b", "d"} <= has:
-        lacks = "day"
+        lacks, hint = "day", "%d with %m or %b makes one"
     elif "H" not in has and not {"I", "p"} <= has:
-        lacks = "hour"
+        lacks, hint = "hour", "%H, or %I with %p, makes one"
     if lacks:
-        raise FormatError(f"the time {text!r} holds no {lacks}", text=whole, column=column, width=max(1, len(text)))
+        said = f"the time {text!r} holds no {lacks}"
+        raise FormatError(said, text=whole, column=column, width=max(1, len(text)), hint=hint)
 
 
 def _resolution_ms(groups: list[str]) -> float:

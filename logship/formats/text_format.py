@@ -36,7 +36,9 @@ class TextFormat(Format):
             if isinstance(part, Reach) and not part.variable.repeated
         )  # fmt: skip
         if not self._groups:
-            raise FormatError("the format has no fields", text=shape.text, width=max(1, len(shape.text)))
+            raise FormatError(
+                "the format has no fields", text=shape.text, width=max(1, len(shape.text)), hint=_other_kind(shape.text)
+            )  # fmt: skip
         own = {group.field for group in self._groups}
         self.slots = tuple(
             slot for group in self._groups for slot in with_parts(group) if slot is group or slot.field not in own
@@ -112,6 +114,15 @@ def bare_line(line: bytes) -> bytes:
     if line[-1:] == b"\r":
         line = line[:-1]
     return line[3:] if line.startswith(BOM) else line
+
+
+def _other_kind(text: str) -> str:
+    """What somebody who wrote a format without fields may have meant."""
+    if "%" in text:
+        return "nginx names fields with $; of an Apache LogFormat write {apache: …}"
+    if "$" in text:
+        return "Apache names fields with %; of an nginx log_format write {nginx: …}"
+    return "a field is $remote_addr in {nginx: …}, %h in {apache: …}; for any other log write {regex: …} or {json: …}"
 
 
 def with_parts(slot: Slot) -> tuple[Slot, ...]:

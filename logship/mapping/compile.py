@@ -10,17 +10,19 @@ from logship.formats import Format
 from logship.mapping import clock, proxies
 from logship.mapping.access import Constants, Reader, Setting
 from logship.mapping.converter import Converter, Member, Ways
-from logship.mapping.covers import make_covers
-from logship.mapping.derived import HOSTS
+from logship.mapping.covers import FORWARDED, make_covers
+from logship.mapping.derived import HOSTS, PEERS
 from logship.mapping.generator import Generated, Generator
-from logship.mapping.plan import Plan, leaves, read_plan
+from logship.mapping.plan import Path, Plan, leaves, read_plan
 from logship.mapping.render import Covers, Shape, shape_of
 from logship.mapping.spec import MappingErrors, MappingSpec
 from logship.mapping.template import Template
 from logship.mapping.trace import Tracer
+from logship.mapping.values import NO_ADDRESS
 
 DEFAULT_PROXY_HEADER = "X-Forwarded-For"
 HOST_FIELDS = frozenset(HOSTS)
+CLIENT_IP: Path = ("request", "ip_address")
 
 
 def compile_mapping(spec: MappingSpec, fmt: Format, constants: Constants) -> Converter:
@@ -96,6 +98,7 @@ def _mistakes(plan: Plan, setting: Setting) -> Iterator[MappingError]:
         yield MappingError(f"{setting.format.name} logs no time", location=("event", "request", "time"), hint=hint)
     setting.needed.clear()
     yield from _lacks(setting, reader)
+    yield from _lacks_address(setting, reader, plan)
 
 
 def _times(plan: Plan, reader: Reader) -> Iterator[MappingError]:
@@ -121,11 +124,31 @@ def _lacks(setting: Setting, reader: Reader) -> Iterator[MappingError]:
     if setting.slot("status") is None:
         said = f"{name} logs no status: events say 0"
         yield MappingError(said, hint="log $status (nginx) or %>s (Apache)", severity="warning")
-    if setting.proxies is not None and setting.slot(setting.proxy_header) is None:
+
+def _lacks_address(setting: Setting, reader: Reader, plan: Plan) -> Iterator[MappingError]:
+    """The same of the client's address."""
+    name = setting.format.name
+    slots = {slot.field for slot in setting.format.slots}
+    has_header = setting.proxies is not None and setting.proxy_header in slots
+    if not slots.intersection(PEERS) and reader.known("client_ip") is None and not has_header:
+        if not any(path == CLIENT_IP and _names(leaf.value, "client_ip") for path, leaf in leaves(plan.event)):
+            return
+        said = f"{name} logs no address of the client: ip_address is {NO_ADDRESS}"
+        hint = "log $remote_addr (nginx) or %a (Apache)"
+        headers = [header for header in sorted(FORWARDED) if f"request_header_{header.replace('-', '_')}" in slots]
+        if headers:
+            which = "" if DEFAULT_PROXY_HEADER.lower() in headers else f", client_ip_header: {headers[0].title()}"
+            hint = f"write mapping: {{extends: default, trusted_proxies: [private]{which}}}"
+        yield MappingError(said, hint=hint, severity="warning")
+    elif setting.proxies is not None and setting.slot(setting.proxy_header) is None:
         header = setting.proxy_header.removeprefix("request_header_")
         said = f"{name} does not log {header.replace('_', '-')}: client_ip is the proxy's address"
         hint = f"log $http_{header} (nginx) or %{{{header.replace('_', '-')}}}i (Apache)"
         yield MappingError(said, location=("trusted_proxies",), hint=hint, severity="warning")
+
+
+def _names(value: object, name: str) -> bool:
+    return isinstance(value, Template) and any(canonical(one.name) == name for one in value.references)
 
 
 def _unknown(

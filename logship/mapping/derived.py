@@ -12,6 +12,7 @@ from logship.mapping.access import NOTHING, Access, Reader, Setting, register
 from logship.mapping.code import choice, constant, expression
 from logship.mapping.memo import SHARED_ENTRIES, Unreadable
 
+PEERS = ("client_ip", "remote_ip", "remote_host", "peer_ip", "proxy_protocol_addr")  # the first is believed
 HOSTS = ("host", "request_header_host", "server_name", "server_name2", "ssl_server_name")  # the first is believed
 
 
@@ -194,7 +195,7 @@ def _host_with_port(pair: object) -> str:
 
 
 def _peer(reader: Reader) -> ast.expr | None:
-    slot = _first(reader, ("client_ip", "remote_ip", "remote_host", "peer_ip", "proxy_protocol_addr"))
+    slot = _first(reader, PEERS)
     return None if slot is None else _key(reader, slot)
 
 
@@ -213,16 +214,17 @@ def _trusted(reader: Reader) -> ast.expr:
 
 def _client_ip(reader: Reader) -> Access:
     peer = _peer(reader)
-    if peer is None:
+    header = reader.setting.slot(reader.setting.proxy_header) if reader.setting.proxies else None
+    if peer is None and (header is None or reader.known("client_ip")):
         return reader.known("client_ip") or reader.constant(values.NO_ADDRESS, Kind.ADDRESS)
     address = reader.setting.shared_memo(values.address)
-    text = expression("m[x]", m=address, x=peer)
-    header = reader.setting.slot(reader.setting.proxy_header) if reader.setting.proxies else None
+    text = constant(values.NO_ADDRESS) if peer is None else expression("m[x]", m=address, x=peer)
     if header is not None:
         memo = reader.setting.memo("forwarded", _rightmost(reader.setting), SHARED_ENTRIES)
         text = expression(
             "(f[h] or plain) if trusted else plain",
-            f=memo, h=_key(reader, header), plain=text, trusted=_trusted(reader),
+            f=memo, h=_key(reader, header), plain=text,
+            trusted=constant(True) if peer is None else _trusted(reader),  # logged in place of the peer
         )  # fmt: skip
         text = reader.keep("client_ip", text)
     return Access(Kind.ADDRESS, text, text, None, False, "client_ip")

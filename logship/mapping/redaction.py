@@ -19,6 +19,7 @@ from logship.mapping.spec import KeepQuery, RedactSpec
 
 REDACTED = "[redacted]"
 MAX_PARTS = 128  # found in one text; no honest URL or list of proxies has more: what follows is redacted as a whole
+MAX_PATH = 32_768  # characters before the query; servers take request lines of 8 kB
 MAX_PAIRS = 1_024  # of a query, where each has to be looked at
 _PAIR = re.compile(r"([?&;])([^=&;#]*)=([^&;#]*)")
 _ENCODED_NAME = re.compile(r"(?:\A|[?&;])[^=&;#%+]*[%+]")
@@ -112,6 +113,8 @@ def path_redactor(patterns: Sequence[str]) -> Callable[[str], str]:
 
     def redact(url: str) -> str:
         head, mark, query = url.partition("?")
+        if len(head) > MAX_PATH:
+            head = head[:MAX_PATH] + REDACTED
         for pattern in compiled:
             raw = head.encode("utf-8", "replace")
             spans = pattern.spans(raw, MAX_PARTS)

@@ -156,6 +156,19 @@ def test_a_line_of_thousands_of_missing_values_is_no_json() -> None:
         loads(line % (b'"b":-,' * MAX_ODD))
 
 
+def test_auto_takes_a_request_that_is_a_target() -> None:
+    fmt = compiled({"json": "auto"})
+    line = '{"@timestamp":"2026-11-25T10:11:12Z","clientip":"192.0.2.1","verb":"PUT","request":"/x?y","response":"200"}'
+    found = parsed(fmt, line)
+    assert (found["request_method"], found["request_url"], found["status"]) == ("PUT", "/x?y", "200")
+    assert "request_http_ver" not in found
+
+
+def test_caddys_client_behind_its_trusted_proxies_is_the_peer() -> None:
+    line = presets()["caddy_json"].examples[0].replace('"client_ip":"203.0.113.9"', '"client_ip":"198.51.100.7"')
+    assert parsed(preset("caddy_json"), line)["remote_host"] == "198.51.100.7"
+
+
 def test_headers_that_are_lists_are_joined() -> None:
     example = presets()["caddy_json"].examples[0]
     line = example.replace('["curl/8.5.0"]', '["curl/8.5.0","again"]')

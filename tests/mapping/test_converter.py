@@ -267,6 +267,28 @@ def test_apache_logs_the_start_and_the_end_is_later_by_the_duration(directive: s
     assert at(found, "response", "time") == f"2000-10-10T13:55:{30 + int(seconds or 0)}.{fraction}Z"
 
 
+NO_PEER = '$http_cf_connecting_ip [$time_local] "$request" $status "$http_x_forwarded_for"'
+NO_PEER_LINE = b'203.0.113.9 [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.1" 200 "198.51.100.7, 10.0.0.1"'
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("{}", "0.0.0.0"),
+        ("trusted_proxies: [private]", "198.51.100.7"),
+        ("{trusted_proxies: [private], client_ip_header: CF-Connecting-IP}", "203.0.113.9"),
+        ("{trusted_proxies: [private], client_ip_header: X-Real-IP}", "0.0.0.0"),
+        ("event: {request: {ip_address: $http_cf_connecting_ip}}", "203.0.113.9"),
+    ],
+)
+def test_a_header_logged_in_place_of_the_peer_is_the_client_where_proxies_are_trusted(text: str, address: str) -> None:
+    fmt = compile_format(read_spec({"nginx": NO_PEER}), presets())
+    assert at(event(NO_PEER_LINE, text, fmt), "request", "ip_address") == address
+    warned = [str(warning) for warning in converter(text, fmt).warnings if "address of the client" in str(warning)]
+    assert bool(warned) == (address == "0.0.0.0")
+    assert all("trusted_proxies: [private]" in warning for warning in warned)
+
+
 @given(st.text())
 def test_a_target_is_percent_encoded_as_everybody_does(text: str) -> None:
     assert values.percent_encoded(text) == quote(text.encode("utf-8", "replace"), safe="/")

@@ -8,7 +8,7 @@ import pytest
 
 from logship.formats import compile_format, read_spec
 from logship.mapping.proxies import MAX_HOPS
-from logship.mapping.redaction import MAX_PAIRS, MAX_PARTS
+from logship.mapping.redaction import MAX_PAIRS, MAX_PARTS, MAX_PATH
 from tests.mapping.world import at, combined, convert, converter, event, nginx
 
 XFF = nginx('$remote_addr - $remote_user [$time_local] "$request" $status "$http_referer" "$http_x_forwarded_for"')
@@ -65,6 +65,15 @@ def test_nothing_is_left_of_thousands_of_addresses() -> None:
         found = event(xff("GET / HTTP/1.1", ", ".join(["198.51.100.7"] * count)), text, XFF)
         forwarded = ", ".join(["198.51.100.0"] * MAX_PARTS) + ("[redacted]" if count > MAX_PARTS else "")
         assert at(found, "request", "headers", "X-Forwarded-For") == forwarded
+
+
+@pytest.mark.parametrize("length", [MAX_PATH - 30, MAX_PATH + 1_000])
+def test_a_path_that_no_server_takes_is_redacted_from_where_it_is_too_long(length: int) -> None:
+    found = event(combined(f"GET /{'x' * length}/reset/s3cret?a=b HTTP/1.1"), "redact: {path: ['/reset/([^/]+)']}")
+    uri = str(at(found, "request", "uri"))
+    assert "s3cret" not in uri
+    assert uri.endswith("[redacted]?a=b")
+    assert len(uri) <= MAX_PATH + len("[redacted]?a=b")
 
 
 @pytest.mark.parametrize("entry", ["10.0.0.1", "for=10.0.0.1;proto=https"])
