@@ -15,15 +15,17 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.site import READY, Site
+from tests.rigs.daemon import Daemon
+from tests.rigs.fork import ForkedDaemon
 from tests.rigs.machine import lacking, require, require_root, scaled
 from tests.rigs.receiver import Receiver
 from tests.rigs.waiting import wait_until
 
 LOGS = '{{name: site, paths: ["{here}/**/*.log"], format: combined, start_at: beginning, mapping: default}}'
 NOT_SAVED = "the state can't be written"
-KILLS = scaled(10, 200)  # beside the thirteen under real servers in test_exactly_once.py
+KILLS = scaled(50, 200)  # beside the thirteen under real servers in test_exactly_once.py
 LINES_A_KILL = 400
-START_UP_BYTES = 12_000_000  # what the process reads until it ships: Python's modules, above all
+START_UP_BYTES = 50_000  # what a forked daemon reads until it ships
 
 
 @pytest.fixture
@@ -48,11 +50,16 @@ def disk_of(size: str, at: Path) -> Iterator[None]:
         subprocess.run(["umount", str(at)], check=True)
 
 
-def rotate(log: Path) -> None:
-    """`log` becomes `log.1` and so on, and a new one takes its place."""
-    numbers = [int(path.suffix[1:]) for path in log.parent.glob(f"{log.name}.*")]
-    for number in sorted(numbers, reverse=True):
-        log.with_name(f"{log.name}.{number}").rename(log.with_name(f"{log.name}.{number + 1}"))
+def rotate(log: Path, *, compresses: bool = False) -> None:
+    """`log` becomes `log.1` and so on, and a new one takes its place; delaycompress: the one before it is packed."""
+    for number in range(len(list(log.parent.glob(f"{log.name}.*"))), 0, -1):
+        for ending in ("", ".gz"):
+            old = log.with_name(f"{log.name}.{number}{ending}")
+            if old.exists():
+                old.rename(log.with_name(f"{log.name}.{number + 1}{ending}"))
+    second = log.with_name(f"{log.name}.2")
+    if compresses and second.exists():
+        subprocess.run([require("gzip"), str(second)], check=True)
     log.rename(log.with_name(f"{log.name}.1"))
     log.touch()
 
@@ -152,30 +159,34 @@ def test_kills_at_random_points_of_a_run_with_rotation_lose_nothing(tmp_path: Pa
     print(f"seed of the moments: {seed}")  # noqa: T201
     rng = random.Random(seed)
     site = Site(tmp_path, receiver.url)
-    with site.daemon:
-        site.daemon.wait_for_log(READY)  # rotated files that nobody saw before are not the daemon's
+    with ForkedDaemon(site.config, tmp_path) as daemon:
+        daemon.wait_for_log(READY)  # rotated files that nobody saw before are not the daemon's
         for _ in range(KILLS):
             site.write(rng.randrange(LINES_A_KILL))
             if rng.random() < 0.4:
-                rotate(site.log)
+                rotate(site.log, compresses=rng.random() < 0.5)
             site.write(rng.randrange(1, LINES_A_KILL))
-            _wait_for_a_moment(site, receiver, rng)
-            site.daemon.kill()
-            site.daemon.start()
+            _wait_for_a_moment(site, daemon, receiver, rng)
+            daemon.kill()
+            daemon.start()
+        daemon.kill()
+    starts = site.daemon.log().count(READY)
+    with site.daemon:
+        site.daemon.wait_for_log(READY, times=starts + 1)
         site.wait_for_all(receiver)
         assert site.daemon.terminate() == 0
     assert receiver.conflicts == []
 
 
-def _wait_for_a_moment(site: Site, receiver: Receiver, rng: random.Random) -> None:
+def _wait_for_a_moment(site: Site, daemon: Daemon, receiver: Receiver, rng: random.Random) -> None:
     """Somewhere in the start, which is measured by what the process has read, or among the arrivals."""
     missing = len(site.written) - len(receiver.events)
     arrivals = len(receiver.events) + rng.randrange(missing + 1)
-    counters = Path(f"/proc/{site.daemon.pid}/io")
+    counters = Path(f"/proc/{daemon.pid}/io")
     read_bytes = rng.randrange(START_UP_BYTES) if rng.random() < 0.4 else START_UP_BYTES * 1_000
 
     def has_come() -> bool:
         read = int(counters.read_text().partition("rchar: ")[2].split()[0])
         return len(receiver.events) >= arrivals or read >= read_bytes
 
-    wait_until(has_come, 30, f"{arrivals} events", every_s=0.005)
+    wait_until(has_come, 30, f"{arrivals} events", every_s=0.001)

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from tests.rigs.waiting import wait_until
 
@@ -26,6 +26,19 @@ STOP_S = 15.0  # longer than the default shutdown_timeout (10 s)
 def logship_command(*arguments: str) -> list[str]:
     """The command line of logship in this Python, without relying on PATH."""
     return [sys.executable, "-c", "from logship.cli import main; main()", *arguments]
+
+
+class Process(Protocol):
+    """What is needed of a subprocess.Popen."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def kill(self) -> None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
 
 
 class Daemon:
@@ -46,7 +59,7 @@ class Daemon:
         self.arguments = (*arguments,)
         self.environ = {**os.environ, **(environ or {})}
         self.wrapper = (*wrapper,)
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: Process | None = None
 
     def __enter__(self) -> Self:
         self.start()
