@@ -335,14 +335,14 @@ class Followed:
             generation.is_finished = generation.is_read_out or facts.size_bytes <= generation.read_to
         self._limit(generation, facts)
         self._grew(generation, facts)
+        generation.note_seen()
         self.register.dirty[generation] = None
         if generation.is_finished:
             self.register.take(generation)
 
     def detach(self, generation: Generation, now_s: float) -> None:
         """The content on this inode is another now: the generation's own is looked for elsewhere."""
-        if generation in self.register.loose:
-            self._keep_nameless(generation)
+        self._keep_nameless(generation)
         self.register.take(generation)
         generation.lost_at_s = now_s
         generation.log.rejected.clear()
@@ -352,7 +352,8 @@ class Followed:
         self.register.dirty[generation] = None
 
     def _keep_nameless(self, generation: Generation) -> None:
-        """What was truncated, written anew and deleted since the last look stands nowhere but on this descriptor."""
+        """What was truncated, written anew and then renamed or deleted is newer than what was read of the inode, whatever
+        its name says now, and may stand nowhere but on this descriptor."""
         content = generation.content
         if isinstance(content, PlainContent):
             twin = content.twin()
@@ -434,9 +435,10 @@ class Followed:
         """A new generation, read from its start."""
         content, facts = stranger.content, stranger.facts
         known = self.register.inodes.get(facts.hint)
-        if known is not None and not stranger.is_nameless:  # another name of the same file, found in the same look
+        if known is not None:  # another name of the same file, found in the same look
             content.close()
-            self._bind(stranger.path, watched, facts, known, is_sibling=stranger.is_sibling)
+            if not stranger.is_nameless:
+                self._bind(stranger.path, watched, facts, known, is_sibling=stranger.is_sibling)
             return
         generation = self.register.begin(its, stranger.path, content, facts, now_s)
         generation.origin = watched.source.origin_of(_name_for_origin(its, stranger))

@@ -192,6 +192,33 @@ def test_a_refilled_log_whose_lines_end_alike_for_longer_than_an_anchor_is_read_
     assert rig.receiver.lines == expected
 
 
+@pytest.mark.parametrize("fate", ["rotated", "deleted"])
+def test_a_log_refilled_past_the_position_and_put_away_at_once_is_read_anew(rig: Rig, log: Path, fate: str) -> None:
+    expected = write(log, "a1")
+    rig.step()
+    os.truncate(log, 0)
+    expected += write(log, "b1", "b2")
+    if fate == "rotated":
+        log.rename(log.with_name("access.log.1"))
+    else:
+        log.unlink()
+    expected += write(log, "c1")
+    assert sorted(rig.settle()) == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
+def test_a_log_refilled_past_the_position_and_deleted_between_look_and_read_is_read_anew(rig: Rig, log: Path) -> None:
+    expected = write(log, "a1")
+    rig.step()
+    os.truncate(log, 0)
+    expected += write(log, "b1", "b2")
+    rig.look()
+    log.unlink()
+    rig.read_all()
+    assert sorted(rig.settle()) == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
 def test_a_deleted_file_is_read_to_its_end(rig: Rig, log: Path) -> None:
     expected = write(log, "a1")
     rig.look()
