@@ -35,7 +35,8 @@ class Chunk:
     lacks), data[0] stands at `start`; `end` is the position after everything the chunk accounts for, so it is one less
     than start + len(data) where the newline was appended. `before` is up to ANCHOR_BYTES that precede `start`.
     An over-long line comes alone: data is its first bytes plus newline, `oversize` is true, start and end span it all.
-    A hole of NUL bytes comes alone: data is empty, `skipped_nul` is its length.
+    A hole of NUL bytes comes alone: data is empty, `skipped_nul` is its length. So do lines that the receiver has
+    already: data is empty, `already_confirmed` is their number.
     """
 
     file: LogFile
@@ -45,6 +46,7 @@ class Chunk:
     before: bytes = b""
     skipped_nul: int = 0
     oversize: bool = False
+    already_confirmed: int = 0
 
 
 @dataclass(slots=True)

@@ -170,8 +170,9 @@ class Pipeline:
         if chunk.oversize:
             settled = run.set_aside(chunk, "longer than max_line_bytes")
         elif not chunk.data:
-            self.counters.of_source(chunk.file.source).nul_bytes += chunk.skipped_nul
-            self.counters.of_file(chunk.file.file_id).nul_bytes += chunk.skipped_nul
+            for tally in (self.counters.of_source(chunk.file.source), self.counters.of_file(chunk.file.file_id)):
+                tally.nul_bytes += chunk.skipped_nul
+                tally.already_confirmed += chunk.already_confirmed
             settled = run.skip(chunk)
         else:
             conversion = route.converter.convert(chunk.data, chunk.start, chunk.file, self._window(lane))

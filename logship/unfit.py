@@ -87,7 +87,7 @@ class UnfitRun:
         return settled
 
     def skip(self, chunk: Chunk) -> Settled:
-        """A stretch without lines (NUL bytes)."""
+        """A stretch without lines to settle (NUL bytes, lines that the receiver has)."""
         if self.unfit or self.is_held:
             return Settled(self.start, self.start)
         settled = Settled(self.start, chunk.end)

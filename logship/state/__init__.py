@@ -97,7 +97,11 @@ class State:
         """The confirmed ranges of a file key for a receiver, ordered and merged."""
         if self._connection is None:
             return []
-        return schema.load_ranges(self._connection, receiver, key)
+        try:
+            return schema.load_ranges(self._connection, receiver, key)
+        except sqlite3.Error as exc:  # then lines are sent again
+            self._fail(exc)
+            return []
 
     def note(self, name: str) -> str | None:
         """What remember() was told last; None if nothing."""

@@ -7,7 +7,10 @@ import os
 import stat
 from dataclasses import dataclass
 
+from logship.checkpoint import Anchor
+from logship.event import ANCHOR_BYTES
 from logship.tail.archives import MAGIC_BYTES, LogReader, compression_of
+from logship.tail.identity import anchor_of
 
 _WINDOW_KEPT_BYTES = 131_072  # of what an archive gave before: an anchor or a line's start need no second pass
 _SKIP_BYTES = 1_048_576
@@ -188,3 +191,9 @@ class FromStart:
         data = self._content.read_at(self._position, size)
         self._position += len(data)
         return data
+
+
+def has_anchor(content: Content, anchor: Anchor) -> bool:
+    """Whether what stands before the anchor's position is what stood there; an empty digest fits. Raises: OSError."""
+    at = max(0, anchor.position - ANCHOR_BYTES)
+    return not anchor.digest or anchor_of(content.read_at(at, anchor.position - at)) == anchor.digest

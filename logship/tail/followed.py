@@ -324,7 +324,7 @@ class Followed:
             content.close()
             return
         was_read = generation.is_finished and not generation.lost_bytes
-        generation.before, generation.stalled_at = None, -1
+        generation.before, generation.stalled_at, generation.elsewhere = None, -1, None
         generation.is_read_out = was_read and content.is_archive
         generation.changed_s = now_s
         self.register.give(generation, content, facts)

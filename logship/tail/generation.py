@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from logship.checkpoint import Anchor, Checkpoint
 from logship.event import ANCHOR_BYTES, LogFile
 from logship.tail.content import ArchiveContent, Content, Facts, FromStart
+from logship.tail.elsewhere import Elsewhere
 from logship.tail.identity import FIRST_LINE_BYTES, Place, anchor_of, digest, file_key, first_line_of
 from logship.tail.positions import Positions
 from logship.tail.reader import Lookahead
@@ -47,6 +48,7 @@ class Generation:
     gone_at_s: float = 0.0  # wall clock: since when no sibling can be it any more; 0: one may
     read_end: int | None = None  # --once: not further than this
     ahead: Lookahead = field(default_factory=Lookahead)
+    elsewhere: Elsewhere | None = None  # None: to be asked for
     file: LogFile | None = None
     problem: str = ""
     is_stored: bool = False
@@ -106,6 +108,7 @@ class Generation:
         self.before = None
         self.stalled_at = -1
         self.is_read_out = False
+        self.elsewhere = None
 
     def still_holds(self) -> bool:
         """Whether its first line, and the bytes before the reading position, are those that were read.

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from logship.checkpoint import Anchor
 from logship.event import ANCHOR_BYTES
-from logship.tail.content import Content, Facts, FromStart
+from logship.tail.content import Content, Facts, FromStart, has_anchor
 from logship.tail.generation import Generation, Log
 from logship.tail.identity import anchor_of, digest, first_line_of
 
@@ -47,7 +46,7 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
     size = content.facts().size_bytes
     below = [anchor for anchor in generation.anchors if anchor.position <= size]
     if below:
-        return _verdict(_has_anchor(content, below[-1]))
+        return _verdict(has_anchor(content, below[-1]))
     if generation.content is not None and not generation.content.is_archive:
         return _compare_ends(content, size, generation.content)
     # too short to tell; of one that nothing is known of, reading from the start is right either way
@@ -86,11 +85,6 @@ def _compare_ends(content: Content, size: int, known: Content) -> Verdict:
     end = min(size, known.facts().size_bytes)
     at = max(0, end - ANCHOR_BYTES)
     return _verdict(content.read_at(at, end - at) == known.read_at(at, end - at))
-
-
-def _has_anchor(content: Content, anchor: Anchor) -> bool:
-    at = max(0, anchor.position - ANCHOR_BYTES)
-    return not anchor.digest or anchor_of(content.read_at(at, anchor.position - at)) == anchor.digest
 
 
 def _verdict(agrees: bool) -> Verdict:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from time import thread_time
 from typing import Protocol
 
-from logship.checkpoint import Checkpoint
+from logship.checkpoint import Checkpoint, Range
 from logship.event import ANCHOR_BYTES, Chunk, Span
 from logship.tail.discovery import Discovery
+from logship.tail.elsewhere import Elsewhere
 from logship.tail.followed import Followed
 from logship.tail.generation import Generation, Log
 from logship.tail.hints import NO_HINTS, Hints, Watcher
 from logship.tail.identity import anchor_of
 from logship.tail.notices import FileStatus, Look
-from logship.tail.reader import Bounds, Stretch, next_stretch
+from logship.tail.reader import Bounds, Lookahead, Stretch, next_stretch
 from logship.tail.source import Clock, TailSource
 from logship.tail.turns import Alarm, Turns
 
@@ -45,6 +47,8 @@ class Memory(Protocol):
 
     def load(self) -> list[Checkpoint]: ...
 
+    def ranges(self, receiver: str, key: int) -> list[Range]: ...
+
     def save(self, checkpoints: Iterable[Checkpoint]) -> bool: ...
 
     def note(self, name: str) -> str | None: ...
@@ -61,7 +65,7 @@ def span(chunk: Chunk, start: int, end: int) -> Span:
 
     The anchor is left empty where it can't be made from the chunk; Tailer.confirm() knows it.
     """
-    if chunk.oversize:
+    if chunk.oversize or chunk.already_confirmed:
         return Span(chunk.file, start, end, b"")
     data = chunk.data[: end - chunk.start] if chunk.data else b"\0" * min(end - chunk.start, ANCHOR_BYTES)
     return Span(chunk.file, start, end, anchor_of((chunk.before + data[-ANCHOR_BYTES:])[-ANCHOR_BYTES:]))
@@ -263,19 +267,39 @@ class Tailer:
             self._write()
         bounds = Bounds(limit_bytes, self._max_line_bytes, generation.read_end, generation.is_final)
         try:
-            stretch = self._read_stretch(generation, bounds)
+            confirmed = self._confirmed_elsewhere(generation)
+            stretch = self._read_stretch(generation, bounds, confirmed)
         except OSError as exc:
             self._register.fails(generation, exc)
             return None
-        return None if stretch is None else self._take(generation, stretch)
+        if stretch is None:
+            return None
+        is_confirmed = confirmed is not None and confirmed.start <= generation.read_to and stretch.end <= confirmed.end
+        return self._take(generation, stretch, is_confirmed=is_confirmed)
 
-    def _read_stretch(self, generation: Generation, bounds: Bounds) -> Stretch | None:
-        """What stands at the reading position, compared with what stood before it, before and after."""
+    def _confirmed_elsewhere(self, generation: Generation) -> Range | None:
+        """The next range that the receiver has though it was not sent from here."""
+        assert generation.content is not None
+        if generation.elsewhere is None:
+            assert generation.key is not None  # or it had no data
+            generation.elsewhere = Elsewhere(self._state.ranges(generation.log.source.receiver, generation.key))
+        return generation.elsewhere.next_at(generation.read_to, generation.content)
+
+    def _read_stretch(self, generation: Generation, bounds: Bounds, confirmed: Range | None) -> Stretch | None:
+        """What stands at the reading position, compared with what stood before it, before and after.
+
+        It does not reach over an end of a range that is confirmed already.
+        """
         content = generation.content
         assert content is not None
         stretch = None
         if generation.still_holds():
-            stretch = next_stretch(content, generation.read_to, bounds, generation.ahead)
+            if confirmed is not None:
+                end = confirmed.end if confirmed.start <= generation.read_to else confirmed.start
+                if bounds.end is None or end <= bounds.end:
+                    stretch = next_stretch(content, generation.read_to, replace(bounds, end=end), Lookahead())
+            if stretch is None:
+                stretch = next_stretch(content, generation.read_to, bounds, generation.ahead)
             facts = content.facts()
             if generation.still_holds() and (content.is_archive or not stretch or facts.size_bytes >= stretch.end):
                 generation.take_facts(facts)
@@ -286,12 +310,13 @@ class Tailer:
         self._look_due_s = float("-inf")
         return None
 
-    def _take(self, generation: Generation, stretch: Stretch) -> Chunk:
+    def _take(self, generation: Generation, stretch: Stretch, *, is_confirmed: bool) -> Chunk:
         start, before = generation.read_to, generation.before or b""
-        chunk = Chunk(
-            generation.log_file(), start, stretch.end, stretch.data, before, stretch.skipped_nul, stretch.oversize
-        )
-        if stretch.oversize:
+        confirmed_lines = stretch.data.count(b"\n") if is_confirmed else 0
+        data, is_oversize = (b"", False) if confirmed_lines else (stretch.data, stretch.oversize)
+        file = generation.log_file()
+        chunk = Chunk(file, start, stretch.end, data, before, stretch.skipped_nul, is_oversize, confirmed_lines)
+        if is_oversize or confirmed_lines:
             self._late_anchors[generation.number, stretch.end] = anchor_of(stretch.before_end)
         generation.passed(stretch.end, stretch.before_end)
         self._register.used(generation)

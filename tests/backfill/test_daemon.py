@@ -64,3 +64,18 @@ def test_without_the_daemons_state_the_same_ids_are_sent(shipped: World, receive
     summary = shipped.here(shipped.logs)
     assert (summary.code, summary["sent"]) == (0, GENERATIONS * EACH)
     assert receiver.ids == before, "the receiver drops them all"
+
+
+def test_the_daemon_passes_over_what_a_backfill_of_the_live_log_has_sent(world: World, receiver: Receiver) -> None:
+    log = world.logs / "access.log"
+    world.config.write_text(world.config.read_text() + "    start_at: beginning\n")
+    log.write_bytes(joined(access_lines(EACH)))
+    assert world.here(log)["sent"] == EACH
+    with log.open("ab") as file:
+        file.write(joined(access_lines(10, first=EACH)))
+    daemon = Daemon(world.config, world.directory)
+    with daemon:
+        wait_for(receiver, EACH + 10)
+        assert daemon.terminate() == 0
+    assert receiver.repeats == 0
+    assert f"already confirmed, skipped {EACH:,}" in daemon.log()

@@ -20,6 +20,7 @@ from logship.letterbox import Letterbox
 from logship.pipeline import Pipeline
 from logship.state import State
 from logship.tail import Tailer, TailSource
+from logship.tail.identity import anchor_of, file_key
 from logship.unfit import RUN_LIMIT
 
 RECEIVER = "http://receiver.example"
@@ -277,3 +278,36 @@ def test_half_an_hour_of_outage_drops_nothing_and_costs_no_memory(world: World) 
     assert len(arrived) == len(set(arrived)) == 36_000
     assert world.counters.total().waiting == 0
     assert world.set_aside == []
+
+
+@pytest.mark.parametrize("text", ["a\nbb\nccc\ndd\n", "a\nbb\n!\ndd\n", "!\nbb\nccc\ndd\n"])
+def test_lines_that_a_backfill_has_confirmed_are_passed_over_and_counted(world: World, text: str) -> None:
+    world.write(text)
+    end = text.index("dd")
+    key = file_key("web-1", str(world.log.parent), "access.log", text.encode().partition(b"\n")[0])
+    world.state.add_range(RECEIVER, key, 2, end, anchor_of(text[:end].encode()))
+    world.state.add_range("http://another.example", key, 0, 2, anchor_of(text[:2].encode()))
+    world.pass_on()
+    assert world.sent() == [line for line in ("a", "dd") if line in text]
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.position == len(text)
+    total = world.counters.total()
+    assert (total.already_confirmed, total.waiting, total.lines) == (2, 0, 2)
+
+
+def test_a_confirmed_range_of_another_generation_with_the_same_first_line_does_not_count(world: World) -> None:
+    world.write("a\nbb\nccc\n")
+    key = file_key("web-1", str(world.log.parent), "access.log", b"a")
+    world.state.add_range(RECEIVER, key, 2, 9, anchor_of(b"a\nbb\ncc!\n"))
+    world.pass_on()
+    assert world.sent() == ["a", "bb", "ccc"]
+
+
+def test_a_confirmed_range_that_ends_in_half_a_line_is_sent_whole(world: World) -> None:
+    world.write("a\nbb\ncc")
+    key = file_key("web-1", str(world.log.parent), "access.log", b"a")
+    world.state.add_range(RECEIVER, key, 0, 7, anchor_of(b"a\nbb\ncc"))
+    world.write("c\n")
+    world.pass_on()
+    assert world.sent() == ["a", "bb", "ccc"]

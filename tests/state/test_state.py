@@ -232,6 +232,15 @@ def test_damage_met_while_running_asks_for_everything(folder: Path) -> None:
     assert not state.wants_everything
 
 
+def test_ranges_that_can_not_be_read_now_are_none_and_the_daemon_goes_on(folder: Path) -> None:
+    state = State.open(folder, FakeClock())
+    state.save([ROW])
+    assert state._connection is not None
+    state._connection.execute("DROP TABLE ranges")
+    assert state.ranges(ROW.receiver, 7) == []
+    assert "no such table" in state.problem
+
+
 def test_the_copy_is_made_hourly_and_at_stop(folder: Path) -> None:
     clock = FakeClock()
     state = State.open(folder, clock)
