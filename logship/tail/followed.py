@@ -15,7 +15,7 @@ from logship.tail.aging import Aging, descriptors_max
 from logship.tail.content import Content, Facts, PlainContent, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
-from logship.tail.identity import Place, stripped_names
+from logship.tail.identity import Place, is_packed, stripped_names
 from logship.tail.notices import Notice, What
 from logship.tail.positions import Positions
 from logship.tail.register import Name, Register
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 YOUNG_S = 3600.0  # a rotated file without a whole first line may still get one
 ACTIVE_S = 30.0  # in a directory with too many hints, what changed within is looked at often
+LATE_EVERY_S = 60.0  # how often finished files are looked at for late lines: one stat(2) for each uncompressed one
 UNDECIDED_S = 60.0  # a copy in the making has grown enough by then
 _STAMP_GRAIN_S = 0.1  # the kernel stamps files by a clock that ticks; a hundred milliseconds are ten ticks at least
 _LOOKED = "looked at "  # + source: name of the note with the time of the last look
@@ -79,6 +80,7 @@ class Followed:
         self._found: dict[str, Watched] = {}
         self._has_warned = False
         self._unheard: list[tuple[str, int]] = []
+        self._late_due_s = float("-inf")
         self.register.restore(state.load(), discovery)
 
     def _load_looked(self) -> None:
@@ -147,6 +149,9 @@ class Followed:
             self._check(path, watched, now_s)
         for name in [name for name in self.register.names.values() if name.is_sibling]:
             self._check(name.path, name.watched, now_s, is_sibling=True)
+        if now_s >= self._late_due_s:
+            self._late_due_s = now_s + LATE_EVERY_S
+            self._look_for_late_lines(now_s)
         self._settle_all(now_s)
         for generation in list(self.register.numbered.values()):
             self.aging.age(generation, now_s)
@@ -352,8 +357,8 @@ class Followed:
         self.register.dirty[generation] = None
 
     def _keep_nameless(self, generation: Generation) -> None:
-        """What was truncated, written anew and then renamed or deleted is newer than what was read of the inode, whatever
-        its name says now, and may stand nowhere but on this descriptor."""
+        """What was truncated and written anew is newer than what was read of the inode, whatever its name says now, and
+        may stand nowhere but on this descriptor."""
         content = generation.content
         if isinstance(content, PlainContent):
             twin = content.twin()
@@ -423,6 +428,26 @@ class Followed:
                 continue
             if seeks or self._is_wanted(path, facts, newest, its):
                 self._identify(path, watched, now_s, is_sibling=True)
+
+    def _look_for_late_lines(self, now_s: float) -> None:
+        """A server that was not told of a rotation may write to a file again that seemed finished.
+
+        The inode is only the hint that it is worth opening: first line and anchor decide, as always.
+        """
+        for its in self.register.logs.values():
+            if its.is_parked or not any(each.is_finished for each in its.generations):
+                continue
+            watched = self.discovery.of(its.source)
+            for path in self.discovery.siblings(watched, its.place.directory, its.place.stem):
+                if path in self._found or path in self.register.names or is_packed(path):
+                    continue
+                try:
+                    facts = facts_of(os.stat(path))
+                except OSError:
+                    continue
+                known = self.register.hinted.get(facts.hint)
+                if known is not None and known.is_finished and facts.size_bytes > known.read_to:
+                    self._identify(path, watched, now_s, is_sibling=True)
 
     def _is_wanted(self, path: str, facts: Facts, newest: Generation | None, its: Log) -> bool:
         if newest is None:

@@ -19,6 +19,7 @@ _KEY_MASK = (1 << KEY_BITS) - 1
 _LONGEST_SUFFIX_CHAIN = 4  # "-20260101" ".1" ".gz" and one to spare
 
 # what rotation appends: a number, a date (with hour or epoch), a compression
+_PACKED = (".gz", ".bz2", ".xz", ".zst")
 _SUFFIX = re.compile(
     r"(?:\.[1-9][0-9]{0,2}|-(?:19|20)[0-9]{6}(?:-[0-9]{2}|-[0-9]{9,11})?|\.[0-9]{4}-[0-9]{2}-[0-9]{2}|\.(?:gz|bz2|xz|zst))$"
 )
@@ -77,6 +78,11 @@ def stripped_names(name: str) -> list[str]:
         names.append(shorter)
         name = shorter
     return names
+
+
+def is_packed(path: str) -> bool:
+    """Whether a name says that its file is compressed."""
+    return path.endswith(_PACKED)
 
 
 def stem_of(path: str, paths: Globs | Sequence[str]) -> str:

@@ -192,6 +192,35 @@ def test_a_refilled_log_whose_lines_end_alike_for_longer_than_an_anchor_is_read_
     assert rig.receiver.lines == expected
 
 
+@pytest.mark.parametrize("fate", ["running", "stopped", "rotated again"])
+def test_a_rotated_file_that_seemed_finished_is_read_on_when_its_server_writes_to_it(
+    rig: Rig, log: Path, fate: str
+) -> None:
+    expected = write(log, "a1")
+    rig.step()
+    log.rename(log.with_name("access.log.1"))
+    expected += write(log, "b1")
+    rig.settle()
+    assert rig.told(What.GONE)
+    name = log.with_name("access.log.1")
+    if fate == "rotated again":
+        name = name.rename(log.with_name("access.log.2"))
+        log.rename(log.with_name("access.log.1"))
+        expected += write(log, "c1")
+        rig.settle()
+    if fate == "stopped":
+        rig.stop()
+    expected += write(name, "a2")
+    if fate == "stopped":
+        rig.start()
+    for _ in range(2):
+        rig.clock.pass_s(61)
+        rig.step()
+    expected += write(name, "a3")
+    assert rig.settle() == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
 @pytest.mark.parametrize("fate", ["rotated", "deleted"])
 def test_a_log_refilled_past_the_position_and_put_away_at_once_is_read_anew(rig: Rig, log: Path, fate: str) -> None:
     expected = write(log, "a1")
