@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.sink import Sink, build
@@ -69,8 +71,20 @@ def wait_for(sink: Sink, events: int) -> None:
         time.sleep(0.05)
 
 
-def idle(sink_program: Path, files: int, seconds: float) -> str:
-    """Percent of a core that following `files` quiet files costs."""
+@dataclass(frozen=True)
+class Idle:
+    """What following so many quiet files costs: percent of a core, and memory in MiB."""
+
+    files: int
+    percent: float
+    memory_mib: float
+
+    def row(self) -> str:
+        return f"| idle, {self.files:,} files | {self.percent:.2f} % of a core | {self.memory_mib:.0f} MiB |"
+
+
+def idle(sink_program: Path, files: int, seconds: float) -> Idle:
+    """Measured over `seconds` after everything that starting left to do is done."""
     with tempfile.TemporaryDirectory() as name, Sink(sink_program) as sink:
         running = Running(Path(name), sink.url, files, "1s")
         try:
@@ -79,9 +93,18 @@ def idle(sink_program: Path, files: int, seconds: float) -> str:
             before_s = running.cpu_s()
             time.sleep(seconds)
             percent = (running.cpu_s() - before_s) / seconds * 100
-            return f"| idle, {files:,} files | {percent:.2f} % of a core | {running.memory_mib():.0f} MiB |"
+            return Idle(files, percent, running.memory_mib())
         finally:
             running.stop()
+
+
+def each_file(measured: Sequence[Idle]) -> str:
+    """What one more file costs: the difference between the most and the fewest files, divided."""
+    few, many = min(measured, key=lambda each: each.files), max(measured, key=lambda each: each.files)
+    more = many.files - few.files
+    memory_kib = (many.memory_mib - few.memory_mib) * 1024 / more
+    percent = (many.percent - few.percent) / more * 1000
+    return f"| each file watched | {percent:.2f} % of a core for 1,000 | {memory_kib:.1f} KiB |"
 
 
 def arrival(sink_program: Path, lines: int) -> str:
@@ -119,8 +142,12 @@ def main() -> int:
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
     program = build(options.directory.resolve())
+    measured = []
     for files in options.files.split(","):
-        print(idle(program, int(files), options.seconds), flush=True)
+        measured.append(idle(program, int(files), options.seconds))
+        print(measured[-1].row(), flush=True)
+    if len({each.files for each in measured}) > 1:
+        print(each_file(measured), flush=True)
     print(arrival(program, options.lines), flush=True)
     return 0
 

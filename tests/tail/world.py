@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-KEPT_ROTATIONS = 4
+ANYWHERE = re.compile(rb"-(\d+)-")  # a long line's number, wherever it was cut
 
 
 @dataclass(eq=False)
@@ -27,13 +28,17 @@ class ServerLog:
     path: Path
     fd: int
     writes_to: Body
-    rest: bytes = b""  # of the line that is half written
+    rest: bytes = b""  # of the line that is half written, its newline included
+    number: int = 0  # of that line
+    is_torn: bool = False  # its beginning was truncated away
 
 
 class World:
     """What exists on disk and what the model expects.
 
-    `must`: complete lines that have to arrive; `may`: halves, and lines destroyed before anybody could read them.
+    `must`: complete lines that have to arrive; `may`: halves, and lines destroyed before anybody could read them;
+    `texts`: every line that was begun, with the newline it has or will have, by its number; and what a truncation left
+    of it to be written.
     """
 
     def __init__(self, directory: Path, names: Iterable[str]) -> None:
@@ -42,7 +47,8 @@ class World:
         self.orphans: list[tuple[int, Body]] = []  # deleted: inode and content
         self.must: set[bytes] = set()
         self.may: set[bytes] = set()
-        self.count = 0
+        self.holes: set[int] = set()  # their sizes
+        self.texts: dict[int, list[tuple[bytes, bytes]]] = {}
         self.logs = [self._open(directory / name) for name in names]
         self.link = directory / "current.log"  # points to what its server writes to
         self.linked = self._open(directory / "app-0")
@@ -52,25 +58,27 @@ class World:
 
     def write(self, log: ServerLog, length: int, newline: bytes = b"\n") -> None:
         self.finish(log)
-        line = self._line(length)
+        line = self._line(length, newline)
         os.write(log.fd, line + newline)
         log.writes_to.lines.append(line)
         self.must.add(line)
 
-    def write_half(self, log: ServerLog, length: int) -> None:
+    def write_part(self, log: ServerLog, length: int, tenths: int) -> None:
+        """A server that buffers writes at any byte; ten tenths are all but the newline."""
         self.finish(log)
-        line = self._line(length)
-        cut = 1 + len(line) // 2
+        line = self._line(length, b"\n")
+        cut = max(1, len(line) * tenths // 10)
         os.write(log.fd, line[:cut])
-        log.writes_to.partial, log.rest = line[:cut], line[cut:]
+        log.writes_to.partial, log.rest, log.number = line[:cut], line[cut:] + b"\n", len(self.texts)
 
     def finish(self, log: ServerLog) -> None:
-        if log.rest:
-            os.write(log.fd, log.rest + b"\n")
-            line = log.writes_to.partial + log.rest
-            log.writes_to.lines.append(line)
-            log.writes_to.partial, log.rest = b"", b""
-            self.must.add(line)
+        if not log.rest:
+            return
+        os.write(log.fd, log.rest)
+        line = (log.writes_to.partial + log.rest)[:-1]
+        log.writes_to.lines.append(line)
+        (self.may if log.is_torn else self.must).add(line)
+        log.writes_to.partial, log.rest, log.is_torn = b"", b"", False
 
     def reopen(self, log: ServerLog) -> None:
         """USR1."""
@@ -83,7 +91,7 @@ class World:
         """The server begins with a new file, and the link points to it at once."""
         self.finish(self.linked)
         os.close(self.linked.fd)
-        self.linked = self._open(self.directory / f"app-{self.count}-{len(self.bodies)}")
+        self.linked = self._open(self.directory / f"app-{len(self.texts)}-{len(self.bodies)}")
         fresh = self.directory / "link.new"
         fresh.symlink_to(self.linked.path)
         fresh.replace(self.link)
@@ -112,6 +120,12 @@ class World:
         gone = list(log.writes_to.lines)
         self._empty(log)
         return [line for line in gone if not self.is_held(line)]
+
+    def leave_hole(self, log: ServerLog, size: int) -> None:
+        """What the next write of a server leaves behind it that does not append: NUL bytes up to its old position."""
+        if self.bodies.get(log.path) is log.writes_to and not os.fstat(log.fd).st_size:
+            os.ftruncate(log.fd, size)
+            self.holes.add(size)
 
     def compress(self, path: Path) -> None:
         packed = path.with_name(path.name + ".gz")
@@ -175,7 +189,9 @@ class World:
         os.ftruncate(log.fd, 0)
         if body.partial:
             self.may.add(body.partial)
-        body.lines, body.partial, log.rest = [], b"", b""
+            log.is_torn = True
+            self.texts[log.number].append((log.rest[:-1], b"\n"))
+        body.lines, body.partial = [], b""
 
     def _shift(self, path: Path, suffix: str) -> None:
         if not suffix.startswith(".") or Path(f"{path}{suffix}").exists():
@@ -198,9 +214,12 @@ class World:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         return ServerLog(path, fd, self.bodies[path])
 
-    def _line(self, length: int) -> bytes:
-        self.count += 1
-        return b"<%d%s>" % (self.count, b"x" * length)
+    def _line(self, length: int, newline: bytes) -> bytes:
+        number = len(self.texts) + 1
+        target = b"/%d%s" % (number, (b"-%d" % number * length)[:length])
+        line = b'192.0.2.1 - - [10/Oct/2026:13:55:36 +0000] "GET %s HTTP/1.1" 200 17 "-" "-"' % target
+        self.texts[number] = [(line, newline)]
+        return line
 
     def close(self) -> None:
         for log in (*self.logs, self.linked):
