@@ -218,7 +218,7 @@ class Pipeline:
         self._count(chunk, Conversion([], (), (settled.start,)), settled)
         for letter in settled.letters:
             self.letterbox.owe(letter.origin, letter.reason)
-        self._confirmed.append(self.tailer.span(chunk, settled.start, settled.end))
+        self._confirmed.append(Span(file, settled.start, settled.end, b""))  # the tailer knows the anchor
 
     def _window(self, lane: Lane) -> Window | None:
         if lane.max_event_age_s is None:
@@ -288,8 +288,11 @@ class Pipeline:
             self._forget_gone()
 
     def _forget_gone(self) -> None:
-        followed = {status.generation for status in self.tailer.files()}
-        for file_id in self._runs.keys() - followed:
-            del self._runs[file_id]
-        for file_id in self.counters.files.keys() - followed:
-            del self.counters.files[file_id]
+        """Nothing follows odd lines at the end of what is gone; what is in flight of it is still counted."""
+        for file_id in [each for each in self._runs if self.tailer.is_gone(each)]:
+            run = self._runs.pop(file_id)
+            if run.unfit and not run.is_held:
+                self._finish_run(run, self.tailer.read_to(file_id))
+        for file_id in [each for each in self.counters.files if self.tailer.is_gone(each)]:
+            if not self.counters.files[file_id].waiting:
+                del self.counters.files[file_id]

@@ -162,6 +162,15 @@ class Tailer:
             generation.is_held = False
             self._turns.add(generation.log)
 
+    def is_gone(self, file_id: int) -> bool:
+        """Whether nothing more is expected of a file; one whose source is not configured now may come back."""
+        generation = self._register.numbered.get(file_id)
+        return generation is None or generation.is_finished
+
+    def read_to(self, file_id: int) -> int:
+        """The position that reading has come to."""
+        return self._register.numbered[file_id].read_to
+
     def confirm(self, spans: Iterable[Span]) -> None:
         """Positions move over confirmed spans that join on to them; what moved is due for save()."""
         for one in spans:
@@ -170,6 +179,8 @@ class Tailer:
                 continue
             if not one.anchor:
                 late = self._late_anchors.pop((one.file.file_id, one.end), b"")
+                if not late and one.end == generation.read_to and generation.before:
+                    late = anchor_of(generation.before)
                 one = Span(one.file, one.start, one.end, late)
             if generation.positions.confirm(one):
                 self._unsaved[generation] = None

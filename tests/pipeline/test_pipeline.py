@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -311,3 +311,69 @@ def test_a_confirmed_range_that_ends_in_half_a_line_is_sent_whole(world: World) 
     world.write("c\n")
     world.pass_on()
     assert world.sent() == ["a", "bb", "ccc"]
+
+
+def test_odd_lines_at_the_end_of_a_rotated_file_leave_an_anchor_that_finds_it_after_a_restart(world: World) -> None:
+    world.write("a\n!\n")
+    world.pass_on()
+    world.receiver.accept_all()
+    world.log.rename(world.log.with_name("access.log.1"))
+    world.pass_on(20)
+    assert [letter.raw for letter in world.set_aside] == [b"!"]
+    assert world.position == 4
+    (checkpoint,) = world.state.load()
+    assert checkpoint.anchors[-1].digest == anchor_of(b"a\n!\n")
+
+
+def test_odd_lines_at_the_end_of_a_log_that_is_truncated_without_a_copy_are_set_aside(world: World) -> None:
+    world.write("a\n!\n")
+    world.pass_on()
+    world.write("never read")
+    world.tailer.look(world.clock.now_s + 1)
+    world.log.write_text("b\n")
+    world.pass_on(20)
+    world.receiver.accept_all()
+    world.pass_on()
+    assert [letter.raw for letter in world.set_aside] == [b"!"]
+    total = world.counters.total()
+    assert (total.lines, total.sent, total.dead_letters, total.lost_bytes) == (3, 2, 1, 10)
+
+
+def test_the_sum_of_a_file_that_is_gone_while_its_lines_are_in_flight_adds_up(world: World) -> None:
+    world.write("a\nbb\n")
+    world.pass_on()
+    world.log.write_text("")
+    world.pass_on(20)
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.counters.total().sent == 2
+    assert [tally.waiting for tally in world.counters.files.values() if tally.waiting] == []
+
+
+def test_odd_lines_of_a_source_that_is_taken_away_and_brought_back_are_still_decided(world: World) -> None:
+    other = world.log.with_name("other.log")
+    site = TailSource("site", (str(world.log),), RECEIVER, lambda path: "web-1", start_at="beginning")
+    more = replace(site, name="more", paths=(str(other),))
+    other.write_text("x\n")
+    world.pipeline.routes["more"] = replace(world.pipeline.routes["site"], source="more")
+    world.pipeline.lanes["lane"].sources = frozenset({"site", "more"})
+    world.tailer.follow([site, more])
+    world.write("a\n!\n")
+    world.pass_on()
+    world.receiver.accept_all()
+    world.tailer.follow([more])
+    world.pipeline.reread_undecided()
+    other.unlink()
+    world.pass_on()
+    world.clock.now_s += 1_000
+    world.pass_on()
+    assert world.tailer.is_gone(2)
+    assert not world.set_aside
+    world.tailer.follow([site])
+    world.pipeline.reread_undecided()
+    world.write("b\n")
+    world.pass_on()
+    world.receiver.accept_all()
+    world.pass_on()
+    assert [letter.raw for letter in world.set_aside] == [b"!"]
+    assert world.state.load()[0].position == 6

@@ -24,6 +24,7 @@ from logship.event import key_digits
 from logship.state import State
 from logship.state.folder import COPY, DATABASE, SIDE_FILES
 from logship.tail import Tailer
+from logship.tail.aging import FINAL_AFTER_S
 from tests.rigs.machine import in_soak, scaled
 from tests.tail.lives import MAX_LINE_BYTES, HandClock, Killed, Life, Receiver, settings_for
 from tests.tail.world import ANYWHERE, ServerLog, World
@@ -65,6 +66,7 @@ class Tailing(RuleBasedStateMachine):
         self.clock = HandClock()
         self.life: Life | None = None
         self.dates = 0
+        self.half_s = 0.0  # since every line was whole for sure
         self.known_targets: set[Path] = set()
 
     @initialize(
@@ -268,9 +270,12 @@ class Tailing(RuleBasedStateMachine):
     @precondition(lambda self: self.life is not None)
     @rule(seconds=st.sampled_from([0.3, 1, 6, 12, 61, 601]))
     def pass_time(self, seconds: float) -> None:
-        """No server leaves a line half written for long."""
-        for log in self.world.logs:
-            self.world.finish(log)
+        """No server leaves a line half written for as long as would make it count."""
+        self.half_s += seconds
+        if self.half_s >= FINAL_AFTER_S:
+            self.half_s = 0.0
+            for log in self.world.logs:
+                self.world.finish(log)
         self._notice()
         if self.life is not None:
             self._step()
