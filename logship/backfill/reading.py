@@ -31,6 +31,7 @@ class Reading:
         self._log = log
         self._max_line_bytes = max_line_bytes
         self._content = open_log(log.path)
+        self._before: bytes | None = None  # up to ANCHOR_BYTES before `position`; None: not at hand
 
     @property
     def is_cut(self) -> bool:
@@ -54,10 +55,11 @@ class Reading:
             found = next_stretch(self._content, start, final, Lookahead())
         if found is None:
             return None
-        self.position = found.end
-        before = self._bytes_before(start)
+        before = self._bytes_before(start) if self._before is None else self._before
         chunk = Chunk(self._log.file, start, found.end, found.data, before, found.skipped_nul, found.oversize)
-        return Passage(chunk, self.anchor(found.end))
+        self.position = found.end
+        self._before = found.before_end if found.oversize else (before + found.before_end)[-ANCHOR_BYTES:]
+        return Passage(chunk, anchor_of(self._before))
 
     def lines_to(self, end: int) -> int:
         """Newlines from `position` to `end`, where it stands then; fewer bytes where the log is shorter.
@@ -65,6 +67,7 @@ class Reading:
         Raises: OSError, RemoteError.
         """
         lines = 0
+        self._before = None
         while self.position < end:
             data = self._content.read_at(self.position, min(COUNT_BYTES, end - self.position))
             if not data:
@@ -83,6 +86,7 @@ class Reading:
 
     def go_to(self, position: int) -> None:
         self.position = position
+        self._before = None
 
     def close(self) -> None:
         self._content.close()

@@ -1,0 +1,79 @@
+"""A log's chunks: without gaps, each with what stands before it and the anchor of its end."""
+
+from __future__ import annotations
+
+import gzip
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logship.backfill.kit import Kit
+from logship.backfill.order import Log
+from logship.backfill.reading import Passage, Reading
+from logship.config.settings import EndpointSettings
+from logship.event import ANCHOR_BYTES, LogFile
+from logship.formats import FormatSpec
+from logship.mapping import Constants, parse_mapping
+from logship.tail.identity import anchor_of
+
+MAX_LINE_BYTES = 100
+HALF_LINES = st.text('x"\r\xff', max_size=40).map(lambda text: text.encode("latin-1"))
+LINES = st.one_of(
+    HALF_LINES.map(lambda line: line + b"\n"),
+    st.integers(1, 2_000).map(lambda size: b"x" * size + b"\n"),  # some are over-long
+    st.integers(1, 700).map(lambda size: b"\0" * size),
+)
+
+
+def log_at(path: Path, size_bytes: int, compression: str) -> Log:
+    request = {"time": "$start_time", "verb": "$method", "uri": "$target"}
+    mapping = parse_mapping({"event": {"request": request, "response": {"time": "$end_time", "status": "$status"}}})
+    kit = Kit("web", FormatSpec("named", "combined"), {}, mapping, Constants("web-1", "web"))
+    endpoint = EndpointSettings("http://127.0.0.1:9", "http://127.0.0.1:9", "auto", None, "none", None, 1.0)
+    return Log(
+        number=0,
+        path=str(path),
+        file=LogFile(0, str(path), "web", 1, "web-1"),
+        kit=kit,
+        endpoint=endpoint,
+        drops_unmatched=False,
+        size_bytes=size_bytes,
+        compression=compression,
+        is_final=True,
+    )
+
+
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+@given(st.lists(LINES, max_size=12), HALF_LINES, st.integers(1, 3_000), st.integers(0, 3))
+def test_a_chunk_knows_what_stands_before_it_and_before_its_end(
+    compress: Callable[[bytes], bytes], lines: list[bytes], tail: bytes, limit_bytes: int, back: int
+) -> None:
+    data = b"".join((*lines, tail))
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory, "access.log")
+        path.write_bytes(compress(data))
+        reading = Reading(log_at(path, len(data), "gz" if compress is gzip.compress else ""), 0, MAX_LINE_BYTES)
+        passages = read_all(reading, limit_bytes)
+        if passages:
+            reading.go_to(passages[back % len(passages)].chunk.start)  # a held format's lines are read again
+            passages += read_all(reading, limit_bytes)
+        reading.close()
+    assert [one.chunk.start for one in passages[:1]] == [0][: len(passages)]
+    for passage in passages:
+        chunk = passage.chunk
+        assert chunk.before == data[max(0, chunk.start - ANCHOR_BYTES) : chunk.start]
+        assert passage.anchor == anchor_of(data[: chunk.end])
+    assert (passages[-1].chunk.end if passages else 0) == len(data)
+
+
+def read_all(reading: Reading, limit_bytes: int) -> list[Passage]:
+    """The passages to the end, which follow each other without a gap."""
+    passages: list[Passage] = []
+    while (passage := reading.passage(limit_bytes, None)) is not None:
+        assert not passages or passage.chunk.start == passages[-1].chunk.end
+        passages.append(passage)
+    return passages
