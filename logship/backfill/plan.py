@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass, field, replace
 
 from logship.backfill import remote
+from logship.backfill.kit import converter_of
 from logship.backfill.lineclock import TimeOf, line_clock
 from logship.backfill.misfit import caret_lines
 from logship.backfill.opening import open_log
@@ -139,7 +140,7 @@ class Planner:
 
         Raises: SkipError.
         """
-        compiled = log.kit.converter()
+        compiled = converter_of(log.kit)
         fmt = compiled.format
         assert fmt is not None, "a kit's format is settled"
         compiled.compiled_for(found.path)

@@ -9,6 +9,7 @@ from logship.backfill.census import Census
 from logship.backfill.courier import LOOK_S, Courier, StoppedError, letter_of
 from logship.backfill.executors import Channel
 from logship.backfill.frontier import Frontier, Step
+from logship.backfill.kit import converter_of
 from logship.backfill.misfit import misfit_text
 from logship.backfill.order import Order, Piece, Purpose
 from logship.backfill.ranges import Stretch, stretches
@@ -74,7 +75,7 @@ class Attempt:
             self._carrier = Courier(order, piece.log, self._frontier, self._clock, self._idle)
         else:
             self._carrier = Census(self._frontier, order.settings.batch.max_bytes)
-        self._converter = piece.log.kit.converter()
+        self._converter = converter_of(piece.log.kit)
         self._reading: Reading | None = None
         self._unfit = UnfitRun(piece.start)
         self._tally = Tally()
