@@ -1,8 +1,8 @@
-"""The pieces of a run: what of each log is still to be done, cut so that every worker has something to do."""
+"""The pieces of a run: what of each log is still to be done."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 from logship.backfill.cutting import Part, Seekable, cut, find_time
@@ -16,9 +16,6 @@ from logship.event import ANCHOR_BYTES, Window
 from logship.tail.content import Content
 from logship.tail.identity import anchor_of
 
-MAX_PIECE_BYTES = 64 * 1024 * 1024
-MIN_PIECE_BYTES = 4 * 1024 * 1024  # a piece costs a converter's compilation and a connection: some 30 ms
-PIECES_PER_JOB = 4  # so that no worker waits long for the last
 DISORDER_S = 3600.0  # Apache writes a line when its request ends, with the time it began
 
 
@@ -39,32 +36,27 @@ class _Bytes(Seekable):
         return data
 
 
-def piece_limit(logs: Sequence[Log], jobs: int) -> int:
-    """How large a piece of a plain log may be, so that one log keeps all jobs busy."""
-    total = sum(log.size_bytes for log in logs)
-    return min(MAX_PIECE_BYTES, max(MIN_PIECE_BYTES, total // (jobs * PIECES_PER_JOB)))
-
-
 class Assignments:
     """Makes pieces; numbers run over the whole run."""
 
-    def __init__(self, window: Window, limit_bytes: int) -> None:
+    def __init__(self, window: Window) -> None:
         self._window = window
-        self._limit_bytes = limit_bytes
         self._numbers = count()
 
-    def pieces(self, log: Log, confirmed: Sequence[Range], time_of: TimeOf) -> Iterator[Piece]:
-        """All pieces of a log; a compressed one, stdin, and one whose lines may go on in others are one piece.
+    def pieces(
+        self, log: Log, confirmed: Sequence[Range], time_of: TimeOf, limit_of: Callable[[int], int]
+    ) -> Iterator[Piece]:
+        """All pieces of a log, one where it can't be divided; `limit_of` says how large the next of the rest may be.
 
         Raises: OSError, RemoteError.
         """
-        if not log.is_plain or log.kit.envelope != "none":
+        if not log.is_divisible:
             yield Piece(next(self._numbers), log, 0, None, tuple(merged(confirmed)))
             return
         content = open_log(log.path)
         try:
             start, end = self._within(content, log, time_of)
-            for low, high in cut(_Bytes(content), start, end, self._limit_bytes):
+            for low, high in cut(_Bytes(content), start, end, limit_of):
                 yield Piece(next(self._numbers), log, low, high, clipped(merged(confirmed), low, high))
         finally:
             content.close()

@@ -52,14 +52,14 @@ def line_start_after(log: Seekable, offset: int, highest: int) -> int:
     return highest
 
 
-def cut(log: Seekable, start: int, end: int, limit_bytes: int) -> list[Part]:
-    """[start, end) in parts of at most `limit_bytes` that begin at line starts.
+def cut(log: Seekable, start: int, end: int, limit_of: Callable[[int], int]) -> list[Part]:
+    """[start, end) in parts that begin at line starts, each of at most so many bytes as `limit_of` says of the rest.
 
     A line longer than the limit makes its part longer. An empty range gives no part.
     """
     parts: list[Part] = []
     at = start
-    while end - at > limit_bytes:
+    while end - at > (limit_bytes := limit_of(end - at)):
         border = line_start_at_or_before(log, at + limit_bytes, at)
         if border == at:
             border = line_start_after(log, at + limit_bytes, end)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from functools import partial
 from queue import Empty
 
 from logship.backfill.assignments import Assignments, are_of
@@ -21,6 +21,7 @@ from logship.backfill.speed import Speed
 from logship.backfill.summary import LogSummary, Progress, Summary
 from logship.backfill.tasks import Attempt, Task, done_bytes, retries, summarised
 from logship.backfill.worker import work
+from logship.backfill.workload import Workload
 from logship.checkpoint import Range
 from logship.clock import SystemClock
 from logship.counters import add_counts, total
@@ -60,8 +61,7 @@ class Driver:
         self._summary = Summary([self._summaries[one.number] for one in plan.logs], list(plan.remarks))
         self._summary.is_dry = order.purpose is Purpose.COUNT
         self._unrecorded = set(plan.unsure)
-        self._logs = deque(plan.logs)
-        self._waiting: deque[Piece] = deque()
+        self._workload = Workload(plan.logs)
         self._tasks: dict[int, Task] = {}  # all that were handed out, by the piece's number
         self._running: dict[int, Task] = {}
         self._pieces_left: dict[int, int] = {}  # by log
@@ -130,7 +130,7 @@ class Driver:
         self._collect()
         if self._ledger is not None:
             self._ledger.flush()
-        return bool(self._running) or (not self._is_draining and bool(self._waiting or self._logs))
+        return bool(self._running) or (not self._is_draining and bool(self._workload))
 
     def _submit(self) -> None:
         while not self._is_draining and len(self._running) < 2 * self._crew.slots:
@@ -148,15 +148,16 @@ class Driver:
             task.future.add_done_callback(lambda _: self._crew.reports.put(None))
 
     def _next_piece(self) -> Piece | None:
-        while not self._waiting and self._logs:
-            self._assign(self._logs.popleft())
-        return self._waiting.popleft() if self._waiting else None
+        while (one := self._workload.next_log(self._crew.slots)) is not None:
+            self._assign(one)
+        return self._workload.next_piece()
 
     def _assign(self, one: Log) -> None:
         summary = self._summaries[one.number]
         try:
             confirmed = self._confirmed(one)
-            pieces = list(self._assignments.pieces(one, confirmed, self._plan.clocks[one.number]))
+            limit_of = partial(self._workload.portion, self._crew.slots)
+            pieces = list(self._assignments.pieces(one, confirmed, self._plan.clocks[one.number], limit_of))
         except (OSError, RemoteError) as exc:
             summary.problem = f"can't be read: {getattr(exc, 'strerror', None) or exc}"
             return
@@ -165,7 +166,7 @@ class Driver:
             summary.unread_bytes = one.size_bytes - in_pieces
         self._pieces_left[one.number] = len(pieces)
         summary.is_done = not pieces
-        self._waiting.extend(pieces)
+        self._workload.put(pieces)
 
     def _confirmed(self, one: Log) -> list[Range]:
         if self._ledger is None:
@@ -278,7 +279,7 @@ class Driver:
         for task in lost:
             self._running.pop(task.piece.number, None)
             if not self._is_draining:
-                self._waiting.appendleft(self._assignments.rest(task.piece, task.decided_to))
+                self._workload.put([self._assignments.rest(task.piece, task.decided_to)])
         if self._breaks >= MAX_BREAKS:
             names = ", ".join(sorted({task.piece.log.path for task in lost}))
             self._summary.stopped_by = f"workers died {self._breaks} times in a row at {names}; is there enough memory?"

@@ -44,6 +44,11 @@ class Log:
         """Whether it can be read from any position, so by several workers."""
         return not self.compression and self.path != "-"
 
+    @property
+    def is_divisible(self) -> bool:
+        """Whether it may be cut into pieces: a container log's lines may go on in others."""
+        return self.is_plain and self.kit.envelope == "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:

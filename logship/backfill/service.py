@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from logship.backfill.assignments import Assignments, piece_limit
+from logship.backfill.assignments import Assignments
 from logship.backfill.driver import Driver
 from logship.backfill.executors import Crew
 from logship.backfill.ledger import Ledger
@@ -129,7 +129,7 @@ class Backfill:
         crew = self._make_crew(options)
         order = Order(replace(self._settings, sources=(), converters={}), purpose, options.rate / crew.slots)
         window = Window(since=options.since, until=until or options.until)
-        assignments = Assignments(window, piece_limit(plan.logs, crew.slots))
+        assignments = Assignments(window)
         driver = Driver(plan, order, crew, assignments, ledger, self._clock, is_restart=options.is_restart)
         self._driver = driver
         for _ in range(self._stops):

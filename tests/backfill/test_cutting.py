@@ -15,7 +15,7 @@ logs = st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"")
 @given(logs, st.integers(1, 80), st.binary(max_size=5))
 def test_parts_cover_a_log_and_begin_at_line_starts(data: bytes, limit_bytes: int, tail: bytes) -> None:
     data += tail.replace(b"\n", b"")
-    parts = cut(io.BytesIO(data), 0, len(data), limit_bytes)
+    parts = cut(io.BytesIO(data), 0, len(data), lambda rest: limit_bytes)
     assert b"".join(data[start:end] for start, end in parts) == data
     for start, end in parts:
         assert start == 0 or data[start - 1 : start] == b"\n"
@@ -25,7 +25,13 @@ def test_parts_cover_a_log_and_begin_at_line_starts(data: bytes, limit_bytes: in
 
 def test_lines_longer_than_a_look_are_never_cut() -> None:
     data = b"a" * 200_000 + b"\n" + b"b\n" + b"c" * 150_000 + b"\n"
-    assert cut(io.BytesIO(data), 0, len(data), 100_000) == [(0, 200_001), (200_001, 200_003), (200_003, 350_004)]
+    parts = cut(io.BytesIO(data), 0, len(data), lambda rest: 100_000)
+    assert parts == [(0, 200_001), (200_001, 200_003), (200_003, 350_004)]
+
+
+def test_what_is_left_may_say_how_large_the_next_part_is() -> None:
+    data = b"a\n" * 500
+    assert cut(io.BytesIO(data), 0, len(data), lambda rest: rest // 2 + 1)[:3] == [(0, 500), (500, 750), (750, 876)]
 
 
 def time_of(line: bytes) -> str | None:

@@ -6,19 +6,11 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from logship.backfill.kit import KEPT_CONVERTERS, Kit, converter_of
+from logship.backfill.kit import KEPT_CONVERTERS, converter_of
 from logship.formats import read_spec
-from logship.mapping import Constants, parse_mapping
+from tests.backfill.orders import kit_of
 
-COMMON, TIMED = r'%h %l %u %t "%r" %>s %b', r'%h %l %u %t "%r" %>s %b %D'
-EVENT = {
-    "request": {"time": "$start_time", "verb": "$method", "uri": "$target"},
-    "response": {"time": "$end_time", "status": "$status"},
-}
-
-
-def kit_of(source: str) -> Kit:
-    return Kit(source, read_spec({"apache": COMMON}), {}, parse_mapping({"event": EVENT}), Constants("web-1", source))
+TIMED = r'%h %l %u %t "%r" %>s %b %D'
 
 
 def test_a_kit_that_has_travelled_finds_its_converter_again() -> None:

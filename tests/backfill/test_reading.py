@@ -11,14 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.backfill.kit import Kit
-from logship.backfill.order import Log
 from logship.backfill.reading import Passage, Reading
-from logship.config.settings import EndpointSettings
-from logship.event import ANCHOR_BYTES, LogFile
-from logship.formats import FormatSpec
-from logship.mapping import Constants, parse_mapping
+from logship.event import ANCHOR_BYTES
 from logship.tail.identity import anchor_of
+from tests.backfill.orders import log_of
 
 MAX_LINE_BYTES = 100
 HALF_LINES = st.text('x"\r\xff', max_size=40).map(lambda text: text.encode("latin-1"))
@@ -27,24 +23,6 @@ LINES = st.one_of(
     st.integers(1, 2_000).map(lambda size: b"x" * size + b"\n"),  # some are over-long
     st.integers(1, 700).map(lambda size: b"\0" * size),
 )
-
-
-def log_at(path: Path, size_bytes: int, compression: str) -> Log:
-    request = {"time": "$start_time", "verb": "$method", "uri": "$target"}
-    mapping = parse_mapping({"event": {"request": request, "response": {"time": "$end_time", "status": "$status"}}})
-    kit = Kit("web", FormatSpec("named", "combined"), {}, mapping, Constants("web-1", "web"))
-    endpoint = EndpointSettings("http://127.0.0.1:9", "http://127.0.0.1:9", "auto", None, "none", None, 1.0)
-    return Log(
-        number=0,
-        path=str(path),
-        file=LogFile(0, str(path), "web", 1, "web-1"),
-        kit=kit,
-        endpoint=endpoint,
-        drops_unmatched=False,
-        size_bytes=size_bytes,
-        compression=compression,
-        is_final=True,
-    )
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
@@ -56,7 +34,7 @@ def test_a_chunk_knows_what_stands_before_it_and_before_its_end(
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "access.log")
         path.write_bytes(compress(data))
-        reading = Reading(log_at(path, len(data), "gz" if compress is gzip.compress else ""), 0, MAX_LINE_BYTES)
+        reading = Reading(log_of(str(path), len(data)), 0, MAX_LINE_BYTES)
         passages = read_all(reading, limit_bytes)
         if passages:
             reading.go_to(passages[back % len(passages)].chunk.start)  # a held format's lines are read again

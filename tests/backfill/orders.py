@@ -1,0 +1,37 @@
+"""Logs and what converts them, as a plan makes them."""
+
+from __future__ import annotations
+
+from logship.backfill.kit import Kit
+from logship.backfill.order import Log
+from logship.config.settings import EndpointSettings
+from logship.event import LogFile
+from logship.formats import read_spec
+from logship.mapping import Constants, parse_mapping
+
+RECEIVER = "http://127.0.0.1:9"
+EVENT = {
+    "request": {"time": "$start_time", "verb": "$method", "uri": "$target"},
+    "response": {"time": "$end_time", "status": "$status"},
+}
+
+
+def kit_of(source: str) -> Kit:
+    """The common format, and a mapping without anything but the required keys."""
+    common = read_spec({"apache": r'%h %l %u %t "%r" %>s %b'})
+    return Kit(source, common, {}, parse_mapping({"event": EVENT}), Constants("web-1", source))
+
+
+def log_of(path: str, size_bytes: int, *, number: int = 0, compression: str = "") -> Log:
+    """A log that nobody writes to any more."""
+    return Log(
+        number=number,
+        path=path,
+        file=LogFile(number, path, "web", 1, "web-1"),
+        kit=kit_of("web"),
+        endpoint=EndpointSettings(RECEIVER, RECEIVER, "auto", None, "none", None, 1.0),
+        drops_unmatched=False,
+        size_bytes=size_bytes,
+        compression=compression,
+        is_final=True,
+    )
