@@ -157,8 +157,7 @@ def _json(one: Request) -> str:
 def _custom(one: Request) -> str:
     """Apache with a virtual host, a duration and X-Forwarded-For."""
     return (
-        f"shop.example:443 {_combined(one)[:-1]} D={one.second % 90_000} "
-        f'"{one.address}, 10.0.0.{one.second % 250}"\n'
+        f'shop.example:443 {_combined(one)[:-1]} D={one.second % 90_000} "{one.address}, 10.0.0.{one.second % 250}"\n'
     )
 
 
@@ -169,4 +168,4 @@ KINDS: dict[str, Callable[[Request], str]] = {
     "json": _json,
     "custom": _custom,
 }
-CUSTOM_FORMAT = r'%v:%p %h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" D=%D \"%{X-Forwarded-For}i\"'
+CUSTOM_FORMAT = r"%v:%p %h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\" D=%D \"%{X-Forwarded-For}i\""

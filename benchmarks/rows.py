@@ -117,9 +117,9 @@ class Bench:
         work = self.directory / "work" / row.name.replace(" ", "-").replace(",", "")
         return self._measure(row.name, log, lines, row.delay_ms, lambda sink: self._command(row, log, work, sink.url))
 
-    def peer(self, peer: Peer) -> Result:
-        """The same log through another shipper, ended once the sink has everything."""
-        log = self.log(COMBINED, self.lines)
+    def peer(self, peer: Peer, log: Path | None = None) -> Result:
+        """The same log (or another of as many lines) through another shipper, ended once the sink has everything."""
+        log = log or self.log(COMBINED, self.lines)
         work = self.directory / "work" / peer.name
         return self._measure(
             peer.name, log, self.lines, 0, lambda sink: peer.prepare(log, sink.port, work), is_daemon=True

@@ -13,11 +13,11 @@ def table(results: Sequence[Result], peers: Sequence[Result]) -> str:
     """GitHub's Markdown; every ratio is of this one run."""
     plain = next((result for result in results if result.name == "plain"), None)
     head = [*HEAD, *(f"of {peer.name}" for peer in peers)]
-    lines = [_row(head), _row(["---", *("---:" for _ in head[1:])])]
+    lines = [row(head), row(["---", *("---:" for _ in head[1:])])]
     for result in [*results, *peers]:
         ratios = [_ratio(result, other) for other in ([plain] if plain else []) + list(peers)]
         lines.append(
-            _row(
+            row(
                 [
                     result.name,
                     f"{result.cpu_s_per_million:.2f}",
@@ -35,5 +35,6 @@ def _ratio(result: Result, other: Result) -> str:
     return f"{result.cpu_s_per_million / other.cpu_s_per_million:.2f}"
 
 
-def _row(cells: Sequence[str]) -> str:
+def row(cells: Sequence[str]) -> str:
+    """One line of a table."""
     return f"| {' | '.join(cells)} |"

@@ -37,6 +37,24 @@ def test_a_table_of_whole_processes_is_printed_and_written(tmp_path: Path) -> No
     assert [f"of {name}" in done.stdout for name in installed] == [True] * len(installed)
 
 
+def test_backfills_with_one_and_two_jobs_stand_in_one_table(tmp_path: Path) -> None:
+    require("cc", "gcc")
+    command = [sys.executable, "-m", "benchmarks.backfill", "--lines", "800", "--rounds", "1", "--forms", "plain,gz"]
+    done = subprocess.run(
+        [*command, "--directory", str(tmp_path / "data"), "--markdown", str(tmp_path / "table.md")],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    table = (tmp_path / "table.md").read_text()
+    rows = re.findall(r"^\| (plain|gz) \| ([12]) \|", table, re.MULTILINE)
+    assert rows == [("plain", "1"), ("plain", "2"), ("gz", "1"), ("gz", "2")], table
+    for name in ("zcat", *(peer.name for peer in PEERS if peer.path())):
+        assert f"| {name} | - |" in table
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_seed_makes_the_same_log(kind: str) -> None:
     first, second = ([KINDS[kind](one) for one in requests(50, random.Random(7))] for _ in range(2))
