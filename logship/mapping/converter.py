@@ -234,19 +234,18 @@ class Converter:
             return dirty
         marks: Marks = work.marks
         chosen: Sequence[int] = range(len(rows))
-        if dirty and member.makes_all and len(dirty) * FEW < len(rows):
+        has_window = _is_needed(work.window, member.bounds)
+        if dirty and member.makes_all and not has_window and len(dirty) * FEW < len(rows):
             _fill(rows, dirty)
         elif dirty:
             chosen, rows, marks = _without(rows, dirty, marks)
-        has_window = _is_needed(work.window, member.bounds)
         if has_window:
             member.bounds.reset()
         way = member.way(is_exact=False, has_window=has_window)
         try:
             made = work.make(way, rows, marks)
             if not has_window and _is_needed(work.window, member.bounds):  # these rows brought times outside of it
-                way = member.way(is_exact=False, has_window=True)
-                made = work.make(way, rows, marks)
+                return self._clean(work, member, _full(rows, chosen, len(work.lines)), dirty)
         except Unreadable:
             odd = self._odd(work, member, rows, marks)
             more = [chosen[index] for index in odd]

@@ -137,6 +137,21 @@ def test_lines_outside_of_the_window_are_counted_not_made() -> None:
     assert len(convert(made, *lines, window=Window()).events) == 3
 
 
+@pytest.mark.parametrize("odd", [b"junk", combined(r'GET /\x22 HTTP/1.1')], ids=["fits nothing", "is escaped"])
+@pytest.mark.parametrize("first", ["old", "new"])
+def test_an_odd_line_counts_once_where_others_are_outside_of_the_window(odd: bytes, first: str) -> None:
+    old, new = [LINE] * 40, [LINE.replace(b"2000:13", b"2001:13")] * 40
+    lines = [*old, odd, *new] if first == "old" else [*new, odd, *old]
+    window = Window(oldest="2000-12-01T00:00:00.000Z")
+    made = converter()
+    for _ in range(2):  # the second time the converter knows that it has made times outside of the window
+        conversion = convert(made, *lines, window=window)
+        assert list(conversion.unfit) == ([40] if odd == b"junk" else [])
+        assert conversion.too_old == (40 if odd == b"junk" else 41)
+        assert list(conversion.event_lines) == (list(range(41, 81)) if first == "old" else list(range(40)))
+        assert len(conversion.events) == 40
+
+
 def test_an_impossible_date_does_not_fit_and_its_neighbours_do() -> None:
     odd = LINE.replace(b"10/Oct", b"31/Feb")
     conversion = convert(converter(), LINE, odd, LINE)
