@@ -20,12 +20,16 @@ MAGIC = re.compile(r"[*?\[{]")
 class Found:
     """One log that a PATH names.
 
-    Shapes: `path` is absolute, a URL, or STDIN; `was_named` is false for what a directory was searched for, where
-    a file that is no access log is no mistake.
+    Shapes: `path` is absolute, a URL, or STDIN; `searched` is the directory that was named instead of it, "" for none:
+    in one a file that is no access log is no mistake.
     """
 
     path: str
-    was_named: bool = True
+    searched: str = ""
+
+    @property
+    def was_named(self) -> bool:
+        return not self.searched
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +85,17 @@ def expand(arguments: Iterable[str]) -> Expansion:
 
 def _expand_local(argument: str, expansion: Expansion) -> None:
     if os.path.lexists(argument) or not MAGIC.search(argument):
-        _add_local(argument, expansion, was_named=True)
+        _add_local(argument, expansion)
         return
     names = sorted({name for pattern in expand_braces(argument) for name in glob.glob(pattern, recursive=True)})
     if not names:
         expansion.refuse(argument, "matches no file")
     for name in names:
         if not os.path.isdir(name):
-            _add_local(name, expansion, was_named=True)
+            _add_local(name, expansion)
 
 
-def _add_local(name: str, expansion: Expansion, *, was_named: bool) -> None:
+def _add_local(name: str, expansion: Expansion, searched: str = "") -> None:
     path = os.path.abspath(name)
     try:
         status = os.stat(path)
@@ -105,16 +109,16 @@ def _add_local(name: str, expansion: Expansion, *, was_named: bool) -> None:
     elif not stat.S_ISREG(status.st_mode):
         expansion.refuse(path, "is no regular file")
     else:
-        expansion.add(Found(path, was_named), (status.st_dev, status.st_ino))
+        expansion.add(Found(path, searched), (status.st_dev, status.st_ino))
 
 
 def _search(directory: str, expansion: Expansion) -> None:
     """Takes every visible regular file below a directory."""
-    before = len(expansion.found)
+    before = len(expansion.found), len(expansion.remarks)
     for name in _walk(directory, expansion):
         if os.path.isfile(name):
-            _add_local(name, expansion, was_named=False)
-    if len(expansion.found) == before:
+            _add_local(name, expansion, directory)
+    if (len(expansion.found), len(expansion.remarks)) == before:
         expansion.refuse(directory, "is a directory without logs")
 
 
@@ -137,6 +141,5 @@ def _expand_remote(url: str, expansion: Expansion) -> None:
         return
     if not names:
         expansion.refuse(url, "matches no object")
-    was_named = not url.endswith("/")
     for name in names:
-        expansion.add(Found(name, was_named), name)
+        expansion.add(Found(name, url if url.endswith("/") else ""), name)

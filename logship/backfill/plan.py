@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from logship.backfill import remote
@@ -65,6 +66,10 @@ class SkipError(Exception):
         self.is_failure = is_failure
 
 
+class NoLogError(SkipError):
+    """A file that is no access log."""
+
+
 class Planner:
     """Looks at each log once; what can't be read or is no log becomes a remark."""
 
@@ -83,15 +88,18 @@ class Planner:
         """
         plan = self._plan
         plan.remarks += expansion.remarks
+        strange: set[str] = set()  # paths of what is no log
         for found in expansion.found:
             try:
                 self._add(found)
             except SkipError as skip:
+                strange |= {found.path} if isinstance(skip, NoLogError) else set()
                 plan.remarks.append(Remark(found.path, str(skip), skip.is_failure))
             except OSError as exc:
                 plan.remarks.append(Remark(found.path, f"can't be read: {exc.strerror or exc}"))
             except remote.RemoteError as exc:
                 plan.remarks.append(Remark(found.path, str(exc)))
+        plan.remarks += _barren(expansion.found, strange)
         resolved = self._overlaps.resolved(plan.logs)
         plan.logs = sorted(resolved.logs, key=lambda log: (log.first_time, log.number))
         plan.remarks += resolved.remarks
@@ -133,7 +141,7 @@ class Planner:
             return self._chooser.choose(logical, samples)
         except NoFormatError:
             message = "is binary, not a log" if is_binary(sample) else "fits no preset; name its --format"
-            raise SkipError(message, is_failure=found.was_named) from None
+            raise NoLogError(message, is_failure=found.was_named) from None
 
     def _check(self, found: Found, log: Log, sample: bytes, samples: list[bytes]) -> TimeOf:
         """The log's clock, if any of its first lines fits, or later ones may.
@@ -148,12 +156,12 @@ class Planner:
         if not any(fmt.choose(line) is not None for line in opened):
             is_all = log.size_bytes <= SAMPLE_BYTES and not log.compression
             if is_binary(sample):
-                raise SkipError("is binary, not a log", is_failure=found.was_named)
+                raise NoLogError("is binary, not a log", is_failure=found.was_named)
             if is_all or not found.was_named:
                 first = samples[0] if samples else b""
                 misfit = fmt.explain(opened[0] if opened else first)
                 head = f"none of its {len(samples)} first lines fits the format"
-                raise SkipError("\n".join((head, *caret_lines(first, misfit))), is_failure=found.was_named)
+                raise NoLogError("\n".join((head, *caret_lines(first, misfit))), is_failure=found.was_named)
         return line_clock(log.kit, fmt)
 
     def _log(self, found: Found, choice: Choice, place: Place, first_line: bytes, content: Content) -> Log:
@@ -200,6 +208,15 @@ def is_binary(sample: bytes) -> bool:
     sample = sample.lstrip(b"\0")
     controls = len(sample) - len(sample.translate(None, CONTROLS))
     return controls > MAX_CONTROL_SHARE * len(sample)
+
+
+def _barren(found: Sequence[Found], strange: set[str]) -> Iterator[Remark]:
+    """Directories in which nothing is a log: whoever named one meant something else."""
+    for directory in dict.fromkeys(one.searched for one in found if one.searched):
+        paths = [one.path for one in found if one.searched == directory]
+        if strange.issuperset(paths):
+            some = "its only file is none" if len(paths) == 1 else f"none of its {len(paths):,} files is one"
+            yield Remark(directory, f"is a directory without logs: {some}")
 
 
 def _stored(path: str) -> tuple[int, float]:

@@ -143,7 +143,8 @@ class Backfill:
         try:
             state = State.open(folder, self._clock, daemon=False)
         except OSError as exc:
-            raise StateError(f"{folder}: can't be used for the state: {exc.strerror}; see state_dir") from exc
+            message = f"{folder}: can't be used for the state: {exc.strerror}; set state_dir, or $STATE_DIRECTORY"
+            raise StateError(message) from exc
         return Ledger(state, DeadLetters(folder, counters=Counters()), self._clock)
 
     def _window(self, log: Log) -> Window:

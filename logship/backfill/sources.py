@@ -70,7 +70,8 @@ class Chooser:
             if not found:
                 raise NoFormatError
             spec = FormatSpec("named", found[0].name)
-            detected = f"{found[0].name} ({found[0].fits} of {found[0].of} lines fit)"
+            best = found[0]
+            detected = best.name if best.fits == best.of else f"{best.name} ({best.fits} of {best.of} lines fit)"
         return Choice(lent, self._kit(lent, converter, spec), detected, belongs=source is not None)
 
     def _lent(self, path: str) -> SourceSettings:

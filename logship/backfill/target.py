@@ -17,6 +17,7 @@ from logship.config.urls import normalised
 from logship.errors import ConfigError, UsageError
 
 NO_FILE = "the command line"
+ID_VARIABLES = ("LOGSHIP_APPLICATION_ID", "CREDENTIALS_DIRECTORY")  # an id may come from there, see endpoints.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +34,20 @@ def load(config: Path | None, target: Target, environ: Mapping[str, str], *, sen
     Without any configuration a source takes every log, detects its format and maps it as `default` does.
     Raises: ConfigError, UsageError.
     """
+    url, secret = _url(target.url), _secret(target.application_id_file)
     path = config_path(config, environ)
     if config is None and not environ.get("LOGSHIP_CONFIG") and not path.exists():
-        if sending and not target.url:
+        if sending and not url:
             raise UsageError(f"there is no {path}; say where events go: --url URL, or -c FILE, or only look: --dry-run")
+        if sending and not (secret or any(map(environ.get, ID_VARIABLES))):
+            raise UsageError("no application id; give --application-id-file FILE, or set $LOGSHIP_APPLICATION_ID")
         return _bare(target, environ, sending=sending)
-    needs_receiver = sending and not (target.url and target.application_id_file)
+    needs_receiver = sending and not (url and secret)
     settings = load_settings(path, environ, sending=needs_receiver)
-    if not (target.url or target.application_id_file):
+    if not (url or secret):
         return settings
-    secret = _secret(target.application_id_file)
-    sources = tuple(replace(one, endpoint=_aimed(one.endpoint, target.url, secret)) for one in settings.sources)
-    return replace(settings, endpoint=_aimed(settings.endpoint, target.url, secret), sources=sources)
+    sources = tuple(replace(one, endpoint=_aimed(one.endpoint, url, secret)) for one in settings.sources)
+    return replace(settings, endpoint=_aimed(settings.endpoint, url, secret), sources=sources)
 
 
 def _bare(target: Target, environ: Mapping[str, str], *, sending: bool) -> Settings:
@@ -67,13 +70,16 @@ def _bare(target: Target, environ: Mapping[str, str], *, sending: bool) -> Setti
 def _aimed(endpoint: EndpointSettings, url: str, secret: Secret | None) -> EndpointSettings:
     """The endpoint with another receiver: what belongs to the old one (age limit) goes with it."""
     if url:
-        try:
-            url = normalised(url)
-        except UnfitError as exc:
-            raise UsageError(f"--url: {exc.message}; {exc.hint}") from exc
         is_moesif = (urlsplit(url).hostname or "").endswith("moesif.net")
         endpoint = replace(endpoint, url=url, receiver=url, max_event_age_s=MOESIF_MAX_AGE_S if is_moesif else None)
     return replace(endpoint, application_id=secret) if secret else endpoint
+
+
+def _url(text: str) -> str:
+    try:
+        return normalised(text) if text else ""
+    except UnfitError as exc:
+        raise UsageError(f"--url: {exc.message}; {exc.hint}") from exc
 
 
 def _secret(path: Path | None) -> Secret | None:

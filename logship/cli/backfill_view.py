@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Protocol, TextIO
 
+from logship.backfill.paths import Remark
 from logship.backfill.plan import Plan
 from logship.backfill.reports import Letter
 from logship.backfill.summary import LogSummary, Progress, Summary
@@ -16,7 +17,9 @@ from logship.counters import Tally
 
 LINES_EVERY_S = 5.0  # between progress lines where there is no terminal
 BAR_EVERY_S = 0.25
+WIDEST_BAR, NARROWEST_BAR = 30, 6  # columns
 SHOWN_LINE = 160  # bytes of an odd line
+MOST_ALIKE = 3  # notes of one text; a format is detected for each of a thousand logs
 MOST_LOGS = 40  # lines of the table of logs; the rest is summed
 
 Show = Callable[[Progress], None]
@@ -37,18 +40,29 @@ class View:
 
     def planned(self, plan: Plan) -> None:
         """What there is to say before the beginning."""
+        alike: dict[str, list[Remark]] = {}
         for remark in plan.remarks:
-            head, *more = remark.message.split("\n")
-            mark = Styled("ERROR ", "error") if remark.is_failure else Styled("note  ", "dim")
-            self._line(mark, f"{remark.path} {head}")
-            for line in more:
-                self._line("      ", line)
+            alike.setdefault(remark.message, []).append(remark)
+        for message, remarks in alike.items():
+            shown = [one for number, one in enumerate(remarks) if one.is_failure or number < MOST_ALIKE]
+            for remark in shown:
+                self._remark(remark)
+            if len(remarks) > len(shown):
+                head = message.partition("\n")[0]
+                self._line(Styled("note  ", "dim"), f"… and {len(remarks) - len(shown):,} more: {head}")
+
+    def _remark(self, remark: Remark) -> None:
+        head, *more = remark.message.split("\n")
+        mark = Styled("ERROR ", "error") if remark.is_failure else Styled("note  ", "dim")
+        self._line(mark, f"{remark.path} {head}")
+        for line in more:
+            self._line("      ", line)
 
     @contextmanager
     def progress(self) -> Iterator[Show]:
         """Something to give progress to: a bar on a terminal, else a line now and then."""
         is_bar = self.out.is_terminal and self.err.is_terminal
-        with (self._bar() if is_bar else self._lines()) as show:
+        with self._bar() if is_bar else self._lines() as show:
             yield show
 
     def summary(self, summary: Summary) -> None:
@@ -107,7 +121,8 @@ class View:
         from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
 
-        bar = Bar(BarColumn(30), TextColumn("{task.percentage:>3.0f}%"), TextColumn("{task.description}", markup=False),
+        drawing, share = BarColumn(WIDEST_BAR), TextColumn("{task.percentage:>3.0f}%")
+        bar = Bar(drawing, share, TextColumn("{task.description}", markup=False),
                   console=self.out.rich(), transient=True, auto_refresh=False)  # fmt: skip
         task = bar.add_task("", total=None)
         drawn_s = float("-inf")
@@ -117,7 +132,9 @@ class View:
             if self._is_gone or self.clock.monotonic() - drawn_s < BAR_EVERY_S:
                 return
             drawn_s = self.clock.monotonic()
-            text = str(safe(progress_text(progress, with_share=False)))
+            room = bar.console.width - len(" 100% ")
+            text = str(safe(bar_text(progress, room - NARROWEST_BAR)))
+            drawing.bar_width = min(WIDEST_BAR, max(NARROWEST_BAR, room - len(text)))
             try:
                 total = progress.bytes_total or None
                 bar.update(task, completed=progress.bytes_done, total=total, description=text, refresh=True)
@@ -232,24 +249,42 @@ def tally_text(tally: Tally, *, dry: bool = False) -> str:
     return text.replace("= sent", "= would be sent", 1) if dry else text
 
 
-def progress_text(progress: Progress, *, with_share: bool = True) -> str:
+def progress_text(progress: Progress) -> str:
     """One line about how far it is."""
     share = progress.bytes_done / progress.bytes_total if progress.bytes_total else 0.0
-    parts = [f"{share:.0%}"] if with_share and progress.bytes_total else []
-    parts += [
-        f"{progress.files_done:,}/{progress.files:,} files",
-        f"{size_text(progress.bytes_done)}/{size_text(progress.bytes_total)}",
-        f"{progress.rate:,.0f}/s",
-        f"ETA {span_text(progress.eta_s)}" if progress.eta_s is not None else "ETA -",
-        f"in flight {progress.in_flight}",
-        f"retries {progress.retries:,}",
-        f"dead letters {progress.tally.dead_letters:,}",
-    ]
+    return "  ".join([*([f"{share:.0%}"] if progress.bytes_total else []), *_progress_parts(progress).values()])
+
+
+def bar_text(progress: Progress, columns: int) -> str:
+    """What stands behind the bar; where there is little room, what matters now."""
+    parts = _progress_parts(progress)
+    text = "  ".join(parts.values())
+    if len(text) <= columns:
+        return text
+    if progress.is_draining or progress.trouble:
+        wanted = {"draining", "trouble"} if progress.is_draining else {"retries", "trouble"}
+    else:
+        wanted = {"bytes", "rate", "eta", "in flight"}
+        wanted |= {"retries"} if progress.retries else set()
+        wanted |= {"dead letters"} if progress.tally.dead_letters else set()
+    return "  ".join(part for name, part in parts.items() if name in wanted)
+
+
+def _progress_parts(progress: Progress) -> dict[str, str]:
+    parts = {
+        "files": f"{progress.files_done:,}/{progress.files:,} files",
+        "bytes": f"{size_text(progress.bytes_done)}/{size_text(progress.bytes_total)}",
+        "rate": f"{progress.rate:,.0f}/s",
+        "eta": f"ETA {span_text(progress.eta_s)}" if progress.eta_s is not None else "ETA -",
+        "in flight": f"in flight {progress.in_flight}",
+        "retries": f"retries {progress.retries:,}",
+        "dead letters": f"dead letters {progress.tally.dead_letters:,}",
+    }
     if progress.is_draining:
-        parts.append("finishing what is under way; Ctrl-C again stops at once")
+        parts["draining"] = "finishing what is under way; Ctrl-C again stops at once"
     if progress.trouble:
-        parts.append(progress.trouble)
-    return "  ".join(parts)
+        parts["trouble"] = progress.trouble
+    return parts
 
 
 def size_text(size: float) -> str:

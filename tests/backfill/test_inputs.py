@@ -60,6 +60,33 @@ def test_a_directory_may_hold_other_files_than_logs(world: World, receiver: Rece
     assert receiver.ids == truth(good, LINES)
 
 
+def test_a_directory_in_which_nothing_is_a_log_is_said(world: World) -> None:
+    write_old(world.logs / "error.log", b"2026/09/21 13:33:20 [error] 7#7: *1 open() failed\n" * 30)
+    write_old(world.logs / "deeper" / "favicon.ico", random.Random(2).randbytes(3_000))
+    summary = world.here(world.logs)
+    assert (summary.code, summary["sent"]) == (1, 0)
+    assert [one["message"] for one in summary["remarks"] if one["is_failure"]] == [
+        "is a directory without logs: none of its 2 files is one"
+    ]
+
+
+def test_a_directory_with_nothing_but_an_empty_log_is_fine(world: World) -> None:
+    write_old(world.logs / "access.log", b"")
+    assert world.here(world.logs).code == 0
+
+
+def test_a_directory_that_may_not_be_read_is_said_once(world: World) -> None:
+    world.logs.chmod(0)
+    try:
+        run = world.run(world.logs, preexec_fn=without_roots_eyes)
+    finally:
+        world.logs.chmod(0o755)
+    assert run.code == 1
+    assert [line for line in run.out.splitlines() if "ERROR" in line] == [
+        f"ERROR {world.logs} can't be read: Permission denied"
+    ]
+
+
 def test_a_file_that_may_not_be_read_is_said(world: World, receiver: Receiver) -> None:
     good, secret = write_old(world.logs / "access.log", joined(LINES)), world.logs / "secret.access.log"
     write_old(secret, joined(LINES)).chmod(0)

@@ -128,9 +128,31 @@ def test_without_a_configuration_the_format_is_detected_and_said(tmp_path: Path,
     (tmp_path / "id").write_text("test-app\n")
     world = World(tmp_path, receiver.url, environ={"XDG_STATE_HOME": str(tmp_path / "state"), "LOGSHIP_CONFIG": ""})
     run = world.bare("--url", receiver.url, "--application-id-file", tmp_path / "id", "--field", "host=a.example", log)
-    assert "format detected: combined (200 of 200 lines fit)" in run.out
+    assert f"note  {log} format detected: combined\n" in run.out
     assert (run.code, len(receiver.ids)) == (0, 2_000)
     assert "lines 2,000 = sent 2,000 + dropped by rule 0" in run.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "say where events go: --url URL, or -c FILE, or only look: --dry-run"),
+        (["--url", "http://127.0.0.1:9"], "no application id; give --application-id-file FILE, or set"),
+        (["--url", "ftp://x"], "--url: 'ftp://x' is not http(s)"),
+        (
+            ["--url", "http://127.0.0.1:9", "--application-id-file", "/nowhere/id"],
+            "--application-id-file: /nowhere/id: No",
+        ),
+    ],
+)
+def test_without_a_configuration_the_options_that_are_needed_are_named(
+    tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    log = write_old(tmp_path / "logs" / "shop.log.3", joined(LINES[:5]))
+    world = World(tmp_path, "", environ={"XDG_STATE_HOME": str(tmp_path / "state"), "LOGSHIP_CONFIG": ""})
+    run = world.bare(*arguments, log)
+    assert (run.code, run.out) == (2, "")
+    assert said in run.err
 
 
 def test_overrides_change_format_mapping_fields_and_receiver(tmp_path: Path) -> None:
@@ -154,5 +176,7 @@ def test_wrong_options_are_refused_with_what_would_be_right(world: World) -> Non
         world.here(path, overrides=Overrides(mapping="nosuch"))
     with pytest.raises(UsageError, match="--url: 'ftp://x' is not http"):
         world.here(path, target=Target("ftp://x", None))
+    with pytest.raises(UsageError, match="--application-id-file: /nowhere/id: No such file"):
+        world.here(path, target=Target("", Path("/nowhere/id")))
     for arguments in (["--since", "soon", path], ["--field", "host", path], []):
         assert world.run(*arguments).code == 2
