@@ -99,5 +99,3 @@ def remove(database: Database, where: str, values: tuple[Value, ...]) -> int:
         run("DELETE FROM traffic WHERE events <= 0", ())
         run("DELETE FROM routes WHERE requests <= 0", ())
     return int(found[0][0])
-
-

@@ -7,6 +7,7 @@ folded   how far `events` is counted in the two above
 
 events_once makes (application_id, transaction_id) unique. It holds the id turned round: ours begin with a checksum and
 end with the place in the log, so that the index grows at one end instead of touching a random page for each event.
+Where the order is free, the column that differs most stands first: databases compare the first one fastest.
 """
 
 from __future__ import annotations
@@ -35,9 +36,9 @@ CREATE TABLE IF NOT EXISTS events (
   event JSON NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS events_once
-  ON events (application_id, (substr(transaction_id, 10)), (substr(transaction_id, 1, 9)));
+  ON events ((substr(transaction_id, 10)), (substr(transaction_id, 1, 9)), application_id);
 CREATE INDEX IF NOT EXISTS events_by_time ON events (application_id, time_ms, id);
-CREATE INDEX IF NOT EXISTS events_by_user ON events (application_id, user_id, time_ms, id) WHERE user_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS events_by_user ON events (user_id, application_id, time_ms, id) WHERE user_id IS NOT NULL;
 CREATE TABLE IF NOT EXISTS traffic (
   application_id TEXT NOT NULL,
   step_s INTEGER NOT NULL,
