@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -14,11 +14,13 @@ from logship.collector.row import (
     MAX_DURATION_MS,
     MAX_PATH_CHARS,
     MAX_VERB_CHARS,
+    USUAL_URI,
     EventRow,
     TimeReader,
     source_of,
     split_uri,
 )
+from logship.collector.wire import UsualEvent, encode, usual_events
 
 MAX_DEPTH = 254  # containers inside one another in an event: where orjson stops writing
 MAX_KEYS = 5_000  # of one event
@@ -33,6 +35,15 @@ BOM = b"\xef\xbb\xbf"
 PEER_UNKNOWN = "0.0.0.0"  # noqa: S104 - an address in an event, nothing listens on it
 
 
+class Arrival(NamedTuple):
+    """How events came: whose they are, when, from which address, and the routes known of their application."""
+
+    application_id: str
+    received_ms: int
+    peer: str
+    routes: Routes
+
+
 class Intake:
     """Turns bodies into rows; one per collector, used by one thread at a time."""
 
@@ -45,19 +56,74 @@ class Intake:
 
         Raises: RefusalError 400 with every bad event.
         """
-        events = validated(decode(body), batch=batch)
-        route_of = self._routes.setdefault(application_id, Routes()).of
-        read_time, dumps, row = self._times.read, orjson.dumps, tuple.__new__  # names for the loop: it runs 60,000/s
+        routes = self._routes.setdefault(application_id, Routes())
+        arrival = Arrival(application_id, received_ms, peer or PEER_UNKNOWN, routes)
+        usual = usual_events(body, batch=batch)
+        rows = None if usual is None else self._usual_rows(usual, arrival)
+        return self._exact_rows(validated(decode(body), batch=batch), arrival) if rows is None else rows
+
+    def _usual_rows(self, events: list[UsualEvent], arrival: Arrival) -> list[EventRow] | None:
+        """Rows of events of the usual kind, None when one of them has to be looked at more closely.
+
+        A third of what `_exact_rows` costs, decoding and checking included: this loop runs 60,000 times a second.
+        """
+        application_id, received_ms, peer, routes = arrival
+        read_time, route_of, match, row = self._times.read, routes.of, USUAL_URI.match, tuple.__new__
+        rows: list[EventRow] = []
+        status: int | None
+        lasted_ms: float | None
+        try:
+            for event in events:
+                request, response = event.request, event.response
+                if not request.ip_address:
+                    request.ip_address = peer
+                text = encode(event).decode()
+                if len(text) > MANY_KEYS_CHARS:
+                    return None
+                time_ms = read_time(request.time)
+                if response:
+                    status, lasted_ms = response.status, bounded_duration(read_time(response.time) - time_ms)
+                else:
+                    status, lasted_ms = None, None
+                parts = match(request.uri)
+                host, path = parts.groups() if parts else split_uri(request.uri)
+                path = path[:MAX_PATH_CHARS]
+                columns = (
+                    application_id,
+                    event.transaction_id or None,
+                    received_ms,
+                    time_ms,
+                    request.verb[:MAX_VERB_CHARS],
+                    status,
+                    path,
+                    route_of(path, received_ms),
+                    event.user_id or None,
+                    source_of(event.metadata or None, host),
+                    lasted_ms,
+                    event.weight or 1,
+                    text,
+                )
+                rows.append(row(EventRow, columns))
+        except ValueError:  # no time
+            return None
+        return rows
+
+    def _exact_rows(self, events: list[dict[str, Any]], arrival: Arrival) -> list[EventRow]:
+        """Rows of any valid events.
+
+        Raises: RefusalError 400 with every event whose times are none, or that is too deep or has too many keys.
+        """
+        read_time, route_of = self._times.read, arrival.routes.of
         faults: list[Fault] = []
         rows: list[EventRow] = []
         for index, event in enumerate(events):
             request, response = event["request"], event.get("response")
             if not request.get("ip_address"):
-                request["ip_address"] = peer or PEER_UNKNOWN
+                request["ip_address"] = arrival.peer
             try:
                 time_ms = read_time(request["time"])
-                lasted_ms = None if not response else read_time(response["time"]) - time_ms
-                text = dumps(event).decode()
+                lasted_ms = None if not response else bounded_duration(read_time(response["time"]) - time_ms)
+                text = orjson.dumps(event).decode()
             except (ValueError, TypeError):
                 faults.append(Fault(index, *self._unreadable(event)))
                 continue
@@ -66,22 +132,22 @@ class Intake:
                 continue
             host, path = split_uri(request["uri"])
             path = path[:MAX_PATH_CHARS]
-            columns = (
-                application_id,
+            row = EventRow(
+                arrival.application_id,
                 event.get("transaction_id") or None,
-                received_ms,
+                arrival.received_ms,
                 time_ms,
                 request["verb"][:MAX_VERB_CHARS],
                 response["status"] if response else None,
                 path,
-                route_of(path, received_ms),
+                route_of(path, arrival.received_ms),
                 event.get("user_id") or None,
-                source_of(event, host),
-                None if lasted_ms is None else bounded_duration(lasted_ms),
+                source_of(event.get("metadata"), host),
+                lasted_ms,
                 event.get("weight") or 1,
                 text,
             )
-            rows.append(row(EventRow, columns if NUL_ESCAPED not in text else printable(columns)))
+            rows.append(row if NUL_ESCAPED not in text else EventRow(*printable(row)))
         if faults:
             raise invalid_events(tuple(faults), len(events))
         return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ SECONDS_CACHED = 4_096  # texts of seconds; live traffic repeats each a few hund
 ISO_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{0,9}))?(?:([Zz])|([+-]\d\d):?(\d\d)?)?", re.ASCII
 )
+USUAL_URI = re.compile(r"https?://([^/?#@]+)(/[^?#]*)")  # host and path of most URIs, as split_uri gives them
 
 MAX_VERB_CHARS = 24
 MAX_PATH_CHARS = 400
@@ -109,8 +111,8 @@ def authority_host(authority: str) -> str:
     return authority if "@" not in authority else authority[authority.rindex("@") + 1 :]
 
 
-def source_of(event: dict[str, Any], host: str) -> str:
-    metadata = event.get("metadata")
+def source_of(metadata: Mapping[str, Any] | None, host: str) -> str:
+    """What the event's metadata names as its source, else the host of its URI."""
     if metadata:
         source = metadata.get("source")
         if type(source) is str and source:
