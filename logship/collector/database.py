@@ -24,9 +24,11 @@ class Database(Protocol):
     Statements are written once, with `?` for values, in the part of SQL that both databases share.
     """
 
-    def insert(self, rows: Sequence[EventRow]) -> None:
+    def insert(self, rows: Sequence[EventRow]) -> int | None:
         """Stores the rows whose ids are new, all in one transaction; durable when it returns.
 
+        Shapes: the id of the last row when all of them were new and have ids without a gap, in their order; else, or
+        where the database doesn't tell, None.
         Raises: StoreUnavailableError, after which none of them is stored.
         """
 

@@ -25,8 +25,8 @@ from logship.collector.listing import Place, page
 from logship.collector.options import CollectorOptions
 from logship.collector.read_api import ReadApi, now_ms
 from logship.collector.refusal import RefusalError
-from logship.collector.rollup import VERBS
 from logship.collector.summary import CLASSES, status_class, summarise
+from logship.collector.tally import VERBS
 from logship.collector.times import iso_time, moment, percentage, rate, short_count, short_duration
 
 FILES = Path(__file__).parent / "page"

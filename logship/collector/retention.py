@@ -8,7 +8,8 @@ import time
 
 from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.options import CollectorOptions
-from logship.collector.rollup import MINUTE_S, RECENT_MS, remove
+from logship.collector.rollup import remove
+from logship.collector.tally import MINUTE_S, RECENT_MS
 from logship.collector.writer import Writer
 
 log = logging.getLogger(__name__)

@@ -6,16 +6,27 @@ make them differ: `folded` says up to which id they are counted.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from logship.collector.database import Database, Run, Value
+from logship.collector.tally import OTHER_VERB, RECENT_MS, VERBS, Tally
 
 IDS_AT_ONCE = 20_000
-MINUTE_S = 60
-HOUR_S = 3_600
-DAY_S = 86_400
-RECENT_MS = 172_800_000  # minutes are counted for events that arrive within two days; older ones only by hour and day
-VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "UNKNOWN")  # any other counts as OTHER
-OTHER_VERB = "OTHER"
-NO_STATUS = -1
+ROWS_AT_ONCE = 100  # of counts added with one statement
+
+ADD_TRAFFIC = """
+ON CONFLICT (application_id, step_s, start_s, verb, status) DO UPDATE SET
+  events = traffic.events + excluded.events, requests = traffic.requests + excluded.requests,
+  duration_ms = traffic.duration_ms + excluded.duration_ms, timed = traffic.timed + excluded.timed
+"""
+
+ADD_ROUTES = """
+ON CONFLICT (application_id, step_s, start_s, route) DO UPDATE SET
+  requests = routes.requests + excluded.requests, client_errors = routes.client_errors + excluded.client_errors,
+  server_errors = routes.server_errors + excluded.server_errors,
+  duration_ms = routes.duration_ms + excluded.duration_ms, timed = routes.timed + excluded.timed,
+  slowest_ms = CASE WHEN excluded.slowest_ms > routes.slowest_ms THEN excluded.slowest_ms ELSE routes.slowest_ms END
+"""
 
 TRAFFIC = """
 WITH fine AS (
@@ -31,9 +42,6 @@ SELECT application_id, step_s, minute_s / step_s * step_s, verb, status, {sign} 
 FROM fine CROSS JOIN (SELECT 60 AS step_s UNION ALL SELECT 3600 UNION ALL SELECT 86400) AS steps
 WHERE step_s > 60 OR is_recent
 GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
-ON CONFLICT (application_id, step_s, start_s, verb, status) DO UPDATE SET
-  events = traffic.events + excluded.events, requests = traffic.requests + excluded.requests,
-  duration_ms = traffic.duration_ms + excluded.duration_ms, timed = traffic.timed + excluded.timed
 """
 
 ROUTES = """
@@ -52,49 +60,76 @@ SELECT application_id, step_s, hour_s / step_s * step_s, route, {sign} * sum(req
 FROM fine CROSS JOIN (SELECT 3600 AS step_s UNION ALL SELECT 86400) AS steps
 WHERE step_s > 0
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
-ON CONFLICT (application_id, step_s, start_s, route) DO UPDATE SET
-  requests = routes.requests + excluded.requests, client_errors = routes.client_errors + excluded.client_errors,
-  server_errors = routes.server_errors + excluded.server_errors,
-  duration_ms = routes.duration_ms + excluded.duration_ms, timed = routes.timed + excluded.timed,
-  slowest_ms = CASE WHEN excluded.slowest_ms > routes.slowest_ms THEN excluded.slowest_ms ELSE routes.slowest_ms END
 """
 
-
 NEXT_IDS = "SELECT max(id) FROM (SELECT id FROM events WHERE id > ? ORDER BY id LIMIT ?) AS following"
+LAST_ID = "SELECT max(id) FROM events"
 
 
 def fold(database: Database) -> bool:
     """Counts the next stored events; whether there may be more."""
     with database.transaction() as run:
-        first = int(run("SELECT last_id FROM folded", ())[0][0])
+        first = _folded(run)
         last = run(NEXT_IDS, (first, IDS_AT_ONCE))[0][0]
         if last is None:
             return False
-        count(run, "id > ? AND id <= ?", (first, int(last)), sign=1)
-        run("UPDATE folded SET last_id = ?", (int(last),))
+        _fold_up_to(run, first, int(last))
     return int(last) - first >= IDS_AT_ONCE
+
+
+def fold_tally(database: Database, tally: Tally) -> bool:
+    """Adds a tally if it counts just the next stored events; else nothing is changed, `fold` has to count them."""
+    with database.transaction() as run:
+        if not tally.follows(_folded(run)):
+            return False
+        _add(run, "traffic", tally.traffic(), ADD_TRAFFIC)
+        _add(run, "routes", tally.routes(), ADD_ROUTES)
+        run("UPDATE folded SET last_id = ?", (tally.last_id,))
+    return True
+
+
+def _folded(run: Run) -> int:
+    """Up to which id the events are counted."""
+    return int(run("SELECT last_id FROM folded", ())[0][0])
+
+
+def _fold_up_to(run: Run, first: int, last: int) -> None:
+    count(run, "id > ? AND id <= ?", (first, last), sign=1)
+    run("UPDATE folded SET last_id = ?", (last,))
+
+
+def _add(run: Run, table: str, rows: Sequence[Sequence[Value]], on_conflict: str) -> None:
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        piece = rows[start : start + ROWS_AT_ONCE]
+        places = ",".join([f"({','.join('?' * len(piece[0]))})"] * len(piece))
+        run(f"INSERT INTO {table} VALUES {places}{on_conflict}", [value for row in piece for value in row])  # noqa: S608
 
 
 def count(run: Run, where: str, values: tuple[Value, ...], *, sign: int) -> None:
     """Adds (sign 1) or takes away (sign -1) the events that `where` names, inside the caller's transaction."""
     verbs = ", ".join(f"'{verb}'" for verb in VERBS)
-    run(TRAFFIC.format(where=where, sign=sign, verbs=verbs, other=OTHER_VERB, recent=RECENT_MS), values)
-    run(ROUTES.format(where=where, sign=sign), values)
+    traffic = TRAFFIC.format(where=where, sign=sign, verbs=verbs, other=OTHER_VERB, recent=RECENT_MS)
+    run(traffic + ADD_TRAFFIC, values)
+    run(ROUTES.format(where=where, sign=sign) + ADD_ROUTES, values)
 
 
 def remove(database: Database, where: str, values: tuple[Value, ...]) -> int:
     """Deletes the events that `where` names and takes them out of the counts; how many there were.
 
-    All of them in one transaction: an event is stored and counted, or neither.
+    All of them in one transaction: an event is stored and counted, or neither. What is not counted yet is counted
+    first, so that no tally that holds a removed event can be added any more.
     """
     while fold(database):
         pass
     with database.transaction() as run:
+        last = run(LAST_ID, ())[0][0]
+        first = _folded(run)
+        if last is not None and int(last) > first:
+            _fold_up_to(run, first, int(last))
         found = run(f"SELECT count(*) FROM events WHERE {where}", values)  # noqa: S608 - `where` is a constant of ours
         if not found[0][0]:
             return 0
-        last = int(run("SELECT last_id FROM folded", ())[0][0])
-        count(run, f"({where}) AND id <= ?", (*values, last), sign=-1)
+        count(run, where, values, sign=-1)
         run(f"DELETE FROM events WHERE {where}", values)  # noqa: S608
         run("DELETE FROM traffic WHERE events <= 0", ())
         run("DELETE FROM routes WHERE requests <= 0", ())

@@ -62,14 +62,17 @@ class SqliteStore:
         connection.execute("PRAGMA query_only = 1")
         return connection
 
-    def insert(self, rows: Sequence[EventRow]) -> None:
+    def insert(self, rows: Sequence[EventRow]) -> int | None:
+        before, start = self._writer.total_changes, 0
         with self.transaction():
-            start = 0
+            cursor = self._writer.cursor()
             for count, statement in self._inserts.items():
                 while len(rows) - start >= count:
                     values = list(chain.from_iterable(rows[start : start + count]))
-                    self._writer.execute(statement, values)
+                    cursor.execute(statement, values)
                     start += count
+        # nobody else stores in the middle of a transaction: only where repeats were passed over have ids gaps
+        return cursor.lastrowid if self._writer.total_changes - before == len(rows) else None
 
     @contextmanager
     def transaction(self) -> Iterator[Run]:

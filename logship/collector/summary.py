@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from logship.collector.database import Database, Record, Value
 from logship.collector.filters import EventFilter
-from logship.collector.rollup import DAY_S, HOUR_S, MINUTE_S, OTHER_VERB, VERBS
+from logship.collector.tally import DAY_S, HOUR_S, MINUTE_S, OTHER_VERB, VERBS
 
 MAX_BARS = 96
 NICE_STEPS_S = (60, 300, 900, 3_600, 7_200, 21_600, 86_400, 604_800, 2_592_000, 7_776_000, 31_536_000)
-MINUTES_KEPT_S = 2 * DAY_S  # see rollup.RECENT_MS
+MINUTES_KEPT_S = 2 * DAY_S  # see tally.RECENT_MS
 LOOKED_THROUGH = 20_000  # events, for a filter that the counts can't answer
 HOURS_SHOWN_S = 10 * DAY_S  # beyond, days are bars enough
 TOP = 8

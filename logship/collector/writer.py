@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import chain
 
 from logship.collector.database import Database, StoreUnavailableError
-from logship.collector.rollup import fold
+from logship.collector.rollup import fold, fold_tally
 from logship.collector.row import EventRow
+from logship.collector.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Writer:
         self._news = threading.Condition()
         self._closing = False
         self._unfolded = 0  # groups committed since the last fold
+        self._tally = Tally()  # of them
         self._thread = threading.Thread(target=self._run, name="collector-writer", daemon=True)
 
     def start(self) -> None:
@@ -106,7 +109,7 @@ class Writer:
             self._work(group[0])
         else:
             self._commit([item for item in group if isinstance(item, Submission)])
-        if self._unfolded >= FOLD_EVERY_GROUPS:
+        if self._unfolded >= FOLD_EVERY_GROUPS or self._tally.is_full:
             self._fold()
         return True
 
@@ -123,8 +126,9 @@ class Writer:
         return group
 
     def _commit(self, group: list[Submission]) -> None:
+        rows = group[0].rows if len(group) == 1 else list(chain.from_iterable(one.rows for one in group))
         try:
-            self._database.insert([row for submission in group for row in submission.rows])
+            last_id = self._database.insert(rows)
         except StoreUnavailableError as exc:
             log.error("nothing stored, the senders are told to try again error=%s", exc)
             for submission in group:
@@ -137,6 +141,7 @@ class Writer:
         self._unfolded += 1
         for submission in group:
             submission.done.set_result(None)
+        self._tally.add(rows, last_id)
 
     def _work(self, job: Job) -> None:
         try:
@@ -147,8 +152,10 @@ class Writer:
                 raise
 
     def _fold(self) -> None:
+        tally, self._tally = self._tally, Tally()
         try:
-            while fold(self._database):
+            fold_tally(self._database, tally)
+            while fold(self._database):  # what the tally didn't count
                 pass
         except StoreUnavailableError as exc:  # the events are safe; the next fold counts them
             log.warning("the charts are behind error=%s", exc)
