@@ -15,7 +15,7 @@ import pytest
 
 from logship.cli import run
 from logship.collector import CollectorServer
-from tests.delivery.certificates import Authority
+from tests.rigs.certificates import Authority
 from tests.rigs.daemon import logship_command
 from tests.rigs.machine import require
 from tests.rigs.receiver import Receiver
