@@ -3,7 +3,7 @@
 #   make demo [SECONDS=15]   collector, live traffic and the daemon, with the page's address
 #   make test [ARGS=...]     the tests; what needs a server that is not installed is skipped with the reason
 #   make check               ruff, mypy, the floors, the documentation
-#   make bench               CPU, speed and memory beside other shippers
+#   make bench [ARGS=...]    CPU, speed and memory beside other shippers; backfill, the idle daemon, the collector
 #   make soak                the long runs
 #   make deb                 dist/logship_*.deb with everything inside
 #   make install             /opt/logship, man pages, completions, units (DESTDIR= and PREFIX= honoured)
@@ -40,7 +40,10 @@ check: $(MADE)
 	$(BIN)/python -m pytest -q tests/house/test_documents.py tests/house/test_manual.py tests/config/test_schema.py
 
 bench: $(MADE)
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks $(or $(ARGS),--rounds 3)
+	@$(if $(ARGS),true,$(BIN)/python -m benchmarks.backfill)
+	@$(if $(ARGS),true,$(BIN)/python -m benchmarks.living)
+	@$(if $(ARGS),true,$(BIN)/python benchmarks/collector.py)
 
 soak: $(MADE)
 	@LOGSHIP_SOAK=1 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --timeout 7200 $(ARGS)

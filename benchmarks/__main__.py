@@ -6,6 +6,7 @@ import argparse
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.peers import PEERS
@@ -13,7 +14,12 @@ from benchmarks.rows import ROWS, Bench, Result
 from benchmarks.sink import build
 from benchmarks.table import table
 
-FLOORS = {"cat (floor)": ["cat"], "wc -l (floor)": ["wc", "-l"]}
+FLOORS = {
+    "cat (floor)": ["cat"],
+    "wc -l (floor)": ["wc", "-l"],
+    "match only (floor)": [sys.executable, "-m", "benchmarks.floors", "match"],
+    "match and encode (floor)": [sys.executable, "-m", "benchmarks.floors", "encode"],
+}
 
 
 def main() -> int:
@@ -21,29 +27,46 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--rows", help="comma-separated names; default: all")
+    parser.add_argument("--rounds", type=int, default=1, help="each row is the run with the median CPU of so many")
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--directory", type=Path, default=Path("bench-data"))
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
     bench = Bench(options.directory.resolve(), build(options.directory.resolve()), options.lines)
-    wanted = options.rows.split(",") if options.rows else [row.name for row in ROWS]
-    results = [_said(bench.ship(row)) for row in ROWS if row.name in wanted]
-    peers: list[Result] = []
-    if not options.no_peers:
-        for peer in PEERS:
-            if peer.path():
-                peers.append(_said(bench.peer(peer)))
-            else:
-                print(f"{peer.name}: not installed (Debian: {peer.package})", file=sys.stderr)
-    if not options.rows:
-        results += [bench.floor(name, command) for name, command in FLOORS.items()]
+    rounds = [one_round(bench, options.rows, with_peers=not options.no_peers) for _ in range(options.rounds)]
+    results, peers = ([median(same) for same in zip(*group, strict=True)] for group in zip(*rounds, strict=True))
     text = table(results, peers)
-    head = f"{options.lines:,} lines, {os.cpu_count()} cores, Python {platform.python_version()}, one run"
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    head = f"{options.lines:,} lines, {machine}, {rounds_of(options.rounds)}"
     print(f"\n{head}\n\n{text}")
     if options.markdown:
         options.markdown.write_text(f"{head}\n\n{text}\n")
     return 0
+
+
+def one_round(bench: Bench, rows: str | None, *, with_peers: bool) -> tuple[list[Result], list[Result]]:
+    """logship's rows and, unless only some are wanted, the floors; beside them the peers that are installed."""
+    wanted = rows.split(",") if rows else [row.name for row in ROWS]
+    results = [_said(bench.ship(row)) for row in ROWS if row.name in wanted]
+    peers: list[Result] = []
+    for peer in PEERS if with_peers else ():
+        if peer.path():
+            peers.append(_said(bench.peer(peer)))
+        else:
+            print(f"{peer.name}: not installed (Debian: {peer.package})", file=sys.stderr)
+    if not rows:
+        results += [bench.floor(name, command) for name, command in FLOORS.items()]
+    return results, peers
+
+
+def median(same: Sequence[Result]) -> Result:
+    """The run of one row whose CPU is in the middle; of two the cheaper."""
+    return sorted(same, key=lambda result: result.cpu_s_per_million)[(len(same) - 1) // 2]
+
+
+def rounds_of(number: int) -> str:
+    return "one run" if number == 1 else f"the median of {number} rounds"
 
 
 def _said(result: Result) -> Result:

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from benchmarks.generator import write_log
 from benchmarks.rows import CUSTOM_FORMAT, JSON_FORMAT, RICH_MAPPING
@@ -19,8 +20,8 @@ from logship.config.yaml_door import parse
 from logship.event import LogFile, Window
 from logship.formats import compile_format, read_spec
 from logship.mapping import Constants, Converter, compile_mapping, merge, parse_mapping
+from logship.pipeline import CHUNK_BYTES
 
-CHUNK_BYTES = 262_144  # what the pipeline reads at once
 APACHE = f"{{apache: '{CUSTOM_FORMAT}'}}"
 ROWS = (
     ("plain", "combined", "combined", "{}"),
@@ -51,20 +52,22 @@ def main() -> int:
             path = Path(directory) / f"{kind}.log"
             if not path.exists():
                 write_log(path, options.lines, kind)
-            chunks = list(_chunks(path.read_bytes()))
-            made = _converter(fmt, mapping)
-            spent_s = _best(lambda made=made, chunks=chunks: _convert(made, chunks), options.rounds)
+            with path.open("rb") as data:
+                stretches = list(chunks(data))
+            made = converter(fmt, mapping)
+            spent_s = _best(lambda made=made, stretches=stretches: _convert(made, stretches), options.rounds)
             each_us = spent_s / options.lines * 1e6
             plain_us = plain_us or each_us
-            events = sum(len(made.convert(data, start, _FILE, WINDOW).events) for start, data in chunks)
+            events = sum(len(made.convert(data, start, FILE, WINDOW).events) for start, data in stretches)
             print(f"{name:26} {each_us:7.2f} us/line {each_us / plain_us:6.2f}x plain {events:9,} events", flush=True)
     return 0
 
 
-_FILE = LogFile(1, "/var/log/access.log", "bench", 0x123_4567_89AB, "web-1")
+FILE = LogFile(1, "/var/log/access.log", "bench", 0x123_4567_89AB, "web-1")
 
 
-def _converter(fmt: str, mapping: str) -> Converter:
+def converter(fmt: str, mapping: str) -> Converter:
+    """Of a format and what a mapping adds to the default one, both as YAML."""
     tree = merge(_tree(mapping_path("default").read_text()), _tree(mapping))
     spec = parse_mapping(tree)
     return compile_mapping(spec, compile_format(read_spec(_value(fmt)), presets()), Constants("web-1", "bench"))
@@ -82,17 +85,19 @@ def _value(text: str) -> object:
     return document.tree()
 
 
-def _chunks(data: bytes) -> Iterator[tuple[int, bytes]]:
+def chunks(log: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Whole lines as the pipeline reads them, each stretch with its position."""
     start = 0
-    while start < len(data):
-        end = data.rfind(b"\n", start, start + CHUNK_BYTES) + 1
-        yield start, data[start:end]
-        start = end
+    while block := log.read(CHUNK_BYTES):
+        whole = block[: block.rfind(b"\n") + 1]
+        yield start, whole
+        start += len(whole)
+        log.seek(start)
 
 
-def _convert(made: Converter, chunks: list[tuple[int, bytes]]) -> None:
-    for start, data in chunks:
-        made.convert(data, start, _FILE, WINDOW)
+def _convert(made: Converter, stretches: list[tuple[int, bytes]]) -> None:
+    for start, data in stretches:
+        made.convert(data, start, FILE, WINDOW)
 
 
 def _best(work: Callable[[], None], rounds: int) -> float:

@@ -32,7 +32,7 @@ origin: web-1
 status: null
 sources:
   - name: bench
-    paths: ["{log}"]
+    paths: ["{paths}"]
     format: {format}
     mapping: {mapping}
 """
@@ -50,6 +50,7 @@ class Row:
     concurrency: int = 4
     delay_ms: int = 0
     lines: int | None = None  # None: as many as the whole run has
+    files: int = 1  # the log's lines stand in so many
 
 
 ROWS = (
@@ -60,6 +61,8 @@ ROWS = (
     Row("custom LogFormat", kind="custom", format="{apache: '" + CUSTOM_FORMAT + "'}"),
     Row("every line with escapes", kind="escaped"),
     Row("hostile lines", kind="hostile"),
+    Row("100 files", files=100),
+    Row("10,000 files", files=10_000),
     Row("100 ms away, concurrency 1", delay_ms=100, concurrency=1, lines=50_000),
     Row("100 ms away, concurrency 4", delay_ms=100, concurrency=4, lines=100_000),
     Row("100 ms away, concurrency 16", delay_ms=100, concurrency=16, lines=200_000),
@@ -110,10 +113,25 @@ class Bench:
             partial.rename(path)
         return path
 
+    def files(self, log: Path, files: int) -> Path:
+        """A directory with the log's lines in so many files, made once."""
+        directory = log.with_name(f"{log.stem}-{files}-files")
+        if not directory.exists():
+            partial = directory.with_name(f"{directory.name}.partial")
+            partial.mkdir()
+            lines = log.read_bytes().splitlines(keepends=True)
+            each = -(-len(lines) // files)
+            for number, first in enumerate(range(0, len(lines), each)):
+                (partial / f"{number}.log").write_bytes(b"".join(lines[first : first + each]))
+            partial.rename(directory)
+        return directory
+
     def ship(self, row: Row) -> Result:
         """One row: `logship run --once` over its log."""
         lines = min(row.lines or self.lines, self.lines)
         log = self.log(row.kind, lines)
+        if row.files > 1:
+            self.files(log, row.files)
         work = self.directory / "work" / row.name.replace(" ", "-").replace(",", "")
         return self._measure(row.name, log, lines, row.delay_ms, lambda sink: self._command(row, log, work, sink.url))
 
@@ -128,7 +146,10 @@ class Bench:
     def floor(self, name: str, command: list[str]) -> Result:
         """A command that only touches the log."""
         log = self.log(COMBINED, self.lines)
-        done = run([*command, str(log)], log=self.directory / "floor.log")
+        output = self.directory / "floor.log"
+        done = run([*command, str(log)], log=output)
+        if done.exit_code:
+            raise RuntimeError(f"{name}: exit {done.exit_code}\n{output.read_text()[-2000:]}")
         return Result(name, done, self.lines, 0, log.stat().st_size, 0)
 
     def _measure(
@@ -161,7 +182,7 @@ class Bench:
                 compression=row.compression,
                 concurrency=row.concurrency,
                 work=work,
-                log=log,
+                paths=log if row.files == 1 else self.files(log, row.files) / "*.log",
                 format=row.format,
                 mapping=row.mapping,
             )

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.generator import KINDS, requests
+from benchmarks.__main__ import median
+from benchmarks.generator import KINDS, requests, write_log
+from benchmarks.measure import Run
 from benchmarks.peers import PEERS
+from benchmarks.rows import Result
 from tests.rigs.machine import require
 
 LINES = 20_000
@@ -35,6 +38,19 @@ def test_a_table_of_whole_processes_is_printed_and_written(tmp_path: Path) -> No
         assert re.search(rf"^{name}: [\d.]+ CPU s/M lines, {LINES:,} events", done.stderr, re.MULTILINE), done.stderr
         assert f"| {name} | " in (tmp_path / "table.md").read_text()
     assert [f"of {name}" in done.stdout for name in installed] == [True] * len(installed)
+
+
+@pytest.mark.parametrize("what", ["match", "encode"])
+def test_the_floors_go_over_a_whole_log(what: str, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    write_log(log, 2_000)
+    done = subprocess.run([sys.executable, "-m", "benchmarks.floors", what, str(log)], cwd=REPOSITORY, check=False)
+    assert done.returncode == 0
+
+
+def test_a_row_of_several_rounds_is_the_run_in_the_middle() -> None:
+    runs = [Result("plain", Run(cpu_s, 1.0, 50.0, 0), 1_000, 1_000, 250_000, 2) for cpu_s in (3.0, 1.0, 2.0)]
+    assert median(runs).run.cpu_s == 2.0
 
 
 def test_backfills_with_one_and_two_jobs_stand_in_one_table(tmp_path: Path) -> None:
