@@ -51,7 +51,20 @@ class Reporter:
             self._board.post(self.observe())
         if self._notifier.address and self._clock.monotonic() >= self._due_s:
             self._due_s = self._clock.monotonic() + self._interval_s
-            self._notifier.watchdog(self.observe().sentence())
+            self._tell_systemd(self.observe())
+
+    def _tell_systemd(self, status: Status) -> None:
+        """That it lives, while every thread moves; a stuck one is left to systemd, which leaves a traceback of it."""
+        if status.stuck:
+            log.error("not alive any more, the service manager will end it: %s", status.stuck)
+            self._notifier.status(status.sentence())
+        else:
+            self._notifier.watchdog(status.sentence())
+
+    def _stuck(self) -> str:
+        if self._server and not self._server.is_alive:
+            return "the status endpoint's thread has ended"
+        return next(filter(None, (lane.delivery.stuck() for lane in self._pipeline.lanes.values())), "")
 
     def observe(self) -> Status:
         """The snapshot of this moment."""
@@ -72,7 +85,8 @@ class Reporter:
             pipeline.counters,
             dead_letters=pipeline.letterbox.kept(),
             faults=Faults(
-                reload=self.reload_fault, state=self._state.problem, dead_letters=pipeline.letterbox.problem
+                reload=self.reload_fault, state=self._state.problem, dead_letters=pipeline.letterbox.problem,
+                stuck=self._stuck(),
             ),
         )
 

@@ -11,7 +11,7 @@ from logship.counters import Counters
 from logship.delivery.clock import Clock
 from logship.delivery.desk import Desk
 from logship.delivery.endpoint import DeliverySettings, Endpoint
-from logship.delivery.senders import Crew
+from logship.delivery.senders import STUCK_S, Crew
 from logship.delivery.status import DeliveryState, DeliveryStatus
 from logship.delivery.transport import Transport
 from logship.event import Batch, Outcome
@@ -38,6 +38,8 @@ class Delivery:
     ) -> None:
         self.wake = wake or threading.Event()
         self._clock = clock
+        self._idle_since_s = clock.monotonic()  # since when something could have been sent and nothing was
+        self._idle_posts = -1
         self._desk = Desk(endpoint, settings, clock=clock, random=random, counters=counters)
         self._crew = Crew(
             self._desk,
@@ -57,6 +59,16 @@ class Delivery:
     def max_body_bytes(self) -> int:
         """How large a decoded body may be: learned from 413, never above the setting."""
         return self._desk.max_body_bytes
+
+    def stuck(self) -> str:
+        """Why nothing moves any more, though nothing is waited for; "" while it does."""
+        now_s = self._clock.monotonic()
+        status = self._desk.status()
+        if not self._desk.has_work() or status.in_flight or status.posts != self._idle_posts:
+            self._idle_since_s, self._idle_posts = now_s, status.posts
+        elif now_s - self._idle_since_s > STUCK_S:
+            return f"no sender has taken what is to be sent for {now_s - self._idle_since_s:.0f} s"
+        return self._crew.stuck(now_s)
 
     def room(self) -> int:
         """How many more batches may be submitted now; 0 while held."""

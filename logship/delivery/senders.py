@@ -11,6 +11,7 @@ from logship.delivery.dispatch import Job, Rest
 from logship.delivery.transport import Transport
 
 JOIN_S = 0.5  # a thread that was cut ends at once
+STUCK_S = 300.0  # beyond an attempt's end: name resolution can't be cut, and may be mute for minutes
 LOOK_AGAIN_S = 0.25  # an attempt that is dialling can't be cut yet; looked at again so soon
 
 
@@ -108,6 +109,20 @@ class Crew:
         """A thread ended: the main loop has to know."""
         self.failure = self.failure or exc
         self._wake.set()
+
+    def stuck(self, now_s: float) -> str:
+        """Which thread doesn't move any more; "" while all do."""
+        if self._is_over:
+            return ""
+        senders = tuple(self._senders)
+        for sender in senders:
+            end_s = sender.deadline_s
+            if end_s is not None and now_s - end_s > STUCK_S:
+                return f"{sender.thread.name} has been in one attempt for {now_s - end_s + self._timeout_s:.0f} s"
+        for thread in (*(sender.thread for sender in senders), *((self._guard,) if self._guard else ())):
+            if thread.ident is not None and not thread.is_alive():
+                return f"{thread.name} has ended"
+        return ""
 
     def stop(self) -> None:
         """No further attempt; those in progress are cut. A thread in name resolution can't be, it is left behind."""

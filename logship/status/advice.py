@@ -20,6 +20,7 @@ class Faults:
     reload: str = ""  # why the newest reload was refused; '' again after one that was taken
     state: str = ""  # why positions can't be saved
     dead_letters: str = ""  # why dead letters can't be written
+    stuck: str = ""  # which thread doesn't move any more
 
 
 def advise(
@@ -41,6 +42,8 @@ def advise(
 
 
 def _of_daemon(faults: Faults) -> Iterator[Advice]:
+    if faults.stuck:
+        yield Advice("error", "daemon", f"it is stuck: {faults.stuck}; nothing is lost", "restart it, and keep its log")
     if faults.reload:
         yield Advice("error", "config", f"reload refused, the old one is in use: {faults.reload}", "see: logship check")
     if faults.state:

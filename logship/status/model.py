@@ -138,6 +138,7 @@ class Status:
     answers: Mapping[str, int] = field(default_factory=dict)
     dead_letters: int = 0  # standing in the store now
     is_state_writable: bool = True
+    stuck: str = ""  # which thread doesn't move any more
     advice: tuple[Advice, ...] = ()
     program: str = PROGRAM
 

@@ -93,6 +93,7 @@ class Observer:
             answers=dict(counters.answers),
             dead_letters=dead_letters,
             is_state_writable=not faults.state,
+            stuck=faults.stuck,
             advice=advise(reports, ends, sources, dead_letters, faults),
         )
 

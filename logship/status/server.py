@@ -94,6 +94,8 @@ class Answers:
         return Answer(HTTPStatus.OK, *self.metrics(status))
 
     def _health(self, status: Status) -> Answer:
+        if status.stuck:
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, f"{status.stuck}\n".encode())
         return Answer(HTTPStatus.OK, TEXT, b"ok\n")
 
     def _readiness(self, status: Status) -> Answer:

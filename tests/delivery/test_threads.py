@@ -7,6 +7,7 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,9 +15,11 @@ import pytest
 from logship.clock import SystemClock
 from logship.counters import Counters
 from logship.delivery import Api, Delivery, DeliverySettings, DeliveryState, Endpoint
+from logship.delivery.answer import Answer
 from logship.delivery.http import HttpTransport
 from logship.delivery.senders import Crew
 from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Piece, Span
+from tests.delivery.plugs import HandClock
 from tests.rigs.certificates import Authority
 from tests.rigs.machine import scaled
 from tests.rigs.receiver import Receiver
@@ -298,3 +301,66 @@ def test_the_guard_sleeps_while_nothing_is_sent() -> None:
         ship(delivery, [make_batch(first, 1) for first in range(10)])
         wait_until(lambda: waits and waits[-1] is None and waits.count(None) >= 2)
         delivery.close(1.0)
+
+
+class Pipe:
+    """A transport whose post() ends when the test says so, whatever is cut."""
+
+    def __init__(self) -> None:
+        self.is_open = threading.Event()
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        self.is_open.wait()
+        return Answer(201)
+
+    def cut(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def by_hand(monkeypatch: pytest.MonkeyPatch, pipe: Pipe) -> tuple[Delivery, HandClock]:
+    monkeypatch.setattr("logship.delivery.delivery._transports", lambda endpoint, clock: lambda: pipe)
+    clock = HandClock()
+    endpoint, settings = Endpoint("http://127.0.0.1:9", timeout_s=30.0), DeliverySettings(concurrency=1)
+    return Delivery(endpoint, settings, clock=clock, random=random.Random(1), counters=Counters()), clock
+
+
+def test_a_sender_that_does_not_come_back_is_told_and_one_that_does_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = Pipe()
+    delivery, _ = by_hand(monkeypatch, pipe)
+    assert delivery.stuck() == ""
+    delivery.submit(make_batch(0, 1))
+    wait_until(delivery.stuck, what="time runs by itself here: the guard waits for the attempt's end")
+    assert delivery.stuck().startswith("sender-1 has been in one attempt for ")
+    pipe.is_open.set()
+    wait_until(delivery.outcomes, what="the answer")
+    assert delivery.stuck() == ""
+    delivery.close(0.0)
+    assert delivery.stuck() == ""
+
+
+def test_work_that_no_sender_takes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    delivery, clock = by_hand(monkeypatch, Pipe())
+    monkeypatch.setattr(Crew, "ring", lambda crew: None)
+    delivery.submit(make_batch(0, 1))
+    assert delivery.stuck() == ""
+    clock.now_s += 299
+    assert delivery.stuck() == ""
+    clock.now_s += 2
+    assert delivery.stuck() == "no sender has taken what is to be sent for 301 s"
+
+
+def test_an_hour_with_nothing_to_send_is_no_standstill(monkeypatch: pytest.MonkeyPatch) -> None:
+    delivery, clock = by_hand(monkeypatch, Pipe())
+    for _ in range(60):
+        clock.now_s += 60
+        assert delivery.stuck() == ""
+
+
+def test_a_thread_that_has_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = Pipe()
+    monkeypatch.setattr(pipe, "post", None)  # calling it is an error nobody expects
+    delivery, _ = by_hand(monkeypatch, pipe)
+    delivery.submit(make_batch(0, 1))
+    wait_until(lambda: delivery.stuck() == "sender-1 has ended", what="its end is seen")
+    assert isinstance(delivery.failure, TypeError)

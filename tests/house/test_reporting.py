@@ -1,0 +1,80 @@
+"""What systemd is told: that the daemon lives, as long as every thread of it moves."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from logship.assembly import build_pipeline
+from logship.clock import SystemClock
+from logship.config import load_settings
+from logship.delivery import Delivery
+from logship.reporting import Reporter
+from logship.sdnotify import Notifier
+from logship.state import State
+from logship.status.server import Answers
+from tests.delivery.plugs import HandClock
+
+CONFIG = """
+endpoint: {{url: "http://127.0.0.1:9", application_id: some-id}}
+state_dir: {here}/state
+status: {{listen: "127.0.0.1:0"}}
+sources: [{{paths: ["{here}/access.log"], format: combined}}]
+"""
+
+
+class Clock(HandClock, SystemClock):
+    """Moved by hand, and as good as the real one."""
+
+
+@pytest.fixture
+def systemd(tmp_path: Path) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.setblocking(False)
+        yield manager
+
+
+@pytest.fixture
+def reporter(tmp_path: Path, systemd: socket.socket) -> Iterator[Reporter]:
+    (tmp_path / "logship.yml").write_text(CONFIG.format(here=tmp_path))
+    settings = load_settings(tmp_path / "logship.yml", {"HOME": "/"})
+    clock = Clock()
+    state = State.open(settings.state_dir, clock)
+    pipeline = build_pipeline(settings, state, clock)
+    notifier = Notifier(str(tmp_path / "notify"), watchdog_s=30.0)
+    reporter = Reporter(pipeline, state, replace(settings), clock, notifier)
+    yield reporter
+    reporter.close()
+    pipeline.close(0.0)
+    pipeline.tailer.close()
+    state.close()
+
+
+def test_a_daemon_that_moves_feeds_the_watchdog(reporter: Reporter, systemd: socket.socket) -> None:
+    reporter.report()
+    said = systemd.recv(1_000).decode()
+    assert said.startswith("WATCHDOG=1\nSTATUS=0 files, 0 B behind")
+    reporter.report()
+    with pytest.raises(BlockingIOError):  # not on every pass
+        systemd.recv(1_000)
+
+
+def test_a_stuck_thread_starves_it_and_shows_everywhere(
+    reporter: Reporter, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(Delivery, "stuck", lambda delivery: "sender-1 has been in one attempt for 331 s")
+    reporter.report()
+    said = systemd.recv(1_000).decode()
+    assert "WATCHDOG" not in said
+    assert "the service manager will end it: sender-1" in caplog.text
+    status = reporter.observe()
+    assert status.needs_a_person
+    assert "sender-1 has been in one attempt for 331 s; nothing is lost" in str(status.advice[0])
+    reporter._board._wake = lambda: reporter._board.post(status)
+    health = Answers(reporter._board, lambda _: ("", b""))("/healthz")
+    assert (health.status, health.body) == (503, b"sender-1 has been in one attempt for 331 s\n")
