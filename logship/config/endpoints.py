@@ -30,6 +30,7 @@ class EndpointBuilder:
     directory: Path
     cloak: Cloak
     is_sending: bool
+    credential: str = "application_id"
 
     def build(self, model: EndpointModel, tell: Tell) -> EndpointSettings:
         url, parts = self._url(model, tell)
@@ -73,10 +74,10 @@ class EndpointBuilder:
         if model.application_id_file is not None:
             path = self.directory / model.application_id_file
             return self._from_file(path, "application_id_file", tell)
-        credentials = self.environ.get("CREDENTIALS_DIRECTORY")
-        if credentials and (path := Path(credentials) / "application_id").exists():
+        credentials, value = self.environ.get("CREDENTIALS_DIRECTORY"), self.environ.get("LOGSHIP_APPLICATION_ID")
+        if credentials and (path := Path(credentials) / self.credential).exists() and not (value and _is_empty(path)):
             return self._from_file(path, "application_id", tell)
-        if value := self.environ.get("LOGSHIP_APPLICATION_ID"):
+        if value:
             self.cloak.hide(value)
             mend = "put the right one into $LOGSHIP_APPLICATION_ID and restart"
             return self._checked(Secret(value, mend=mend), "application_id", tell)
@@ -125,6 +126,14 @@ class EndpointBuilder:
         except OSError as exc:
             tell(key, f"endpoint.{key}: {path}: {exc.strerror}", "name a PEM file that logship may read", "error")
         return path
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether nothing is in it, as in the unit's default for a credential that nobody has given."""
+    try:
+        return not path.read_bytes().strip()
+    except OSError:
+        return False
 
 
 def hide_application_ids(tree: Mapping[str, object], path: str, environ: Mapping[str, str], cloak: Cloak) -> None:

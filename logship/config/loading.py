@@ -210,7 +210,18 @@ class Loader:
             )
 
         directory = Path(document.path).absolute().parent
-        return EndpointBuilder(self.environ, directory, self.reader.cloak, is_sending).build(model, tell)
+        builder = EndpointBuilder(self.environ, directory, self.reader.cloak, is_sending, self._credential())
+        return builder.build(model, tell)
+
+    def _credential(self) -> str:
+        """Name of the credential that is this config's application id.
+
+        By hand the folder of credentials is that of the configs, where each instance NAME.yml of logship@.service has
+        its own; systemd gives it to the instance under the common name.
+        """
+        is_by_hand = self.environ.get("CREDENTIALS_DIRECTORY") == str(self.path.absolute().parent)
+        is_instance = is_by_hand and self.path.name != DEFAULT_PATH.name
+        return f"{self.path.stem}.application_id" if is_instance else "application_id"
 
     def _entries(self, trees: list[SourceTree], models: Sequence[SourceModel]) -> list[Entry]:
         """Every source with its name; a twice-used one is told. `models` are the first of them, validated already."""

@@ -10,7 +10,7 @@ import pytest
 from logship.cli import run
 from logship.config import Secret, load_settings
 from logship.config.secret import Cloak
-from logship.errors import Problem
+from logship.errors import ConfigError, Problem
 
 SECRET = "s3cret-Value.of+ours"
 SOURCES = "sources:\n  - {name: api, paths: [access.log]}\n"
@@ -161,3 +161,35 @@ def test_a_refused_id_is_mended_where_it_stands(
     assert secret.mend.startswith("put the right one into ")
     assert secret.mend.endswith(mend.format(here=here))
     assert secret.reread().mend == secret.mend
+
+
+def test_an_empty_credential_does_not_hide_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "logship.yml").write_text("endpoint: {url: 'https://x.test'}\nsources: [{paths: [/x.log]}]\n")
+    (tmp_path / "application_id").write_text("\n")
+    environ = {"HOME": "/", "CREDENTIALS_DIRECTORY": str(tmp_path), "LOGSHIP_APPLICATION_ID": "some-id"}
+    secret = load_settings(tmp_path / "logship.yml", environ).sources[0].endpoint.application_id
+    assert secret is not None
+    assert secret.reveal() == "some-id"
+
+
+def test_an_instance_by_hand_takes_its_own_application_id_and_never_the_first_ones(tmp_path: Path) -> None:
+    """The command by hand looks where the credentials come from: /etc/logship, with NAME.application_id of NAME.yml."""
+    text = "endpoint: {url: 'https://api.example.com'}\nsources: [{paths: [/x.log]}]\n"
+    for name in ("logship.yml", "other.yml"):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "application_id").write_text("first-id\n")
+    (tmp_path / "other.application_id").write_text("other-id\n")
+    by_hand = {"HOME": "/", "CREDENTIALS_DIRECTORY": str(tmp_path)}
+
+    def id_of(name: str, environ: dict[str, str]) -> str:
+        secret = load_settings(tmp_path / name, environ).sources[0].endpoint.application_id
+        return secret.reveal() if secret else ""
+
+    assert id_of("logship.yml", by_hand) == "first-id"
+    assert id_of("other.yml", by_hand) == "other-id"
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/application_id").write_text("other-id-of-systemd\n")
+    assert id_of("other.yml", {"HOME": "/", "CREDENTIALS_DIRECTORY": f"{tmp_path}/run"}) == "other-id-of-systemd"
+    (tmp_path / "other.application_id").unlink()
+    with pytest.raises(ConfigError, match="application_id is missing"):
+        id_of("other.yml", by_hand)

@@ -131,6 +131,7 @@ def test_a_second_instance_runs_beside_the_first(shop: Shop) -> None:
     shop.machine.shell("systemctl enable logship@other && systemctl restart logship@other")
     assert shop.is_active("logship@other")
     assert shop.is_active()
+    assert shop.machine.run("logship", "check", "-c", "/etc/logship/other.yml").returncode == 0, "with its own id"
     status = shop.machine.run("logship", "status", "-c", "/etc/logship/other.yml", "--json", check=False).stdout
     assert json.loads(status)["state_dir"] == "/var/lib/logship-other"
     assert json.loads(status)["state"] == "running"
