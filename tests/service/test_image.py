@@ -21,6 +21,7 @@ import yaml
 from logship.cli import logship
 from logship.config import load_settings
 from tests.rigs.image import Image
+from tests.rigs.machine import lacking, require_root
 from tests.rigs.receiver import Receiver
 from tests.rigs.servers import free_port
 from tests.rigs.waiting import wait_until
@@ -35,7 +36,7 @@ LINE = (
 AS_THE_POD = ("setpriv", "--bounding-set=-all,+dac_read_search", "--inh-caps=-all", "--no-new-privs")
 OLDEST_KUBERNETES = "1.28"
 
-pytestmark = [pytest.mark.xdist_group("image"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("image"), pytest.mark.timeout(1_200)]
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +99,22 @@ def test_its_parts_name_each_other(documents: dict[str, Any], container: dict[st
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     """Built from wheels that this machine's pip has fetched."""
+    require_root("file systems are mounted")
     directory = tmp_path_factory.mktemp("image")
-    wheels = directory / "wheels"
+    wheels, source = directory / "wheels", directory / "source"
+    source.mkdir()
+    names = ("logship", "configs", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+    # from a copy: setuptools leaves a build/ behind
+    subprocess.run(["cp", "-a", *(str(ROOT / name) for name in names), str(source)], check=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-    subprocess.run(
-        [*pip, "wheel", "-q", "-w", str(wheels), f"{ROOT}[collector]", "setuptools", "wheel"],
-        check=True,
+    done = subprocess.run(
+        [*pip, "wheel", "-q", "-w", str(wheels), f"{source}[collector]", "setuptools", "wheel"],
+        check=False,
         capture_output=True,
+        text=True,
     )
+    if done.returncode:
+        lacking(f"pip can't fetch what the image installs: {done.stderr[-300:]}")
     for own in wheels.glob("logship-*"):
         own.unlink()  # the image builds it itself
     with Image(CONFIGS / "Dockerfile", ROOT, directory, wheels=wheels) as image:
