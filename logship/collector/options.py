@@ -44,7 +44,8 @@ class CollectorOptions:
         if not self.application_ids:
             raise UsageError(f"{self.host} is not loopback: anybody could post; give --application-id ID")
         if not self.page_token:
-            raise UsageError(f"{self.host} is not loopback: anybody could read; give --page-token-file FILE")
+            advice = "give --page-token-file FILE (the service has /etc/logship/page_token)"
+            raise UsageError(f"{self.host} is not loopback: anybody could read; {advice}")
 
     @property
     def is_loopback(self) -> bool:
