@@ -248,6 +248,8 @@ class Followed:
             generation.note_seen()
         if generation.make_key():
             generation.is_stored = False  # the key stands in the state before the first event is sent
+            # what was written to it before, and put into a copy, is looked for now: later the copy would seem older
+            self.register.unsettled.setdefault(generation.log, self.discovery.of(generation.log.source))
             self.register.dirty[generation] = None
             self.register.changed[generation.log] = None
 

@@ -41,3 +41,21 @@ def test_a_file_that_never_was_seen_under_the_logs_own_name_is_followed(
     for each in list(followed.register.open):
         followed.register.take(each)
     state.close()
+
+
+def test_a_copy_of_what_was_written_to_an_empty_log_between_two_looks_is_followed(tmp_path: Path, log: Path) -> None:
+    state = State.open(tmp_path / "state", FakeClock())
+    followed = Followed(Discovery([source(log)]), state, 10**9, once=False)
+    log.touch()
+    followed.look(0.0)
+    log.write_text("copied and truncated before anybody looked\n")
+    log.with_name("access.log.1").write_bytes(log.read_bytes())
+    log.write_text("live\n")
+    followed.look_at([str(log)], 1.0, has_new_names=False)
+    for each in followed.register.numbered.values():
+        each.is_stored = True
+    followed.look(20.0)
+    assert sorted(each.path for each in followed.register.numbered.values()) == [str(log), f"{log}.1"]
+    for each in list(followed.register.open):
+        followed.register.take(each)
+    state.close()
