@@ -196,6 +196,7 @@ class Receiver:
     uris: dict[str, str] = field(default_factory=dict)
     lines: list[bytes] = field(default_factory=list)  # of every id once, in the order of first arrival
     settled: dict[str, dict[int, set[int]]] = field(default_factory=dict)
+    repeats: int = 0
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
         if self.mood == "down":
@@ -213,6 +214,7 @@ class Receiver:
 
     def _keep(self, event_id: str, uri: str) -> None:
         if event_id in self.uris:
+            self.repeats += 1
             assert self.uris[event_id] == uri, f"two lines have the id {event_id}: {self.uris[event_id]} {uri}"
             return
         named = NUMBER.search(uri)

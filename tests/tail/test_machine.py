@@ -145,12 +145,13 @@ class Tailing(RuleBasedStateMachine):
             self.world.write(log, length)
         self._notice()
 
-    @rule(which=WHICH, pick=st.integers(0, 3))
-    def compress(self, which: int, pick: int) -> None:
+    @rule(which=WHICH, pick=st.integers(0, 3), tenths=st.sampled_from([0, 5, 9, 10, 10]))
+    def compress(self, which: int, pick: int, tenths: int) -> None:
+        self.world.finish_packing()
         plain = self.world.plain_rotated(self.world.logs[which])
         if plain:
-            self.world.compress(plain[pick % len(plain)])
-            self._notice()
+            self.world.compress(plain[pick % len(plain)], tenths)
+        self._notice()
 
     @rule(which=WHICH, count=st.integers(0, 12), length=LENGTHS, leaves_hole=st.booleans())
     def truncate_and_refill(self, which: int, count: int, length: int, leaves_hole: bool) -> None:
@@ -334,6 +335,7 @@ class Tailing(RuleBasedStateMachine):
         if self.life is None:
             self._start()
         assert self.life is not None
+        self.world.finish_packing()
         for log in (*self.world.logs, self.world.linked):
             self.world.write(log, 3)  # and a fresh line still flows
         self._notice()
@@ -348,8 +350,20 @@ class Tailing(RuleBasedStateMachine):
         assert self.world.must <= set(got), f"missing: {sorted(self.world.must - set(got))}"
         known = self.world.must | self.world.may | self.world.halves() | {b""}
         assert set(got) <= known, f"never written: {sorted(set(got) - known)}"
+        self._assert_that_a_restart_repeats_nothing()
         whole = [line for line in got if line in self.world.must]
         assert len(whole) == len(set(whole)), f"twice: {sorted(line for line in whole if whole.count(line) > 1)}"
+
+    def _assert_that_a_restart_repeats_nothing(self) -> None:
+        repeats = self.receiver.repeats
+        self._start()
+        assert self.life is not None
+        self.life.work()
+        self.clock.pass_s(12)
+        self.life.work()
+        self.life.stop()
+        self.life = None
+        assert self.receiver.repeats == repeats, "everything was confirmed, and is sent again"
 
     # below
 

@@ -47,6 +47,7 @@ class World:
         self.orphans: list[tuple[int, Body]] = []  # deleted: inode and content
         self.must: set[bytes] = set()
         self.may: set[bytes] = set()
+        self.packing: tuple[Path, Path, bytes] | None = None  # plain, compressed so far, what is missing of that
         self.holes: set[int] = set()  # their sizes
         self.texts: dict[int, list[tuple[bytes, bytes]]] = {}
         self.logs = [self._open(directory / name) for name in names]
@@ -99,6 +100,7 @@ class World:
     # logrotate
 
     def rename(self, log: ServerLog, suffix: str) -> None:
+        self.finish_packing()
         if log.path in self.bodies:
             self._shift(log.path, suffix)
             self._move(log.path, Path(f"{log.path}{suffix}"))
@@ -106,6 +108,7 @@ class World:
     def copytruncate(self, log: ServerLog, suffix: str) -> None:
         if log.path not in self.bodies or self.bodies[log.path] is not log.writes_to:
             return
+        self.finish_packing()
         self._shift(log.path, suffix)
         copy = Path(f"{log.path}{suffix}")
         shutil.copyfile(log.path, copy)
@@ -127,16 +130,33 @@ class World:
             os.ftruncate(log.fd, size)
             self.holes.add(size)
 
-    def compress(self, path: Path) -> None:
+    def compress(self, path: Path, tenths: int = 10) -> None:
+        """gzip(1); with less than ten tenths it is still at it, until logrotate does anything else."""
+        self.finish_packing()
         packed = path.with_name(path.name + ".gz")
-        with gzip.open(packed, "wb", compresslevel=1) as file:
-            file.write(path.read_bytes())
+        data = gzip.compress(path.read_bytes(), 1)
+        cut = len(data) * tenths // 10
+        packed.write_bytes(data[:cut])
+        self.packing = path, packed, data[cut:]
+        if tenths == 10:
+            self.finish_packing()
+
+    def finish_packing(self) -> None:
+        if self.packing is None:
+            return
+        path, packed, rest = self.packing
+        self.packing = None
+        with packed.open("ab") as file:
+            file.write(rest)
         shutil.copystat(path, packed)
         path.unlink()
         self.bodies[packed] = self.bodies.pop(path)
 
     def delete(self, path: Path) -> tuple[int, list[bytes]]:
         """The inode, and the lines that no name holds any more."""
+        if self.packing is not None and self.packing[0] == path:
+            self.packing[1].unlink()
+            self.packing = None
         inode = path.stat().st_ino
         path.unlink()
         body = self.bodies.pop(path)
