@@ -36,10 +36,14 @@ class FakeClock:
 
 
 class RealClock(FakeClock):
-    """The machine's own time, for tests with real processes."""
+    """The machine's own time, for tests with real processes; what is told to pass passes at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.monotonic() + self.now_s
 
     def time(self) -> float:
         return time.time()
