@@ -7,19 +7,16 @@ import logging
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
 
-from logship.checkpoint import Checkpoint
 from logship.tail.aging import Aging, descriptors_max
+from logship.tail.beginning import Beginnings, Remembered
 from logship.tail.content import Content, Facts, PlainContent, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
 from logship.tail.identity import Place, is_packed, stripped_names
 from logship.tail.notices import Notice, What
-from logship.tail.positions import Positions
 from logship.tail.register import Name, Register
-from logship.tail.rotation import Stranger, Verdict, by_age, first_line_hash, is_newer, last_line_start, verdicts
+from logship.tail.rotation import Stranger, Verdict, by_age, first_line_hash, verdicts
 
 log = logging.getLogger(__name__)
 
@@ -28,36 +25,6 @@ ACTIVE_S = 30.0  # in a directory with too many hints, what changed within is lo
 LATE_EVERY_S = 60.0  # how often finished files are looked at for late lines: one stat(2) for each uncompressed one
 UNDECIDED_S = 60.0  # a copy in the making has grown enough by then
 _STAMP_GRAIN_S = 0.1  # the kernel stamps files by a clock that ticks; a hundred milliseconds are ten ticks at least
-_LOOKED = "looked at "  # + source: name of the note with the time of the last look
-
-
-class Remembered(Protocol):
-    """What the followed files need of the state."""
-
-    @property
-    def is_first_start(self) -> bool: ...
-
-    @property
-    def is_lost(self) -> bool: ...
-
-    def load(self) -> list[Checkpoint]: ...
-
-    def note(self, name: str) -> str | None: ...
-
-    def remember(self, name: str, value: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """How what is new is begun with.
-
-    `leaves_older`: the daemon's first look, start_at counts; `takes_all`: the state was lost, siblings are read too;
-    `limits`: --once, nothing is read that was not there.
-    """
-
-    leaves_older: bool = False
-    takes_all: bool = False
-    limits: bool = False
 
 
 class Followed:
@@ -67,10 +34,8 @@ class Followed:
         self.register = Register()
         self.aging = Aging(self.register, held_max_bytes)
         self.discovery = discovery
-        self._beginning = Beginning(state.is_first_start and not once, state.is_lost, once)
-        self._state = state
-        self._looked_s: dict[str, float] = {}
-        self._load_looked()
+        self.beginnings = Beginnings(self.register, state, once=once)
+        self.beginnings.know(discovery)
         self._strangers: dict[Log, list[Stranger]] = {}
         self._strangers_open = 0
         self._young: set[Log] = set()  # with a sibling that can't be judged yet
@@ -83,15 +48,10 @@ class Followed:
         self._late_due_s = float("-inf")
         self.register.restore(state.load(), discovery)
 
-    def _load_looked(self) -> None:
-        for watched in self.discovery.watched:
-            note = self._state.note(_LOOKED + watched.source.name)
-            self._looked_s.setdefault(watched.source.name, float("inf") if note is None else float(note))
-
     def follow(self, discovery: Discovery) -> None:
         """Other sources from now on: what they match too goes on where it is, the rest is closed and kept in mind."""
         self.discovery = discovery
-        self._load_looked()
+        self.beginnings.know(discovery)
         self.register.unsettled.clear()
         for its in self.register.logs.values():
             own = [os.path.join(its.place.directory, its.place.stem), *its.live_names]
@@ -132,12 +92,6 @@ class Followed:
         logs = [its for its in self.register.logs.values() if not its.is_parked]
         return [number for its in logs for number in self.aging.forget_old(its, self.discovery, wall_s)]
 
-    def note_look(self) -> None:
-        """Remembers that whatever was written since the last look has not been seen; kept with the next save."""
-        looked = [(name, looked_s) for name, looked_s in self._looked_s.items() if looked_s < float("inf")]
-        for name, looked_s in looked:
-            self._state.remember(_LOOKED + name, f"{looked_s:.3f}")
-
     # looking
 
     def look(self, now_s: float) -> None:
@@ -156,8 +110,7 @@ class Followed:
         for generation in list(self.register.numbered.values()):
             self.aging.age(generation, now_s)
         self.aging.bound_held()
-        self._beginning = Beginning(takes_all=self._beginning.takes_all)
-        self._looked_s = dict.fromkeys(self._looked_s, began_s)
+        self.beginnings.looked(began_s)
 
     def look_at(self, paths: Iterable[str], now_s: float, *, has_new_names: bool) -> None:
         """A look at some paths; with `has_new_names` also at what came and went in the directories."""
@@ -340,7 +293,7 @@ class Followed:
             generation.lost_bytes = 0  # found after all
         if generation.is_finished:
             generation.is_finished = generation.is_read_out or facts.size_bytes <= generation.read_to
-        self._limit(generation, facts)
+        self.beginnings.limit(generation, facts)
         self._grew(generation, facts)
         generation.note_seen()
         self.register.dirty[generation] = None
@@ -406,7 +359,7 @@ class Followed:
         strangers = self._strangers.pop(its, [])
         self._strangers_open -= len(strangers)
         for stranger in by_age(strangers, its.place.stem):
-            if stranger.is_sibling and not self._is_wanted(stranger.path, stranger.facts, newest, its):
+            if stranger.is_sibling and not self.beginnings.is_wanted(stranger.path, stranger.facts, newest, its):
                 its.rejected[stranger.path] = stranger.facts
                 stranger.content.close()
                 continue
@@ -428,7 +381,7 @@ class Followed:
                 continue  # gone again, or no file: no sibling
             if facts == its.rejected.get(path):
                 continue
-            if seeks or self._is_wanted(path, facts, newest, its):
+            if seeks or self.beginnings.is_wanted(path, facts, newest, its):
                 self._identify(path, watched, now_s, is_sibling=True)
 
     def _look_for_late_lines(self, now_s: float) -> None:
@@ -451,56 +404,18 @@ class Followed:
                 if known is not None and known.is_finished and facts.size_bytes > known.read_to:
                     self._identify(path, watched, now_s, is_sibling=True)
 
-    def _is_wanted(self, path: str, facts: Facts, newest: Generation | None, its: Log) -> bool:
-        if newest is None:
-            # nothing was in this log at the last look: what was written since is new, what is older is not ours
-            looked_s = self._looked_s.get(its.source.name, float("inf"))
-            return self._beginning.takes_all or facts.mtime_ns / 1e9 >= looked_s
-        return is_newer(path, facts, newest, its.place.stem)
-
     def _begin(self, its: Log, watched: Watched, stranger: Stranger, now_s: float) -> None:
-        """A new generation, read from its start."""
-        content, facts = stranger.content, stranger.facts
-        known = self.register.inodes.get(facts.hint)
-        if known is not None:  # another name of the same file, found in the same look
-            content.close()
-            if not stranger.is_nameless:
-                self._bind(stranger.path, watched, facts, known, is_sibling=stranger.is_sibling)
-            return
-        generation = self.register.begin(its, stranger.path, content, facts, now_s)
-        generation.origin = watched.source.origin_of(_name_for_origin(its, stranger))
-        if stranger.is_nameless:
-            self.register.loose[generation] = None
+        """A new generation, or another name of a file that was begun in the same look."""
+        facts = stranger.facts
+        generation = self.register.inodes.get(facts.hint)
+        if generation is not None:
+            stranger.content.close()
         else:
+            generation = self.beginnings.begin(its, watched.source, stranger, now_s)
+        if not stranger.is_nameless:
             self._bind(stranger.path, watched, facts, generation, is_sibling=stranger.is_sibling)
-        self.register.tell(What.FOUND, generation, "is followed")
-        try:
-            generation.make_key()
-            if self._beginning.leaves_older and its.source.start_at == "end":
-                self._leave_older(generation)
-            self._limit(generation, facts)
-            generation.note_seen()
-        except OSError as exc:
-            self.register.fails(generation, exc)
-
-    def _leave_older(self, generation: Generation) -> None:
-        """start_at: end."""
-        content = generation.content
-        assert content is not None
-        if content.is_archive:
-            generation.is_read_out = generation.is_finished = True
-            self.register.take(generation)
-            return
-        position = last_line_start(content, generation.size_bytes)
-        generation.positions = Positions(position)
-        generation.read_from(position)
-        if position:
-            message = f"holds {position} bytes that are older: logship backfill {generation.path}"
-            self.register.tell(What.LEFT_OLDER, generation, message, position)
-
-    def _limit(self, generation: Generation, facts: Facts) -> None:
-        if self._beginning.limits and generation.content is not None and not generation.content.is_archive:
-            generation.read_end = facts.size_bytes
+        elif not generation.names:
+            self.register.loose[generation] = None
 
     # names that say no
 
@@ -518,12 +433,3 @@ class Followed:
             self.unreadable[path] = (watched.source.name, text)
             log.warning("can't read a file, it is tried again path=%s error=%s", path, text)
             self.register.notices.append(Notice(What.UNREADABLE, path, watched.source.name, text))
-
-
-def _name_for_origin(its: Log, stranger: Stranger) -> str:
-    """The log's own name, whatever rotation made of it: the origin may be taken from it."""
-    if os.path.islink(stranger.path):
-        return stranger.path
-    if stranger.is_sibling:
-        return os.path.join(its.place.directory, its.place.stem)
-    return os.path.join(os.path.dirname(stranger.path), its.place.stem)

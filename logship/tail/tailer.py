@@ -230,7 +230,7 @@ class Tailer:
 
     def close(self) -> None:
         """Saves what moved and closes every descriptor and watch."""
-        self._followed.note_look()
+        self._followed.beginnings.note_look()
         self._unsaved.update(self._take_dirty())
         self._write()
         if self._watcher:
@@ -356,7 +356,7 @@ class Tailer:
         now_s = self._clock.monotonic()
         if now_s >= self._note_due_s:
             self._note_due_s = now_s + NOTE_EVERY_S
-            self._followed.note_look()
+            self._followed.beginnings.note_look()
         is_written = self._state.save([each.checkpoint() for each in self._unsaved])
         for each in self._unsaved:
             each.is_stored = True
