@@ -7,7 +7,7 @@ Nothing here runs by itself: who owns the Tailer calls it, from one thread.
 from __future__ import annotations
 
 from logship.tail.notices import FileStatus, Look, Notice, What
-from logship.tail.source import Clock, TailSource
-from logship.tail.tailer import Memory, Tailer, span
+from logship.tail.source import Clock, Memory, TailSource
+from logship.tail.tailer import Tailer, span
 
 __all__ = ["Clock", "FileStatus", "Look", "Memory", "Notice", "TailSource", "Tailer", "What", "span"]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Protocol
 
-from logship.checkpoint import Checkpoint
 from logship.tail.content import Facts
 from logship.tail.discovery import Discovery
 from logship.tail.generation import Generation, Log
@@ -14,25 +12,9 @@ from logship.tail.notices import What
 from logship.tail.positions import Positions
 from logship.tail.register import Register
 from logship.tail.rotation import Stranger, is_newer, last_line_start
-from logship.tail.source import TailSource
+from logship.tail.source import Memory, TailSource
 
 _LOOKED = "looked at "  # + source: name of the note with the time of the last look
-
-
-class Remembered(Protocol):
-    """What the followed files need of the state."""
-
-    @property
-    def is_first_start(self) -> bool: ...
-
-    @property
-    def is_lost(self) -> bool: ...
-
-    def load(self) -> list[Checkpoint]: ...
-
-    def note(self, name: str) -> str | None: ...
-
-    def remember(self, name: str, value: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +33,7 @@ class Beginning:
 class Beginnings:
     """Judges what is new by what was known and when it was looked last, and begins generations of it."""
 
-    def __init__(self, register: Register, state: Remembered, *, once: bool) -> None:
+    def __init__(self, register: Register, state: Memory, *, once: bool) -> None:
         self._register = register
         self._state = state
         self._beginning = Beginning(state.is_first_start and not once, state.is_lost, once)
@@ -75,6 +57,7 @@ class Beginnings:
         self._looked_s = dict.fromkeys(self._looked_s, began_s)
 
     def is_wanted(self, path: str, facts: Facts, newest: Generation | None, its: Log) -> bool:
+        """Whether a sibling that nobody knows is read: `newest` is the newest generation that was known before."""
         if newest is None:
             # nothing was in this log at the last look: what was written since is new, what is older is not ours
             looked_s = self._looked_s.get(its.source.name, float("inf"))

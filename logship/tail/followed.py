@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterable
 
 from logship.tail.aging import Aging, descriptors_max
-from logship.tail.beginning import Beginnings, Remembered
+from logship.tail.beginning import Beginnings
 from logship.tail.content import Content, Facts, PlainContent, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
@@ -17,6 +17,7 @@ from logship.tail.identity import Place, is_packed, stripped_names
 from logship.tail.notices import Notice, What
 from logship.tail.register import Name, Register
 from logship.tail.rotation import Stranger, Verdict, by_age, first_line_hash, verdicts
+from logship.tail.source import Memory
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ _STAMP_GRAIN_S = 0.1  # the kernel stamps files by a clock that ticks; a hundred
 class Followed:
     """Binds names to generations, and makes generations of what is new."""
 
-    def __init__(self, discovery: Discovery, state: Remembered, held_max_bytes: int, *, once: bool) -> None:
+    def __init__(self, discovery: Discovery, state: Memory, held_max_bytes: int, *, once: bool) -> None:
         self.register = Register()
         self.aging = Aging(self.register, held_max_bytes)
         self.discovery = discovery

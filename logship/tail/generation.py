@@ -10,6 +10,7 @@ from logship.event import ANCHOR_BYTES, LogFile
 from logship.tail.content import ArchiveContent, Content, Facts, FromStart
 from logship.tail.elsewhere import Elsewhere
 from logship.tail.identity import FIRST_LINE_BYTES, Place, anchor_of, digest, file_key, first_line_of
+from logship.tail.notices import FileStatus
 from logship.tail.positions import Positions
 from logship.tail.reader import Lookahead
 from logship.tail.source import TailSource
@@ -78,6 +79,11 @@ class Generation:
     def is_live(self) -> bool:
         """Whether the log's own name, or a link to it, holds it."""
         return not self.names.isdisjoint(self.log.live_names)
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether there is something to say about it."""
+        return not (self.is_finished or self.log.is_parked)
 
     def log_file(self) -> LogFile:
         """The route's name for it: the log's own path even after rotation, which path_fields and people know."""
@@ -208,6 +214,26 @@ class Generation:
             is_finished=self.is_finished,
             lost_bytes=self.lost_bytes,
             gone_at_s=self.gone_at_s,
+        )
+
+    def status(self) -> FileStatus:
+        """As people see it."""
+        size = max(self.size_bytes, self.read_to)
+        return FileStatus(
+            source=self.log.source.name,
+            path=self.path,
+            generation=self.number,
+            position=self.positions.confirmed,
+            read_to=self.read_to,
+            size_bytes=size,
+            lag_bytes=size - self.positions.confirmed,
+            lost_bytes=self.lost_bytes,
+            held_bytes=self.facts.blocks_bytes if self.is_deleted else 0,
+            is_deleted=self.is_deleted,
+            is_live=self.is_live,
+            is_held=self.is_held,
+            problem=self.problem,
+            changed_at_s=self.facts.mtime_ns / 1e9,
         )
 
 

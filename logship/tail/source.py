@@ -1,10 +1,12 @@
-"""What the tailer is told to follow, and the time it is given."""
+"""What the tailer is given: what to follow, the time, and a memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal, Protocol
+
+from logship.checkpoint import Checkpoint, Range
 
 
 class Clock(Protocol):
@@ -15,6 +17,33 @@ class Clock(Protocol):
 
     def time(self) -> float:
         """Seconds since the epoch, as the machine believes: only for what outlives the process."""
+
+
+class Memory(Protocol):
+    """What outlives the process (logship.state.State has it)."""
+
+    @property
+    def is_first_start(self) -> bool: ...
+
+    @property
+    def is_lost(self) -> bool: ...
+
+    @property
+    def wants_everything(self) -> bool: ...
+
+    def load(self) -> list[Checkpoint]: ...
+
+    def ranges(self, receiver: str, key: int) -> list[Range]: ...
+
+    def save(self, checkpoints: Iterable[Checkpoint]) -> bool: ...
+
+    def note(self, name: str) -> str | None: ...
+
+    def remember(self, name: str, value: str) -> None: ...
+
+    def forget(self, generations: Iterable[int]) -> None: ...
+
+    def mark_started(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from time import thread_time
-from typing import Protocol
 
-from logship.checkpoint import Checkpoint, Range
+from logship.checkpoint import Range
 from logship.event import ANCHOR_BYTES, Chunk, Span
 from logship.tail.discovery import Discovery
 from logship.tail.elsewhere import Elsewhere
@@ -17,7 +16,7 @@ from logship.tail.hints import NO_HINTS, Hints, Watcher
 from logship.tail.identity import anchor_of
 from logship.tail.notices import FileStatus, Look
 from logship.tail.reader import Bounds, Lookahead, Stretch, next_stretch
-from logship.tail.source import Clock, TailSource
+from logship.tail.source import Clock, Memory, TailSource
 from logship.tail.turns import Alarm, Turns
 
 CHUNK_BYTES = 131_072
@@ -31,33 +30,6 @@ SETTLE_EVERY_S = 0.1  # while something is looked for, or a busy directory is po
 HINT_PAUSE_S = 0.02
 LOOK_SHARE = 100  # full looks take at most a hundredth of the time, however many files there are
 LOOK_MAX_S = 10.0
-
-
-class Memory(Protocol):
-    """What the tailer needs of the state (logship.state.State has it)."""
-
-    @property
-    def is_first_start(self) -> bool: ...
-
-    @property
-    def is_lost(self) -> bool: ...
-
-    @property
-    def wants_everything(self) -> bool: ...
-
-    def load(self) -> list[Checkpoint]: ...
-
-    def ranges(self, receiver: str, key: int) -> list[Range]: ...
-
-    def save(self, checkpoints: Iterable[Checkpoint]) -> bool: ...
-
-    def note(self, name: str) -> str | None: ...
-
-    def remember(self, name: str, value: str) -> None: ...
-
-    def forget(self, generations: Iterable[int]) -> None: ...
-
-    def mark_started(self) -> None: ...
 
 
 def span(chunk: Chunk, start: int, end: int) -> Span:
@@ -221,7 +193,7 @@ class Tailer:
 
     def files(self) -> list[FileStatus]:
         """Every followed generation, by source and path, oldest first."""
-        found = [status_of(each) for each in self._register.numbered.values() if is_followed(each)]
+        found = [each.status() for each in self._register.numbered.values() if each.is_followed]
         shown = {each.path for each in found}
         for path, (source, why) in self._followed.unreadable.items():
             if path not in shown:  # it was never read, so it is no generation yet
@@ -363,29 +335,3 @@ class Tailer:
         if is_written:  # else it stays due: room on the disk is found without a new line
             self._unsaved.clear()
         self._save_due_s = None
-
-
-def is_followed(generation: Generation) -> bool:
-    """Whether there is something to say about it."""
-    return not (generation.is_finished or generation.log.is_parked)
-
-
-def status_of(generation: Generation) -> FileStatus:
-    """A generation as people see it."""
-    size = max(generation.size_bytes, generation.read_to)
-    return FileStatus(
-        source=generation.log.source.name,
-        path=generation.path,
-        generation=generation.number,
-        position=generation.positions.confirmed,
-        read_to=generation.read_to,
-        size_bytes=size,
-        lag_bytes=size - generation.positions.confirmed,
-        lost_bytes=generation.lost_bytes,
-        held_bytes=generation.facts.blocks_bytes if generation.is_deleted else 0,
-        is_deleted=generation.is_deleted,
-        is_live=generation.is_live,
-        is_held=generation.is_held,
-        problem=generation.problem,
-        changed_at_s=generation.facts.mtime_ns / 1e9,
-    )
