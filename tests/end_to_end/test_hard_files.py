@@ -84,6 +84,40 @@ def test_a_disk_too_small_for_the_state_loses_nothing_through_rotation_and_a_kil
     assert receiver.conflicts == []
 
 
+def test_a_read_only_state_loses_nothing_through_rotation_and_a_kill_and_is_written_when_it_can_be(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    with disk_of("4m", tmp_path / "state"):
+        site = Site(tmp_path, receiver.url)
+        with site.daemon:
+            site.daemon.wait_for_log(READY)
+            site.write(100)
+            site.wait_for_all(receiver)
+            site.daemon.kill()
+            subprocess.run(["mount", "-o", "remount,ro", str(tmp_path / "state")], check=True)
+            site.start()
+            for _ in range(2):
+                site.write(100)
+                rotate(site.log)
+            site.wait_for_all(receiver)
+            site.daemon.wait_for_log(NOT_SAVED)
+            site.daemon.kill()
+            site.write(100)
+            site.start()
+            site.wait_for_all(receiver)
+            subprocess.run(["mount", "-o", "remount,rw", str(tmp_path / "state")], check=True)
+            site.daemon.wait_for_log("the state can be written again")
+            assert site.daemon.terminate() == 0
+        repeats = receiver.repeats
+        with site.daemon:
+            site.write(1)
+            site.wait_for_all(receiver)
+            assert site.daemon.terminate() == 0
+    assert receiver.repeats == repeats
+    assert receiver.conflicts == []
+    assert "Traceback" not in site.daemon.log()
+
+
 def test_a_disk_that_fails_at_fsync_loses_nothing(tmp_path: Path, receiver: Receiver) -> None:
     site = Site(tmp_path, receiver.url)
     database = tmp_path / "state/state.db"
