@@ -13,6 +13,7 @@ from logship.errors import Exit, UsageError
 if TYPE_CHECKING:
     from logship.servers.proposal import Proposal
 
+STDOUT = Path("-")
 HEAD = """\
 # yaml-language-server: $schema=logship.schema.json
 # Made by `logship init`. With `logship schema > logship.schema.json` beside it, editors complete and explain its keys.
@@ -42,6 +43,8 @@ def command(output: Path | None, force: bool, base: Path, paths: tuple[Path, ...
     PATH is a log file, a directory of logs, or a server's configuration; without any, the usual places are looked at.
     Nothing is sent and nothing but FILE is written; then the commands that start it are printed.
     """
+    if output == STDOUT:
+        output = None
     if output is not None and output.exists() and not force:
         raise UsageError(f"{output} is there already; name another file with -o, or replace it with --force")
     proposals, told = _look(base, paths)
@@ -165,7 +168,10 @@ def _source(proposal: Proposal, name: str) -> str:
     paths = ", ".join(in_quotes(path) for path in proposal.paths)
     formats = [each.preset or f"{{{each.kind}: {in_quotes(each.text)}}}" for each in proposal.wordings] or ["auto"]
     fmt = formats[0] if len(formats) == 1 else f"[{', '.join(formats)}]   # each line by the first that fits"
-    lines = [f"  - name: {name}", f"    paths: [{paths}]", f"    format: {fmt}", "    mapping: default"]
+    lines = [f"  - name: {name}", f"    paths: [{paths}]"]
+    if proposal.exclude:
+        lines.append(f"    exclude: [{', '.join(in_quotes(path) for path in proposal.exclude)}]   # in another format")
+    lines += [f"    format: {fmt}", "    mapping: default"]
     if proposal.wordings:
         if not proposal.has_host:
             lines.append("    # fields: {host: shop.example.com}    # these lines hold no host; say which it is")

@@ -65,7 +65,7 @@ def _log(directive: Directive, formats: Mapping[str, str], default: str, reading
     else:
         name, text = (asked, formats[asked]) if asked in formats else ("", asked)
     path = _piped_path(target[1:].lstrip("|$")) if target.startswith("|") else target
-    if not path or path.startswith("syslog:"):
+    if not path or path.startswith(("syslog:", "/dev/")):
         return Passed(place, f"logs to {target}, not to a file")
     unset = _VARIABLE.search(path)
     if unset:

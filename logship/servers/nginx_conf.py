@@ -14,6 +14,7 @@ from logship.servers.served import Directive, Passed, Served, ServedLog, Word, b
 COMBINED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
 )
+NO_REQUESTS = frozenset({"stream", "mail"})
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
 _WORD = re.compile(r"""(?P<space>\s+)|(?P<comment>#[^\n]*)|(?P<end>[;{}])""")
 
@@ -45,8 +46,10 @@ def _access_log(directive: Directive, formats: dict[str, str], base: Path) -> Se
     name = next((word.text for word in directive.words[2:] if "=" not in word.text), "combined")
     if target == "off" or not target:
         return None
-    if target.startswith("syslog:"):
+    if target.startswith(("syslog:", "/dev/")):
         return Passed(place, f"logs to {target}, not to a file")
+    if directive.blocks[:1] and directive.blocks[0] in NO_REQUESTS:
+        return Passed(place, f"{target} is a log of connections ({directive.blocks[0]}), not of requests")
     if not target.startswith("/"):
         return Passed(place, f"{target} is relative to nginx's prefix, which its configuration doesn't say")
     if name not in formats:
@@ -69,13 +72,18 @@ def _format_text(directive: Directive) -> str:
 
 
 def _directives(
-    path: Path, root: Path, base: Path, passed: list[Passed], within: tuple[Path, ...]
+    path: Path,
+    root: Path,
+    base: Path,
+    passed: list[Passed],
+    within: tuple[Path, ...],
+    blocks: tuple[str, ...] = (),
 ) -> Iterator[Directive]:
     """All directives of a file and what it includes, blocks laid flat; `within` are the files that include it.
 
     Raises: OSError for the outermost file.
     """
-    for directive in _read(path):
+    for directive in _read(path, blocks):
         pattern = directive.argument(0)
         if directive.name != "include" or not pattern:
             yield directive
@@ -86,14 +94,15 @@ def _directives(
                 passed.append(Passed(directive.place(base), "includes go in a circle"))
                 continue
             try:
-                yield from _directives(included, root, base, passed, (*within, path))
+                yield from _directives(included, root, base, passed, (*within, path), directive.blocks)
             except OSError as exc:
                 passed.append(Passed(directive.place(base), f"{included}: {exc.strerror}"))
 
 
-def _read(path: Path) -> Iterator[Directive]:
-    """The directives of one file, in order; a block's head is one, its braces are nothing."""
+def _read(path: Path, outer: tuple[str, ...]) -> Iterator[Directive]:
+    """The directives of one file, in order; a block's head is one. `outer` are the blocks that the file stands in."""
     text = read_conf(path)
+    blocks = list(outer)
     words: list[Word] = []
     at, line, first_line = 0, 1, 1
     while at < len(text):
@@ -106,7 +115,11 @@ def _read(path: Path) -> Iterator[Directive]:
         else:
             end = match.end()
             if match["end"] and words:
-                yield Directive(tuple(words), path, first_line)
+                yield Directive(tuple(words), path, first_line, tuple(blocks))
+            if match["end"] == "{":
+                blocks.append(words[0].text if words else "")
+            elif match["end"] == "}" and len(blocks) > len(outer):
+                blocks.pop()
             if match["end"]:
                 words = []
         line += text.count("\n", at, end)

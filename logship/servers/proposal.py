@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import glob
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from logship.errors import FormatError
@@ -56,6 +56,7 @@ class Proposal:
     problem: str = ""
     has_host: bool = False
     has_duration: bool = False
+    exclude: tuple[str, ...] = ()  # what its globs match and other proposals read
 
     @property
     def kind(self) -> Kind:
@@ -73,7 +74,7 @@ def propose_served(logs: Iterable[ServedLog], named: Mapping[str, FormatSpec], b
         # a server's own directive comes after the one for all servers that it replaces
         chosen = _that_fit(tuple(reversed(group)), newest_lines(_existing(path, base)), named)
         grouped.setdefault(tuple((log.kind, log.text) for log in chosen), []).extend(chosen)
-    return [_served(wordings, group, named, base) for wordings, group in grouped.items()]
+    return _apart([_served(wordings, group, named, base) for wordings, group in grouped.items()])
 
 
 def _that_fit(
@@ -92,6 +93,17 @@ def _compiled(kind: ServerKind, text: str, named: Mapping[str, FormatSpec]) -> F
         return compile_format(FormatSpec(kind, text), named)
     except FormatError:
         return None
+
+
+def _apart(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """Each without the logs of the others: a name made of variables is a glob, which may match theirs."""
+    apart: list[Proposal] = []
+    for proposal in proposals:
+        others = [path for other in proposals if other is not proposal for path in other.paths]
+        globs = [path for path in proposal.paths if "*" in path]
+        taken = [path for path in others if "*" not in path and any(PurePath(path).match(glob) for glob in globs)]
+        apart.append(replace(proposal, exclude=tuple(taken)))
+    return apart
 
 
 def _served(

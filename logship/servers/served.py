@@ -54,11 +54,15 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """One directive: its words, the first being its name, and where it stands."""
+    """One directive: its words, the first being its name, and where it stands.
+
+    Shapes: `blocks` are the names of the blocks around it, the outermost first, where the reader keeps them.
+    """
 
     words: tuple[Word, ...]
     path: Path
     line: int
+    blocks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

@@ -173,3 +173,36 @@ def test_usual_places_are_looked_at_where_no_server_is(tmp_path: Path, capsys: p
     (folder / "access_log").write_text(f"{presets()['common'].examples[0]}\n", encoding="utf-8")
     assert run(["init", "--base", str(tmp_path)]) == Exit.FINE
     assert sources(capsys.readouterr().out)[0]["format"] == "common"
+
+
+def test_a_glob_of_one_format_leaves_the_logs_of_others_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(
+        "http { log_format timed '$remote_addr [$time_local] $status $request_time';\n"
+        "access_log /logs/$host.log timed; access_log /logs/plain.log; access_log /logs/other/plain.log; }\n"
+    )
+    assert run(["init", str(conf)]) == Exit.FINE
+    timed, plain = sources(capsys.readouterr().out)
+    assert (timed["paths"], timed["exclude"]) == (["/logs/*.log"], ["/logs/plain.log"])
+    assert "exclude" not in plain
+
+
+def test_what_holds_no_requests_is_no_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "more.conf").write_text("access_log /logs/more.log timed;")
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(
+        "stream { log_format timed '$remote_addr [$time_local]'; server { access_log /logs/stream.log timed; }\n"
+        "include more.conf; }\n"
+        "http { log_format timeless '$remote_addr $request'; access_log /dev/stdout; access_log /logs/x.log timeless;\n"
+        "server { access_log /logs/access.log; } }\n"
+    )
+    assert run(["init", "-o", "-", str(conf)]) == Exit.FINE
+    printed = capsys.readouterr()
+    assert [source["paths"] for source in sources(printed.out)] == [["/logs/access.log"]]
+    assert "NOT USED: it holds no time" in printed.out
+    assert "/dev/stdout, not to a file" in printed.err
+    assert "/logs/stream.log is a log of connections (stream), not of requests" in printed.err
+    assert "/logs/more.log is a log of connections (stream), not of requests" in printed.err
+    assert not Path("-").exists()
