@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ MOESIF_MAX_AGE_S = 30 * 86_400.0  # the hosted service rejects older events
 RUNNING_CREDENTIALS = Path("/run/credentials")  # systemd's copies, made when the service starts
 IN_CREDENTIAL = "into /etc/logship/application_id (or what LoadCredential= of the unit names) and restart the service"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+SHELL_VARIABLE = re.compile(r"\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)\Z")
 
 Tell = Callable[[str, str, str, Severity], None]  # key, message, hint, severity
 
@@ -110,6 +113,8 @@ class EndpointBuilder:
         value = secret.reveal()
         if not value:
             tell(key, f"endpoint.{key} is empty", "put the application id there", "error")
+        elif SHELL_VARIABLE.match(value):
+            tell(key, f"endpoint.{key} is the name of a variable", 'write "${env:NAME}" for what it holds', "error")
         elif any(not "!" <= char <= "~" for char in value):
             tell(key, f"endpoint.{key} holds a blank or a character no header can carry", "copy it again", "error")
         else:

@@ -152,6 +152,8 @@ def _drift(source: SourceSettings, loaded: Loaded, served: Sequence[ServedLog]) 
 
 def _nearest(pattern: str) -> str:
     """What is missing on the way to a pattern's files."""
+    if Path(pattern).is_dir():
+        return f"it is a directory; write {pattern.rstrip('/')}/*.log"
     directory = Path(re.split(r"[*?\[{]", pattern, maxsplit=1)[0]).parent
     if directory.is_dir():
         return "it is read as soon as there is one"

@@ -94,8 +94,8 @@ class Entry:
         from logship.mapping import Constants
 
         keys = self.tree.tree
-        fields = keys.get("fields")
-        constants = {key: value for key, value in fields.items() if isinstance(value, str)} if fields else {}
+        fields = given if isinstance(given := keys.get("fields"), dict) else {}
+        constants = {key: value for key, value in fields.items() if isinstance(value, str)}
         timezone, pattern = keys.get("timezone"), keys.get("path_fields")
         return Recipe(
             self.name,

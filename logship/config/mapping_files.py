@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,8 +159,9 @@ class MappingFiles:
         if name in mapping_names():
             return self._read(mapping_path(name))
         path = Path(document.path).parent / name
-        if path.is_file() or "/" in name or name.endswith((".yml", ".yaml")):
-            if not path.is_file():
+        is_file = os.path.isfile(path)  # of pathlib's own, a name too long to be one raises
+        if is_file or "/" in name or name.endswith((".yml", ".yaml")):
+            if not is_file:
                 self._tell(document, location, f"no mapping file {path}", known_mappings(name), source)
                 return None
             return self._read(path)

@@ -19,5 +19,9 @@ def check_timezone(name: str) -> None:
         from zoneinfo import available_timezones
 
         close = closest(name, sorted(available_timezones()))
+        if "/" not in name:  # an abbreviation; the zones that are spelled like it are others
+            close = next(
+                (zone for zone in available_timezones() if zone.rpartition("/")[2].lower() == name.lower()), None
+            )
         hint = f"did you mean '{close}'?" if close else "write an IANA name such as Europe/Berlin, or +02:00"
         raise UnfitError(f"there is no time zone '{name}'", hint) from exc

@@ -21,7 +21,10 @@ def normalised(url: str, *, may_hold_password: bool = False) -> str:
     except ValueError as exc:
         raise UnfitError(f"'{url}' is no URL: {exc}", "write https://host or https://host:port") from exc
     if parts.scheme not in {"http", "https"}:
-        raise UnfitError(f"'{url}' is not http(s)", "give an https URL, e.g. https://api.moesif.net")
+        hint = "give an https URL, e.g. https://api.moesif.net"
+        if may_hold_password:
+            hint = "only http proxies work: http://host:port" if "://" in url else f"write http://{url.strip()}"
+        raise UnfitError(f"'{url}' is not http(s)", hint)
     if not parts.hostname or any(char.isspace() or not char.isprintable() for char in url.strip()):
         raise UnfitError(f"'{url}' names no host", "write https://host or https://host:port")
     if (parts.username or parts.password) and not may_hold_password:

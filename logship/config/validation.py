@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -60,6 +59,12 @@ def spell(location: Location) -> str:
     return text or "the file"
 
 
+VERIFIED = "certificates are always checked; an authority of your own goes into ca_file:"
+FOREIGN_KEYS = {  # what other tools call it
+    "app_id": "did you mean 'application_id'?", "api_key": "did you mean 'application_id'?",
+    "verify": VERIFIED, "verify_ssl": VERIFIED, "ssl_verify": VERIFIED, "tls_verify": VERIFIED, "insecure": VERIFIED,
+    "insecure_skip_verify": VERIFIED,
+}  # fmt: skip
 EXAMPLES = {"paths": 'add  paths: ["/var/log/nginx/*access.log"]'}
 
 
@@ -111,26 +116,37 @@ def _meant(model: type[BaseModel], location: Location) -> str | None:
 def _unknown_key(model: type[BaseModel], location: Location, document: Document) -> Problem:
     parent, key = location[:-1], str(location[-1])
     known = _keys(model, parent)
-    close = _meant(model, location)
-    home = None if close else next((name for name in _homes(key) if name != spell(parent)), None)
+    home = _home(key, _bare(parent))
+    known_by_others = FOREIGN_KEYS.get(key.lower().replace("-", "_"))
+    close = None if home else _meant(model, location)
     where = f" under {spell(parent)}" if parent else ""
-    if close:
-        hint = f"did you mean '{close}'?"
-    elif model is IncludedModel:
+    if model is IncludedModel and not parent:
         hint = "an included file holds sources: only; the rest belongs to logship.yml"
+    elif known_by_others:
+        hint = known_by_others
+    elif close:
+        hint = f"did you mean '{close}'?"
     elif home:
-        hint = f"it belongs under {home}:"
+        hint = f"it belongs {home}"
     else:
         hint = f"the keys here are {', '.join(known)}"
     return document.problem(location, f"unknown key '{key}'{where}", hint=hint, at_key=True)
 
 
-def _homes(key: str) -> Iterator[str]:
-    """Where in logship.yml a key of this name does belong."""
+def _home(key: str, here: str) -> str | None:
+    """Where a key of exactly this name does belong, other than here."""
+    from logship.mapping.spec import MappingSpec
+
     for name, field in LogshipModel.model_fields.items():
         model = _model_in(field.annotation)
-        if model and key in model.model_fields:
-            yield name
+        if model and key in model.model_fields and name != here:
+            return "to an entry of sources:" if name == "sources" else f"under {name}:"
+    return "under the mapping: of a source" if key in MappingSpec.model_fields else None
+
+
+def _bare(location: Location) -> str:
+    """The first key of a location."""
+    return str(location[0]) if location else ""
 
 
 def _model_at(model: type[BaseModel], location: Location) -> type[BaseModel] | None:

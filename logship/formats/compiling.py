@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from logship.errors import FormatError
 from logship.fields import closest
 from logship.formats.format import Format
-from logship.formats.spec import FormatSpec
+from logship.formats.spec import KINDS, FormatSpec
 
 MAX_DEPTH = 8  # of names that stand for names; more is a circle
 
@@ -56,6 +57,9 @@ def _resolve(name: str, named: Mapping[str, FormatSpec], depth: int) -> FormatSp
         raise FormatError(f"format {name!r} stands for itself", text=name, column=0, width=len(name))
     if name in named:
         return named[name]
-    near = closest(name, named)
+    kind, colon, text = name.partition(":")
+    near = next((word for word in re.split("[-_ ]", name) if word in named), None) or closest(name, named)
     hint = f"did you mean '{near}'?" if near else "see `logship formats` for the presets"
+    if colon and kind.strip() in KINDS:
+        hint = f"write {{{kind.strip()}: {text.strip()}}}"
     raise FormatError(f"no preset '{name}'", text=name, column=0, width=len(name), hint=hint)

@@ -75,6 +75,7 @@ class Format(ABC):
     name: str
     slots: tuple[Slot, ...]
     is_open: bool = False
+    time_hint: str = "log $time_iso8601 or $msec (nginx), %t (Apache)"  # for whoever finds no time in it
 
     @property
     def members(self) -> tuple[Format, ...]:

@@ -44,6 +44,8 @@ class Source:
 class JsonFormat(Format):
     """A compiled JSON format; `keys` None takes nginx's variable names and other usual ones."""
 
+    time_hint = "name its key, the field first: {json: {time_received: KEY, …}}"
+
     def __init__(self, name: str, keys: Mapping[str, KeySpec] | None) -> None:
         self.name = name
         self._is_auto = keys is None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from logship.errors import FormatError
 from logship.fields import closest
-from logship.formats.spec import FormatSpec, KeySpec
-
-KINDS = ("apache", "nginx", "json", "regex")
+from logship.formats.spec import KINDS, FormatSpec, KeySpec
 
 
 def read_spec(tree: object) -> FormatSpec:

@@ -23,6 +23,8 @@ _GROUP = re.compile(r"\(\?P?<([A-Za-z_][A-Za-z0-9_]*)>")
 class RegexFormat(Format):
     """A compiled regex format: each named group is a field; the pattern may match anywhere in the line."""
 
+    time_hint = "name the group that holds it: (?P<time_received>…)"
+
     def __init__(self, name: str, text: str, keys: Mapping[str, KeySpec]) -> None:
         self.name = name
         self._text = text

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+KINDS = ("apache", "nginx", "json", "regex")  # of formats of one's own
 FormatKind = Literal["apache", "nginx", "json", "regex", "named", "list", "auto"]
 
 

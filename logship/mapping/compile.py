@@ -94,8 +94,8 @@ def _mistakes(plan: Plan, setting: Setting) -> Iterator[MappingError]:
             yield from _unknown(reader, leaf.value, leaf.location, rule.groups)
     yield from _times(plan, reader)
     if not clock.has_time(reader):
-        hint = "log $time_iso8601 or $msec (nginx), %t (Apache)"
-        yield MappingError(f"{setting.format.name} logs no time", location=("event", "request", "time"), hint=hint)
+        said = f"{setting.format.name} logs no time"
+        yield MappingError(said, location=("event", "request", "time"), hint=setting.format.time_hint)
     setting.needed.clear()
     yield from _lacks(setting, reader)
     yield from _lacks_address(setting, reader, plan)

@@ -21,6 +21,16 @@ _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|kB|MB|GB)\Z")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 _KEYS = ("matches", "in", "min", "max", "not", "absent")
+_MEANT = {
+    "regex": "matches",
+    "regexp": "matches",
+    "re": "matches",
+    "cidr": "in",
+    "gte": "min",
+    "lte": "max",
+    "exists": "absent",
+    "present": "absent",
+}  # what other tools call them
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +104,7 @@ def _all_of(tree: dict[str, object], location: Location, errors: list[MappingErr
     for key, value in tree.items():
         make = _MAKERS.get(str(key))
         if make is None:
-            close = closest(str(key), _KEYS)
+            close = _MEANT.get(str(key)) or closest(str(key), _KEYS)
             hint = f"did you mean '{close}'?" if close else f"known are {', '.join(_KEYS)}"
             errors.append(MappingError(f"unknown matcher '{key}'", location=(*location, key), hint=hint))
             matchers.append(None)
@@ -131,9 +141,7 @@ def _matches(tree: object, location: Location, errors: list[MappingError]) -> Ma
     try:
         pattern = compile_pattern(tree)
     except FormatError as exc:
-        errors.append(
-            MappingError(exc.message, location=location, column=exc.column, width=exc.width, hint=exc.hint)
-        )
+        errors.append(MappingError(exc.message, location=location, column=exc.column, width=exc.width, hint=exc.hint))
         return None
     names = tuple(pattern.groups)
 

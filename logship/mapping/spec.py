@@ -197,6 +197,14 @@ _SAID = {
 }
 
 
+_HINTS = {
+    "bool_type": "write true or false",
+    "bool_parsing": "write true or false",
+    "dict_type": "write  key: value  lines below it, or {key: value}",
+    "list_type": "write [one, two], or lines that begin with '- '",
+}
+
+
 def _translated(detail: ErrorDetails, tree: Mapping[str, object]) -> MappingError:
     location = _location(detail["loc"], tree)
     key = str(location[-1]) if location else "mapping"
@@ -204,11 +212,15 @@ def _translated(detail: ErrorDetails, tree: Mapping[str, object]) -> MappingErro
         known = _KEYS.get(str(location[0]) if len(location) > 1 else "", ())
         close = get_close_matches(key, known, 1)
         hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
+        if location[0] == "rules" and not close:
+            hint = f"known are {', '.join(known)}; fields to match go into if: {{{key}: …}}"
         return MappingError(f"unknown key '{key}'", location=location, hint=hint)
     said = _SAID.get(detail["type"], detail["msg"])
     value = detail["input"]
     shown = f" '{value}'" if isinstance(value, str) and "key" not in location else ""
-    hint = "write true or false" if detail["type"].startswith("bool") else ""
+    hint = _HINTS.get(detail["type"], "")
+    if key == "if":
+        hint = "write if: {path: /x}"
     return MappingError(f"{key}:{shown} {said}", location=location, hint=hint)
 
 
