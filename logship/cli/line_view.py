@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LINE_SHOWN = 400  # characters of a line
 VALUE_SHOWN = 60  # characters of a value
+LEAST_SHOWN = 16  # a value cut to less tells nothing
+GAPS = 15  # characters between the columns, with the arrow
 CARET_BEFORE = 80  # characters shown before the place where a line stops fitting
 
 
@@ -30,22 +32,54 @@ def print_trace(trace: LineTrace, lens: Lens) -> None:
     fate = _fate(trace)
     if fate:
         terminal.line("  ", Styled(fate, "warn"))
-    shown = _value_width(terminal)
-    left = [(name, _cut(_spelled(value), shown)) for name, value in trace.fields.items()]
-    right = [(path, _cut(_spelled(value), shown)) for path, value in flattened(trace.event or {})]
-    rows: list[list[Text]] = []
-    for (name, value), (path, made) in zip_longest(left, right, fillvalue=("", "")):
-        location = trace.origins.get(path) if path else None
-        place = lens.place(location) if location else ""
-        arrow = "  →" if path else ""
-        rows.append([Styled(f"  {name}", "dim"), value, arrow, Styled(path, "bold"), made, Styled(place, "dim")])
-    terminal.table(["  FIELD", "VALUE", "", "EVENT", "VALUE", "WRITTEN IN"], rows)
+    fields = [(name, _spelled(value)) for name, value in trace.fields.items()]
+    made = [
+        (path, _spelled(value), lens.place(location) if (location := trace.origins.get(path)) else "")
+        for path, value in flattened(trace.event or {})
+    ]
+    shown = _value_width(terminal.width, fields, made)
+    if shown < LEAST_SHOWN:
+        _print_below(terminal, fields, made)
+    else:
+        _print_beside(terminal, fields, made, shown)
     terminal.line()
 
 
-def _value_width(terminal: Terminal) -> int:
+Fields = Sequence[tuple[str, str]]
+Made = Sequence[tuple[str, str, str]]  # path, value, where it is written
+
+
+def _print_beside(terminal: Terminal, fields: Fields, made: Made, shown: int) -> None:
+    rows: list[list[Text]] = []
+    for (name, value), (path, text, place) in zip_longest(fields, made, fillvalue=("", "", "")):  # type: ignore[misc]
+        arrow = "  →" if path else ""
+        event: list[Text] = [Styled(path, "bold"), _cut(text, shown), Styled(place, "dim")]
+        rows.append([Styled(f"  {name}", "dim"), _cut(value, shown), arrow, *event])
+    terminal.table(["  FIELD", "VALUE", "", "EVENT", "VALUE", "WRITTEN IN"], rows)
+
+
+def _print_below(terminal: Terminal, fields: Fields, made: Made) -> None:
+    """The fields, then the event: a narrow terminal has no room for both, and the narrowest none for the places."""
+    room = terminal.width - _widest(fields, 0, "  FIELD") - 4
+    rows: list[list[Text]] = [[Styled(f"  {name}", "dim"), _cut(value, room)] for name, value in fields]
+    terminal.table(["  FIELD", "VALUE"], rows)
+    room = terminal.width - _widest(made, 0, "  EVENT") - 4
+    beside = room - _widest(made, 2, "WRITTEN IN") - 2
+    columns = ["  EVENT", "VALUE", "WRITTEN IN"] if beside >= LEAST_SHOWN else ["  EVENT", "VALUE"]
+    room = beside if len(columns) == 3 else room
+    rows = [[Styled(f"→ {path}", "bold"), _cut(text, room), Styled(place, "dim")] for path, text, place in made]
+    if rows:
+        terminal.table(columns, [row[: len(columns)] for row in rows])
+
+
+def _value_width(width: int, fields: Fields, made: Made) -> int:
     """Characters of a value, so that two fit beside the names."""
-    return max(16, min(VALUE_SHOWN, (terminal.width - 80) // 2))
+    names = _widest(fields, 0, "FIELD") + _widest(made, 0, "EVENT") + _widest(made, 2, "WRITTEN IN")
+    return min(VALUE_SHOWN, (width - names - GAPS) // 2)
+
+
+def _widest(rows: Sequence[tuple[str, ...]], column: int, head: str) -> int:
+    return max([len(head), *(len(row[column]) for row in rows)])
 
 
 def _fate(trace: LineTrace) -> str:
@@ -62,9 +96,11 @@ def _print_misfit(terminal: Terminal, trace: LineTrace, lens: Lens) -> None:
     assert misfit is not None
     before = clean(trace.line[: misfit.at].decode("utf-8", "replace"))
     after = clean(trace.line[misfit.at :].decode("utf-8", "replace"))
-    if len(before) > CARET_BEFORE:
-        before = "…" + before[-CARET_BEFORE:]
-    terminal.line("  ", before + _cut(after, LINE_SHOWN))
+    most = min(CARET_BEFORE, max(LEAST_SHOWN, terminal.width - LEAST_SHOWN) if terminal.is_terminal else CARET_BEFORE)
+    if len(before) > most:
+        before = "…" + before[1 - most :]
+    room = max(LEAST_SHOWN, terminal.width - len(before) - 2) if terminal.is_terminal else LINE_SHOWN
+    terminal.line("  ", before + _cut(after, min(LINE_SHOWN, room)))
     terminal.line("  ", " " * len(before), Styled(f"^ expected {_quoted(misfit.expected)}", "error"))
     others = [found for found in lens.others([trace.line]) if found.fits and found.name != trace.format]
     fit = f"; '{others[0].name}' fits this line" if others else ""
@@ -90,4 +126,4 @@ def _spelled(value: object) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return text if len(text) <= width else text[: max(width, LEAST_SHOWN) - 1] + "…"

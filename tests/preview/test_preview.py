@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import io
 import json
 import os
+import pty
+import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -15,6 +21,7 @@ import pytest
 from logship.cli import run
 from logship.cli.preview import Show, watched
 from logship.preview import LogLine, Wishes, lines_of, unwrapped
+from tests.rigs.daemon import logship_command
 
 LINE = '203.0.113.9 - {user} [10/Oct/2000:13:55:36 -0700] "GET /x{n} HTTP/1.1" 200 2326 "-" "curl/8"\n'
 
@@ -203,3 +210,33 @@ def test_lines_have_the_positions_of_the_log() -> None:
 def test_container_lines_are_taken_out_of_their_envelope() -> None:
     docker = LogLine(0, b'{"log":"GET / x\\n","stream":"stdout","time":"2000-10-10T13:55:36Z"}')
     assert [line.text for line in unwrapped(iter([docker]), "docker")] == [b"GET / x"]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 130, 200])
+def test_lines_and_events_fit_into_the_terminal(log: Path, columns: int) -> None:
+    """Beside each other where there is room, else below; a caret stays under its byte."""
+    short = LINE.format(n="y" * 90, user="-").replace(' "-" "curl/8"', "")
+    log.write_text(LINE.format(n=0, user="-") + short, encoding="utf-8")
+    shown = on_terminal(["preview", "--format", "combined", "--field", "host=shop.example", str(log)], columns)
+    heads = [line for line in shown if "FIELD" in line or "EVENT" in line]
+    assert len(heads) == (1 if columns >= 130 else 2)
+    table = shown[shown.index(heads[0]) : shown.index("", shown.index(heads[0]))]
+    assert max(map(len, table)) <= columns
+    (caret,) = (number for number, line in enumerate(shown) if "^ expected" in line)
+    assert len(shown[caret - 1]) <= columns
+    assert shown[caret].index("^") <= columns
+
+
+def on_terminal(arguments: list[str], columns: int) -> list[str]:
+    """The lines that a command prints on a terminal so wide, without colours."""
+    mine, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    with subprocess.Popen(logship_command(*arguments), stdout=its, stdin=its, stderr=subprocess.DEVNULL) as process:
+        os.close(its)
+        printed = b""
+        with contextlib.suppress(OSError):  # EIO: nobody holds the other side any more
+            while part := os.read(mine, 65_536):
+                printed += part
+        os.close(mine)
+    assert process.returncode == 0
+    return re.sub(r"\x1b\[[0-9;]*m", "", printed.decode()).replace("\r", "").split("\n")
