@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import signal
+import threading
 from collections.abc import Callable, Mapping
 from types import FrameType
 
@@ -24,6 +25,26 @@ COLLECT_EVERY = 100_000  # new containers: a chunk's rows are no cycles, and loo
 IDLE_WAIT_S = 1.0  # the longest sleep: hints and answers end it earlier, the watchdog wants a sign of life
 
 
+class Alarm:
+    """Hears of an exception that ended a thread of this process, whoever started it; the main loop raises it.
+
+    Also of threads that only help: nobody would start them again, and a daemon that hears of no changed file or answers
+    no health check is worse than one that is started anew.
+    """
+
+    def __init__(self) -> None:
+        self.failure: BaseException | None = None
+        self.wake: Callable[[], None] = lambda: None
+
+    def install(self) -> None:
+        threading.excepthook = self._ring
+
+    def _ring(self, fault: threading.ExceptHookArgs) -> None:
+        if fault.exc_type is not SystemExit:  # a thread may end itself so
+            self.failure = self.failure or fault.exc_value
+            self.wake()
+
+
 class Daemon:
     """One run of the program over one configuration, which may be reloaded.
 
@@ -38,16 +59,19 @@ class Daemon:
         *,
         clock: SystemClock | None = None,
         once: bool = False,
+        alarm: Alarm | None = None,
     ) -> None:
         self.settings = settings
         self.once = once
         self._load = load
         self._clock = clock or SystemClock()
+        self._alarm = alarm or Alarm()
         self._notifier = Notifier.from_environ(environ)
         self._stop_requested = False
         self._reload_requested = False
         self._state = State.open(settings.state_dir, self._clock)
         self.pipeline: Pipeline = build_pipeline(settings, self._state, self._clock, once=once)
+        self._alarm.wake = self.pipeline.tailer.wake
         self._reporter = Reporter(self.pipeline, self._state, settings, self._clock, self._notifier)
 
     def install_signals(self) -> None:
@@ -59,7 +83,7 @@ class Daemon:
     def run(self) -> Exit:
         """Until a signal, or with `once` until everything has arrived.
 
-        Raises: whatever a sender thread died of.
+        Raises: whatever a thread died of.
         """
         log.info("started sources=%d state_dir=%s", len(self.settings.sources), self.settings.state_dir)
         gc.freeze()  # what stands after start-up lives as long as the process: no collection need look at it
@@ -67,6 +91,8 @@ class Daemon:
         is_ready = False
         try:
             while not self._stop_requested:
+                if self._alarm.failure is not None:
+                    raise self._alarm.failure
                 if self._reload_requested:
                     self._reload()
                 step = self.pipeline.step()

@@ -29,7 +29,7 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     from functools import partial
 
     from logship.config import load_settings
-    from logship.daemon import Daemon
+    from logship.daemon import Alarm, Daemon
     from logship.errors import ConfigError, StateError
     from logship.logs import setup_logging
     from logship.memory import reuse_large_blocks
@@ -38,10 +38,12 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     reuse_large_blocks()
     log = logging.getLogger("logship.run")
     setup_logging(log_format)  # type: ignore[arg-type]
+    alarm = Alarm()
+    alarm.install()
     try:
         settings = load_settings(config, os.environ)
         reload = partial(load_settings, config, os.environ, proving=True)
-        daemon = Daemon(settings, reload, os.environ, once=once)
+        daemon = Daemon(settings, reload, os.environ, once=once, alarm=alarm)
     except (ConfigError, StateError) as exc:
         if log_format == "text":
             raise  # for a person at a terminal: the line is shown with what is wrong in it underlined

@@ -58,7 +58,8 @@ class StatusServer:
 
     def close(self) -> None:
         """Stops listening; answers under way may be cut off."""
-        self._server.shutdown()
+        if self._thread.is_alive():  # shutdown() would wait for ever for one that ended by itself
+            self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 

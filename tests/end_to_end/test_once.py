@@ -9,6 +9,8 @@ import pytest
 
 from tests.rigs.daemon import Daemon
 from tests.rigs.receiver import Receiver
+from tests.rigs.servers import free_port
+from tests.rigs.waiting import wait_until
 
 LINE = '192.0.2.1 - - [10/Oct/2026:13:55:36 +0000] "GET /{} HTTP/1.1" 200 17 "-" "curl/8"\n'
 SECRET = "s3cret-application-id"
@@ -110,12 +112,36 @@ sources:
     assert "Traceback" not in said
 
 
-def test_a_daemon_ends_loudly_when_a_thread_of_it_fails(tmp_path: Path, receiver: Receiver) -> None:
+@pytest.mark.parametrize(
+    ("module", "method"),
+    [
+        ("logship.delivery.exchange", "Exchange.perform"),
+        ("logship.delivery.senders", "Crew._guard_once"),
+        ("logship.tail.hints", "_Handler.dispatch"),
+        ("watchdog.observers.inotify", "InotifyEmitter.queue_events"),
+        ("logship.status.server", "_Server.serve_forever"),
+    ],
+)
+def test_a_daemon_ends_loudly_when_a_thread_of_it_fails(
+    tmp_path: Path, receiver: Receiver, module: str, method: str
+) -> None:
+    """F42: also where the thread only helps, as the one that hears of changed files: nobody would mend it."""
+    owner = method.partition(".")[0]
     (tmp_path / "sitecustomize.py").write_text(
-        "from logship.delivery.exchange import Exchange\n"
+        f"from {module} import {owner}\n"
         "def fail(*_, **__): raise RuntimeError('planted')\n"
-        "Exchange.perform = fail\n"
+        f"{method} = fail\n"
     )
-    daemon = once(tmp_path, receiver, LINE.format("x"), environ={"PYTHONPATH": str(tmp_path)})
+    text = CONFIG.format(url=receiver.url, secret=SECRET, here=tmp_path)
+    config = tmp_path / "logship.yml"
+    config.write_text(text.replace("status: null", f'status: {{listen: "127.0.0.1:{free_port()}"}}'))
+    log = tmp_path / "access.log"
+    log.touch()
+    daemon = Daemon(config, tmp_path, environ={"PYTHONPATH": str(tmp_path)})
+    daemon.start()
+    wait_until(lambda: "ready" in daemon.log() or not daemon.is_running(), what="the daemon's first look")
+    with log.open("a") as file:
+        file.write(LINE.format("x"))
     assert daemon.wait() == 1
     assert "RuntimeError: planted" in daemon.log()
+    assert "Traceback" in daemon.log()
