@@ -57,6 +57,26 @@ def test_a_letter_is_read_as_it_was_written(
     assert (json.loads(read.event) if event else read.event) == (json.loads(event) if event else "")
 
 
+def test_a_letter_is_on_the_disk_before_its_position_may_pass(
+    store: DeadLetters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state" / LETTERS
+    synced: list[tuple[str, int]] = []  # what was synced, and how large it was then
+    real_fsync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        name = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
+        synced.append((name.name, os.fstat(descriptor).st_size if name == path else 0))
+        real_fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store.append([letter(1)])
+    assert synced[-1] == (LETTERS, path.stat().st_size)
+    assert ("state", 0) in synced[:-1]  # the name of a new file, too
+    store.append([letter(2)])
+    assert synced[-1] == (LETTERS, path.stat().st_size)
+
+
 def test_a_file_name_that_is_not_utf_8_is_kept_readable() -> None:
     written = DeadLetter("id", "t", "r", LogFile(0, os.fsdecode(b"/log/\xff.log"), "s", 1, "o"), 7, b"x")
     read = from_json(to_json(written))

@@ -6,7 +6,10 @@ import pytest
 
 from logship.delivery import DeliveryState
 from logship.delivery.answer import Answer
-from logship.delivery.suspicion import LONELY_S, SUSPECT_RUN
+from logship.delivery.pace import Attempt
+from logship.delivery.parcel import Parcel
+from logship.delivery.suspicion import LONELY_S, SUSPECT_RUN, Suspect, Suspicions
+from logship.event import RefusedEvent
 from tests.delivery.plugs import CREATED, PlayReceiver, Rig, make_batch, refusing
 
 
@@ -137,3 +140,15 @@ def test_a_wrong_door_found_during_a_trial_is_held_and_the_trial_goes_on_afterwa
     rig.run()
     assert set(rig.dead) == set(range(25))
     assert sorted(rig.receiver.stored) == list(range(25, 60))
+
+
+def test_an_event_that_was_sent_before_the_refusal_tells_nothing_of_it() -> None:
+    """Its yes may be older than what broke the mapping."""
+    parcel = Parcel(make_batch(0, 3))
+    parcel.take(1_000_000)
+    suspicions = Suspicions()
+    suspicions.refuse("api", Suspect(parcel, RefusedEvent(1, 400, "no verb"), Attempt(7)), now_s=0.0)
+    assert suspicions.accept(["api"], Attempt(6)) == []
+    assert parcel.suspects == 1
+    assert suspicions.accept(["api"], Attempt(8)) == [parcel]
+    assert (parcel.suspects, [refused.index for refused in parcel.refused]) == (0, [1])
