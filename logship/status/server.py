@@ -49,7 +49,8 @@ class StatusServer:
         """
         self._server = _Server(host, port, Answers(board, metrics, answer_s))
         self.port: int = self._server.server_address[1]
-        self._thread = threading.Thread(target=self._server.serve_forever, name="status", daemon=True)
+        self._has_ended = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="status", daemon=True)
         self._thread.start()
 
     @property
@@ -58,10 +59,16 @@ class StatusServer:
 
     def close(self) -> None:
         """Stops listening; answers under way may be cut off."""
-        if self._thread.is_alive():  # shutdown() would wait for ever for one that ended by itself
+        if not self._has_ended.is_set():  # shutdown() would wait for ever for one that ended by itself
             self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def _serve(self) -> None:
+        try:
+            self._server.serve_forever()
+        finally:
+            self._has_ended.set()
 
 
 class Answers:
