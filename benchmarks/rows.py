@@ -63,6 +63,8 @@ ROWS = (
     Row("hostile lines", kind="hostile"),
     Row("100 files", files=100),
     Row("10,000 files", files=10_000),
+    Row("concurrency 1", concurrency=1),
+    Row("concurrency 16", concurrency=16),
     Row("100 ms away, concurrency 1", delay_ms=100, concurrency=1, lines=50_000),
     Row("100 ms away, concurrency 4", delay_ms=100, concurrency=4, lines=100_000),
     Row("100 ms away, concurrency 16", delay_ms=100, concurrency=16, lines=200_000),
