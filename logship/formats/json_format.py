@@ -12,7 +12,7 @@ from logship.errors import FormatError
 from logship.fields import FAMILIES, FIELDS, Kind, canonical, lookup
 from logship.formats.format import Format, Scan, Scanner
 from logship.formats.json_keys import AUTO_FIELDS, AUTO_TIME_KEYS
-from logship.formats.json_repair import loads, repair
+from logship.formats.json_repair import loads, place_of
 from logship.formats.json_rows import JsonRows, Wanted
 from logship.formats.request_line import PARTS, split_request_line
 from logship.formats.slot import DecodeTime, Misfit, Moment, Slot, TimeFormat, Value
@@ -132,7 +132,7 @@ class JsonFormat(Format):
         try:
             value = loads(bare)
         except orjson.JSONDecodeError as exc:
-            return Misfit(len(repair(bare)[: exc.pos].encode()), f"JSON ({exc.msg})", 0, of)
+            return Misfit(place_of(bare, exc.pos), f"JSON ({exc.msg})", 0, of)
         if not isinstance(value, dict):
             return Misfit(0, "a JSON object: {", 0, of)
         return self._explain_object(value, bare, of)

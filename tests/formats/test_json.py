@@ -97,6 +97,18 @@ def test_a_line_that_does_not_fit_says_what_was_expected(line: bytes, expected: 
     assert 0 <= misfit.at <= len(line)
 
 
+@pytest.mark.parametrize(
+    "before",
+    [b'"u":"x"', rb'"u":"\x41\xC3\xA9\v\q\x22"', '"u":"é"'.encode(), b'"u":-,"w":,"x":"\xff"', rb'"u":"\ud800"'],
+)
+def test_the_place_where_json_ends_is_a_byte_of_the_line_as_it_stands(before: bytes) -> None:
+    """Also where what stands before it had to be mended."""
+    fmt = compiled({"json": {"time_received": "ts", "status": "s", "host": "h"}})
+    misfit = fmt.explain(b"{" + before + b',"s":200 @ "h":"x"}')
+    assert misfit is not None
+    assert misfit.at == len(b"{" + before + b',"s":200 ')
+
+
 def test_the_place_of_an_impossible_time_is_its_value() -> None:
     fmt = compiled({"json": {"time_received": "ts", "status": "s", "host": "h"}})
     misfit = fmt.explain(b'{"ts":"2024-06-31T00:00:00Z","s":200,"h":"x"}')
