@@ -137,11 +137,10 @@ def test_a_daemon_ends_loudly_when_a_thread_of_it_fails(
     config.write_text(text.replace("status: null", f'status: {{listen: "127.0.0.1:{free_port()}"}}'))
     log = tmp_path / "access.log"
     log.touch()
-    daemon = Daemon(config, tmp_path, environ={"PYTHONPATH": str(tmp_path)})
-    daemon.start()
-    wait_until(lambda: "ready" in daemon.log() or not daemon.is_running(), what="the daemon's first look")
-    with log.open("a") as file:
-        file.write(LINE.format("x"))
-    assert daemon.wait() == 1
+    with Daemon(config, tmp_path, environ={"PYTHONPATH": str(tmp_path)}) as daemon:
+        wait_until(lambda: "ready" in daemon.log() or not daemon.is_running(), what="the daemon's first look")
+        with log.open("a") as file:
+            file.write(LINE.format("x"))
+        assert daemon.wait() == 1
     assert "RuntimeError: planted" in daemon.log()
     assert "Traceback" in daemon.log()
