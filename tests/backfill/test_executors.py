@@ -73,7 +73,7 @@ def is_alive(pid: int) -> bool:
 
 def test_every_report_is_there_after_close_in_the_order_of_its_task(crew: LocalCrew) -> None:
     futures = [crew.submit(count_to, piece, 40) for piece in range(5)]
-    assert [future.result(20).decided_to for future in futures] == [40] * 5
+    assert [future.result(120).decided_to for future in futures] == [40] * 5
     crew.close()
     reports = drained(crew)
     for piece in range(5):
@@ -84,14 +84,14 @@ def test_draining_ends_tasks_by_their_own_hand(crew: LocalCrew) -> None:
     future = crew.submit(wait_for_stop, 0)
     pid_of(crew)
     crew.drain()
-    assert future.result(20).ending is Ending.STOPPED
+    assert future.result(120).ending is Ending.STOPPED
 
 
 def test_a_killed_worker_breaks_the_crew_and_a_replaced_crew_works(crew: LocalCrew) -> None:
     future = crew.submit(wait_for_stop, 0)
     os.kill(pid_of(crew), signal.SIGKILL)
     with pytest.raises(BrokenExecutor):
-        future.result(20)
+        future.result(120)
     crew.replace()
     again: Future[Report] = crew.submit(count_to, 1, 3)
     assert again.result(20).decided_to == 3
