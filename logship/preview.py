@@ -13,16 +13,24 @@ from typing import BinaryIO
 from logship.config import Settings, SourceSettings, config_path, load_settings
 from logship.config.compiling import Compiler
 from logship.config.converting import PathFields, SourceConverter
-from logship.config.mapping_files import LayeredMapping, known_mappings
+from logship.config.mapping_files import LayeredMapping
+from logship.config.overrides import (
+    Overrides,
+    format_named,
+    format_tree,
+    mapping_named,
+    raise_problems,
+    source_named,
+    spec_of,
+)
 from logship.config.reading import FileReader
-from logship.config.shipped import SHIPPED, mapping_names, mapping_path
+from logship.config.shipped import SHIPPED
 from logship.config.survey import newest_lines
-from logship.config.yaml_door import parse
-from logship.errors import ConfigError, FormatError, Location, MappingError, UsageError
+from logship.errors import Location, MappingError, UsageError
 from logship.event import LogFile
 from logship.formats import Detection, Format, FormatSpec, compile_format, detect, read_spec
 from logship.formats.envelope import Envelope
-from logship.mapping import Constants, LineTrace, MappingErrors, MappingSpec, parse_mapping
+from logship.mapping import Constants, LineTrace, MappingErrors, MappingSpec
 from logship.tail.archives import open_log
 from logship.tail.globs import Globs
 from logship.tail.identity import file_key, first_line_of, is_log_of, place_of
@@ -34,13 +42,10 @@ LONGEST_LINE = 1 << 20  # of a line without an end only so much is shown
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a command line says; "" and empty leave it to the configuration."""
+    """What a command line says; `config` None is the default place."""
 
     config: Path | None = None
-    source: str = ""
-    format: str = ""
-    mapping: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
+    overrides: Overrides = field(default_factory=Overrides)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +96,12 @@ class Bench:
     def __init__(self, wishes: Wishes, environ: Mapping[str, str]) -> None:
         """Raises: ConfigError for a wrong configuration, mapping or format."""
         self._wishes = wishes
+        self._overrides = wishes.overrides
         self._environ = environ
         self.reader = FileReader(environ, is_sending=False)
         self._compiler = Compiler(self.reader)
         self.settings = self._load()
-        self._given = self.mapping(wishes.mapping) if wishes.mapping else None
+        self._given = self.mapping(self._overrides.mapping) if self._overrides.mapping else None
 
     def _load(self) -> Settings | None:
         path = config_path(self._wishes.config, self._environ)
@@ -123,23 +129,11 @@ class Bench:
 
         Raises: ConfigError with every mistake of reading it; UsageError where there is no such mapping.
         """
-        is_shipped = not Path(name).is_file()
-        if is_shipped and name not in mapping_names():
-            raise UsageError(f"there is no mapping '{name}'; {known_mappings(name, 'here')}")
-        path = mapping_path(name) if is_shipped else Path(name).absolute()
-        layered = self._compiler.mappings.file(path)
-        self._raise_problems()
-        assert layered is not None, "what can't be read is a problem"
-        return layered
+        return mapping_named(name, self._compiler, self.reader)
 
     def spec(self, layered: LayeredMapping) -> MappingSpec:
         """Raises: ConfigError with every mistake at its place."""
-        try:
-            return parse_mapping(layered.tree)
-        except MappingErrors as exc:
-            self.reader.problems += [layered.problem(error, "") for error in exc.errors]
-        self._raise_problems()
-        raise AssertionError("mistakes are problems")
+        return spec_of(layered, self.reader)
 
     def layers_of(self, source: SourceSettings) -> LayeredMapping | None:
         """The mapping of a source with the files it comes from."""
@@ -151,11 +145,6 @@ class Bench:
             return self._compiler.mappings.named(source.mapping, document, location, source.name)
         return self._compiler.mappings.inline(document, location, source.mapping)  # type: ignore[arg-type]
 
-    def _raise_problems(self) -> None:
-        problems = self.reader.in_order()
-        if any(problem.severity == "error" for problem in problems):
-            raise ConfigError(problems)
-
     # -- formats
 
     def format_of(self, tree: object) -> Format:
@@ -163,12 +152,7 @@ class Bench:
 
         Raises: FormatError, UsageError for text that is no YAML.
         """
-        if isinstance(tree, str) and tree.lstrip().startswith(("{", "[")):
-            document = parse(tree, "--format")
-            if document.problems:
-                raise UsageError(f"--format: {document.problems[0].message}")
-            tree = document.tree()
-        return compile_format(read_spec(tree), self._named)
+        return compile_format(read_spec(format_tree(tree) if isinstance(tree, str) else tree), self._named)
 
     @property
     def _named(self) -> Mapping[str, FormatSpec]:
@@ -200,10 +184,10 @@ class Bench:
         self, path: str, samples: Sequence[bytes], base: SourceConverter, layered: LayeredMapping | None,
         envelope: str, origin: str,
     ) -> Lens:  # fmt: skip
-        fields = {**base.constants.fields, **self._wishes.fields}
+        fields = {**base.constants.fields, **self._overrides.fields}
         converter = replace(
             base,
-            format=self._format() if self._wishes.format else base.format,
+            format=self._format() if self._overrides.format else base.format,
             mapping=self.spec(self._given) if self._given else base.mapping,
             constants=replace(base.constants, fields=fields),
             _by_path={},
@@ -238,12 +222,8 @@ class Bench:
 
     def _format(self) -> Format | None:
         """None: to be detected."""
-        if self._wishes.format == "auto":
-            return None
-        try:
-            return self.format_of(self._wishes.format)
-        except FormatError as exc:
-            raise UsageError(f"--format: {exc}") from exc
+        spec = format_named(self._overrides.format, self._named)
+        return None if spec.kind == "auto" else compile_format(spec, self._named)
 
     def _check(self, converter: SourceConverter, path: str, layered: LayeredMapping | None) -> None:
         try:
@@ -253,16 +233,16 @@ class Bench:
             if layered is None:
                 raise
             self.reader.problems += [layered.problem(error, converter.name) for error in exc.errors]
-            self._raise_problems()
+            raise_problems(self.reader)
 
     def _source(self, path: str) -> SourceSettings | None:
         if self.settings is None:
-            if self._wishes.source:
+            if self._overrides.source:
                 raise UsageError("--source: there is no configuration; give one with -c FILE")
             return None
         sources = self.settings.sources
-        if self._wishes.source:
-            return source_named(self.settings, self._wishes.source)
+        if self._overrides.source:
+            return source_named(self.settings, self._overrides.source)
         absolute = str(Path(path).absolute())
         found = next((one for one in sources if is_log_of(absolute, one.paths, one.rotated, one.exclude)), None)
         return found or (sources[0] if len(sources) == 1 else None)
@@ -274,7 +254,7 @@ class Bench:
         """
         if self.settings is None:
             raise UsageError("give a FILE, or a configuration with -c FILE")
-        wanted = self._wishes.source
+        wanted = self._overrides.source
         sources = [source_named(self.settings, wanted)] if wanted else self.settings.sources
         for source in sources:
             found = newest_lines(source)
@@ -283,15 +263,6 @@ class Bench:
             path, lines = found
             lens = self.lens(path, lines[:SAMPLE_LINES])
             yield lens, list(unwrapped((LogLine(0, line) for line in lines), lens.envelope))[-count:]
-
-
-def source_named(settings: Settings, name: str) -> SourceSettings:
-    """Raises: UsageError for a source there is none of."""
-    found = next((source for source in settings.sources if source.name == name), None)
-    if found is None:
-        names = ", ".join(source.name for source in settings.sources)
-        raise UsageError(f"--source: no source '{name}'; there are: {names}")
-    return found
 
 
 def lines_of(stream: BinaryIO) -> Iterator[LogLine]:

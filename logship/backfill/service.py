@@ -16,10 +16,11 @@ from logship.backfill.moments import of_epoch
 from logship.backfill.order import Log, Order, Purpose
 from logship.backfill.paths import expand
 from logship.backfill.plan import Identity, Plan, Planner
-from logship.backfill.sources import Chooser, Overrides
+from logship.backfill.sources import Chooser
 from logship.backfill.summary import Progress, Summary
 from logship.clock import SystemClock
 from logship.config import Settings
+from logship.config.overrides import Overrides
 from logship.counters import Counters
 from logship.delivery import DeadLetters
 from logship.errors import StateError, UsageError

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from logship.backfill.kit import Kit
 from logship.config import Settings, SourceSettings
 from logship.config.compiling import Compiler
 from logship.config.converting import SourceConverter
+from logship.config.overrides import Overrides, format_named, mapping_named, source_named, spec_of
 from logship.config.reading import FileReader
-from logship.config.yaml_door import parse
-from logship.errors import ConfigError, UsageError
+from logship.errors import UsageError
 from logship.formats import FormatSpec, detect, read_spec
-from logship.mapping import MappingErrors, MappingSpec, parse_mapping
+from logship.mapping import MappingSpec
 from logship.tail.identity import is_log_of
-
-
-@dataclass(frozen=True, slots=True)
-class Overrides:
-    """What the command line says instead of the source; "" and empty leave it as it is."""
-
-    source: str = ""
-    format: str = ""
-    mapping: str = ""
-    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +35,12 @@ class Chooser:
     """Gives each log its source; mappings that the command line names are read once."""
 
     def __init__(self, settings: Settings, overrides: Overrides, environ: Mapping[str, str]) -> None:
-        """Raises: UsageError for a source there is none of, ConfigError for a wrong mapping or format."""
+        """Raises: UsageError for a source or a format there is none of, ConfigError for a wrong mapping."""
         self._settings = settings
         self._overrides = overrides
-        self._named = _source_named(settings, overrides.source) if overrides.source else None
+        self._named = source_named(settings, overrides.source) if overrides.source else None
         self._mapping = _read_mapping(overrides.mapping, environ) if overrides.mapping else None
-        self._format = _read_format(overrides.format) if overrides.format else None
+        self._format: FormatSpec | None = None  # known with the first log: sources know formats by name
 
     def choose(self, path: str, samples: Sequence[bytes]) -> Choice:
         """The source of the log that stands (or stood) at `path`, with the format of its first lines.
@@ -63,6 +51,8 @@ class Chooser:
         source = next((one for one in sources if is_log_of(path, one.paths, one.rotated, one.exclude)), None)
         lent = source or self._lent(path)
         converter = self._settings.compile_source(lent)
+        if self._overrides.format and self._format is None:
+            self._format = format_named(self._overrides.format, converter.named)
         spec = self._format or read_spec(lent.format)
         detected = ""
         if spec.kind == "auto":
@@ -88,39 +78,6 @@ class Chooser:
         return Kit(source.name, spec, converter.named, mapping, constants, source.path_fields, source.envelope)
 
 
-def _source_named(settings: Settings, name: str) -> SourceSettings:
-    names = [source.name for source in settings.sources]
-    if name in names:
-        return settings.sources[names.index(name)]
-    close = get_close_matches(name, names, 1)
-    hint = f"did you mean '{close[0]}'?" if close else f"there are: {', '.join(names)}"
-    raise UsageError(f"--source: no source '{name}'; {hint}")
-
-
-def _read_format(text: str) -> FormatSpec:
-    """A name, or what stands behind `format:` in YAML's flow style: `{nginx: '$remote_addr …'}`."""
-    if not text.lstrip().startswith(("{", "[")):
-        return read_spec(text)
-    document = parse(text, "--format")
-    if document.problems:
-        raise UsageError(f"--format: {document.problems[0].message}")
-    return read_spec(document.tree())
-
-
 def _read_mapping(name: str, environ: Mapping[str, str]) -> MappingSpec:
-    """A shipped mapping's name, or a path relative to the working directory."""
     reader = FileReader(environ, is_sending=False)
-    document = parse(f"mapping: {name!r}", str(Path("--mapping").absolute()))
-    mappings = Compiler(reader).mappings
-    path = Path(name).absolute()
-    layered = mappings.file(path) if path.is_file() else mappings.named(name, document, ("mapping",), "")
-    spec = None
-    if layered is not None:
-        try:
-            spec = parse_mapping(layered.tree)
-        except MappingErrors as exc:
-            reader.problems += [layered.problem(error, "") for error in exc.errors]
-    problems = reader.in_order()
-    if spec is None or any(problem.severity == "error" for problem in problems):
-        raise ConfigError(problems)
-    return spec
+    return spec_of(mapping_named(name, Compiler(reader), reader), reader)

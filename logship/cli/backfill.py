@@ -70,7 +70,7 @@ def _options(given: dict[str, object], now_s: float) -> Options:
     from logship.backfill.moments import moment
     from logship.backfill.plan import Identity
     from logship.backfill.service import Options, default_jobs
-    from logship.backfill.sources import Overrides
+    from logship.config.overrides import Overrides, fields_of
 
     text = {key: value for key, value in given.items() if isinstance(value, str)}
     pairs, paths, jobs, rate = given["fields"], given["paths"], given["jobs"], given["rate"]
@@ -80,7 +80,7 @@ def _options(given: dict[str, object], now_s: float) -> Options:
     return Options(
         paths=paths,
         jobs=jobs if isinstance(jobs, int) else default_jobs(),
-        overrides=Overrides(text["source"], text["form"], text["mapping"], dict(map(_pair, pairs))),
+        overrides=Overrides(text["source"], text["form"], text["mapping"], fields_of(pairs)),
         identity=Identity(text["original_dir"], text["origin"], text["label"]),
         since=moment(since, now_s, "--since") if since else "",
         until=moment(until, now_s, "--until") if until else "",
@@ -90,15 +90,6 @@ def _options(given: dict[str, object], now_s: float) -> Options:
         is_dry=bool(given["dry_run"]),
         is_restart=bool(given["restart"]),
     )
-
-
-def _pair(text: str) -> tuple[str, str]:
-    from logship.errors import UsageError
-
-    name, sign, value = text.partition("=")
-    if not (name and sign):
-        raise UsageError(f"--field: '{text}' is no NAME=VALUE, such as host=shop.example.com")
-    return name, value
 
 
 def _catch_signals(backfill: Backfill) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,12 +49,12 @@ def command(
 
     Sends nothing. Events that were sent can't be corrected; `backfill --new-ids` sends them again.
     """
-    from logship.cli.preview import open_stream, parse_fields, quiet_pipe
+    from logship.cli.preview import open_stream, quiet_pipe
+    from logship.config.overrides import Overrides, fields_of
     from logship.preview import SAMPLE_LINES, Bench, Wishes, lines_of, sampled, unwrapped
 
-    benches = [
-        Bench(Wishes(config, source, format_, mapping, parse_fields(fields)), os.environ) for mapping in (old, new)
-    ]
+    given = Overrides(source, format_, fields=fields_of(fields))
+    benches = [Bench(Wishes(config, replace(given, mapping=mapping)), os.environ) for mapping in (old, new)]
     stdin = contextlib.nullcontext(sys.stdin.buffer)
     with quiet_pipe(), stdin if file == "-" else contextlib.closing(open_stream(file)) as stream:
         samples, lines = sampled(lines_of(stream), SAMPLE_LINES)
@@ -182,5 +182,3 @@ def _spelled(event: dict[str, object], path: str) -> str:
         return MISSING
     value = event[path]
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-

@@ -49,9 +49,10 @@ def command(
     Without FILE the newest lines of each source; `-` is stdin. FILE may be compressed. It takes the source whose paths
     match it, else --source, else the only source, else its format is detected and the mapping is `default`.
     """
+    from logship.config.overrides import Overrides, fields_of
     from logship.preview import Wishes
 
-    wishes = Wishes(config, source, format_, mapping, parse_fields(fields))
+    wishes = Wishes(config, Overrides(source, format_, mapping, fields_of(fields)))
     show = Show(file, lines, as_json)
     with quiet_pipe():
         if watch:
@@ -59,17 +60,6 @@ def command(
                 raise UsageError("--watch needs a FILE: stdin can be read only once")
             return watched(wishes, show)
         return show.once(wishes)
-
-
-def parse_fields(fields: tuple[str, ...]) -> Mapping[str, str]:
-    """`K=V` options as constants.
-
-    Raises: UsageError for one without '='.
-    """
-    for text in fields:
-        if "=" not in text.lstrip("="):
-            raise UsageError(f"--field: '{text}' is not K=V")
-    return dict(text.split("=", 1) for text in fields)
 
 
 @contextlib.contextmanager
@@ -198,7 +188,7 @@ def watched(wishes: Wishes, show: Show, sleep: Callable[[float], None] = time.sl
     from logship.errors import ConfigError
     from logship.preview import Bench
 
-    given = (wishes.config, Path(wishes.mapping))
+    given = (wishes.config, Path(wishes.overrides.mapping))
     known: frozenset[Path] = frozenset(path for path in given if path and path.is_file())
     done = 0
     while rounds is None or done < rounds:

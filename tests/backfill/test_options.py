@@ -10,9 +10,9 @@ import pytest
 
 from logship.backfill.moments import of_epoch
 from logship.backfill.plan import Identity
-from logship.backfill.sources import Overrides
 from logship.backfill.target import Target
-from logship.errors import ConfigError, UsageError
+from logship.config.overrides import Overrides
+from logship.errors import UsageError
 from tests.backfill.receiver import Receiver
 from tests.backfill.world import START_S, World, access_lines, clf, joined, truth, write_old
 
@@ -172,8 +172,12 @@ def test_wrong_options_are_refused_with_what_would_be_right(world: World) -> Non
     path = write_old(world.logs / "access.log.1", joined(LINES[:5]))
     with pytest.raises(UsageError, match="no source 'wep'; did you mean 'web'"):
         world.here(path, overrides=Overrides(source="wep"))
-    with pytest.raises(ConfigError, match="nosuch"):
+    with pytest.raises(UsageError, match="there is no mapping 'nosuch'"):
         world.here(path, overrides=Overrides(mapping="nosuch"))
+    with pytest.raises(UsageError, match="--format: no preset 'combind'; did you mean 'combined'"):
+        world.here(path, overrides=Overrides(format="combind"))
+    with pytest.raises(UsageError, match="--format: "):
+        world.here(path, overrides=Overrides(format="{nginx: '$remote_addr"))
     with pytest.raises(UsageError, match="--url: 'ftp://x' is not http"):
         world.here(path, target=Target("ftp://x", None))
     with pytest.raises(UsageError, match="--application-id-file: /nowhere/id: No such file"):

@@ -20,6 +20,7 @@ import pytest
 
 from logship.cli import run
 from logship.cli.preview import Show, watched
+from logship.config.overrides import Overrides
 from logship.preview import LogLine, Wishes, lines_of, unwrapped
 from tests.rigs.daemon import logship_command
 
@@ -139,7 +140,7 @@ def test_watch_shows_again_when_the_mapping_is_saved(
     def save(_: float) -> None:
         mapping.write_text("extends: default\nevent: {company_id: acme}\nrules: [{drop: maybe}]\n")
 
-    wishes = Wishes(mapping=str(mapping))
+    wishes = Wishes(overrides=Overrides(mapping=str(mapping)))
     assert watched(wishes, Show(str(log), 1, as_json=False), save, rounds=2) == 0
     shown = capsys.readouterr().out
     assert "https://localhost/x0" in shown
@@ -187,7 +188,7 @@ def test_diff_counts_and_shows_what_changes(tmp_path: Path, log: Path, capsys: p
     ("arguments", "code", "said"),
     [
         (["preview", "/nonexistent.log"], 2, "No such file"),
-        (["preview", "{log}", "--field", "x"], 2, "is not K=V"),
+        (["preview", "{log}", "--field", "x"], 2, "is no K=V"),
         (["preview", "{log}", "--source", "x"], 2, "no configuration"),
         (["preview", "{log}", "--format", "combind"], 2, "combined"),
         (["preview", "{log}", "--mapping", "defalt"], 2, "did you mean 'default'?"),
