@@ -40,7 +40,10 @@ class Sink:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port: int = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        self._process = subprocess.Popen([program, str(self.port), str(delay_ms)], stdout=subprocess.PIPE)
+        # A session of its own: Linux shares cores out among sessions, and niced workers beside it would be cheated.
+        self._process = subprocess.Popen(
+            [program, str(self.port), str(delay_ms)], stdout=subprocess.PIPE, start_new_session=True
+        )
         assert self._process.stdout is not None
         self._process.stdout.readline()  # "listening"
 
