@@ -262,7 +262,7 @@ def bar_text(progress: Progress, columns: int) -> str:
     if len(text) <= columns:
         return text
     if progress.is_draining or progress.trouble:
-        wanted = {"draining", "trouble"} if progress.is_draining else {"retries", "trouble"}
+        wanted = {"draining"} if progress.is_draining else {"retries", "trouble"}
     else:
         wanted = {"bytes", "rate", "eta", "in flight"}
         wanted |= {"retries"} if progress.retries else set()
