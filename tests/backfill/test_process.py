@@ -79,7 +79,7 @@ def test_a_closed_terminal_ends_it_in_order(world: World, receiver: Receiver, lo
     )
     os.close(terminal)
     wait_until(lambda: len(receiver.times) > 1_000, 60, "events")
-    assert b"files" in os.read(driver, 65_536), "the bar is drawn"
+    assert b"in flight" in os.read(driver, 65_536), "the bar is drawn"
     os.close(driver)
     os.kill(process.pid, signal.SIGHUP)  # what the kernel sends the session's leader
     assert process.wait(60) == 1
