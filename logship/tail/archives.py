@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
 _RAW_BYTES = 65_536
+_SMALL_BYTES = 64  # of raw bytes around a damage
 _ZSTD_RAW_BYTES = 1_024  # zstandard can't bound its output: 1 kB of hostile input is 32 MB at most
 
 
@@ -121,6 +123,10 @@ class LogReader:
         self.compression = compression_of(pread(fd, MAGIC_BYTES, 0))
         self._codec: Codec | None = None
         self._ahead = b""  # raw bytes read and not yet given to a codec
+        self._member_at = 0  # raw offset of the present member
+        self._member_made = 0  # bytes made of it
+        self._given_at = 0  # raw offset of what the codec was given last
+        self._damage: OSError | None = None
         self.position = 0
         self.has_garbage = False  # bytes that are no member follow the last one; gzip(1) ignores them too
 
@@ -135,7 +141,7 @@ class LogReader:
         return self.position if self.compression is None else self._raw_offset
 
     def read(self, size: int, /) -> bytes:
-        """Up to `size` decompressed bytes (at least one before the end)."""
+        """Up to `size` decompressed bytes (at least one before the end; more only right before a damage)."""
         data = self._read_plain(size) if self.compression is None else self._read_member(size)
         self.position += len(data)
         return data
@@ -145,6 +151,8 @@ class LogReader:
 
     def _read_member(self, size: int) -> bytes:
         while not self.has_garbage:
+            if self._damage is not None:
+                raise self._damage
             if self._codec is None and not self._next_member():
                 return b""
             assert self._codec is not None
@@ -152,7 +160,14 @@ class LogReader:
                 self._ahead = self._raw()
                 if not self._ahead:
                     return b""
-            data = self._decompress(self._codec, size)
+            try:
+                data = self._decompress(self._codec, size)
+            except OSError as exc:
+                self._damage = exc
+                if salvaged := self._salvaged():
+                    return salvaged
+                raise
+            self._member_made += len(data)
             if self._codec.eof:
                 self._ahead = self._codec.unused_data
                 self._codec = None
@@ -162,6 +177,11 @@ class LogReader:
 
     def _decompress(self, codec: Codec, size: int) -> bytes:
         given, self._ahead = (self._ahead, b"") if codec.needs_input else (b"", self._ahead)
+        if given:
+            self._given_at = self._raw_offset - len(given)
+        return self._decompressed(codec, given, size)
+
+    def _decompressed(self, codec: Codec, given: bytes, size: int = _RAW_BYTES) -> bytes:
         try:
             return codec.decompress(given, size)
         except OSError:
@@ -181,7 +201,29 @@ class LogReader:
             self.has_garbage = True
             return False
         self._codec = self.compression.codec()
+        self._member_at, self._member_made = self._raw_offset - len(self._ahead), 0
         return True
+
+    def _salvaged(self) -> bytes:
+        """What stands between what was read and a damage: a codec that meets one keeps up to 128 kB to itself.
+
+        The member is read once more, in small bytes where it went wrong.
+        """
+        assert self.compression is not None
+        codec, at, made, parts = self.compression.codec(), self._member_at, 0, []
+        with suppress(OSError):
+            while at < self._raw_offset and not codec.eof:
+                size = _SMALL_BYTES if at >= self._given_at else min(_RAW_BYTES, self._given_at - at)
+                raw = self._pread(self._fd, size, at)
+                at += len(raw)
+                while True:
+                    data = self._decompressed(codec, raw)
+                    made += len(data)
+                    parts.append(data[len(data) - min(len(data), max(0, made - self._member_made)) :])
+                    raw = b""
+                    if codec.needs_input or codec.eof:
+                        break
+        return b"".join(parts)
 
     def _raw(self) -> bytes:
         data = self._pread(self._fd, _RAW_BYTES, self._raw_offset)
