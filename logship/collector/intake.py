@@ -13,6 +13,7 @@ from logship.collector.routes import Routes
 from logship.collector.row import (
     MAX_DURATION_MS,
     MAX_PATH_CHARS,
+    MAX_SOURCE_CHARS,
     MAX_VERB_CHARS,
     USUAL_URI,
     EventRow,
@@ -82,7 +83,9 @@ class Intake:
                     return None
                 time_ms = read_time(request.time)
                 if response:
-                    status, lasted_ms = response.status, bounded_duration(read_time(response.time) - time_ms)
+                    status, lasted_ms = response.status, read_time(response.time) - time_ms
+                    if not 0 <= lasted_ms <= MAX_DURATION_MS:
+                        lasted_ms = bounded_duration(lasted_ms)
                 else:
                     status, lasted_ms = None, None
                 parts = match(request.uri)
@@ -98,7 +101,7 @@ class Intake:
                     path,
                     route_of(path, received_ms),
                     event.user_id or None,
-                    source_of(event.metadata or None, host),
+                    source_of(event.metadata, host) if event.metadata else host[:MAX_SOURCE_CHARS],
                     lasted_ms,
                     event.weight or 1,
                     text,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
-MILLISECONDS = {f"{number:03d}": number for number in range(1000)}
+MILLISECONDS = {f"{number:03d}Z": number for number in range(1000)}
 SECONDS_CACHED = 4_096  # texts of seconds; live traffic repeats each a few hundred times
 ISO_TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{0,9}))?(?:([Zz])|([+-]\d\d):?(\d\d)?)?", re.ASCII
@@ -58,13 +58,11 @@ class TimeReader:
         Raises: ValueError for what is no time.
         """
         # the usual YYYY-MM-DDTHH:MM:SS.mmmZ, whose second was seen before, takes two look-ups
-        second_ms = self._seconds.get(text[:20])
-        if second_ms is not None and len(text) == 24 and text[23] == "Z":
-            milliseconds = MILLISECONDS.get(text[20:23])
-            if milliseconds is not None:
-                return second_ms + milliseconds
+        second_ms, milliseconds = self._seconds.get(text[:20]), MILLISECONDS.get(text[20:])
+        if second_ms is not None and milliseconds is not None:
+            return second_ms + milliseconds
         value = self._parse(text)
-        if len(text) == 24 and text[19] == "." and text[23] == "Z":
+        if text[19:20] == "." and text[20:] in MILLISECONDS:
             if len(self._seconds) >= SECONDS_CACHED:
                 self._seconds.clear()
             self._seconds[text[:20]] = value - value % 1000
