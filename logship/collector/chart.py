@@ -11,7 +11,9 @@ from logship.collector.times import iso_time, moment
 WIDTH = 1_000.0
 HEIGHT = 150.0
 GAP = 0.22  # of a bar's room
-LABELS = 6
+LABELS = 6  # at most
+EDGE = 0.03  # of the width, where a label would be cut off
+LABEL_STEPS_S = (60, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800)
 DAY_S = 86_400
 
 
@@ -70,13 +72,19 @@ def draw(summary: Summary, asked: Linking) -> Chart:
         for index, bar in enumerate(bars)
         if bar.total
     )
-    every = max(-(-len(bars) // LABELS), 1)
+    every_s = label_step(len(bars), summary.step_s)
     labels = tuple(
-        (round(100 * (index + 0.5) / len(bars), 2), tick(bar.start_s, summary.step_s))
+        (round(100 * (index + 0.5) / len(bars), 2), tick(bar.start_s, summary.step_s, every_s))
         for index, bar in enumerate(bars)
-        if index % every == every // 2
+        if bar.start_s % every_s == 0 and EDGE <= (index + 0.5) / len(bars) <= 1 - EDGE
     )
     return Chart(columns, labels, top, step_text(summary.step_s))
+
+
+def label_step(bars: int, step_s: int) -> int:
+    """Seconds from label to label: a round number of them, so that they stand at whole hours and days."""
+    fitting = (every_s for every_s in LABEL_STEPS_S if every_s % step_s == 0 and every_s * LABELS >= bars * step_s)
+    return next(fitting, -(-bars // LABELS) * step_s)
 
 
 def blocks(bar: Bar, top: int) -> tuple[Block, ...]:
@@ -100,10 +108,13 @@ def bar_text(bar: Bar, step_s: int) -> str:
     return f"{when}: {bar.total:,} requests ({counts})"
 
 
-def tick(start_s: int, step_s: int) -> str:
+def tick(start_s: int, step_s: int, every_s: int) -> str:
+    """A time as short as it can be for bars of `step_s` with a label every `every_s`."""
     start = moment(start_s * 1000)
     if step_s >= DAY_S:
         return start.strftime("%d %b %Y")
+    if every_s % DAY_S == 0:
+        return start.strftime("%d %b")
     return start.strftime("%H:%M" if step_s < 3_600 else "%d %b %H:%M")
 
 
