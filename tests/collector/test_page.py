@@ -86,7 +86,11 @@ def test_filters_narrow_the_list_and_stand_in_the_address(page: Page, collector:
     page.locator("input[name=user]").fill("nobody")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="No event fits")).to_be_visible()
+    expect(page.get_by_role("link", name="all time")).to_have_count(0)  # nobody is in none: this is all time already
     shoot(page, "nothing-fits")
+    page.goto(f"{collector.url}/?range=1h&user=nobody")
+    page.get_by_role("link", name="all time").click()
+    expect(page.locator(".ranges [aria-current]")).to_have_text("all")
 
 
 def test_older_pages_follow_and_lead_back(page: Page, collector: CollectorServer) -> None:
