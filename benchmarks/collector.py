@@ -1,6 +1,6 @@
 """How many events a second a collector accepts, what they cost, and how much memory it takes.
 
-    python benchmarks/collector.py [--store postgresql://…] [--seconds 10]
+    python benchmarks/collector.py [--store postgresql://…] [--batches 400]
 
 Events are made beforehand, 250 kB a batch, with ids as logship makes them (`--random-ids` for UUIDs of version 4); each
 connection sends its next batch when the last one was answered 201, that is, when it was durable. CPU and memory are the
