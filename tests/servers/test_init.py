@@ -106,6 +106,7 @@ def test_what_is_written_for_the_service_loads_as_it_stands(
     assert str(settings.state_dir) == "/var/lib/logship"  # also for commands typed by hand
     assert run(["init", "--base", str(machine), "-o", str(machine / "shop.yml")]) == Exit.FINE
     assert "systemctl enable logship@shop" in capsys.readouterr().err
+    (machine / "shop.application_id").write_text("another-id\n")
     settings = load_settings(machine / "shop.yml", {"CREDENTIALS_DIRECTORY": str(machine)})
     assert str(settings.state_dir) == "/var/lib/logship-shop"
     assert settings.status is not None
