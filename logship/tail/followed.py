@@ -130,7 +130,9 @@ class Followed:
         self._settle_all(now_s)
 
     def _take_names(self) -> None:
-        self._found = self.discovery.names()
+        before, self._found = self._found, self.discovery.names()
+        for path in before.keys() - self._found.keys():  # deleted, or of a source that is no more
+            self.unreadable.pop(path, None)
         names = self.register.names
         for path in [path for path, name in names.items() if path not in self._found and not name.is_sibling]:
             self._vanished(path)

@@ -217,6 +217,22 @@ def test_directories_and_fifos_are_refused_without_waiting(tmp_path: Path, log: 
     assert len(rig.told(What.UNREADABLE)) == 1
 
 
+@pytest.mark.parametrize("how", ["deleted", "source removed"])
+def test_what_could_not_be_read_is_not_shown_once_it_is_gone(how: str, tmp_path: Path, log: Path) -> None:
+    fifo = log.parent / "fifo.log"
+    os.mkfifo(fifo)
+    write(log, "one")
+    rig = Rig(tmp_path / "state", source(log, fifo))
+    rig.look()
+    assert str(fifo) in {status.path for status in rig.tail.files()}
+    if how == "deleted":
+        fifo.unlink()
+    else:
+        rig.tail.follow([source(log)])
+    rig.look()
+    assert {status.path for status in rig.tail.files()} == {str(log)}
+
+
 def test_more_files_than_descriptors_are_read_in_turns(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     used = len(os.listdir("/proc/self/fd"))
