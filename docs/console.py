@@ -109,6 +109,7 @@ def alike(text: str) -> str:
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     text = re.sub(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "<id>", text)
     text = re.sub(r"(?<=logship-demo-)\w+", "<name>", text)
+    text = re.sub(r"(?<=the daemon is stopped )\(.+?\);", "(<what stands on its port>);", text)
     text = re.sub(r"(?<=, written by ).+", "<nginx, or what stands in for it>", text)
     text = re.sub(r"\d+(?:[,.]\d+)*", "0", text)
     return re.sub(r"[ \t]+", " ", text).strip()

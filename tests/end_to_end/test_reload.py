@@ -36,8 +36,9 @@ def site(tmp_path: Path, receiver: Receiver) -> Iterator[Site]:
 
 
 def reload(site: Site) -> None:
+    before = site.daemon.log().count("reloaded sources=")
     site.daemon.hang_up()
-    site.daemon.wait_for_log("reloaded sources=", times=site.daemon.log().count("reloaded sources=") + 1)
+    site.daemon.wait_for_log("reloaded sources=", times=before + 1)
 
 
 def test_a_source_that_is_added_is_followed_and_the_others_go_on(site: Site, receiver: Receiver) -> None:
