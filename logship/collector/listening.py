@@ -33,6 +33,7 @@ def inherited(
         is_listening = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
         if listener.type != socket.SOCK_STREAM or not is_listening:
             raise UsageError("the socket unit passes a socket that takes no connections; give it ListenStream= alone")
+        at_once(listener)
     return listeners
 
 
@@ -50,6 +51,17 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise LogshipError(f"can't listen on {host}:{port}: {exc.strerror}; give another --listen") from exc
     listener.listen(BACKLOG)
+    return at_once(listener)
+
+
+def at_once(listener: socket.socket) -> socket.socket:
+    """The same, its connections sending what they have.
+
+    An answer in two segments waits for the client's delayed ACK otherwise, 40 ms a POST. asyncio asks for this only
+    where a socket names TCP as its protocol; connections have it from their listener.
+    """
+    if listener.family != socket.AF_UNIX:
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 

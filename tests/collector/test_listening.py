@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from logship.collector import stored_events
-from logship.collector.listening import host_of, inherited, url_of
+from logship.collector.listening import bind, host_of, inherited, url_of
 from logship.errors import UsageError
 from tests.collector.sending import event, post
 from tests.rigs.machine import require
@@ -70,6 +70,20 @@ def test_a_socket_open_to_others_counts(tmp_path: Path) -> None:
         assert host_of([loopback, local]) == "127.0.0.1"
         assert host_of([local]) == "localhost"
         assert url_of(local, "/c") == f"unix:{tmp_path}/collector.sock"
+
+
+@pytest.mark.parametrize("is_passed", [False, True])
+def test_answers_do_not_wait_for_the_clients_acknowledgement(*, is_passed: bool) -> None:
+    listener = bind("127.0.0.1", 0)
+    if is_passed:
+        with socket.create_server(("127.0.0.1", 0)) as passed_on:
+            environ, first = passed(passed_on)
+        listener.close()
+        (listener,) = inherited(environ, first_fd=first)
+    with listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 @contextmanager
