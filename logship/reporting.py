@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SYSTEMD_EVERY_S = 5.0  # STATUS= of `systemctl status`, where there is a systemd
+OBSERVE_EVERY_S = 5.0  # STATUS= of `systemctl status`; and how exactly lag and trouble know since when
 WATCHDOG_PARTS = 3  # signs of life in one watchdog interval
 
 
@@ -36,22 +36,28 @@ class Reporter:
         self._state = state
         self._clock = clock
         self._notifier = notifier
-        self._due_s = float("-inf")
-        self._interval_s = min(SYSTEMD_EVERY_S, (notifier.watchdog_s or float("inf")) / WATCHDOG_PARTS)
+        self._interval_s = min(OBSERVE_EVERY_S, (notifier.watchdog_s or float("inf")) / WATCHDOG_PARTS)
         self._state_dir = str(settings.state_dir)
         self._origin = settings.origin
         self._started_s = clock.monotonic()
         self._started_wall_s = clock.time()
         self._board = StatusBoard(wake=pipeline.tailer.wake)
         self._server = self._serve(settings)
+        # systemd hears at once; for those who may ask later nothing is looked at while the daemon starts
+        self._due_s = self._started_s + (0.0 if notifier.address else self._interval_s)
 
     def report(self) -> None:
-        """Answer who asked, and tell systemd now and then."""
+        """Answer who asked, tell systemd now and then, and look though nobody asks.
+
+        Whoever asks first an hour into an outage is told of an hour: lag and trouble count from when they were seen.
+        """
         if self._board.is_asked():
             self._board.post(self.observe())
-        if self._notifier.address and self._clock.monotonic() >= self._due_s:
+        if (self._notifier.address or self._server) and self._clock.monotonic() >= self._due_s:
             self._due_s = self._clock.monotonic() + self._interval_s
-            self._tell_systemd(self.observe())
+            status = self.observe()
+            if self._notifier.address:
+                self._tell_systemd(status)
 
     def _tell_systemd(self, status: Status) -> None:
         """That it lives, while every thread moves; a stuck one is left to systemd, which leaves a traceback of it."""

@@ -27,6 +27,9 @@ sources: [{{paths: ["{here}/access.log"], format: combined}}]
 """
 
 
+LINE = '203.0.113.9 - - [10/Oct/2026:13:55:36 +0200] "GET / HTTP/1.1" 200 5 "-" "curl/8"\n'
+
+
 class Clock(HandClock, SystemClock):
     """Moved by hand, and as good as the real one."""
 
@@ -53,6 +56,33 @@ def reporter(tmp_path: Path, systemd: socket.socket) -> Iterator[Reporter]:
     pipeline.close(0.0)
     pipeline.tailer.close()
     state.close()
+
+
+def test_who_asks_late_is_told_how_long_it_has_lasted(tmp_path: Path) -> None:
+    """Without a systemd that makes the daemon look every few seconds."""
+    (tmp_path / "logship.yml").write_text(
+        CONFIG.format(here=tmp_path).replace("combined}", "combined, start_at: beginning}")
+    )
+    (tmp_path / "access.log").write_text(LINE)
+    settings = load_settings(tmp_path / "logship.yml", {"HOME": "/"})
+    clock = Clock()
+    state = State.open(settings.state_dir, clock)
+    pipeline = build_pipeline(settings, state, clock)
+    reporter = Reporter(pipeline, state, settings, clock, Notifier(""))
+    try:
+        pipeline.tailer.look(clock.monotonic())
+        for _ in range(100):  # nobody asks for 100 s
+            reporter.report()
+            clock.now_s += 1.0
+        file = reporter.observe().files[0]
+        assert file.lag_bytes == len(LINE)
+        assert file.lag_s is not None
+        assert 90.0 <= file.lag_s <= 100.0
+    finally:
+        reporter.close()
+        pipeline.close(0.0)
+        pipeline.tailer.close()
+        state.close()
 
 
 def test_a_daemon_that_moves_feeds_the_watchdog(reporter: Reporter, systemd: socket.socket) -> None:
