@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logship.config.unit import id_file_of, unit_of
 from logship.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ endpoint:
 {state}
 sources:
 """
-SYSTEM = Path("/etc/logship")  # where the service's configs are: logship.yml, and NAME.yml of logship@NAME
 
 
 @click.command()
@@ -71,38 +71,26 @@ def _write(output: Path, text: str) -> None:
         if output.exists():
             output.replace(f"{output}.old")
         output.write_text(text, encoding="utf-8")
-        if _unit(output):
+        if unit_of(output):
             output.chmod(0o644)  # whatever root's umask: the service reads it as a user of its own
     except OSError as exc:
         raise UsageError(f"{output} can't be written: {exc.strerror}; name another file with -o") from exc
 
 
-def _unit(output: Path) -> str:
-    """The service that reads this config; "" where none does."""
-    if output.absolute().parent != SYSTEM or output.suffix != ".yml":
-        return ""
-    return "logship" if output.stem == "logship" else f"logship@{output.stem}"
-
-
-def _id_file(unit: str) -> Path:
-    """Where the unit finds its application id."""
-    return SYSTEM / ("application_id" if unit == "logship" else f"{unit.partition('@')[2]}.application_id")
-
-
 def _head(output: Path | None) -> str:
     """What stands above the sources; a service's config says where its state is, for commands typed by hand."""
-    unit = _unit(output) if output else ""
+    unit = unit_of(output) if output else ""
     if not unit:
         return HEAD.format(id_place="it is taken from $LOGSHIP_APPLICATION_ID", state="")
     state = f"state_dir: /var/lib/{unit.replace('@', '-')}\n"
     if "@" in unit:
         state += 'status: {listen: "127.0.0.1:9641"}   # each instance needs a port of its own\n'
-    return HEAD.format(id_place=f"it stands in {_id_file(unit)}, readable by root alone", state=state)
+    return HEAD.format(id_place=f"it stands in {id_file_of(unit)}, readable by root alone", state=state)
 
 
 def _next(output: Path) -> list[str]:
     """The three commands that lead from the config to a running daemon."""
-    unit = _unit(output)
+    unit = unit_of(output)
     if not unit:
         return [
             "export LOGSHIP_APPLICATION_ID=...      # the application id",
@@ -111,7 +99,7 @@ def _next(output: Path) -> list[str]:
         ]
     config = "" if unit == "logship" else f" -c {output}"
     return [
-        f"install -m 600 /dev/stdin {_id_file(unit)}      # paste the application id, then Ctrl-D",
+        f"install -m 600 /dev/stdin {id_file_of(unit)}      # paste the application id, then Ctrl-D",
         f"logship check{config}",
         f"systemctl enable {unit} && systemctl restart {unit}",
     ]

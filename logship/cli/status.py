@@ -145,6 +145,7 @@ def _stopped(settings: Settings, why: str) -> Status:
         why = f"{why}; and {settings.state_dir} does not exist: it never ran with this config"
     return stopped_status(
         checkpoints,
+        config=settings.path,
         state_dir=str(settings.state_dir),
         origin=settings.origin,
         wall_s=time.time(),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 from logship import __version__
 from logship.checkpoint import Checkpoint
+from logship.config.unit import unit_of
 from logship.logs import escaped
 from logship.status.advice import Faults, advise
 from logship.status.model import Advice, FileReport, FileState, Status
@@ -16,6 +19,7 @@ from logship.status.observer import iso
 def stopped_status(
     checkpoints: Iterable[Checkpoint],
     *,
+    config: Path,
     state_dir: str,
     origin: str,
     wall_s: float,
@@ -26,16 +30,18 @@ def stopped_status(
 ) -> Status:
     """What the state says: positions against the sizes that files have now.
 
-    Shapes: `why` says why no daemon was asked; `pid` is one that runs nevertheless, None where none does; `is_off` says
-    that it isn't meant to be asked. Compressed generations have no size that is cheap to know, their last known one
-    counts.
+    Shapes: `config` is the file it runs with; `why` says why no daemon was asked; `pid` is one that runs nevertheless,
+    None where none does; `is_off` says that it isn't meant to be asked. Compressed generations have no size that is
+    cheap to know, their last known one counts.
     """
+    unit = unit_of(config)
     files = tuple(_file(checkpoint, wall_s) for checkpoint in checkpoints if not _is_done(checkpoint))
     if pid is None:
-        cause = Advice("error", "", f"the daemon is stopped ({why})", "start it: systemctl start logship")
+        cause = Advice("error", "", f"the daemon is stopped ({why})", f"start it: {_start(unit, config)}")
     else:
         text = f"the daemon runs as process {pid} but can't be asked ({why}); this is what it has saved"
-        cause = Advice("warning" if is_off else "error", "", text, "see its log: journalctl -u logship")
+        look = "see its log" + (f": journalctl -u {unit}" if unit else "")
+        cause = Advice("warning" if is_off else "error", "", text, look)
     return Status(
         state="stopped" if pid is None else "silent",
         pid=pid,
@@ -47,6 +53,10 @@ def stopped_status(
         dead_letters=dead_letters,
         advice=(cause, *advise(files, (), (), dead_letters, Faults())),
     )
+
+
+def _start(unit: str, config: Path) -> str:
+    return f"systemctl start {unit}" if unit else f"logship run -c {shlex.quote(str(config))}"
 
 
 def _is_done(checkpoint: Checkpoint) -> bool:

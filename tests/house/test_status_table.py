@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import click
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from logship.cli.status_table import lines
 from logship.status.model import Advice, FileReport, FileState, ReceiverReport, SourceReport, Status
+from logship.status.stopped import stopped_status
 from logship.status.words import bytes_words, count_words, duration_words
 
 FILE = FileReport(
@@ -51,6 +53,22 @@ def test_what_is_wrong_stands_below_with_what_to_do() -> None:
 
 def test_a_stopped_daemon_is_called_stopped() -> None:
     assert plain(replace(STATUS, state="stopped", receivers=()))[0] == "STOPPED · what /var/lib/logship says"
+
+
+@pytest.mark.parametrize(
+    ("config", "action"),
+    [
+        ("/etc/logship/logship.yml", "start it: systemctl start logship"),
+        ("/etc/logship/shop.yml", "start it: systemctl start logship@shop"),
+        ("/home/you/my logs.yml", "start it: logship run -c '/home/you/my logs.yml'"),
+        ("logship.yml", "start it: logship run -c logship.yml"),
+    ],
+)
+def test_a_stopped_daemon_is_started_as_its_configuration_is(config: str, action: str) -> None:
+    shown = stopped_status(
+        (), config=Path(config), state_dir="/s", origin="web-1", wall_s=0.0, dead_letters=0, why="Connection refused"
+    )
+    assert plain(shown)[-1] == f"! the daemon is stopped (Connection refused); {action}"
 
 
 def test_one_line_for_systemctl_status() -> None:
