@@ -199,7 +199,8 @@ class Bench:
         if converter.format is None:
             found = converter.prepare(path, [line.text for line in self.opened(lens, samples)])
             if found is None:
-                raise UsageError(f"{path}: no preset fits its lines; give --format (logship formats lists presets)")
+                hint = "logship formats lists presets, logship init finds what nginx.conf or httpd.conf says"
+                raise UsageError(f"{path}: no preset fits its lines; give --format ({hint})")
             detected = f"{found.name} fits {found.fits} of {found.of} lines"
         self._check(converter, path, layered)
         return replace(lens, detected=detected)

@@ -21,6 +21,7 @@ import pytest
 from logship.cli import run
 from logship.cli.preview import Show, watched
 from logship.config.overrides import Overrides
+from logship.errors import Exit
 from logship.preview import LogLine, Wishes, lines_of, unwrapped
 from tests.rigs.daemon import logship_command
 
@@ -241,3 +242,10 @@ def on_terminal(arguments: list[str], columns: int) -> list[str]:
         os.close(mine)
     assert process.returncode == 0
     return re.sub(r"\x1b\[[0-9;]*m", "", printed.decode()).replace("\r", "").split("\n")
+
+
+def test_lines_of_no_preset_lead_to_the_servers_own_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "own.log").write_text("a format that nobody has\n" * 5)
+    assert run(["preview", str(tmp_path / "own.log")]) == Exit.USAGE
+    said = capsys.readouterr().err
+    assert "own.log: no preset fits its lines; give --format (logship formats lists presets, logship init finds" in said
