@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 
@@ -24,6 +25,7 @@ CREATE TEMP TABLE IF NOT EXISTS incoming ON COMMIT DELETE ROWS AS SELECT {COLUMN
 COPY = f"COPY incoming ({COLUMNS}) FROM STDIN"
 TAKE_OVER = f"INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM incoming ON CONFLICT DO NOTHING"  # noqa: S608
 CONNECT_TIMEOUT_S = 10
+UNREACHABLE = re.compile(r"connection to server (?:at|on) .* failed: .*|connection timeout.*")
 
 
 class PostgresStore:
@@ -97,7 +99,15 @@ def translated() -> Iterator[None]:
     except (errors.DeadlockDetected, errors.SerializationFailure) as exc:
         raise DeadlockError("PostgreSQL: another collector was in the way") from exc
     except psycopg.Error as exc:
-        raise StoreUnavailableError(f"PostgreSQL: {exc.diag.message_primary or type(exc).__name__}") from exc
+        raise StoreUnavailableError(f"PostgreSQL: {_reason(exc)}") from exc
+
+
+def _reason(error: psycopg.Error) -> str:
+    """What the server said, or the system of a connection that failed; nothing else of what the driver says."""
+    if "failed to resolve host" in str(error):  # an @ in a password makes part of it look like a host
+        return "the host in its URL is not known"
+    refused = UNREACHABLE.search(str(error))
+    return error.diag.message_primary or (refused.group() if refused else type(error).__name__)
 
 
 class DeadlockError(StoreUnavailableError):

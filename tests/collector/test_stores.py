@@ -209,3 +209,22 @@ def test_collectors_behind_a_balancer_share_one_database(postgres_url: str) -> N
             found = requests.get(reader.url + "/api/events?range=all&limit=500", timeout=20).json()["events"]
             assert len({one["event"]["transaction_id"] for one in found}) == len(found) == 110
         assert "/items/109" in requests.get(left.url + "/", timeout=20).text
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (
+            "postgresql://me:hush@127.0.0.1:9/events",
+            'connection to server at "127.0.0.1", port 9 failed: Connection refused',
+        ),
+        ("postgresql://me:x@hush@nowhere.invalid/events", "the host in its URL is not known"),
+        ("postgresql://me:hush@/events?host=/nowhere", "No such file or directory"),
+        ("postgresql://me:hush@nowhere.invalid/events?bad=hush", "ProgrammingError"),
+    ],
+)
+def test_why_a_server_is_out_of_reach_is_said_without_the_url(url: str, words: str) -> None:
+    with pytest.raises(StoreUnavailableError) as caught:
+        PostgresStore(url)
+    assert words in str(caught.value)
+    assert "hush" not in str(caught.value)
