@@ -105,6 +105,10 @@ class Format(ABC):
     def parse(self, line: bytes) -> tuple[Value, ...] | None:
         """Every slot's value, decoded as Scanner.parse says; None: the line does not fit."""
 
+    def others(self, line: bytes) -> dict[str, Value]:
+        """What a line that fits holds beside the slots, by names that may be asked for; for people, as explain()."""
+        return {}
+
     def is_exact(self, line: bytes) -> bool:
         """Whether a line that fits does so to the letter, without tolerance for what other servers write."""
         return True

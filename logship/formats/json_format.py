@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -88,6 +88,15 @@ class JsonFormat(Format):
                 raise KeyError(field)
             sources.append(source)
         return JsonScanner(self, sources)
+
+    def others(self, line: bytes) -> dict[str, Value]:
+        taken = {path for source in self._sources.values() for path in (*source.paths, *source.line_paths)}
+        document = self.document(line) or {}
+        keys = [".".join(path) for path in _leaves(document) if path not in taken]
+        sources = [self._source(field) for field in (canonical(key) or key for key in keys)]
+        wanted = {each.slot.field: each for each in sources if each and each.slot.field not in self._sources}
+        values = {field: _getter(each)(document) for field, each in wanted.items()}
+        return {field: value for field, value in values.items() if value != ""}
 
     def document(self, line: bytes) -> Document | None:
         """The object of a line that fits, or None: no JSON, no object, no time, an impossible time, nothing known."""
@@ -265,6 +274,17 @@ def _getter(source: Source) -> Callable[[Document], Value]:
         return ""
 
     return get
+
+
+def _leaves(document: Document) -> Iterator[tuple[str, ...]]:
+    """The paths of all values that are no objects; without recursion, for a line may nest a thousand."""
+    waiting: list[tuple[tuple[str, ...], object]] = [((), document)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += (((*path, key), inner) for key, inner in reversed(value.items()))
+        else:
+            yield path
 
 
 def _find(document: Document, path: tuple[str, ...]) -> object:

@@ -81,6 +81,7 @@ class Tracer:
         except Unreadable:
             return self._unfit(line, content, position, own)
         logged = {slot.field: value for slot, value in zip(self.format.slots, parsed, strict=True) if value != ""}
+        logged |= self.format.others(content)
         fields = logged | {name: value for name, value in derived.items() if name in _DERIVED and name not in logged}
         rules = tuple(self._plan.rules[index].name for index in self._visited)
         dropped, sampled = made.outcomes.get("dropped"), made.outcomes.get("sampled out")

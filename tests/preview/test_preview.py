@@ -249,3 +249,32 @@ def test_lines_of_no_preset_lead_to_the_servers_own_words(tmp_path: Path, capsys
     assert run(["preview", str(tmp_path / "own.log")]) == Exit.USAGE
     said = capsys.readouterr().err
     assert "own.log: no preset fits its lines; give --format (logship formats lists presets, logship init finds" in said
+
+
+def test_keys_of_a_json_log_that_nothing_takes_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The left half is what the line holds: `$rt` and `${user.id}` may be written in a mapping."""
+    line = {"time": "2026-10-10T11:55:36Z", "request": "GET / HTTP/1.1", "status": 200, "rt": 0.25, "user": {"id": "u"}}
+    (tmp_path / "app.json").write_text(json.dumps(line) + "\n")
+    assert run(["preview", str(tmp_path / "app.json"), "--json"]) == Exit.FINE
+    shown = records(capsys)[0]["fields"]
+    assert isinstance(shown, dict)
+    assert (shown["rt"], shown["user.id"], shown["status"]) == (0.25, "u", 200)
+    assert "time" not in shown, "a key that a field took"
+
+
+def test_keys_that_a_mapping_can_not_name_are_not_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = {"ts": "2026-10-10T11:55:36Z", "verb": "GET", "rt": 0.25, "user": {"id": "u7"}}
+    (tmp_path / "app.json").write_text(json.dumps(line) + "\n")
+    form = "{json: {time_received: ts, request_method: verb}}"
+    assert run(["preview", str(tmp_path / "app.json"), "--json", "--format", form]) == Exit.FINE
+    shown = records(capsys)[0]["fields"]
+    assert isinstance(shown, dict)
+    assert shown["user.id"] == "u7"
+    assert "rt" not in shown
+
+
+def test_a_line_nested_a_thousand_times_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = '{"time": "2026-10-10T11:55:36Z", "request": "GET / HTTP/1.1", "a": ' + '{"a":' * 1000 + "1" + "}" * 1001
+    (tmp_path / "app.json").write_text(line + "\n")
+    assert run(["preview", str(tmp_path / "app.json"), "--json", "--format", "{json: auto}"]) == Exit.FINE
+    assert records(capsys)[0]["error"] is None
