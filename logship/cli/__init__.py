@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -85,7 +86,7 @@ def run(arguments: list[str]) -> int:
     """Exit code of one command line; prints errors to stderr, never a traceback for what a person can mend."""
     try:
         result = logship.main(args=arguments, prog_name="logship", standalone_mode=False)
-        sys.stdout.flush()  # here, where a closed pipe is no error, and not when the interpreter ends
+        _flush()  # here, where a closed pipe is no error, and not when the interpreter ends
     except click.exceptions.Abort:
         return 130  # what shells report for Ctrl-C
     except click.exceptions.NoArgsIsHelpError as exc:
@@ -104,6 +105,18 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FINE
     return result if isinstance(result, int) else Exit.FINE
+
+
+def _flush() -> None:
+    """What is still buffered goes out; nowhere where the terminal was closed, which is no fault of the command."""
+    try:
+        sys.stdout.flush()
+    except OSError as exc:
+        if exc.errno != errno.EIO:
+            raise
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
 
 
 def _complain(sentence: str) -> None:

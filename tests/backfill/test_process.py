@@ -74,6 +74,7 @@ def test_ctrl_c_twice_stops_at_once_and_leaves_no_worker(world: World, receiver:
 
 def test_a_closed_terminal_ends_it_in_order(world: World, receiver: Receiver, log: Path) -> None:
     driver, terminal = pty.openpty()
+    world.environ |= {"PYTHONUNBUFFERED": "", "TERM": "xterm"}  # as a person's: what is buffered is left at the end
     process = world.start(
         "--jobs", 1, "--rate", 4_000, log, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
     )
