@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from logship.delivery import Delivery
 from logship.reporting import Reporter
 from logship.sdnotify import Notifier
 from logship.state import State
+from logship.status.model import Status
 from logship.status.server import Answers
 from tests.delivery.plugs import HandClock
 
@@ -92,6 +94,29 @@ def test_a_daemon_that_moves_feeds_the_watchdog(reporter: Reporter, systemd: soc
     reporter.report()
     with pytest.raises(BlockingIOError):  # not on every pass
         systemd.recv(1_000)
+
+
+def test_looks_that_take_long_are_far_apart_and_the_watchdog_is_fed_between(
+    reporter: Reporter, systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, looks = reporter._clock, []
+
+    def look(of: Reporter) -> Status:
+        looks.append(clock.monotonic())
+        status = observe(of)
+        clock.now_s += 0.1  # type: ignore[attr-defined]
+        return status
+
+    observe = Reporter.observe
+    monkeypatch.setattr(Reporter, "observe", look)
+    signs = 0
+    for _ in range(100):
+        reporter.report()
+        clock.now_s += 1.0  # type: ignore[attr-defined]
+        with contextlib.suppress(BlockingIOError):
+            signs += systemd.recv(1_000).startswith(b"WATCHDOG=1")
+    assert len(looks) == 5, "20 s apart: half a percent"
+    assert signs >= 16, "every 6 s at most"
 
 
 def test_a_stuck_thread_starves_it_and_shows_everywhere(
