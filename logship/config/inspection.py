@@ -128,8 +128,10 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
         return
     for doubt in loaded.converters[name].doubts(seen.newest):
         yield Finding("warning", name, doubt.message, doubt.hint)
-    newest = f"newest {seen.lines:,} lines" if seen.lines > 1 else "newest line"
-    message = f"{label} · {files} · {seen.fits:,} of the {newest} fit"
+    fitting = f"{seen.fits:,} of the newest {seen.lines:,} lines fit"
+    if seen.lines == 1:
+        fitting = f"the only line {'fits' if seen.fits else 'does not fit'}"
+    message = f"{label} · {files} · {fitting}"
     if seen.odd is None:
         yield Finding("ok", name, message)
     else:
