@@ -21,18 +21,24 @@ LINES = 20_000
 REPOSITORY = Path(__file__).parent.parent.parent
 
 
-def test_a_table_of_whole_processes_is_printed_and_written(tmp_path: Path) -> None:
-    require("cc", "gcc")
-    rows = "plain,gzip,every line with escapes"
-    command = [sys.executable, "-m", "benchmarks", "--lines", str(LINES), "--rows", rows]
+def measured(command: list[str], directory: Path) -> subprocess.CompletedProcess[str]:
+    """A benchmark that went well; its table stands in `directory`/table.md."""
     done = subprocess.run(
-        [*command, "--directory", str(tmp_path / "data"), "--markdown", str(tmp_path / "table.md")],
+        [*command, "--directory", str(directory / "data"), "--markdown", str(directory / "table.md")],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_a_table_of_whole_processes_is_printed_and_written(tmp_path: Path) -> None:
+    require("cc", "gcc")
+    rows = "plain,gzip,every line with escapes"
+    command = [sys.executable, "-m", "benchmarks", "--lines", str(LINES), "--rows", rows]
+    done = measured(command, tmp_path)
     installed = [peer.name for peer in PEERS if peer.path()]
     for name in ("plain", "gzip", "every line with escapes", *installed):
         assert re.search(rf"^{name}: [\d.]+ CPU s/M lines, {LINES:,} events", done.stderr, re.MULTILINE), done.stderr
@@ -56,14 +62,7 @@ def test_a_row_of_several_rounds_is_the_run_in_the_middle() -> None:
 def test_backfills_with_one_and_two_jobs_stand_in_one_table(tmp_path: Path) -> None:
     require("cc", "gcc")
     command = [sys.executable, "-m", "benchmarks.backfill", "--lines", "800", "--rounds", "1", "--forms", "plain,gz"]
-    done = subprocess.run(
-        [*command, "--directory", str(tmp_path / "data"), "--markdown", str(tmp_path / "table.md")],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    measured(command, tmp_path)
     table = (tmp_path / "table.md").read_text()
     rows = re.findall(r"^\| (plain|gz) \| ([12]) \|", table, re.MULTILINE)
     assert rows == [("plain", "1"), ("plain", "2"), ("gz", "1"), ("gz", "2")], table
