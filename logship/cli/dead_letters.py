@@ -39,6 +39,7 @@ def command() -> None:
 def list_letters(config: Path | None, source: str | None, as_json: bool) -> int:
     """One line for each dead letter, oldest first."""
     from logship.cli.terminal import Terminal
+    from logship.status.words import counted
 
     store = _store(_settings(config))
     letters = _chosen(store, (), source)
@@ -50,7 +51,7 @@ def list_letters(config: Path | None, source: str | None, as_json: bool) -> int:
         rows = [(letter.id, letter.time, letter.file.source, _place(letter), _reason(letter)) for letter in letters]
         terminal.table(("ID", "TIME", "SOURCE", "FILE:POSITION", "REASON"), rows)
     size = store.size()
-    terminal.line(f"{len(letters):,} dead letters, {size.bytes:,} of at most {size.max_bytes:,} bytes")
+    terminal.line(f"{counted(len(letters), 'dead letter')}, {size.bytes:,} of at most {size.max_bytes:,} bytes")
     if size.overflow:
         terminal.line(f"{size.overflow:,} more found no room in the store and were only counted")
     return Exit.FINE
@@ -103,13 +104,15 @@ def retry(ids: tuple[str, ...], config: Path | None, source: str | None) -> int:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def purge(ids: tuple[str, ...], config: Path | None, source: str | None, yes: bool) -> int:
     """Forget letters for good; without ID all of them."""
+    from logship.status.words import counted
+
     store = _store(_settings(config))
     letters = _chosen(store, ids, source)
     if not yes:
-        click.confirm(f"forget {len(letters):,} dead letters for good?", abort=True)
+        click.confirm(f"forget {counted(len(letters), 'dead letter')} for good?", abort=True)
     everything = not ids and source is None
     gone = store.purge() if everything else store.remove(letter.id for letter in letters)
-    click.echo(f"{gone:,} dead letters forgotten")
+    click.echo(f"{counted(gone, 'dead letter')} forgotten")
     return Exit.FINE
 
 

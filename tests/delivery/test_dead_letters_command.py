@@ -74,7 +74,7 @@ def test_the_list_names_place_and_reason(shop: Shop, capsys: pytest.CaptureFixtu
     printed = capsys.readouterr().out
     assert ids[0] in printed
     assert f"{shop.folder}/access.log:0" in printed
-    assert "1 dead letters" in printed
+    assert "1 dead letter," in printed
 
 
 def test_an_empty_store_is_told_as_such(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
@@ -153,7 +153,7 @@ def test_purge_asks_and_forgets(shop: Shop, capsys: pytest.CaptureFixture[str]) 
     assert dead_letters(shop, "purge", "--yes", ids[0]) == 0
     assert [letter.id for letter in shop.store] == [ids[1]]
     assert dead_letters(shop, "purge", "--yes") == 0
-    assert "1 dead letters forgotten" in capsys.readouterr().out
+    assert "1 dead letter forgotten" in capsys.readouterr().out
     assert list(shop.store) == []
 
 
