@@ -104,7 +104,14 @@ class Daemon:
         self.signal(signal.SIGHUP)
 
     def signal(self, number: int) -> None:
+        """Sends a signal that the daemon handles; waits for the handler of one that is still starting."""
+        wait_until(lambda: not self.is_running() or self._catches(number), what=f"a handler of signal {number}")
         os.kill(self.pid, number)
+
+    def _catches(self, number: int) -> bool:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
     def wait(self, deadline_s: float = STOP_S) -> int:
         """Exit code of a daemon that ends by itself."""

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from unittest import TestCase
 from unittest.mock import patch
 
 import pytest
@@ -447,17 +448,25 @@ class Tailing(RuleBasedStateMachine):
         return any(content is not None and content.facts().inode == inode for content in contents)
 
 
-# The same 1,000 programs in every run, so that a failure belongs to the change under test. New ones are drawn by the
-# soak, and by TAIL_PROGRAMS=1000 pytest tests/tail/test_machine.py --hypothesis-seed=N.
-Tailing.TestCase.settings = settings(
-    stateful_step_count=30,
-    max_examples=int(os.environ.get("TAIL_PROGRAMS", scaled(1_000, 20_000))),
-    derandomize=not in_soak() and "TAIL_PROGRAMS" not in os.environ,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-    deadline=None,
-)
+# The same 1,000 programs in every run, so that a failure belongs to the change under test, in parts that share the
+# cores. New ones are drawn by the soak, and by
+# TAIL_PROGRAMS=1000 pytest tests/tail/test_machine.py --hypothesis-seed=N
+PARTS = 5
 
 
-TestTailing = Tailing.TestCase
+def part(number: int) -> type[TestCase]:
+    """A fifth of the programs: those of the seed that hypothesis makes of the class's name."""
+    machine: type[Tailing] = type(f"Tailing{number}", (Tailing,), {})
+    machine.TestCase.settings = settings(
+        stateful_step_count=30,
+        max_examples=int(os.environ.get("TAIL_PROGRAMS", scaled(1_000, 20_000))) // PARTS,
+        derandomize=not in_soak() and "TAIL_PROGRAMS" not in os.environ,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+        deadline=None,
+    )
+    return machine.TestCase
+
+
+TestTailing0, TestTailing1, TestTailing2, TestTailing3, TestTailing4 = (part(number) for number in range(PARTS))
 
 pytestmark = pytest.mark.timeout(scaled(900, 7_200))
