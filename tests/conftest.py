@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -45,6 +46,16 @@ def _no_way_out() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         stay_on_loopback(patch)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_stays() -> Iterator[None]:
+    """Senders and their guard end with their test: one that runs on slows every later test of its process."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name == "guard" or thread.name.startswith("sender-"):
+            thread.join(10.0)
+            assert not thread.is_alive(), f"{thread.name} outlives its test: close what was opened"
 
 
 @pytest.fixture(scope="session")

@@ -142,8 +142,10 @@ class Crew:
         sender.deadline_s = self._clock.monotonic() + self._timeout_s
         if self._is_guard_asleep:
             self._guard_bell.set()
-        self._desk.perform(job, sender.transport)
-        sender.deadline_s = None
+        try:
+            self._desk.perform(job, sender.transport)
+        finally:  # of one that died, the guard has nothing to cut
+            sender.deadline_s = None
         self._wake.set()
 
     def _sleep(self, sender: Sender) -> None:

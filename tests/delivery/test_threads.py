@@ -195,6 +195,7 @@ def test_a_failure_wakes_the_main_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     delivery.submit(make_batch(0, 1))
     assert delivery.wake.wait(10.0)
     assert isinstance(delivery.failure, ZeroDivisionError)
+    delivery.close(0.0)
 
 
 def test_stopping_an_idle_delivery_leaves_no_thread() -> None:
@@ -364,3 +365,4 @@ def test_a_thread_that_has_ended_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     delivery.submit(make_batch(0, 1))
     wait_until(lambda: delivery.stuck() == "sender-1 has ended", what="its end is seen")
     assert isinstance(delivery.failure, TypeError)
+    delivery.close(0.0)
