@@ -17,6 +17,8 @@ from tests.rigs.network import stay_on_loopback
 
 __all__ = ["require"]
 
+LONGEST_ID = 80  # of a parameter in a test's name
+
 # A busy machine makes a healthy example slow: no deadlines, the whole test has pytest's timeout.
 settings.register_profile(
     "ci", deadline=None, print_blob=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
@@ -39,6 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> str:
     """The seed that repeats this run's hypothesis examples."""
     return f"hypothesis: repeat these examples with --hypothesis-seed={config.option.hypothesis_seed}"
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Long values by their length: gzip writes the second into its header, and all processes need the same names."""
+    if isinstance(val, bytes | str) and len(val) > LONGEST_ID:
+        return f"{argname} of {len(val)}"
+    return None
 
 
 @pytest.fixture(scope="session", autouse=True)
