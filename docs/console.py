@@ -1,35 +1,92 @@
-"""The command blocks of README and docs: run, compared, pasted.
+"""The blocks of README and docs: found, run, compared, pasted.
 
 A block that begins with ```console holds commands (`$ …`, continued by `> …`) and under each what it prints. All blocks
-of a document run in order in one shell, in an empty directory. `python docs/console.py` pastes what they print now;
-tests/house/test_documents.py fails where a document says something else, numbers aside.
+of a document run in order in one shell, in an empty directory; `<!-- before: … -->` holds what is run in its place and
+not seen by the reader. A command that ends with `&` is waited for until it has printed a line.
+`python docs/console.py` pastes what they print now; tests/house/test_documents.py fails where a document says something
+else, numbers aside, and where a block of any other kind is held by nothing.
 """
 
 from __future__ import annotations
 
 import os
+import random
 import re
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-DOCUMENTS = (REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md")))
-BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+DOCUMENTS = (REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("*.md")))
+FENCE = re.compile(r"^ *(```+|~~~+)(.*)$")
+RUN = re.compile(r"^```console\n(?P<block>.*?)^```$|^<!-- before: (?P<before>.*?)\s-->$", re.MULTILINE | re.DOTALL)
 LIMIT_S = 120.0
 MARK = "--- end of command 7f3a ---"
+PORTS = ("8080", "9640", "8786")  # typed in a document, or listened on where none is typed; run with free ones
+LISTENING = (
+    (re.compile(r"^logship collector(?= )(?!.* --listen)"), "logship collector --listen 127.0.0.1:8080"),
+    (re.compile(r"^dask scheduler\b"), "dask scheduler --port 8786 --no-dashboard"),
+    (re.compile(r"^(endpoint: .*\n)(?=YAML$)", re.MULTILINE | re.DOTALL), r'\1status: {listen: "127.0.0.1:9640"}\n'),
+)
+PROGRESS = re.compile(r"^ *\d+%  .* ETA .*\n", re.MULTILINE)  # comes or not, as the machine is slow or fast
 DEMO = re.compile(r"^make demo SECONDS=(\d+)$")  # in a test `make` would build an environment first
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block of a document, and where it stands."""
+
+    document: str
+    line: int
+    heading: str
+    language: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
-    """One command and what the document says it prints."""
+    """One command and what the document says it prints; nothing is said where it is run unseen."""
 
     command: str
-    shown: str
+    shown: str | None
+
+
+def blocks(path: Path) -> Iterator[Block]:
+    """Every fenced block of a document, whatever its language.
+
+    Raises: ValueError where one is not closed.
+    """
+    heading, opened = "", None
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        match = FENCE.match(line)
+        if opened is None and match:
+            opened = (number, match.group(1), match.group(2).strip(), list[str]())
+        elif opened is None:
+            heading = line.lstrip("# ") if line.startswith("#") else heading
+        elif match and match.group(1) == opened[1] and not match.group(2):
+            yield Block(path.name, opened[0], heading, opened[2], "".join(f"{one}\n" for one in opened[3]))
+            opened = None
+        else:
+            opened[3].append(line)
+    if opened:
+        raise ValueError(f"{path.name}:{opened[0]}: the block is not closed")
+
+
+def prose(path: Path) -> str:
+    """A document without its fenced blocks and comments."""
+    lines, is_inside = list[str](), False
+    for line in path.read_text().splitlines():
+        if FENCE.match(line):
+            is_inside = not is_inside
+        elif not is_inside:
+            lines.append(line)
+    return re.sub(r"<!--.*?-->", "", "\n".join(lines), flags=re.DOTALL)
 
 
 def steps(block: str) -> list[Step]:
@@ -41,39 +98,77 @@ def steps(block: str) -> list[Step]:
         elif line.startswith("> ") and found and not found[-1].shown:
             found[-1] = Step(found[-1].command + line[2:], "")
         elif found:
-            found[-1] = Step(found[-1].command, found[-1].shown + line)
+            found[-1] = Step(found[-1].command, (found[-1].shown or "") + line)
+    return found
+
+
+def all_steps(document: str) -> list[Step]:
+    """The commands of a document, in order, with those that the reader does not see."""
+    found: list[Step] = []
+    for match in RUN.finditer(document):
+        found += steps(match["block"]) if match["before"] is None else [Step(match["before"], None)]
     return found
 
 
 def outputs(commands: list[str], environ: Mapping[str, str]) -> list[str]:
     """What each command prints, run one after the other in one shell in an empty directory."""
-    script = "".join(f"{_runnable(command)}\necho '{MARK}'\n" for command in commands)
-    with tempfile.TemporaryDirectory(prefix="logship-docs-") as directory:
-        done = subprocess.run(  # noqa: S603
-            ["/bin/bash", "-c", script],
-            cwd=directory,
-            env={**environ, "HOME": directory, "TERM": "dumb", "COLUMNS": "110"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=LIMIT_S,
-            check=False,
-        )
-        text = _at_home(done.stdout, directory)
-    return text.split(f"{MARK}\n")[: len(commands)]
+    ports = _free_ports()
+    with tempfile.TemporaryDirectory(prefix="logship-docs-") as directory, tempfile.TemporaryFile("w+") as printed:
+        with tempfile.TemporaryDirectory() as aside:
+            typed = (_runnable(command, ports, f"{aside}/{number}") for number, command in enumerate(commands))
+            script = "".join(f"{command}\necho '{MARK}'\n" for command in typed)
+            shell = subprocess.Popen(  # noqa: S603
+                ["/bin/bash", "-c", f"{script}kill $(jobs -p) 2>/dev/null; wait"],
+                cwd=directory,
+                env={**environ, "HOME": directory, "TERM": "dumb", "COLUMNS": "110"},
+                stdin=subprocess.DEVNULL,
+                stdout=printed,  # a file: a pipe would be held open by what runs in the background
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                shell.wait(LIMIT_S)
+            finally:
+                with suppress(ProcessLookupError):
+                    os.killpg(shell.pid, signal.SIGKILL)
+                shell.wait()
+        printed.seek(0)
+        text = _at_home(printed.read(), directory)
+    for documented, free in ports.items():
+        text = text.replace(f":{free}", f":{documented}")
+    return PROGRESS.sub("", text).split(f"{MARK}\n")[: len(commands)]
+
+
+def _free_ports() -> dict[str, str]:
+    """A free port for each of PORTS, of four digits too, so that columns stay where they are."""
+    chosen: dict[str, str] = {}
+    while len(chosen) < len(PORTS):
+        port = random.randint(2_000, 9_999)  # below those that the kernel hands out
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if str(port) not in (*PORTS, *chosen.values()):
+                chosen[PORTS[len(chosen)]] = str(port)
+    return chosen
 
 
 def _at_home(text: str, directory: str) -> str:
     """The text with the directory called /home/you; the columns of a table stay where they are."""
     lack = " " * (len(directory) - len("/home/you"))
-    text = re.sub(rf"{re.escape(directory)}(/\S*)(?=  )", rf"/home/you\1{lack}", text)
+    text = re.sub(rf"{re.escape(directory)}(/\S*)(?=  )(?!  lines )", rf"/home/you\1{lack}", text)
     return text.replace(directory, "/home/you")
 
 
-def _runnable(command: str) -> str:
-    command = command.rstrip("\n")
-    return DEMO.sub(r"logship demo --seconds \1 --listen 127.0.0.1:0", command)
+def _runnable(command: str, ports: Mapping[str, str], said: str) -> str:
+    """The command on free ports; one in the background writes to the file `said`, and has written when this ends."""
+    command = DEMO.sub(r"logship demo --seconds \1 --listen 127.0.0.1:0", command.rstrip("\n"))
+    for pattern, listening in LISTENING:
+        command = pattern.sub(listening, command)
+    for documented, free in ports.items():
+        command = re.sub(rf"(?<=[: ]){documented}\b", free, command)
+    if not command.endswith(" &") or ">" in command:
+        return command
+    wait = f"until read -r _ < {said} || ! kill -0 $! 2>/dev/null; do sleep 0.05; done 2>/dev/null"
+    return f"{command.removesuffix('&')} > {said} 2>&1 &\n{wait}\ncat {said}"
 
 
 def environment() -> dict[str, str]:
@@ -83,10 +178,19 @@ def environment() -> dict[str, str]:
 
 
 def fresh(document: str) -> Iterator[tuple[Step, str]]:
-    """Each step of a document with what it prints now."""
-    found = [step for block in BLOCK.findall(document) for step in steps(block)]
-    if found:
-        yield from zip(found, outputs([step.command for step in found], environment()), strict=True)
+    """Each step that the document shows, with what it prints now.
+
+    Raises: RuntimeError where the shell ended before the last one.
+    """
+    found = all_steps(document)
+    if not found:
+        return
+    printed = outputs([step.command for step in found], environment())
+    if len(printed) < len(found):
+        raise RuntimeError(f"the shell ended before: {found[len(printed)].command}{printed[-1]}")
+    for step, output in zip(found, printed, strict=True):
+        if step.shown is not None:
+            yield step, output
 
 
 def pasted(document: str) -> str:
@@ -94,14 +198,16 @@ def pasted(document: str) -> str:
     now = iter(list(fresh(document)))
 
     def paste(match: re.Match[str]) -> str:
+        if match["block"] is None:
+            return match.group()
         lines = ["```console\n"]
-        for step in steps(match.group(1)):
+        for step in steps(match["block"]):
             _, output = next(now)
             first, *more = step.command.splitlines(keepends=True)
             lines += [f"$ {first}", *(f"> {line}" for line in more), output]
         return "".join([*lines, "```"])
 
-    return BLOCK.sub(paste, document)
+    return RUN.sub(paste, document)
 
 
 def alike(text: str) -> str:
@@ -109,14 +215,14 @@ def alike(text: str) -> str:
     text = re.sub(r"\x1b\[[0-9;]*m", "", text)
     text = re.sub(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "<id>", text)
     text = re.sub(r"(?<=logship-demo-)\w+", "<name>", text)
-    text = re.sub(r"(?<=the daemon is stopped )\(.+?\);", "(<what stands on its port>);", text)
     text = re.sub(r"(?<=, written by ).+", "<nginx, or what stands in for it>", text)
     text = re.sub(r"\d+(?:[,.]\d+)*", "0", text)
     return re.sub(r"[ \t]+", " ", text).strip()
 
 
 def main() -> None:
-    for path in DOCUMENTS:
+    """Pastes anew what the documents named show, or all of them."""
+    for path in [Path(name).resolve() for name in sys.argv[1:]] or DOCUMENTS:
         before = path.read_text()
         after = pasted(before)
         if after != before:

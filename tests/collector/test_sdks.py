@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from datetime import UTC, datetime
 from typing import Any
@@ -11,17 +12,14 @@ import pytest
 import requests
 from moesifapi.configuration import Configuration
 from moesifapi.models import EventModel, EventRequestModel, EventResponseModel
-from moesifapi.moesif_api_client import MoesifAPIClient
 
 from logship.collector import CollectorServer
 from tests.collector.browsing import node_package
 from tests.collector.conftest import APPLICATION_ID
+from tests.rigs.documents import block
 from tests.rigs.machine import require
 
 NODE_SCRIPT = """
-const moesif = require(process.argv[1]);
-moesif.configuration.BaseUri = process.argv[2];
-moesif.configuration.ApplicationId = process.argv[3];
 const event = (n) => new moesif.EventModel({
   request: { time: new Date().toISOString(), uri: `https://shop.example.com/node/${n}`, verb: 'PATCH',
     headers: { 'Content-Type': 'application/json', 'X-Emoji': '\\u{1F6A2}' }, body: { total: n } },
@@ -36,10 +34,18 @@ moesif.ApiController.createEvent(event(1), (error, response, context) => {
 """
 
 
+def pointed_at(collector: CollectorServer, shown: str) -> str:
+    """What the documentation shows, with this collector's address and id in place of those in it."""
+    assert shown.count("http://127.0.0.1:8080") == shown.count("local") == 1
+    return shown.replace("http://127.0.0.1:8080", collector.url).replace("local", APPLICATION_ID)
+
+
 @pytest.fixture
 def python_sdk(collector: CollectorServer, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(Configuration, "BASE_URI", collector.url)
-    return MoesifAPIClient(APPLICATION_ID).api
+    monkeypatch.setattr(Configuration, "BASE_URI", Configuration.BASE_URI)  # put back after the test
+    names: dict[str, Any] = {}
+    exec(pointed_at(collector, block("collector.md", "The collector", "python")), names)
+    return names["api"]
 
 
 def sdk_event(path: str) -> EventModel:
@@ -74,10 +80,12 @@ def test_the_python_sdk_reads_its_config_and_rules(python_sdk: Any) -> None:
 
 def test_the_node_sdk_posts_an_event_and_a_batch_that_appear_on_the_page(collector: CollectorServer) -> None:
     package = node_package("moesifapi")
+    shown = pointed_at(collector, block("collector.md", "The collector", "js"))
     finished = subprocess.run(
-        [require("node", "nodejs"), "-e", NODE_SCRIPT, str(package), collector.url, APPLICATION_ID],
+        [require("node", "nodejs"), "-e", shown + NODE_SCRIPT],
         capture_output=True,
         text=True,
+        env={**os.environ, "NODE_PATH": str(package.parent)},
         timeout=60,
         check=False,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from subprocess import CompletedProcess
 
 from tests.rigs.container import Container
+from tests.rigs.documents import block
 from tests.rigs.waiting import wait_until
 
 NGINX = """
@@ -79,7 +80,7 @@ class Shop:
     """What the administrator can do and see."""
 
     machine: Container
-    first_steps: tuple[CompletedProcess[str], CompletedProcess[str]] | None = None  # what init and check said
+    first_steps: dict[str, CompletedProcess[str]] = field(default_factory=dict)  # what each said
     was_active_at_first: bool = False
 
     def serve(self) -> None:
@@ -90,14 +91,10 @@ class Shop:
         self.machine.run("systemctl", "restart", "nginx")
 
     def install(self) -> None:
-        """The package, and the three steps it names; then the config and the collector that the tests want."""
-        said = self.machine.run("dpkg", "-i", "/logship.deb").stdout
-        init, check = "logship init --force -o /etc/logship/logship.yml", "logship check"
-        assert f"{init} && {check}" in said
-        assert "systemctl enable --now logship" in said
-        self.machine.write("/etc/logship/application_id", APPLICATION_ID, 0o600)
-        self.first_steps = (self.machine.run(*init.split()), self.machine.run(*check.split(), check=False))
-        self.machine.run("systemctl", "enable", "--now", "logship")
+        """The steps of the README, which the package names too; then the config and collector that the tests want."""
+        for step in block("README.md", "As a service", "sh").splitlines():
+            typed, _, _ = step.replace("./dist/logship_*.deb", "/logship.deb").partition("  #")
+            self.first_steps[typed.strip()] = self.machine.run("sh", "-c", typed, input_text=APPLICATION_ID + "\n")
         self.was_active_at_first = self.is_active()
         self.machine.write("/etc/logship/logship.yml", CONFIG)
         self.machine.write("/etc/logship/collector.env", f"LOGSHIP_APPLICATION_ID={APPLICATION_ID}\n", 0o600)

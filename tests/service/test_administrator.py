@@ -24,13 +24,19 @@ def test_the_package_brings_a_service_that_delivers(shop: Shop) -> None:
     assert "events sent" in shop.show("StatusText")
 
 
-def test_the_steps_that_the_package_prints_lead_to_a_running_service(shop: Shop) -> None:
-    assert shop.first_steps is not None
-    written, checked = shop.first_steps
-    assert "1 source; to go on:" in written.stderr
-    assert checked.returncode == 0, checked.stdout
-    assert "no errors" in checked.stdout, "the service reads the log by the unit's group, and check knows"
+def test_the_steps_of_the_readme_lead_to_a_running_service(shop: Shop) -> None:
+    _, _, configured, _ = shop.first_steps.values()
+    assert {step.returncode for step in shop.first_steps.values()} == {0}
+    assert "1 source; to go on:" in configured.stderr
+    assert "no errors" in configured.stdout, "the service reads the log by the unit's group, and check knows"
     assert shop.was_active_at_first
+
+
+def test_the_package_names_the_steps_of_the_readme(shop: Shop) -> None:
+    install, application_id, *steps = shop.first_steps
+    said = shop.first_steps[install].stdout
+    assert application_id.split()[-1] in said
+    assert [step for step in steps if step not in said] == []
 
 
 def test_the_service_runs_as_its_own_user_and_reads_logs_of_group_adm(shop: Shop) -> None:
