@@ -37,7 +37,7 @@ check: $(MADE)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/house/test_documents.py tests/house/test_manual.py tests/config/test_schema.py
+	$(BIN)/python -m pytest -q tests/house/test_documents.py tests/house/test_sentences.py tests/house/test_manual.py tests/config/test_schema.py
 
 bench: $(MADE)
 	@$(BIN)/python -m benchmarks $(or $(ARGS),--rounds 3)

@@ -3,8 +3,8 @@
 A block that begins with ```console holds commands (`$ …`, continued by `> …`) and under each what it prints. All blocks
 of a document run in order in one shell, in an empty directory; `<!-- before: … -->` holds what is run in its place and
 not seen by the reader. A command that ends with `&` is waited for until it has printed a line.
-`python docs/console.py` pastes what they print now; tests/house/test_documents.py fails where a document says something
-else, numbers aside, and where a block of any other kind is held by nothing.
+`python docs/console.py` pastes what they print now where that differs, ids and times aside; where it does,
+tests/house/test_documents.py fails, and where a block of any other kind is held by nothing.
 """
 
 from __future__ import annotations
@@ -36,6 +36,17 @@ LISTENING = (
 )
 PROGRESS = re.compile(r"^ *\d+%  .* ETA .*\n", re.MULTILINE)  # comes or not, as the machine is slow or fast
 DEMO = re.compile(r"^make demo SECONDS=(\d+)$")  # in a test `make` would build an environment first
+UNSTEADY = tuple(
+    (re.compile(pattern, re.MULTILINE), name)
+    for pattern, name in (
+        (r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "<id>"),
+        (r"^[\d-]{10}T\S+Z(?= (?:INFO|WARNING|ERROR) )|(?<=<id>  )[\d-]{10}T\S+Z(?=  )", "<now>"),
+        (r"^\d+:\d\d:\d\d · [\d,]+ (?=lines/s|events/s)", "<time> · <speed> "),
+        (r"(?<=logship-demo-)\w+", "<name>"),
+        (r"(?<=, written by ).+", "<nginx, or what stands in for it>"),
+        (r"[\d,]+ of at most", "<size> of at most"),  # dead letters name the directory
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +205,7 @@ def fresh(document: str) -> Iterator[tuple[Step, str]]:
 
 
 def pasted(document: str) -> str:
-    """The document with what its commands print now."""
+    """The document with what its commands print now, where it shows something else."""
     now = iter(list(fresh(document)))
 
     def paste(match: re.Match[str]) -> str:
@@ -204,19 +215,25 @@ def pasted(document: str) -> str:
         for step in steps(match["block"]):
             _, output = next(now)
             first, *more = step.command.splitlines(keepends=True)
-            lines += [f"$ {first}", *(f"> {line}" for line in more), output]
+            lines += [f"$ {first}", *(f"> {line}" for line in more)]
+            lines.append(step.shown if is_as_shown(step, output) else output)
         return "".join([*lines, "```"])
 
     return RUN.sub(paste, document)
 
 
-def alike(text: str) -> str:
-    """Text with everything that differs from run to run made equal: numbers, hex digits, spaces."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
-    text = re.sub(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b", "<id>", text)
-    text = re.sub(r"(?<=logship-demo-)\w+", "<name>", text)
-    text = re.sub(r"(?<=, written by ).+", "<nginx, or what stands in for it>", text)
-    text = re.sub(r"\d+(?:[,.]\d+)*", "0", text)
+def is_as_shown(step: Step, output: str) -> bool:
+    """Whether a command prints what the document shows; a demo prints other numbers each time."""
+    now, then = (_steady(text) for text in (output, step.shown or ""))
+    if DEMO.match(step.command):
+        now, then = (re.sub(r"\d+", "0", text) for text in (now, then))
+    return now == then
+
+
+def _steady(text: str) -> str:
+    """Text without what differs from run to run: ids of places, moments, speeds, the width of columns."""
+    for pattern, name in UNSTEADY:
+        text = pattern.sub(name, text)
     return re.sub(r"[ \t]+", " ", text).strip()
 
 

@@ -52,7 +52,15 @@ def all_blocks() -> Iterator[Any]:
 @pytest.mark.parametrize("document", console.DOCUMENTS, ids=lambda path: path.name)
 def test_every_command_prints_what_the_document_shows(document: Path) -> None:
     for step, output in console.fresh(document.read_text()):
-        assert console.alike(output) == console.alike(step.shown), f"$ {step.command}\nrun: python docs/console.py"
+        assert console.is_as_shown(step, output), f"$ {step.command}\n{output}\nrun: python docs/console.py"
+
+
+def test_another_number_is_noticed_and_another_moment_is_not() -> None:
+    shown = "2026-10-01T10:00:00.001Z INFO    daemon: ready files=1\n0:00:01 · 3 lines/s · retries 0 · exit 0\n"
+    later = "2026-10-02T11:30:00.250Z INFO    daemon: ready files=1\n0:00:09 · 1 lines/s · retries 0 · exit 0\n"
+    assert console.is_as_shown(console.Step("logship run\n", shown), later)
+    assert not console.is_as_shown(console.Step("logship run\n", shown), later.replace("files=1", "files=2"))
+    assert not console.is_as_shown(console.Step("logship run\n", shown), later.replace("exit 0", "exit 1"))
 
 
 @pytest.mark.parametrize("block", list(all_blocks()), ids=lambda block: f"{block.document}:{block.line}")
