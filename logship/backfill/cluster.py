@@ -129,13 +129,13 @@ class ClusterCrew:
         beat, said_s = 0, time.monotonic()
         while True:
             is_last_look = self._closing.is_set()
-            try:
-                self.reports.put(self._queue.get(timeout=LISTEN_S))
-                for report in self._queue.get(batch=True):  # never waits
-                    self.reports.put(report)
-            except TimeoutError:
+            arrived = self._queue.get(batch=True)  # never waits: a wait in vain is a traceback in the scheduler's log
+            for report in arrived:
+                self.reports.put(report)
+            if not arrived:
                 if is_last_look:
                     return
+                self._closing.wait(LISTEN_S)
             if not self._is_draining and time.monotonic() - said_s >= HEARTBEAT_S:
                 beat, said_s = beat + 1, time.monotonic()
                 self._flag.set(beat)

@@ -25,11 +25,12 @@ class Cluster:
         self._directory = directory
         self._count = workers
         self.address = ""
+        self.scheduler_log = directory / "scheduler.log"
         self.workers: list[subprocess.Popen[bytes]] = []
         self._scheduler: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
-        log = self._directory / "scheduler.log"
+        log = self.scheduler_log
         options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show")
         self._scheduler = self._start("scheduler", log, *options)
         wait_until(lambda: ADDRESS.search(log.read_text()), 60, "the scheduler's address")

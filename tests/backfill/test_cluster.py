@@ -43,6 +43,7 @@ def test_a_worker_killed_and_one_added_in_the_middle_change_nothing(
     said = json.loads(out)
     assert (said["lines"], said["sent"]) == (6 * EACH, 6 * EACH), "what the dead worker had sent is counted once"
     assert world.here(world.logs)["already_confirmed"] == 6 * EACH, "the driver wrote it all down"
+    assert "Exception while handling" not in cluster.scheduler_log.read_text(), "listening leaves no tracebacks there"
 
 
 def test_no_scheduler_is_said(world: World) -> None:
