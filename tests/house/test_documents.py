@@ -82,6 +82,11 @@ def test_what_is_executed_elsewhere_is_there_and_no_exception_is_stale() -> None
         assert any(reading in one.read_text() for one in (ROOT / path).parent.glob("*.py")), f"{reading} in {path}"
 
 
+def test_no_other_page_holds_a_block() -> None:
+    for path in (ROOT / "CHANGELOG.md", *ROOT.glob("tests/*/**/*.md"), *ROOT.glob("configs/**/*.md")):
+        assert "node_modules" in path.parts or list(console.blocks(path)) == [], path
+
+
 def commands_alone(block: Any, _: Path) -> None:
     """Executed by test_every_command_prints_what_the_document_shows, if it begins with a command."""
     assert block.text.startswith("$ "), "what stands before the first command is compared with nothing"
