@@ -25,15 +25,21 @@ class Database(Protocol):
     """
 
     def insert(self, rows: Sequence[EventRow]) -> int | None:
-        """Stores the rows whose ids are new, all in one transaction; durable when it returns.
+        """Stores the rows whose ids are new, all in one transaction; durable after the next `make_durable`.
 
         Shapes: the id of the last row when all of them were new and have ids without a gap, in their order; else, or
         where the database doesn't tell, None.
         Raises: StoreUnavailableError, after which none of them is stored.
         """
 
+    def make_durable(self) -> None:
+        """Returns when everything that was committed before the call outlives a power cut; any thread.
+
+        Raises: StoreUnavailableError, after which nobody knows what is durable.
+        """
+
     def transaction(self) -> AbstractContextManager[Run]:
-        """A write transaction: committed and durable at the end, rolled back on an exception; waits for inserts."""
+        """A write transaction: committed at the end, rolled back on an exception; waits for inserts."""
 
     def read(self, statement: str, values: Sequence[Value] = ()) -> list[Record]:
         """The records of a SELECT; any thread."""

@@ -66,6 +66,9 @@ class PostgresStore:
                     copy.write_row(row)
             connection.execute(TAKE_OVER.encode())
 
+    def make_durable(self) -> None:
+        """Nothing: PostgreSQL's COMMIT returns when it is."""
+
     def transaction(self) -> AbstractContextManager[Run]:
         return self._transaction(FOLD_LOCK)
 

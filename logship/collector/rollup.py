@@ -114,7 +114,7 @@ def count(run: Run, where: str, values: tuple[Value, ...], *, sign: int) -> None
 
 
 def remove(database: Database, where: str, values: tuple[Value, ...]) -> int:
-    """Deletes the events that `where` names and takes them out of the counts; how many there were.
+    """Deletes the events that `where` names and takes them out of the counts, durably; how many there were.
 
     All of them in one transaction: an event is stored and counted, or neither. What is not counted yet is counted
     first, so that no tally that holds a removed event can be added any more.
@@ -133,4 +133,5 @@ def remove(database: Database, where: str, values: tuple[Value, ...]) -> int:
         run(f"DELETE FROM events WHERE {where}", values)  # noqa: S608
         run("DELETE FROM traffic WHERE events <= 0", ())
         run("DELETE FROM routes WHERE requests <= 0", ())
+    database.make_durable()
     return int(found[0][0])

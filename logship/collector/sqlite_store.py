@@ -28,15 +28,19 @@ class SqliteStore:
 
     def __init__(self, path: str | Path) -> None:
         self._path = str(path)
+        self._lost: str | None = None
         self._readers = Pool(self._connect_reader)
         with translated(self._path):
             self._writer = self._connect(WRITER_CACHE_KIB)
             self._writer.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             self._writer.execute("PRAGMA journal_mode = WAL")
-            self._writer.execute("PRAGMA synchronous = FULL")  # in WAL mode: every commit is fsynced
             self._writer.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
             self._writer.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
             self._prepare()
+            # Commits only append to the log; `make_durable` fsyncs it. Before its pages move on to the file, and before
+            # it begins anew, SQLite fsyncs both itself.
+            self._writer.execute("PRAGMA synchronous = NORMAL")
+            self._log_fd = self._open_log()
         self._inserts = {count: insert_statement(count) for count in ROWS_AT_ONCE}
 
     def _prepare(self) -> None:
@@ -48,6 +52,16 @@ class SqliteStore:
                 run(statement, ())
             run("INSERT INTO folded VALUES (?, 0) ON CONFLICT DO NOTHING", (schema.VERSION,))
             run(f"PRAGMA user_version = {schema.VERSION}", ())
+
+    def _open_log(self) -> int:
+        """SQLite's write-ahead log, to be fsynced; the writer's connection keeps it where it is."""
+        try:
+            return os.open(f"{self._path}-wal", os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as exc:
+            self._writer.close()
+            raise StoreUnavailableError(
+                f"{self._path}-wal: {exc.strerror}; SQLite can't keep a write-ahead log on this file system"
+            ) from exc
 
     def _connect(self, cache_kib: int) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -73,6 +87,15 @@ class SqliteStore:
                     start += count
         # nobody else stores in the middle of a transaction: only where repeats were passed over have ids gaps
         return cursor.lastrowid if self._writer.total_changes - before == len(rows) else None
+
+    def make_durable(self) -> None:
+        if self._lost is None:
+            try:
+                os.fdatasync(self._log_fd)
+            except OSError as exc:  # the kernel says so once, and may call the next fsync a success
+                self._lost = f"{self._path}-wal: {exc.strerror}; the disk did not keep what was written"
+        if self._lost is not None:
+            raise StoreUnavailableError(self._lost)
 
     @contextmanager
     def transaction(self) -> Iterator[Run]:
@@ -101,6 +124,7 @@ class SqliteStore:
 
     def close(self) -> None:
         self._readers.close()
+        os.close(self._log_fd)  # no lock of SQLite's lies on it that this could take away
         self._writer.close()  # last: it folds the write-ahead log into the file
 
 

@@ -1,4 +1,4 @@
-"""The one thread that writes: many requests share one fsync, each is answered after it."""
+"""The one thread that writes: many requests share one commit and one fsync, each is answered after it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 from logship.collector.database import Database, StoreUnavailableError
+from logship.collector.durability import Durability
 from logship.collector.rollup import fold, fold_tally
 from logship.collector.row import EventRow
 from logship.collector.tally import Tally
@@ -22,12 +24,19 @@ FOLD_EVERY_GROUPS = 16  # under load the counts lag this many commits behind
 IDLE_FOLD_S = 0.2  # after the last commit, when nothing else is waiting
 
 
+def begun() -> Future[Any]:
+    """A future that whoever waits for it can't cancel: what was submitted is done, also for a request that was cut."""
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
 @dataclass(slots=True)
 class Submission:
     """Rows of one request, and who waits for them to be durable."""
 
     rows: list[EventRow]
-    done: Future[None] = field(default_factory=Future)
+    done: Future[None] = field(default_factory=begun)
 
 
 @dataclass(slots=True)
@@ -35,13 +44,14 @@ class Job:
     """Other work for the writing thread: retention, erasure."""
 
     work: Callable[[], int]
-    done: Future[int] = field(default_factory=Future)
+    done: Future[int] = field(default_factory=begun)
 
 
 class Writer:
     """Takes rows from any thread and commits them in groups.
 
-    `close()` commits everything that was submitted before it.
+    Whoever waits for a commit is told once it is durable; meanwhile the next one is written. `close()` commits
+    everything that was submitted before it.
     """
 
     def __init__(self, database: Database, on_death: Callable[[], None]) -> None:
@@ -52,10 +62,12 @@ class Writer:
         self._closing = False
         self._unfolded = 0  # groups committed since the last fold
         self._tally = Tally()  # of them
+        self._durability = Durability(database.make_durable, on_death)
         self._thread = threading.Thread(target=self._run, name="collector-writer", daemon=True)
 
     def start(self) -> None:
         self._unfolded = 1  # a predecessor may have died before it counted what it stored
+        self._durability.start()
         self._thread.start()
 
     def submit(self, rows: list[EventRow]) -> Future[None]:
@@ -83,6 +95,7 @@ class Writer:
             self._news.notify()
         if self._thread.is_alive():
             self._thread.join()
+        self._durability.close()
 
     def _run(self) -> None:
         try:
@@ -139,8 +152,7 @@ class Writer:
                 submission.done.set_exception(StoreUnavailableError(f"the collector failed: {type(exc).__name__}"))
             raise
         self._unfolded += 1
-        for submission in group:
-            submission.done.set_result(None)
+        self._durability.promise(submission.done for submission in group)
         self._tally.add(rows, last_id)
 
     def _work(self, job: Job) -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,16 +15,19 @@ import requests
 from logship.collector import stored_events
 from tests.collector.conftest import APPLICATION_ID
 from tests.collector.sending import many, post
-from tests.rigs.machine import scaled
+from tests.rigs.machine import require, scaled
+from tests.rigs.waiting import wait_until
 
 CLIENTS = 8
 EVENTS = 40  # of a batch
 
 
 @contextmanager
-def process(store: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def process(
+    store: Path, *arguments: str, wrapper: Sequence[str] = ()
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`logship collector` as its users start it, and the URL its first line names."""
-    command = [sys.executable, "-m", "logship", "collector", "--listen", "127.0.0.1:0", "--store", str(store)]
+    command = [*wrapper, sys.executable, "-m", "logship", "collector", "--listen", "127.0.0.1:0", "--store", str(store)]
     running = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
     assert running.stdout is not None
     try:
@@ -96,3 +99,28 @@ def test_sigterm_answers_what_was_accepted_and_ends_with_exit_0(tmp_path: Path) 
     store = tmp_path / "events.db"
     promised = post_and_end(store, signal.SIGTERM)
     assert promised <= {one["transaction_id"] for one in stored_events(store)}
+
+
+def test_a_201_is_written_only_after_the_log_was_fsynced(tmp_path: Path) -> None:
+    """What the kernel saw: between the last page that was written and the answer stands an fsync of the same file."""
+    store, trace = tmp_path / "events.db", tmp_path / "trace"
+    strace = (require("strace"), "-D", "-f", "-y", "-o", str(trace), "-e", "trace=pwrite64,fdatasync,sendto")
+    with process(store, wrapper=strace) as (_, url):
+        for first in range(0, 2_000, 400):
+            assert post(url, many(400, first=first)).status_code == 201
+    wait_until(lambda: "+++ killed by SIGKILL" in trace.read_text(), what="the end of the trace")
+    answers, unsynced = 0, False
+    syncing: dict[str, bool] = {}
+    for line in trace.read_text().splitlines():
+        thread, _, call = line.partition(" ")
+        if "pwrite64(" in call and f"{store}-wal" in call:
+            unsynced, syncing = True, {}
+        elif "fdatasync(" in call and f"{store}-wal" in call:
+            syncing[thread] = True
+            unsynced &= "unfinished" in call
+        elif "fdatasync resumed" in call and syncing.get(thread):
+            unsynced = False
+        elif "sendto(" in call and "HTTP/1.1 201" in call:
+            answers += 1
+            assert not unsynced, line
+    assert answers == 5

@@ -17,9 +17,16 @@ from tests.collector.sending import many
 
 
 class Gate:
-    """A Database whose first insert waits until it is opened; later ones raise `failure` if one is set."""
+    """A Database whose first insert waits until it is opened; later ones raise `failure` if one is set.
+
+    Its disk answers an fsync when `disk` is set, with `disk_failure` if there is one.
+    """
 
     def __init__(self, failure: Exception | None = None) -> None:
+        self.disk = threading.Event()
+        self.disk.set()
+        self.disk_failure: Exception | None = None
+        self.inserted = threading.Event()
         self.inserts: list[int] = []
         self.open = threading.Event()
         self.entered = threading.Event()
@@ -31,6 +38,12 @@ class Gate:
         if self.failure is not None:
             raise self.failure
         self.inserts.append(len(rows))
+        self.inserted.set()
+
+    def make_durable(self) -> None:
+        assert self.disk.wait(20)
+        if self.disk_failure is not None:
+            raise self.disk_failure
 
     @contextmanager
     def transaction(self) -> Iterator[Run]:
@@ -111,3 +124,49 @@ def test_closing_commits_what_was_submitted_before() -> None:
     closing.join(20)
     assert [future.result(0) for future in futures] == [None] * 5
     assert sum(gate.inserts) == 5
+
+
+def test_nobody_is_told_before_the_disk_has_it_and_meanwhile_others_are_stored() -> None:
+    gate = Gate()
+    gate.open.set()
+    gate.disk.clear()
+    writer = Writer(gate, lambda: None)
+    writer.start()
+    first = writer.submit(rows(1))
+    assert gate.inserted.wait(20)
+    gate.inserted.clear()
+    second = writer.submit(rows(2))
+    assert gate.inserted.wait(20), "it does not wait for the fsync of the first"
+    assert not first.done()
+    assert not second.done()
+    gate.disk.set()
+    assert (first.result(20), second.result(20)) == (None, None)
+    writer.close()
+
+
+def test_a_disk_that_fails_is_told_to_everybody_and_ends_the_collector() -> None:
+    """After a failed fsync the next may succeed without the pages that were lost."""
+    gate = Gate()
+    gate.open.set()
+    gate.disk_failure = StoreUnavailableError("Input/output error")
+    ended = threading.Event()
+    writer = Writer(gate, ended.set)
+    writer.start()
+    with pytest.raises(StoreUnavailableError, match="did not keep"):
+        writer.submit(rows(1)).result(20)
+    assert ended.wait(20)
+    gate.disk_failure = None
+    with pytest.raises(StoreUnavailableError, match="did not keep"):
+        writer.submit(rows(1)).result(20)
+    writer.close()
+
+
+def test_a_request_that_is_cut_is_stored_all_the_same() -> None:
+    gate = Gate()
+    writer = Writer(gate, lambda: None)
+    writer.start()
+    future = writer.submit(rows(1))
+    assert not future.cancel()
+    gate.open.set()
+    assert future.result(20) is None
+    writer.close()
