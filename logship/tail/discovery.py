@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from logship.tail.globs import Glob, Globs
 from logship.tail.identity import stripped_names
@@ -13,13 +14,14 @@ from logship.tail.source import TailSource
 
 _MTIME_GRAIN_S = 0.05  # a directory's mtime moves in steps of a clock tick: one that is younger may hide a change
 _RELIST_S = 60.0  # a directory whose mtime lies (network file systems) is listed anew this often
+_NEVER = -1
 
 
 @dataclass(slots=True)
 class Listing:
     """A directory's entries as they were last listed."""
 
-    mtime_ns: int = -1
+    mtime_ns: int = _NEVER
     listed_s: float = float("-inf")
     is_settled: bool = False
     names: frozenset[str] = frozenset()
@@ -35,7 +37,6 @@ class Watched:
     paths: Globs
     exclude: Globs
     rotated: Globs
-    found: dict[str, Listing] = field(default_factory=dict)  # directories as they were matched last
 
 
 class Discovery:
@@ -46,25 +47,33 @@ class Discovery:
             Watched(each, Globs(each.paths), Globs(each.exclude), Globs(each.rotated)) for each in sources
         ]
         self._listings: dict[str, Listing] = {}
+        self._used: list[Listing] = []  # what the names below were taken from
+        self._names: dict[str, Watched] = {}
         self.folders: set[str] = set()  # every directory that a change may matter in
         self._appeared: list[tuple[str, str]] = []
 
     def names(self) -> dict[str, Watched]:
-        """Every matched path and who has it, sorted; cheap for directories that have not changed."""
-        found: dict[str, Watched] = {}
+        """Every matched path and who has it, sorted; the same dict while no directory has changed."""
+        places: list[tuple[Watched, Glob, str]] = []
         folders: set[str] = set()
         for watched in self.watched:
             for glob in watched.paths.globs:
-                for folder in self._folders_of(glob, folders):
-                    for path in self._fitting(folder, glob, watched):
-                        found.setdefault(path, watched)
+                places += [(watched, glob, folder) for folder in self._folders_of(glob, folders)]
             for glob in watched.rotated.globs:
                 for folder in self._folders_of(glob, folders):
                     self._listing(folder)
+        used = [self._listing(folder) for _, _, folder in places]
         for gone in self._listings.keys() - folders:
             del self._listings[gone]
         self.folders = folders
-        return dict(sorted(found.items()))
+        if len(used) != len(self._used) or not all(map(operator.is_, used, self._used)):
+            self._used = used
+            found: dict[str, Watched] = {}
+            for (watched, glob, folder), listing in zip(places, used, strict=True):
+                for path in self._fitting(folder, listing, glob, watched):
+                    found.setdefault(path, watched)
+            self._names = dict(sorted(found.items()))
+        return self._names
 
     def of(self, source: TailSource) -> Watched:
         """A source with its patterns compiled."""
@@ -97,8 +106,9 @@ class Discovery:
             listing.family = family
         return listing.family.get(stem, ())
 
-    def _fitting(self, folder: str, glob: Glob, watched: Watched) -> Iterable[str]:
-        for name in self._listing(folder).names:
+    @staticmethod
+    def _fitting(folder: str, listing: Listing, glob: Glob, watched: Watched) -> Iterable[str]:
+        for name in listing.names:
             if glob.name.fullmatch(name):
                 path = os.path.join(folder, name)
                 if not watched.exclude.fits(path):
@@ -143,9 +153,10 @@ class Discovery:
             if listing.is_settled and listing.mtime_ns == mtime_ns and abs(now_s - listing.listed_s) < _RELIST_S:
                 return listing
             return self._list(folder, mtime_ns, now_s)
-        except OSError:
-            self._listings[folder] = Listing()  # not there, or not readable: looked at again each time
-            return self._listings[folder]
+        except OSError:  # not there, or not readable: looked at again each time
+            if listing.mtime_ns != _NEVER:
+                listing = self._listings[folder] = Listing()
+            return listing
 
     def _list(self, folder: str, mtime_ns: int, now_s: float) -> Listing:
         files: list[str] = []

@@ -216,11 +216,13 @@ class Tailer:
     def _look_everywhere(self, hints: Hints, now_s: float) -> None:
         began_s = thread_time()
         self._followed.look(now_s)
-        if self._watcher and self._watcher.watch(self._followed.folders(), now_s):
+        folders = self._followed.folders()
+        if self._watcher and self._watcher.watch(folders, now_s):
             self._followed.look(now_s)  # what changed before the new watches stood
+            folders = self._followed.folders()
         cost_s = thread_time() - began_s
         every_s = POLLED_LOOK_S
-        if self._watcher and self._watcher.hears_all(self._followed.folders()):
+        if self._watcher and self._watcher.hears_all(folders):
             every_s = HINTED_LOOK_S
         if self._watcher:
             self._watcher.learn(hints, self._followed.take_unheard(), now_s)
