@@ -28,7 +28,8 @@ HINTED_LOOK_S = 5.0  # hints may be missing for reasons nobody sees
 POLLED_LOOK_S = 0.25
 SETTLE_EVERY_S = 0.1  # while something is looked for, or a busy directory is polled instead of watched
 HINT_PAUSE_S = 0.02
-LOOK_SHARE = 100  # full looks take at most a hundredth of the time, however many files there are
+POLLED_SHARE = 100  # full looks take at most a hundredth of the time, however many files there are
+HINTED_SHARE = 200
 LOOK_MAX_S = 10.0
 
 
@@ -221,12 +222,12 @@ class Tailer:
             self._followed.look(now_s)  # what changed before the new watches stood
             folders = self._followed.folders()
         cost_s = thread_time() - began_s
-        every_s = POLLED_LOOK_S
+        every_s, share = POLLED_LOOK_S, POLLED_SHARE
         if self._watcher and self._watcher.hears_all(folders):
-            every_s = HINTED_LOOK_S
+            every_s, share = HINTED_LOOK_S, HINTED_SHARE
         if self._watcher:
             self._watcher.learn(hints, self._followed.take_unheard(), now_s)
-        every_s = max(every_s, min(cost_s * LOOK_SHARE, LOOK_MAX_S))
+        every_s = max(every_s, min(cost_s * share, LOOK_MAX_S))
         self._look_due_s = now_s + (every_s if self._full_look_s is None else self._full_look_s)
         if now_s >= self._forget_due_s:
             self._forget_due_s = now_s + FORGET_EVERY_S
