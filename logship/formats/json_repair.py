@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from functools import lru_cache
 
 import orjson
 
 MAX_ODD = 1_024  # missing values, or backslashes that begin nothing; a line that has more is no JSON
 PLACED_BYTES = 8_192  # of a line in which a place is found by mending its beginnings, 13 of them
 _PLACEHOLDER = "\0"  # stands for an escaped backslash; a line that holds it already is no JSON anyway
-_STRANGE = re.compile(r"\\(?![\"/bfnrtx]|u[0-9A-Fa-f]{4})")
+_STRANGE = re.compile(r"\\(?![\"/bfnrtx])(?!u[0-9A-Fa-f]{4})")
 _ESCAPED_BYTES = (
     ("\\x0", "\\u000"), ("\\x1", "\\u001"), ("\\x22", '\\"'), ("\\x5C", _PLACEHOLDER), ("\\x5c", _PLACEHOLDER),
 )  # fmt: skip
@@ -42,7 +43,7 @@ def loads(line: bytes) -> object:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        return orjson.loads(repair(line))
+        return orjson.loads(_mended(line))
 
 
 def repair(line: bytes) -> str:
@@ -52,6 +53,9 @@ def repair(line: bytes) -> str:
         text = _mend_escapes(text.replace("\\\\", _PLACEHOLDER)).replace(_PLACEHOLDER, "\\\\")
     text = text.encode("latin-1").decode("utf-8", "replace")
     return _fill_gaps(text) if _GAP.search(text) and _PLACEHOLDER not in text else text
+
+
+_mended = lru_cache(1)(repair)  # each JSON member of a list of formats tries the same line
 
 
 def place_of(line: bytes, pos: int) -> int:
@@ -64,32 +68,26 @@ def place_of(line: bytes, pos: int) -> int:
 
 def _mend_escapes(text: str) -> str:
     """Every escape that JSON lacks as JSON spells it; a backslash that begins none is one that was not escaped."""
+    count = text.count("\\x")
+    if count - (len(text) - 2 * count) // 2 >= MAX_ODD:  # the others have no room for two digits each
+        return text
     text = text.replace("\\v", "\\u000b").replace("\\'", "'")
     text = _STRANGE.sub(_PLACEHOLDER, text, MAX_ODD)
-    if "\\x" in text:
+    if count:
         text = _mend_bytes(text)
     return _LONE_SURROGATE.sub(r"\\ufffd", text) if "\\ud" in text or "\\uD" in text else text
 
 
 def _mend_bytes(text: str) -> str:
     """Each \\xhh as its byte, in latin-1, to be UTF-8 with its neighbours; what strings can't hold stays escaped."""
-    try:
-        _undo_bytes(text)
-    except UnicodeDecodeError:  # not all of them have their two digits
-        text, cut = _CUT.subn(f"{_PLACEHOLDER}x", text, MAX_ODD)
-        if cut == MAX_ODD:
-            return text
+    text, cut = _CUT.subn(f"{_PLACEHOLDER}x", text, MAX_ODD)
+    if cut == MAX_ODD:
+        return text
     for spelled, mended in _ESCAPED_BYTES:
         text = text.replace(spelled, mended)
-    return _undo_bytes(text)
-
-
-def _undo_bytes(text: str) -> str:
-    """By Python's own codec, for which all other backslashes are escaped.
-
-    Raises: UnicodeDecodeError for an \\x without its digits.
-    """
-    return text.replace("\\", "\\\\").replace("\\\\x", "\\x").encode("latin-1").decode("unicode_escape")
+    # by Python's own codec, for which all other backslashes are escaped
+    text = text.replace("\\", "\\\\").replace("\\\\x", "\\x")
+    return text.encode("latin-1").decode("unicode_escape")
 
 
 def _fill_gaps(text: str) -> str:

@@ -153,7 +153,7 @@ def test_what_json_lacks_is_mended(line: bytes, expected: object) -> None:
     assert loads(line) == expected
 
 
-@pytest.mark.parametrize("odd", [rb"\x4", rb"\q"])
+@pytest.mark.parametrize("odd", [rb"\x4", rb"\x", rb"\xg1", rb"\q"])
 def test_a_line_of_thousands_of_odd_escapes_is_no_json(odd: bytes) -> None:
     line = b'{"a":"%b"}'
     assert loads(line % (odd * (MAX_ODD - 1))) == {"a": odd.decode() * (MAX_ODD - 1)}
