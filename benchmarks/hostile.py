@@ -20,7 +20,9 @@ from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
 from logship.event import LogFile
 from logship.formats import compile_format, read_spec
+from logship.formats.json_repair import mended_once
 from logship.mapping import Constants, merge, parse_mapping
+from logship.mapping.redaction import redacted_once
 from tests.formats.hostile import aimed_lines, hostile_lines
 
 LINE_BYTES = 65_536  # max_line_bytes; a longer line is never looked at
@@ -185,6 +187,8 @@ def _spent(source: SourceConverter, line: bytes, rounds: int) -> dict[str, float
 def _best(work: Callable[[], object], rounds: int) -> float:
     best = float("inf")
     for _ in range(rounds):
+        for remembers in (mended_once, redacted_once):  # a hostile line need not come twice
+            remembers.cache_clear()
         before = time.process_time()
         work()
         best = min(best, time.process_time() - before)

@@ -43,7 +43,7 @@ def loads(line: bytes) -> object:
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
-        return orjson.loads(_mended(line))
+        return orjson.loads(mended_once(line))
 
 
 def repair(line: bytes) -> str:
@@ -55,7 +55,7 @@ def repair(line: bytes) -> str:
     return _fill_gaps(text) if _GAP.search(text) and _PLACEHOLDER not in text else text
 
 
-_mended = lru_cache(1)(repair)  # each JSON member of a list of formats tries the same line
+mended_once = lru_cache(1)(repair)  # each JSON member of a list of formats tries the same line
 
 
 def place_of(line: bytes, pos: int) -> int:

@@ -22,11 +22,13 @@ MAX_MEMORY_BYTES = 64 << 20  # RE2's own default is 8 MiB; a line pattern with m
 class Pattern:
     """A compiled RE2 pattern.
 
-    Shapes: `groups` are the names of the named groups, with their numbers; offsets and texts are bytes.
+    Shapes: `groups` are the names of the named groups, with their numbers, `count` is that of all groups; offsets and
+    texts are bytes.
     """
 
     text: str
     groups: Mapping[str, int]
+    count: int
     _search: Callable[[bytes], Any]
     _fullmatch: Callable[[bytes], Any]
     _finditer: Callable[[bytes], Any]
@@ -61,9 +63,10 @@ class Pattern:
         return {name: value for name, value in found.items() if value is not None}
 
 
-def compile_pattern(text: str) -> Pattern:
+def compile_pattern(text: str, *, captures: bool = True) -> Pattern:
     """The RE2 pattern of `text` (its UTF-8 bytes).
 
+    Without `captures` it has no groups: RE2 finds a match at 2 ns a byte, but groups in a long one at up to 100 ns.
     Raises: FormatError with RE2's reason and, where RE2 names the offending piece, its column.
     """
     import re2
@@ -72,12 +75,13 @@ def compile_pattern(text: str) -> Pattern:
     options.log_errors = False
     options.encoding = re2.Options.Encoding.LATIN1
     options.max_mem = MAX_MEMORY_BYTES
+    options.never_capture = not captures
     try:
         compiled = re2.compile(text.encode("utf-8", "surrogateescape"), options)
     except re2.error as exc:
         raise _refusal(text, exc) from exc
     groups = {_text(name): number for name, number in sorted(compiled.groupindex.items(), key=lambda item: item[1])}
-    return Pattern(text, groups, compiled.search, compiled.fullmatch, compiled.finditer)
+    return Pattern(text, groups, compiled.groups, compiled.search, compiled.fullmatch, compiled.finditer)
 
 
 def _refusal(text: str, exc: Exception) -> FormatError:

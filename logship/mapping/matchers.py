@@ -144,6 +144,7 @@ def _matches(tree: object, location: Location, errors: list[MappingError]) -> Ma
         errors.append(MappingError(exc.message, location=location, column=exc.column, width=exc.width, hint=exc.hint))
         return None
     names = tuple(pattern.groups)
+    bare = pattern if names else compile_pattern(tree, captures=False)
 
     def test(value: str) -> Groups | None:
         found = pattern.named(value.encode("utf-8", "replace"))
@@ -152,7 +153,7 @@ def _matches(tree: object, location: Location, errors: list[MappingError]) -> Ma
         return tuple(found.get(name, b"").decode("utf-8", "replace") for name in names)
 
     def test_only(value: str) -> Groups | None:
-        return () if pattern.is_found(value.encode("utf-8", "replace")) else None
+        return () if bare.is_found(value.encode("utf-8", "replace")) else None
 
     prefix, rest = literal_prefix(tree)
     if prefix and not rest:

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import hmac
 import json
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logship.formats import compile_format, read_spec
 from logship.mapping.proxies import MAX_HOPS
-from logship.mapping.redaction import MAX_PAIRS, MAX_PARTS, MAX_PATH
+from logship.mapping.redaction import (
+    LONG,
+    MAX_PAIRS,
+    MAX_PARTS,
+    MAX_PATH,
+    hashed_address,
+    path_redactor,
+    query_redactor,
+)
 from tests.mapping.world import at, combined, convert, converter, event, nginx
 
 XFF = nginx('$remote_addr - $remote_user [$time_local] "$request" $status "$http_referer" "$http_x_forwarded_for"')
@@ -113,6 +125,44 @@ def test_a_hashed_address_is_an_address_that_only_the_key_gives() -> None:
     assert at(first, "request", "ip_address") != at(second, "request", "ip_address")
     assert first["user_id"] not in ("bob", second["user_id"])
     assert event(combined(user="bob"), texts[0]) == first
+
+
+@given(st.ip_addresses(), st.binary(min_size=1))
+def test_a_hashed_address_is_in_fd00_whatever_it_was(address: IPv4Address | IPv6Address, key: bytes) -> None:
+    plain = getattr(address, "ipv4_mapped", None) or address
+    digest = hmac.digest(key, plain.packed, "sha256")
+    expected = str(IPv6Address(b"\xfd" + digest[:15])) if str(plain) != "0.0.0.0" else "0.0.0.0"
+    assert hashed_address(key)(str(address)) == expected
+    assert ip_address(expected)
+
+
+@given(st.text(alphabet="?&;=#%+74tTaA/é", max_size=60))
+def test_long_texts_are_redacted_as_short_ones_are(rest: str) -> None:
+    redact = query_redactor(["t", "ta"])
+    filler = "x" * LONG
+    for mark in ("?", "/"):
+        assert redact(f"{filler}{mark}{rest}") == filler + redact(f"x{mark}{rest}")[1:]
+        assert redact(f"x{mark}{rest}") == redact(f"{filler}{mark}{rest}").replace(filler, "x")
+
+
+@given(st.text(alphabet="?/abc@%4é\0", max_size=60))
+def test_a_pattern_that_is_one_group_redacts_as_any_other(text: str) -> None:
+    for pattern in ("([a-c]+)", "([^/]*@(?:a|b))", "(a[)]*b*)", "(é|.b)"):
+        for whole in (text, f"{'/' * LONG}{text}"):
+            assert path_redactor([pattern])(whole) == path_redactor([f"{pattern}(?:)"])(whole)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "redacted"),
+    [
+        ("(a)[)]", "[redacted])b"),
+        ("(a)(?:[)])", "[redacted])b"),
+        ("((a)[)])", "[redacted]b"),
+        ("(a)\\)", "[redacted])b"),
+    ],
+)
+def test_whole_groups_are_replaced_and_nothing_beside_them(pattern: str, redacted: str) -> None:
+    assert path_redactor([pattern])("a)b") == redacted
 
 
 def test_headers_are_redacted_in_any_case() -> None:

@@ -25,6 +25,7 @@ def timed(status: bytes = b"200", took: bytes = b"0.100") -> bytes:
         ("{path: [/x, /y]}", "GET /y HTTP/1.1", "GET /z HTTP/1.1"),
         ("{path: {matches: '^/a+$'}}", "GET /aaa HTTP/1.1", "GET /ab HTTP/1.1"),
         ("{path: {not: /x}}", "GET /y HTTP/1.1", "GET /x HTTP/1.1"),
+        ("{path: {matches: '(a|b)+[.](?:c)'}}", "GET /ba.c HTTP/1.1", "GET /c.c HTTP/1.1"),
         ("{path: {not: [/x, {matches: z}]}}", "GET /y HTTP/1.1", "GET /z HTTP/1.1"),
         ("{query: {absent: true}}", "GET /y HTTP/1.1", "GET /y?a HTTP/1.1"),
         ("{query: {absent: false}}", "GET /y?a HTTP/1.1", "GET /y HTTP/1.1"),
