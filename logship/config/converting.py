@@ -182,7 +182,6 @@ class SourceConverter:
 
     def _new(self, path: str, data: bytes) -> Converter | None:
         if self.format is None:
-            self._by_path.pop(path, None)
             lines = data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
             self.prepare(path, [line.removesuffix(b"\r") for line in lines if line])
             return self._by_path.get(path)

@@ -21,6 +21,8 @@ def detect(samples: Sequence[bytes], named: Mapping[str, FormatSpec]) -> list[De
     of formats that can't be told apart the better known comes first. Blank and over-long lines are no samples.
     """
     lines = [line for line in samples if line.strip() and len(line) <= MAX_SAMPLE_BYTES][:MAX_SAMPLES]
+    if not lines:
+        return []
     tried: list[tuple[str, int, tuple[int, int, int]]] = []
     for name, spec in named.items():
         if spec.kind in {"list", "auto", "named"}:

@@ -11,6 +11,7 @@ import pytest
 
 from logship.config import Settings, load_settings
 from logship.event import LogFile
+from logship.formats.detection import MAX_SAMPLE_BYTES
 
 COMBINED = b'203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /x HTTP/1.1" 200 17 "-" "curl/8"\n'
 COMMON = b'203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /y HTTP/1.1" 200 17\n'
@@ -90,6 +91,14 @@ def test_auto_looks_again_when_nothing_fits_any_more(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, "format: auto")
     assert len(events(settings, COMBINED * 3, log("/logs/a.log"))) == 3
     assert len(events(settings, COMMON * 3, log("/logs/a.log"), 1_000)) == 3
+
+
+def test_auto_keeps_what_it_found_past_lines_that_fit_nothing(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, "format: auto")
+    converter = settings.compile_source(settings.sources[0])
+    long = COMBINED.replace(b"/x", b"/" + b"x" * MAX_SAMPLE_BYTES)
+    for data, fitting in ((long, 0), (COMBINED, 1), (b"what is this\n", 0), (b"x" * 9_000 + b"\n", 0), (long, 1)):
+        assert len(converter.convert(data, 0, log("/logs/a.log")).events) == fitting
 
 
 def test_lines_that_no_preset_fits_are_unfit_at_their_places(tmp_path: Path) -> None:
