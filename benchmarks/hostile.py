@@ -19,16 +19,16 @@ from logship.config.converting import PathFields, SourceConverter
 from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
 from logship.event import LogFile
-from logship.formats import compile_format, read_spec
+from logship.formats import Format, compile_format, read_spec
 from logship.formats.json_repair import mended_once
 from logship.mapping import Constants, merge, parse_mapping
 from logship.mapping.redaction import redacted_once
-from tests.formats.hostile import aimed_lines, hostile_lines
+from tests.formats.awkward import AWKWARD, XFF
+from tests.formats.hostile import aimed_lines, hostile_lines, ordinary_line
 
 LINE_BYTES = 65_536  # max_line_bytes; a longer line is never looked at
 LIMIT_MS = 5.0
 FILE = LogFile(1, "/var/log/access.log", "bench", 0x123_4567_89AB, "web-1")
-XFF = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i" "%{X-Forwarded-For}i" "%{X-Forwarded-Proto}i" "%{Host}i"'
 EVERYTHING = r"""
 extends: default
 trusted_proxies: [private, 192.0.2.0/24, 203.0.113.0/24]
@@ -64,31 +64,6 @@ BODIES = """
 extends: default
 event: {request: {body: $request_body}, response: {body: $response_body}, metadata: {all: $request_headers}}
 """
-FORMATS: dict[str, object] = {
-    "neighbours": {"apache": '%h %t "%m %U%q %H" %>s %{Referer}i %{User-Agent}i'},
-    "unquoted": {"nginx": "$remote_addr:$remote_port $remote_user [$time_local] $request|$http_referer|$http_a"},
-    "unescaped": {"nginx": 'escape=none \'$msec $remote_addr "$request" "$http_user_agent" $status\''},
-    "json text": {"nginx": 'escape=json \'{"a":"$remote_addr","r":"$request","u":"$http_user_agent","t":"$msec"}\''},
-    "lists": {"nginx": "$upstream_addr $upstream_status $http_x_forwarded_for [$time_local] $status"},
-    "strftime": {"apache": "%h %{%d/%b/%Y %T}t.%{usec_frac}t %r %>s"},
-    "regex": {
-        "regex": r'^(?P<remote_host>\S+) .* \[(?P<start_time>[^\]]+)\] "(?P<request_first_line>[^"]*)" (?P<status>.*)'
-    },
-    "json keys": {"json": {"time_received": "ts", "status": "status", "request_url": "uri", "host": "a.b.c"}},
-    "list": ["combined", "nginx_json", "ingress_nginx", "caddy_json"],
-    "xff": {"apache": XFF},
-    "bodies": {
-        "json": {
-            "time_received": "ts",
-            "request_url": "uri",
-            "request_body": "body",
-            "request_headers": "h",
-            "response_body": "b",
-        }
-    },
-}
-
-
 @dataclass(frozen=True, slots=True)
 class Case:
     """A format with a mapping and an envelope."""
@@ -105,6 +80,16 @@ class Case:
         return SourceConverter(
             "bench", fmt, parse_mapping(_whole(_tree(self.mapping))), constants, PathFields(), named, self.envelope
         )
+
+    def lines(self, fmt: Format) -> list[tuple[str, bytes]]:
+        """A name and a line each, wrapped; what an envelope makes longer than `max_line_bytes` is left out."""
+        size = LINE_BYTES - 200
+        inner = [*hostile_lines(size), *aimed_lines(fmt, size)]
+        for shorter in (size // 2 if self.envelope in ("docker", "auto") else 0, getattr(fmt, "longest", 0)):
+            if 0 < shorter < size:
+                inner += [*hostile_lines(shorter - 100), *aimed_lines(fmt, shorter)]
+        wrapped = [(name, self.wrapped(line)) for name, line in inner]
+        return [(name, line) for name, line in wrapped if len(line) <= LINE_BYTES]
 
     def wrapped(self, line: bytes) -> bytes:
         if self.envelope == "cri":
@@ -129,7 +114,7 @@ def _tree(text: str) -> dict[str, object]:
 
 
 def cases() -> dict[str, Case]:
-    plain = {name: Case(name) for name in presets()} | {name: Case(tree) for name, tree in FORMATS.items()}
+    plain = {name: Case(name) for name in presets()} | {name: Case(tree) for name, tree in AWKWARD.items()}
     return plain | {
         "auto": Case("auto"),
         "privacy": Case("combined", "extends: privacy"),
@@ -137,7 +122,7 @@ def cases() -> dict[str, Case]:
         "everything": Case({"apache": XFF}, EVERYTHING),
         "everything, json": Case("nginx_json", EVERYTHING),
         "keep": Case({"apache": XFF}, KEEP),
-        "bodies": Case(FORMATS["bodies"], BODIES),
+        "bodies": Case(AWKWARD["bodies"], BODIES),
         "docker": Case("combined", envelope="docker"),
         "cri": Case("combined", envelope="cri"),
         "auto envelope": Case("nginx_json", envelope="auto"),
@@ -159,11 +144,11 @@ def main() -> int:
         case = cases()[name]
         slowest: dict[str, tuple[float, str]] = {}
         fmt = compile_format(read_spec("combined" if case.format == "auto" else case.format), presets())
-        lines = [*hostile_lines(LINE_BYTES - 200), *aimed_lines(fmt, LINE_BYTES - 200)]
+        lines = case.lines(fmt)
         source = case.source()
-        source.convert(case.wrapped(lines[0][1]) + b"\n", 0, FILE)  # compiles
+        source.convert(case.wrapped(ordinary_line(fmt)) + b"\n", 0, FILE)  # detects and compiles
         for label, line in lines:
-            for what, spent_ms in _spent(source, case.wrapped(line), options.rounds).items():
+            for what, spent_ms in _spent(source, line, options.rounds).items():
                 slowest[what] = max(slowest.get(what, (0.0, "")), (spent_ms, label))
                 if options.verbose and spent_ms > options.limit:
                     print(f"    {what} {spent_ms:.2f} ms: {label}")

@@ -34,6 +34,7 @@ def hostile_lines(size: int) -> Iterator[tuple[str, bytes]]:
         yield f"half a request of {name}", HEAD + b'"GET /' + many
         yield f"{name} in a header", HEAD + b'"GET / HTTP/1.1" 200 5 "' + many + b'" "x"'
         yield f"{name} after the end", HEAD + b'"GET / HTTP/1.1"' + TAIL + many
+        yield f"{name} before a line", many + HEAD + b'"GET / HTTP/1.1" 200'
         yield f"{name} in json", b'{"ts":1718000000,"status":200,"uri":"/' + many + b'"}'
         yield f"half json of {name}", b'{"ts":1718000000,"status":' + many
 
@@ -60,6 +61,11 @@ def hostile_texts(size: int) -> Iterator[tuple[str, bytes]]:
     yield "other addresses", b", ".join(b"10.%d.%d.%d" % (n & 7, n >> 3 & 255, n >> 11) for n in range(size // 14))
 
 
+def ordinary_line(fmt: Format) -> bytes:
+    """A line that the format fits."""
+    return _line(fmt.members[0], "", b"")
+
+
 def aimed_lines(fmt: Format, size: int) -> Iterator[tuple[str, bytes]]:
     """A name and a line of about `size` bytes each that looks like the format's own, one field full of hostile text.
 
@@ -67,7 +73,8 @@ def aimed_lines(fmt: Format, size: int) -> Iterator[tuple[str, bytes]]:
     """
     fields = [slot.field for slot in fmt.slots if slot.kind in WRITTEN_BY_CLIENTS and not slot.part_of][-5:]
     for member in fmt.members:
-        for name, text in hostile_texts(size - 400):
+        room = size - len(_line(member, "", b"")) - len("GET / HTTP/1.1")
+        for name, text in hostile_texts(room):
             for field in fields:
                 slot = member.slot(field)
                 if slot is not None:
