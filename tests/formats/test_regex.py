@@ -7,6 +7,7 @@ import pytest
 from logship.errors import FormatError
 from logship.formats import Format, compile_format, read_spec
 from logship.formats.re2_door import compile_pattern
+from logship.formats.regex_format import WAYS_BYTES
 from tests.formats.presets import parsed, presets
 
 PATTERN = (
@@ -51,6 +52,27 @@ def test_the_place_where_a_line_stops_fitting_is_found() -> None:
     assert misfit is not None
     assert misfit.at == 47
     assert misfit.expected.startswith(r"what matches (?P<status>\d+|-)")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "ways"),
+    [
+        (r'^(?P<host>\S+) "(?P<request>[^"]*)"', 1),
+        (r"(?P<host>.*) \.* [.*]* []^.*]* [^].*]* [[:alpha:].*]* (?P<a>.)", 2),
+        (r'(?P<host>.*?) "(?P<request>.+)" (?P<a>.{2,}) \\.*', 5),
+    ],
+)
+def test_the_more_ways_a_pattern_may_go_the_shorter_lines_have_to_be(pattern: str, ways: int) -> None:
+    assert getattr(compiled({"regex": pattern}), "longest", None) == WAYS_BYTES // ways
+
+
+def test_a_line_too_long_for_its_pattern_does_not_fit_and_says_why() -> None:
+    fmt = compiled({"regex": r"(?P<host>.*) (?P<user>.*)"})
+    longest = WAYS_BYTES // 3
+    assert fmt.parse(b"a " + b"x" * (longest - 2)) is not None
+    misfit = fmt.explain(b"a " + b"x" * longest)
+    assert misfit is not None
+    assert (misfit.at, misfit.expected) == (longest, "the end of a line (the regex has 2 × .*; write [^ ]*)")
 
 
 @pytest.mark.parametrize(
