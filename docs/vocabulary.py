@@ -27,7 +27,7 @@ Made from what the line holds, or taken as logged where a format logs them itsel
 LOGGED = """\
 ## Logged
 
-Times and durations are read by their type: the same time taken whether a log says `0.250` or `250000`.
+Times and durations are read by their type: the same time taken whether a log says `0.250`, `250000` or (Go) `250ms`.
 """
 FAMILY = """\
 ## By name

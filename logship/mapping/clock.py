@@ -7,6 +7,7 @@ one both are the same.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 
 from logship.fields import Kind
@@ -21,6 +22,10 @@ _PARTS_OF_MS = {Kind.DURATION_MS: 1, Kind.DURATION_US: 1_000, Kind.DURATION_NS: 
 MOST_DIGITS = 10  # of a duration that is surely none too long: 10^10 ms are 115 days
 _DURATIONS = ("duration", "time_us", "duration_ns", "time_ms", "time_s")  # the finest first
 LONGEST_S = 366 * 86_400.0  # what claims to have taken longer is no duration
+_SPELLED = re.compile(  # `1h2m3.5s`, `1.2ms`: 2,562,047 hours fit into 64 bits of nanoseconds
+    r"(?=[0-9])(?:([0-9]{1,7})h)?(?:([0-9]{1,9})m(?!s))?(?:([0-9]{1,19})(?:\.([0-9]{1,9}))?(s|ms|us|µs|μs|ns))?\Z"
+)
+_NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 1_000, "µs": 1_000, "μs": 1_000, "ns": 1}
 
 
 def time_slot(reader: Reader, moment: Moment) -> Slot | None:
@@ -103,12 +108,28 @@ def _duration_key(reader: Reader, slot: Slot) -> ast.expr:
     return reader.plain(slot)
 
 
+def spelled_ns(value: object) -> int | None:
+    """The nanoseconds of a duration that is written with its units, as Caddy may; None: it is none.
+
+    Source: Go's time.Duration.String; caddy's `duration_format string`.
+    """
+    match = _SPELLED.match(value) if isinstance(value, str) else None
+    if match is None:
+        return None
+    hours, minutes, whole, fraction, unit = match.groups("0")
+    unit_ns = _NANOSECONDS.get(unit, 0)
+    part_ns = int(fraction.ljust(9, "0")) * unit_ns // 10**9
+    return (int(hours) * 3600 + int(minutes) * 60) * 10**9 + int(whole) * unit_ns + part_ns
+
+
 def seconds_of(kind: Kind, value: object) -> float | None:
     """The duration in seconds; None where the log has none."""
     taken = values.number(value)
     if taken is None:
-        return None
-    seconds = taken / _PER_SECOND.get(kind, 1)
+        taken_ns = spelled_ns(value)
+        seconds = -1.0 if taken_ns is None else taken_ns / 10**9
+    else:
+        seconds = taken / _PER_SECOND.get(kind, 1)
     return seconds if 0 <= seconds <= LONGEST_S else None
 
 
@@ -119,6 +140,9 @@ def _milliseconds(kind: Kind) -> Callable[[object], int]:
         text = values.text_of(value)
         if parts and text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS:
             return (int(text) + parts // 2) // parts
+        taken_ns = spelled_ns(text)
+        if taken_ns is not None and taken_ns <= LONGEST_S * 10**9:
+            return (taken_ns + 500_000) // 1_000_000
         return int((seconds_of(kind, value) or 0.0) * 1000 + 0.5)
 
     return milliseconds
