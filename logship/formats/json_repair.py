@@ -16,17 +16,16 @@ from functools import lru_cache
 
 import orjson
 
-MAX_ODD = 1_024  # missing values, or backslashes that begin nothing; a line that has more is no JSON
+MAX_ODD = 1_024  # missing values, lone surrogates, or backslashes that begin nothing; with more a line is no JSON
 PLACED_BYTES = 8_192  # of a line in which a place is found by mending its beginnings, 13 of them
 _PLACEHOLDER = "\0"  # stands for an escaped backslash; a line that holds it already is no JSON anyway
-_STRANGE = re.compile(r"\\(?![\"/bfnrtx])(?!u[0-9A-Fa-f]{4})")
+_STRANGE = re.compile(r"\\(?![\"'/bfnrtvx])(?!u[0-9A-Fa-f]{4})")
 _ESCAPED_BYTES = (
     ("\\x0", "\\u000"), ("\\x1", "\\u001"), ("\\x22", '\\"'), ("\\x5C", _PLACEHOLDER), ("\\x5c", _PLACEHOLDER),
 )  # fmt: skip
 _CUT = re.compile(r"\\x(?![0-9A-Fa-f]{2})")
 _LONE_SURROGATE = re.compile(
-    r"\\u[dD][89abAB][0-9A-Fa-f]{2}(?!\\u[dD][c-fC-F])"
-    r"|(?<!\\u[dD][89abAB][0-9A-Fa-f][0-9A-Fa-f])\\u[dD][c-fC-F][0-9A-Fa-f]{2}"
+    r"\\u[dD](?:[89abAB][0-9A-Fa-f]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F][0-9A-Fa-f]{2})"
 )
 _GAP = re.compile(r":\s*+-?+\s*+[,}]")
 _STRING = re.compile(  # one that never ends is a string too, or each of its quotes would be tried as a start
@@ -71,11 +70,11 @@ def _mend_escapes(text: str) -> str:
     count = text.count("\\x")
     if count - (len(text) - 2 * count) // 2 >= MAX_ODD:  # the others have no room for two digits each
         return text
-    text = text.replace("\\v", "\\u000b").replace("\\'", "'")
     text = _STRANGE.sub(_PLACEHOLDER, text, MAX_ODD)
+    text = text.replace("\\v", "\\u000b").replace("\\'", "'")
     if count:
         text = _mend_bytes(text)
-    return _LONE_SURROGATE.sub(r"\\ufffd", text) if "\\ud" in text or "\\uD" in text else text
+    return _LONE_SURROGATE.sub(r"\\ufffd", text, MAX_ODD) if "\\ud" in text or "\\uD" in text else text
 
 
 def _mend_bytes(text: str) -> str:

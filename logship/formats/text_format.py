@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
 from logship.errors import FormatError
@@ -44,10 +44,20 @@ class TextFormat(Format):
             slot for group in self._groups for slot in with_parts(group) if slot is group or slot.field not in own
         )
         self._kept_parts = tuple(index for index, name in enumerate(PARTS) if name not in own)
-        self._strict = re.compile(line_pattern.strict_pattern(self.parts, self.escaping)).fullmatch
+        self._without_escaped_quotes = re.compile(self._strict_pattern(has_quotes=False)).fullmatch
         self._times: tuple[DecodeTime | None, ...] = tuple(
             lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")) if slot.time else None for slot in self._groups
         )
+
+    @cached_property
+    def _with_escaped_quotes(self) -> Callable[[str], re.Match[str] | None]:
+        return re.compile(self._strict_pattern(has_quotes=True)).fullmatch
+
+    def _strict_pattern(self, *, has_quotes: bool) -> str:
+        return line_pattern.strict_pattern(self.parts, self.escaping, has_quotes=has_quotes)
+
+    def _strict(self, line: str) -> re.Match[str] | None:
+        return self._with_escaped_quotes(line) if '\\"' in line else self._without_escaped_quotes(line)
 
     @cached_property
     def _tolerant(self) -> tuple[Pattern, ...]:

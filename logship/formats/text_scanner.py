@@ -31,6 +31,7 @@ from logship.formats.unclean import indexes_of, unclean
 if TYPE_CHECKING:
     from logship.formats.text_format import TextFormat
 
+MENDED_BYTES = 8_192  # of a line whose row is kept; in longer ones the many escapes cost more than a new match
 ESCAPED_KINDS = frozenset({Kind.TEXT, Kind.TOKEN, Kind.LIST})
 # Printable ASCII with the escapes of nginx for printable characters and for bytes beyond ASCII.
 _PLAIN_ESCAPES = re.compile(
@@ -102,7 +103,7 @@ class TextScanner(Scanner):
         of a request line.
         """
         is_right = self._fmt.escaping is Escaping.BACKSLASH and any(row) and line.count(b'"') == self._quotes
-        if not is_right or not _PLAIN_ESCAPES(line):
+        if not is_right or len(line) > MENDED_BYTES or not _PLAIN_ESCAPES(line):
             return self.parse(line)
         values: list[Value] = []
         for raw, takes_escapes in zip(row, self._takes_escapes, strict=True):

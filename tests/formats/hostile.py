@@ -63,7 +63,7 @@ def hostile_texts(size: int) -> Iterator[tuple[str, bytes]]:
 
 def ordinary_line(fmt: Format) -> bytes:
     """A line that the format fits."""
-    return _line(fmt.members[0], "", b"")
+    return line_with(fmt.members[0], "", b"")
 
 
 def aimed_lines(fmt: Format, size: int) -> Iterator[tuple[str, bytes]]:
@@ -73,18 +73,19 @@ def aimed_lines(fmt: Format, size: int) -> Iterator[tuple[str, bytes]]:
     """
     fields = [slot.field for slot in fmt.slots if slot.kind in WRITTEN_BY_CLIENTS and not slot.part_of][-5:]
     for member in fmt.members:
-        room = size - len(_line(member, "", b"")) - len("GET / HTTP/1.1")
+        room = size - len(line_with(member, "", b"")) - len("GET / HTTP/1.1")
         for name, text in hostile_texts(room):
             for field in fields:
                 slot = member.slot(field)
                 if slot is not None:
-                    yield f"{name} as {field}", _line(member, field, text)
+                    yield f"{name} as {field}", line_with(member, field, text)
                 if slot is not None and slot.kind is Kind.REQUEST_LINE:
-                    yield f"{name} as target", _line(member, field, b"GET /%b HTTP/1.1" % text)
-                    yield f"{name} as bare target", _line(member, field, b"GET %b HTTP/1.1" % text)
+                    yield f"{name} as target", line_with(member, field, b"GET /%b HTTP/1.1" % text)
+                    yield f"{name} as bare target", line_with(member, field, b"GET %b HTTP/1.1" % text)
 
 
-def _line(fmt: Format, field: str, text: bytes) -> bytes:
+def line_with(fmt: Format, field: str, text: bytes) -> bytes:
+    """A line that looks like the format's own, `text` in one field."""
     if not isinstance(fmt, TextFormat):
         found = {
             slot.spelled: "@" if slot.field == field else _usual(slot.kind) for slot in fmt.slots if not slot.part_of

@@ -6,7 +6,7 @@ import json
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logship.errors import FormatError
@@ -159,6 +159,26 @@ def test_a_line_of_thousands_of_odd_escapes_is_no_json(odd: bytes) -> None:
     assert loads(line % (odd * (MAX_ODD - 1))) == {"a": odd.decode() * (MAX_ODD - 1)}
     with pytest.raises(orjson.JSONDecodeError):
         loads(line % (odd * (MAX_ODD + 1)))
+
+
+def test_a_line_of_thousands_of_lone_surrogates_is_no_json() -> None:
+    assert loads(b'{"a":"%b"}' % (rb"\ude00\ud83da" * (MAX_ODD // 2))) == {"a": "\ufffd\ufffda" * (MAX_ODD // 2)}
+    with pytest.raises(orjson.JSONDecodeError):
+        loads(b'{"a":"%b"}' % (rb"\ud83da" * (MAX_ODD + 1)))
+
+
+@given(st.text(alphabet=st.characters(min_codepoint=0xD7FF, max_codepoint=0xE000) | st.sampled_from("a😀")))
+@example("\ud83d\ude00\ude00\ud83d")
+def test_lone_surrogates_are_no_characters(text: str) -> None:
+    """As Python reads UTF-16 that is cut in its pairs."""
+    raw = text.encode("utf-16-be", "surrogatepass")
+    units = [raw[at : at + 2] for at in range(0, len(raw), 2)]
+    line = b'{"a":"%b"}' % b"".join(b"\\u" + unit.hex().encode() for unit in units)
+    assert loads(line) == {"a": "".join(_one(char) for char in raw.decode("utf-16-be", "surrogatepass"))}
+
+
+def _one(char: str) -> str:
+    return "\ufffd" if "\ud800" <= char <= "\udfff" else char
 
 
 def test_a_line_of_thousands_of_missing_values_is_no_json() -> None:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logship.formats import apache as apache_format
+from logship.formats import compile_format, read_spec
 from logship.formats import nginx as nginx_format
 from logship.formats.escapes import Escaping, decode
+from logship.formats.line_pattern import Reach, strict_pattern
 from logship.formats.pieces import LineShape, Literal
 from logship.formats.text_format import TextFormat
+from tests.formats.awkward import AWKWARD
+from tests.formats.hostile import line_with
 from tests.formats.presets import preset, presets
 from tests.formats.writing import lines, texts, write_apache, write_json, write_nginx
 
 TEXT_PRESETS = sorted(name for name, spec in presets().items() if spec.kind in {"apache", "nginx"})
 
+TEXT_FORMATS = {
+    name: fmt
+    for name, tree in [*AWKWARD.items(), *((name, name) for name in TEXT_PRESETS)]
+    if isinstance(fmt := compile_format(read_spec(tree), presets()), TextFormat)
+}
 SHARE = max(1, settings.default.max_examples // 6) if settings.default else 1  # there are many presets
 
 
@@ -132,3 +143,16 @@ def check_round_trip(fmt: TextFormat, data: st.DataObject, writer: str) -> None:
     assert values is not None, (line, fmt.explain(line))
     found = {slot.field: value for slot, value in zip(fmt.slots, values, strict=True)}
     assert {name: found[name] for name in fields} == fields
+
+
+@given(st.text(alphabet='a1 "\\/?:|,-[]\x00\xff', max_size=40), st.data())
+def test_escapes_matter_to_a_line_only_where_a_quote_follows_a_backslash(text: str, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(sorted(TEXT_FORMATS)))
+    fmt = TEXT_FORMATS[name]
+    field = data.draw(st.sampled_from([part.variable.slot.field for part in fmt.parts if isinstance(part, Reach)]))
+    line = re.sub(r'\\+"', '"', line_with(fmt, field, text.encode("latin-1")).decode("latin-1"))
+    with_quotes, without = (
+        re.compile(strict_pattern(fmt.parts, fmt.escaping, has_quotes=has_quotes)).fullmatch(line)
+        for has_quotes in (True, False)
+    )
+    assert (with_quotes and with_quotes.groups()) == (without and without.groups())
