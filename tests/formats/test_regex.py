@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logship.errors import FormatError
 from logship.formats import Format, compile_format, read_spec
@@ -103,3 +105,11 @@ def test_patterns_see_bytes_that_are_no_utf8() -> None:
     assert compile_pattern("é").is_found("café".encode())
     assert compile_pattern(r"(?P<x>b)(c)?").named(b"abd") == {"x": b"b"}
     assert compile_pattern(r"(b)(c)?").spans(b"abd bc bc", 2) == [[(1, 2), (1, 2), (-1, -1)], [(4, 6), (4, 5), (5, 6)]]
+
+
+@given(st.binary(max_size=40) | st.text("ab/@.%0", max_size=40).map(str.encode))
+def test_a_pattern_matches_the_same_without_its_groups(text: bytes) -> None:
+    for pattern in (r"(a|b)+[.](?:c)?", r"([a-z0-9._%+-]+(?:@|%40)[a-z.]+)", r"^(.*)/([^/]*)$", r"(?i)(B*?)a(b|)"):
+        with_groups, without = compile_pattern(pattern), compile_pattern(pattern, captures=False)
+        assert without.is_found(text) == with_groups.is_found(text)
+        assert [span[:1] for span in with_groups.spans(text, 9)] == without.spans(text, 9)
