@@ -20,6 +20,7 @@ from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
 from logship.event import LogFile
 from logship.formats import Format, compile_format, read_spec
+from logship.formats.detection import MAX_SAMPLE_BYTES
 from logship.formats.json_repair import mended_once
 from logship.mapping import Constants, merge, parse_mapping
 from logship.mapping.redaction import redacted_once
@@ -85,7 +86,9 @@ class Case:
         """A name and a line each, wrapped; what an envelope makes longer than `max_line_bytes` is left out."""
         size = LINE_BYTES - 200
         inner = [*hostile_lines(size), *aimed_lines(fmt, size)]
-        for shorter in (size // 2 if self.envelope in ("docker", "auto") else 0, getattr(fmt, "longest", 0)):
+        wraps = self.envelope in ("docker", "auto")
+        samples = MAX_SAMPLE_BYTES if self.format == "auto" else 0  # longer lines tell nothing of a format
+        for shorter in (size // 2 if wraps else 0, samples, getattr(fmt, "longest", 0)):
             if 0 < shorter < size:
                 inner += [*hostile_lines(shorter - 100), *aimed_lines(fmt, shorter)]
         wrapped = [(name, self.wrapped(line)) for name, line in inner]

@@ -27,11 +27,24 @@ def detect(samples: Sequence[bytes], named: Mapping[str, FormatSpec]) -> list[De
     for name, spec in named.items():
         if spec.kind in {"list", "auto", "named"}:
             continue
-        fits, exact, found = _try(compile_format(spec, named, name), lines)
+        fits, exact, found = _try(_compiled(name, spec, named), lines)
         if fits:
             tried.append((name, fits, (-fits, -exact, -found)))
     tried.sort(key=lambda entry: entry[2])
     return [Detection(name, fits, len(lines)) for name, fits, _ in tried]
+
+
+_known: dict[str, tuple[FormatSpec, Format]] = {}
+
+
+def _compiled(name: str, spec: FormatSpec, named: Mapping[str, FormatSpec]) -> Format:
+    """The format, compiled at the first look only: a log whose lines fit nothing is looked at again with each chunk."""
+    if spec.kind == "regex":  # RE2 would keep what it learnt of hostile lines
+        return compile_format(spec, named, name)
+    known = _known.get(name)
+    if known is None or known[0] is not spec:
+        known = _known[name] = (spec, compile_format(spec, named, name))
+    return known[1]
 
 
 def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
@@ -48,6 +61,7 @@ def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
             fits += 1
             exact += fmt.is_exact(line)
             found += sum(weight for weight, value in zip(weights, values, strict=True) if value != "")
+    fmt.forget()
     return fits, exact, found
 
 

@@ -113,6 +113,9 @@ class Format(ABC):
         """Whether a line that fits does so to the letter, without tolerance for what other servers write."""
         return True
 
+    def forget(self) -> None:  # noqa: B027 -- most formats learn nothing
+        """Frees what was learnt from lines, for a format that waits for its next use."""
+
     @abstractmethod
     def explain(self, line: bytes) -> Misfit | None:
         """Where the line stops fitting; None: it fits. For people: slower than parse, still in linear time."""

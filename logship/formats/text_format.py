@@ -67,6 +67,9 @@ class TextFormat(Format):
             for any_spaces in (False, True)
         )
 
+    def forget(self) -> None:
+        self.__dict__.pop("_tolerant", None)  # RE2 keeps up to MAX_MEMORY_BYTES for each pattern
+
     @property
     def shape(self) -> tuple[object, ...]:
         """Literals and slots in order; columns and spellings of variables are no matter."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.formats import detect
+from logship.formats import detect, read_spec
 from tests.formats.presets import presets
 
 CORPUS = Path(__file__).parents[1] / "corpora"
@@ -50,3 +50,10 @@ def test_what_else_would_fit_comes_after_with_its_counts() -> None:
 def test_garbage_is_found_to_be_nothing() -> None:
     assert detect([b"hello", b"\xff\x00", b"{}", b"x" * 100_000], presets()) == []
     assert detect([], presets()) == []
+
+
+def test_a_format_that_changed_under_its_name_is_the_new_one() -> None:
+    for text, fits in (("$remote_addr $status", 0), ("$status $remote_addr", 1)):
+        named = {"own": read_spec({"nginx": text})}
+        assert len(detect([b"200 203.0.113.9"], named)) == fits
+        assert len(detect([b"200 203.0.113.9"], named)) == fits
