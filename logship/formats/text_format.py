@@ -60,12 +60,16 @@ class TextFormat(Format):
         return self._with_escaped_quotes(line) if '\\"' in line else self._without_escaped_quotes(line)
 
     @cached_property
-    def _tolerant(self) -> tuple[Pattern, ...]:
+    def _tolerant_texts(self) -> tuple[str, ...]:
         """Exact literals first: a value may be spaces."""
         return tuple(
-            compile_pattern(line_pattern.tolerant_pattern(self.parts, self.escaping, any_spaces=any_spaces))
+            line_pattern.tolerant_pattern(self.parts, self.escaping, any_spaces=any_spaces)
             for any_spaces in (False, True)
         )
+
+    @cached_property
+    def _tolerant(self) -> tuple[Pattern, ...]:
+        return tuple(map(compile_pattern, self._tolerant_texts))
 
     def forget(self) -> None:
         self.__dict__.pop("_tolerant", None)  # RE2 keeps up to MAX_MEMORY_BYTES for each pattern
