@@ -17,7 +17,7 @@ from logship.formats.spec import KeySpec
 from logship.formats.text_format import bare_line, with_parts
 
 MAX_CUTS = 80  # how many beginnings of the pattern are tried to say where a line stopped fitting
-WAYS_BYTES = 81_920  # bytes of a line times ways to match it: RE2 takes about 40 ns for each to tell what is in groups
+WAYS_BYTES = 65_536  # bytes of a line times ways to match it: RE2 takes about 40 ns for each to tell what is in groups
 _WILD = re.compile(r"\\.|\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*+\]|(\.[*+{])", re.DOTALL)
 _GROUP = re.compile(r"\(\?P?<([A-Za-z_][A-Za-z0-9_]*)>")
 
@@ -26,7 +26,7 @@ class RegexFormat(Format):
     """A compiled regex format: each named group is a field; the pattern may match anywhere in the line.
 
     Shapes: lines of more than `longest` bytes do not fit. Each `.*` of a pattern may reach over all that follows, and
-    RE2 goes all these ways at once: a pattern without `.*` takes lines of 80 kB, one with four of them lines of 16 kB.
+    RE2 goes all these ways at once: a pattern without `.*` takes lines of 64 kB, one with four of them lines of 13 kB.
     """
 
     time_hint = "name the group that holds it: (?P<time_received>…)"
