@@ -116,11 +116,6 @@ class Pipeline:
         return all(lane.is_empty or (lane.delivery.room() == 0 and not lane.unsettled) for lane in self.lanes.values())
 
     @property
-    def has_undecided(self) -> bool:
-        """A run of odd lines waits for what follows it."""
-        return any(run.unfit and not run.is_held for run in self._runs.values())
-
-    @property
     def is_empty(self) -> bool:
         """Nothing waits, is ready or in flight."""
         return all(lane.is_empty for lane in self.lanes.values())
@@ -202,9 +197,11 @@ class Pipeline:
 
     def _settle_rotated(self, now_s: float) -> None:
         """Odd lines at the end of a rotated file are dead letters: nothing will follow that could decide them."""
-        if now_s < self._rotated_due_s or not self.has_undecided:
+        if now_s < self._rotated_due_s:  # asked at each step: with 10,000 logs, all of them can't be looked through
             return
         self._rotated_due_s = now_s + ROTATED_EVERY_S
+        if not any(run.unfit and not run.is_held for run in self._runs.values()):
+            return
         for status in self.tailer.files():
             run = self._runs.get(status.generation)
             is_over = not status.is_live and status.read_to >= status.size_bytes
