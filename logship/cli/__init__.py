@@ -79,10 +79,10 @@ def logship() -> None:
 
 def main() -> None:
     """Console entry point: turns every expected error into its sentence and exit code."""
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(execute(sys.argv[1:]))
 
 
-def run(arguments: list[str]) -> int:
+def execute(arguments: list[str]) -> int:
     """Exit code of one command line; prints errors to stderr, never a traceback for what a person can mend."""
     try:
         result = logship.main(args=arguments, prog_name="logship", standalone_mode=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.cli import run
+from logship.cli import execute
 from logship.config import load_settings
 from logship.config.drift import Difference, differences
 from logship.config.inspection import inspect
@@ -92,7 +92,7 @@ def test_check_reads_the_servers_configuration_below_base(
         "    '$status $body_bytes_sent \"$http_referer\" \"$http_user_agent\" $request_time';\n"
         "  server { access_log /logs/access.log timed; }\n}\n"
     )
-    assert run(["check", "-c", str(tmp_path / "logship.yml"), "--base", str(tmp_path / "image")]) == 0
+    assert execute(["check", "-c", str(tmp_path / "logship.yml"), "--base", str(tmp_path / "image")]) == 0
     out = capsys.readouterr().out
     assert "/etc/nginx/nginx.conf:4 logs /logs/access.log as 'timed', which is another format" in out
     assert "write  format: {nginx: '$remote_addr - $remote_user" in out

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.cli import run
+from logship.cli import execute
 
 CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if path.is_dir())
 
@@ -23,7 +23,7 @@ def printed(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     for name in ("LOGSHIP_APPLICATION_ID", "CREDENTIALS_DIRECTORY", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.lower(), raising=False)
-    code = run(["check", "-c", "logship.yml"])
+    code = execute(["check", "-c", "logship.yml"])
     captured = capsys.readouterr()
     assert captured.err == ""
     assert f"(exit {code})" in captured.out or code == 0

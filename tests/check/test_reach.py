@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from logship.cli import run
+from logship.cli import execute
 from logship.collector import CollectorServer
 from tests.rigs.certificates import Authority
 from tests.rigs.daemon import logship_command
@@ -30,7 +30,7 @@ sources:
 
 def check(tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, *options: str, id: str = "the-id") -> Any:
     (tmp_path / "logship.yml").write_text(CONFIG.format(url=url, id=id))
-    code = run(["check", "--json", "-c", str(tmp_path / "logship.yml"), *options])
+    code = execute(["check", "--json", "-c", str(tmp_path / "logship.yml"), *options])
     report = json.loads(capsys.readouterr().out)
     assert report["exit"] == code
     return report
@@ -162,7 +162,7 @@ def test_a_wrong_config_is_not_tried_on_the_receiver(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], collector: CollectorServer
 ) -> None:
     (tmp_path / "logship.yml").write_text(CONFIG.format(url=collector.url, id="the-id") + "orgin: x\n")
-    assert run(["check", "-c", str(tmp_path / "logship.yml"), "--send-test"]) == 78
+    assert execute(["check", "-c", str(tmp_path / "logship.yml"), "--send-test"]) == 78
     assert stored(tmp_path) == []
     assert "nothing sent (exit 78)" in capsys.readouterr().out
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from logship.cli import run
+from logship.cli import execute
 from logship.config.permissions import User, service_user, state_obstacle
 from tests.check.test_permissions import logs, needs_root, nobody
 
@@ -24,7 +24,7 @@ def check(tmp_path: Path, capsys: pytest.CaptureFixture[str], source: str, *opti
         "endpoint: {url: 'http://127.0.0.1:9', application_id: an-id}\norigin: web-1\n"
         f"sources:\n  - {{name: api, fields: {{host: api.example.com}}, format: nginx_timed, {source}}}\n{top}"
     )
-    code = run(["check", "--json", "-c", str(tmp_path / "logship.yml"), *options])
+    code = execute(["check", "--json", "-c", str(tmp_path / "logship.yml"), *options])
     report = json.loads(capsys.readouterr().out)
     assert report["exit"] == code
     return report
@@ -81,7 +81,7 @@ def test_auto_says_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[s
     (tmp_path / "a.log").write_bytes(LINE * 5)
     check(tmp_path, capsys, "paths: ['*.log']")
     (tmp_path / "logship.yml").write_text((tmp_path / "logship.yml").read_text().replace("nginx_timed", "auto"))
-    run(["check", "--json", "-c", str(tmp_path / "logship.yml")])
+    execute(["check", "--json", "-c", str(tmp_path / "logship.yml")])
     found = about(json.loads(capsys.readouterr().out), "api")
     assert ("warning", "nginx_timed logs no host: URIs begin https://web-1/") not in found
     assert ("ok", f"auto: nginx_timed · 1 file, {len(LINE) * 5} B · 5 of the newest 5 lines fit") in found
@@ -91,7 +91,7 @@ def test_what_a_detected_format_lacks_is_told(tmp_path: Path, capsys: pytest.Cap
     (tmp_path / "a.log").write_bytes(LINE.replace(b" 0.004", b"") * 5)
     check(tmp_path, capsys, "paths: ['*.log']")
     (tmp_path / "logship.yml").write_text((tmp_path / "logship.yml").read_text().replace("nginx_timed", "auto"))
-    run(["check", "--json", "-c", str(tmp_path / "logship.yml")])
+    execute(["check", "--json", "-c", str(tmp_path / "logship.yml")])
     found = about(json.loads(capsys.readouterr().out), "api")
     assert ("warning", "combined logs no duration: both times are equal") in found
 
@@ -122,7 +122,7 @@ def test_a_fifo_is_not_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_control_bytes_of_a_log_do_not_reach_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "a.log").write_bytes(LINE + b"\x1b]0;pwned\x07\x9b2J\xe2\x80\xae" + ODD)
     check(tmp_path, capsys, "paths: ['*.log']")
-    run(["check", "-c", str(tmp_path / "logship.yml")])
+    execute(["check", "-c", str(tmp_path / "logship.yml")])
     out = capsys.readouterr().out
     assert "\\x1b]0;pwned\\x07" in out
     assert not set(out) & set("\x1b\x07\x9b\u202e")

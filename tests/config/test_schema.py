@@ -16,7 +16,7 @@ import jsonschema
 import pytest
 import yaml
 
-from logship.cli import run
+from logship.cli import execute
 from logship.config import load_settings
 from logship.config.models import BatchModel, DeliveryModel, EndpointModel, LogshipModel, SourceModel
 from logship.config.reference import markdown
@@ -46,9 +46,9 @@ def test_what_is_made_from_the_models_is_fresh(path: Path, make: Any) -> None:
 
 
 def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["schema"]) == 0
+    assert execute(["schema"]) == 0
     assert json.loads(capsys.readouterr().out) == config_schema()
-    assert run(["schema", "mapping"]) == 0
+    assert execute(["schema", "mapping"]) == 0
     assert json.loads(capsys.readouterr().out) == mapping_schema()
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.cli import run
+from logship.cli import execute
 from logship.config import Secret, load_settings
 from logship.config.secret import Cloak
 from logship.errors import ConfigError, Problem
@@ -50,7 +50,7 @@ def test_a_secret_is_never_printed(
     monkeypatch.chdir(tmp_path)
     Path("id.txt").write_text(SECRET)
     Path("logship.yml").write_text(SPELLINGS[spelling] + SOURCES)
-    run([*arguments, "-c", "logship.yml"])
+    execute([*arguments, "-c", "logship.yml"])
     captured = capsys.readouterr()
     assert SECRET not in captured.out
     assert SECRET not in captured.err
@@ -66,7 +66,7 @@ def test_the_key_of_redaction_is_never_printed(
         "  - {name: c, paths: [c], mapping: c.yml}\n"
     )
     Path("c.yml").write_text(f"extends: default\nredact: {{key: [{SECRET}], hash: [user_id]}}\n")
-    run(["check", "-c", "logship.yml"])
+    execute(["check", "-c", "logship.yml"])
     captured = capsys.readouterr()
     assert "hsh" in captured.out
     assert "c.yml:2" in captured.out

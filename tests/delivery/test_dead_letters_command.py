@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.cli import run
+from logship.cli import execute
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters
 from logship.event import LogFile, transaction_id
@@ -65,7 +65,7 @@ def shop(tmp_path: Path) -> Shop:
 
 def dead_letters(shop: Shop, *arguments: str) -> int:
     subcommand, *rest = arguments
-    return run(["dead-letters", subcommand, "-c", str(shop.config), *rest])
+    return execute(["dead-letters", subcommand, "-c", str(shop.config), *rest])
 
 
 def test_the_list_names_place_and_reason(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:

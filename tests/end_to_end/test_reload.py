@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from logship.cli import run
+from logship.cli import execute
 from tests.end_to_end.site import SOURCE, Site, targets
 from tests.rigs.receiver import Receiver
 from tests.rigs.servers import free_port
@@ -155,7 +155,7 @@ def test_a_mapping_whose_examples_do_not_hold_is_refused(
     site.daemon.wait_for_log("the new configuration is refused, the old one stays")
     said = f"{mapping}:4:5: a visit doesn't hold: response.status should be \"404\" and is 200; see: logship test"
     assert said in site.daemon.log()
-    assert run(["check", "-c", str(site.config)]) == 78, "check tells who typed reload"
+    assert execute(["check", "-c", str(site.config)]) == 78, "check tells who typed reload"
     assert "a visit doesn't hold" in capsys.readouterr().out
     site.write(10)
     site.wait_for_all(receiver)

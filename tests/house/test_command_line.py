@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.cli import run
+from logship.cli import execute
 from tests.rigs.daemon import logship_command
 
 
@@ -38,7 +38,7 @@ def test_a_wrong_command_line_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("LOGSHIP_CONFIG", raising=False)
     (tmp_path / "shop-access.log").write_text('203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET / HTTP/1.1" 200 1\n')
-    assert run(shlex.split(typed)) == 2
+    assert execute(shlex.split(typed)) == 2
     shown = capfd.readouterr()
     (line,) = shown.err.splitlines()
     assert line.startswith("logship: ")
@@ -46,7 +46,7 @@ def test_a_wrong_command_line_is_one_sentence(
 
 
 def test_a_group_without_a_command_shows_its_commands(capfd: pytest.CaptureFixture[str]) -> None:
-    assert run(["dead-letters"]) == 2
+    assert execute(["dead-letters"]) == 2
     assert "purge" in capfd.readouterr().err
 
 

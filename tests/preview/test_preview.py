@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.cli import run
+from logship.cli import execute
 from logship.cli.preview import Show, watched
 from logship.config.overrides import Overrides
 from logship.errors import Exit
@@ -45,7 +45,7 @@ def records(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
 
 
 def test_a_log_is_shown_without_any_configuration(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["preview", str(log), "-n", "1", "--field", "host=shop.example"]) == 0
+    assert execute(["preview", str(log), "-n", "1", "--field", "host=shop.example"]) == 0
     shown = capsys.readouterr().out
     assert "combined fits 30 of 30 lines" in shown
     assert "https://shop.example/x0" in shown
@@ -53,15 +53,15 @@ def test_a_log_is_shown_without_any_configuration(log: Path, capsys: pytest.Capt
 
 
 def test_what_surely_is_not_meant_stands_above_the_lines(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["preview", str(log), "-n", "1", "--format", "auto"]) == 0
+    assert execute(["preview", str(log), "-n", "1", "--format", "auto"]) == 0
     assert "! combined logs no host: URIs begin https://localhost/" in capsys.readouterr().out
-    assert run(["preview", str(log), "-n", "1", "--format", "combined", "--field", "host=shop.example"]) == 0
+    assert execute(["preview", str(log), "-n", "1", "--format", "combined", "--field", "host=shop.example"]) == 0
     assert "logs no host" not in capsys.readouterr().out
 
 
 def test_json_says_line_fields_event_and_fate(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log.write_text(log.read_text() + LINE.format(n="", user="-").replace("/x", "/health") + "junk\n")
-    assert run(["preview", str(log), "-n", "0", "--json", "--mapping", "api"]) == 0
+    assert execute(["preview", str(log), "-n", "0", "--json", "--mapping", "api"]) == 0
     found = records(capsys)
     assert len(found) == 32
     assert list(found[0])[:4] == ["line", "fields", "event", "dropped_by"]
@@ -74,7 +74,7 @@ def test_json_says_line_fields_event_and_fate(log: Path, capsys: pytest.CaptureF
 
 def test_a_misfit_has_a_caret_under_its_first_odd_byte(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log.write_text('203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /x HTTP/1.1" 200 17 0.004\n')
-    assert run(["preview", str(log), "--format", "nginx"]) == 0
+    assert execute(["preview", str(log), "--format", "nginx"]) == 0
     lines = capsys.readouterr().out.splitlines()
     caret = next(number for number, line in enumerate(lines) if "^ expected" in line)
     assert lines[caret].index("^") == lines[caret - 1].index("0.004")
@@ -83,8 +83,8 @@ def test_a_misfit_has_a_caret_under_its_first_odd_byte(log: Path, capsys: pytest
 
 def test_control_bytes_do_not_reach_the_terminal(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log.write_bytes(LINE.format(n="\x1b[31m\x07\u202e", user="\x9b").encode() + b"\x1b]0;junk\x07\n")
-    assert run(["preview", str(log), "--format", "combined"]) == 0
-    assert run(["diff", "default", "privacy", str(log), "--format", "combined"]) == 0
+    assert execute(["preview", str(log), "--format", "combined"]) == 0
+    assert execute(["diff", "default", "privacy", str(log), "--format", "combined"]) == 0
     shown = capsys.readouterr().out
     assert not [char for char in shown if ord(char) < 32 and char != "\n"]
     assert not {"\x9b", "\u202e"} & set(shown)
@@ -102,7 +102,7 @@ def config(tmp_path: Path, log: Path, mapping: str = "default") -> Path:
 def test_without_a_file_the_newest_lines_of_each_source(
     tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["preview", "-c", str(config(tmp_path, log)), "-n", "2", "--json"]) == 0
+    assert execute(["preview", "-c", str(config(tmp_path, log)), "-n", "2", "--json"]) == 0
     uris = [record["event"]["request"]["uri"] for record in records(capsys)]  # type: ignore[index]
     assert uris == ["https://web-9/x28", "https://web-9/x29"]
 
@@ -158,30 +158,30 @@ def test_examples_are_run_and_updated_in_place(tmp_path: Path, capsys: pytest.Ca
         f"  - {{line: '{line}', event: dropped}}\n"
     )
     path.write_text(text)
-    assert run(["test", str(path)]) == 1
+    assert execute(["test", str(path)]) == 1
     shown = capsys.readouterr().out
     assert 'request.verb: expected "POST", is "GET"' in shown
     assert 'event: expected "dropped"' in shown
-    assert run(["test", "--update", str(path)]) == 0
-    assert run(["test", str(path)]) == 0
+    assert execute(["test", "--update", str(path)]) == 0
+    assert execute(["test", str(path)]) == 0
     updated = path.read_text()
     assert updated.startswith("extends: default  # as usual\n")
     assert '\n    event: {"request": {"verb": "GET"}, "user_id": "bob"}\n\n  # kept\n' in updated
 
 
 def test_shipped_examples_run_without_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["test"]) == 0
+    assert execute(["test"]) == 0
     assert "default: " in capsys.readouterr().out
 
 
 def test_diff_counts_and_shows_what_changes(tmp_path: Path, log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     new = tmp_path / "new.yml"
     new.write_text("extends: default\nevent: {direction: Outgoing}\nrules: [{if: {path: [/x1, /x2]}, drop: true}]\n")
-    assert run(["diff", "default", str(new), str(log)]) == 0
+    assert execute(["diff", "default", str(new), str(log)]) == 0
     shown = capsys.readouterr().out
     assert "30 lines: 0 events the same, 28 changed, 2 gone, 0 new" in shown
     assert "direction  Incoming  →  Outgoing" in shown
-    assert run(["diff", "default", "default", str(log), "--json"]) == 0
+    assert execute(["diff", "default", "default", str(log), "--json"]) == 0
     assert records(capsys)[0]["same"] == 30
 
 
@@ -200,7 +200,7 @@ def test_diff_counts_and_shows_what_changes(tmp_path: Path, log: Path, capsys: p
 def test_a_wrong_command_line_says_what_to_do(
     arguments: list[str], code: int, said: str, log: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run([argument.format(log=log) for argument in arguments]) == code
+    assert execute([argument.format(log=log) for argument in arguments]) == code
     assert said in capsys.readouterr().err
 
 
@@ -246,7 +246,7 @@ def on_terminal(arguments: list[str], columns: int) -> list[str]:
 
 def test_lines_of_no_preset_lead_to_the_servers_own_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "own.log").write_text("a format that nobody has\n" * 5)
-    assert run(["preview", str(tmp_path / "own.log")]) == Exit.USAGE
+    assert execute(["preview", str(tmp_path / "own.log")]) == Exit.USAGE
     said = capsys.readouterr().err
     assert "own.log: no preset fits its lines; give --format (logship formats lists presets, logship init finds" in said
 
@@ -255,7 +255,7 @@ def test_keys_of_a_json_log_that_nothing_takes_are_shown(tmp_path: Path, capsys:
     """The left half is what the line holds: `$rt` and `${user.id}` may be written in a mapping."""
     line = {"time": "2026-10-10T11:55:36Z", "request": "GET / HTTP/1.1", "status": 200, "rt": 0.25, "user": {"id": "u"}}
     (tmp_path / "app.json").write_text(json.dumps(line) + "\n")
-    assert run(["preview", str(tmp_path / "app.json"), "--json"]) == Exit.FINE
+    assert execute(["preview", str(tmp_path / "app.json"), "--json"]) == Exit.FINE
     shown = records(capsys)[0]["fields"]
     assert isinstance(shown, dict)
     assert (shown["rt"], shown["user.id"], shown["status"]) == (0.25, "u", 200)
@@ -266,7 +266,7 @@ def test_keys_that_a_mapping_can_not_name_are_not_shown(tmp_path: Path, capsys: 
     line = {"ts": "2026-10-10T11:55:36Z", "verb": "GET", "rt": 0.25, "user": {"id": "u7"}}
     (tmp_path / "app.json").write_text(json.dumps(line) + "\n")
     form = "{json: {time_received: ts, request_method: verb}}"
-    assert run(["preview", str(tmp_path / "app.json"), "--json", "--format", form]) == Exit.FINE
+    assert execute(["preview", str(tmp_path / "app.json"), "--json", "--format", form]) == Exit.FINE
     shown = records(capsys)[0]["fields"]
     assert isinstance(shown, dict)
     assert shown["user.id"] == "u7"
@@ -276,5 +276,5 @@ def test_keys_that_a_mapping_can_not_name_are_not_shown(tmp_path: Path, capsys: 
 def test_a_line_nested_a_thousand_times_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = '{"time": "2026-10-10T11:55:36Z", "request": "GET / HTTP/1.1", "a": ' + '{"a":' * 1000 + "1" + "}" * 1001
     (tmp_path / "app.json").write_text(line + "\n")
-    assert run(["preview", str(tmp_path / "app.json"), "--json", "--format", "{json: auto}"]) == Exit.FINE
+    assert execute(["preview", str(tmp_path / "app.json"), "--json", "--format", "{json: auto}"]) == Exit.FINE
     assert records(capsys)[0]["error"] is None

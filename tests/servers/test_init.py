@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from logship.cli import run
+from logship.cli import execute
 from logship.config import load_settings
 from logship.errors import Exit
 from tests.formats.presets import presets
@@ -43,7 +43,7 @@ def sources(text: str) -> list[dict[str, object]]:
 
 def test_each_format_of_a_server_becomes_a_source(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (machine / "var/log/nginx/timed.log").unlink()
-    assert run(["init", "--base", str(machine)]) == Exit.FINE
+    assert execute(["init", "--base", str(machine)]) == Exit.FINE
     printed = capsys.readouterr()
     assert sources(printed.out) == [
         {"name": "nginx-access", "paths": ["/var/log/nginx/access.log"], "format": "nginx", "mapping": "default"},
@@ -62,7 +62,7 @@ def test_each_format_of_a_server_becomes_a_source(machine: Path, capsys: pytest.
 def test_a_server_whose_log_says_otherwise_is_left_out_with_what_fits(
     machine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["init", "--base", str(machine)]) == Exit.FINE
+    assert execute(["init", "--base", str(machine)]) == Exit.FINE
     printed = capsys.readouterr().out
     assert [source["name"] for source in sources(printed)] == ["nginx-access"]
     assert "NOT USED: none of the newest lines fit" in printed
@@ -73,7 +73,7 @@ def test_a_log_is_told_by_its_lines(tmp_path: Path, capsys: pytest.CaptureFixtur
     for name in ("combined", "caddy_json", "ingress_nginx"):
         (tmp_path / f"{name}_access.log").write_text(f"{presets()[name].examples[0]}\n", encoding="utf-8")
     (tmp_path / "odd.log").write_text("hello\n")
-    assert run(["init", str(tmp_path), str(tmp_path / "odd.log")]) == Exit.FINE
+    assert execute(["init", str(tmp_path), str(tmp_path / "odd.log")]) == Exit.FINE
     found = {str(source["name"]): source["format"] for source in sources(capsys.readouterr().out)}
     assert found == {
         "odd": "auto",
@@ -85,7 +85,7 @@ def test_a_log_is_told_by_its_lines(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 def test_what_is_written_loads(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = machine / "logship.yml"
-    assert run(["init", "--base", str(machine), "-o", str(output)]) == Exit.FINE
+    assert execute(["init", "--base", str(machine), "-o", str(output)]) == Exit.FINE
     settings = load_settings(output, {"LOGSHIP_APPLICATION_ID": "an-id", "HOME": str(machine)})
     assert [source.name for source in settings.sources] == ["nginx-access"]
     assert f"  logship check -c {output}\n  logship run -c {output}\n" in capsys.readouterr().err
@@ -95,7 +95,7 @@ def test_what_is_written_for_the_service_loads_as_it_stands(
     machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("logship.config.unit.SYSTEM", machine)
-    assert run(["init", "--base", str(machine), "-o", str(machine / "logship.yml")]) == Exit.FINE
+    assert execute(["init", "--base", str(machine), "-o", str(machine / "logship.yml")]) == Exit.FINE
     assert capsys.readouterr().err.splitlines()[-3:] == [
         f"  install -m 600 /dev/stdin {machine}/application_id      # paste the application id, then Ctrl-D",
         "  logship check",
@@ -104,7 +104,7 @@ def test_what_is_written_for_the_service_loads_as_it_stands(
     (machine / "application_id").write_text("an-id\n")
     settings = load_settings(machine / "logship.yml", {"CREDENTIALS_DIRECTORY": str(machine)})
     assert str(settings.state_dir) == "/var/lib/logship"  # also for commands typed by hand
-    assert run(["init", "--base", str(machine), "-o", str(machine / "shop.yml")]) == Exit.FINE
+    assert execute(["init", "--base", str(machine), "-o", str(machine / "shop.yml")]) == Exit.FINE
     assert "systemctl enable logship@shop" in capsys.readouterr().err
     (machine / "shop.application_id").write_text("another-id\n")
     settings = load_settings(machine / "shop.yml", {"CREDENTIALS_DIRECTORY": str(machine)})
@@ -116,7 +116,7 @@ def test_what_is_written_for_the_service_loads_as_it_stands(
 def test_a_config_that_is_replaced_is_kept(machine: Path) -> None:
     output = machine / "logship.yml"
     output.write_text("mine")
-    assert run(["init", "--base", str(machine), "-o", str(output), "--force"]) == Exit.FINE
+    assert execute(["init", "--base", str(machine), "-o", str(output), "--force"]) == Exit.FINE
     assert output.with_name("logship.yml.old").read_text() == "mine"
     assert "nginx-access" in output.read_text()
 
@@ -146,7 +146,7 @@ def test_a_log_written_in_two_formats_is_one_source(
     """The server's own directive replaces the one for all servers: what is in the log tells, else both are taken."""
     (machine / "etc/nginx/nginx.conf").write_text(NGINX_ONE_LOG)
     (machine / "var/log/nginx/access.log").write_text(lines)
-    assert run(["init", "--base", str(machine), "-o", str(machine / "logship.yml")]) == Exit.FINE
+    assert execute(["init", "--base", str(machine), "-o", str(machine / "logship.yml")]) == Exit.FINE
     text = (machine / "logship.yml").read_text()
     (source,) = sources(text)
     assert source["format"] == formats
@@ -158,13 +158,13 @@ def test_a_log_written_in_two_formats_is_one_source(
 def test_a_file_that_is_there_is_not_written_over(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = machine / "logship.yml"
     output.write_text("mine")
-    assert run(["init", "--base", str(machine), "-o", str(output)]) == Exit.USAGE
+    assert execute(["init", "--base", str(machine), "-o", str(output)]) == Exit.USAGE
     assert output.read_text() == "mine"
     assert "is there already" in capsys.readouterr().err
 
 
 def test_a_machine_without_logs_says_what_to_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["init", "--base", str(tmp_path)]) == Exit.UNDELIVERED
+    assert execute(["init", "--base", str(tmp_path)]) == Exit.UNDELIVERED
     assert "logship init PATH" in capsys.readouterr().err
 
 
@@ -172,7 +172,7 @@ def test_usual_places_are_looked_at_where_no_server_is(tmp_path: Path, capsys: p
     folder = tmp_path / "var/log/httpd"
     folder.mkdir(parents=True)
     (folder / "access_log").write_text(f"{presets()['common'].examples[0]}\n", encoding="utf-8")
-    assert run(["init", "--base", str(tmp_path)]) == Exit.FINE
+    assert execute(["init", "--base", str(tmp_path)]) == Exit.FINE
     assert sources(capsys.readouterr().out)[0]["format"] == "common"
 
 
@@ -184,7 +184,7 @@ def test_a_glob_of_one_format_leaves_the_logs_of_others_alone(
         "http { log_format timed '$remote_addr [$time_local] $status $request_time';\n"
         "access_log /logs/$host.log timed; access_log /logs/plain.log; access_log /logs/other/plain.log; }\n"
     )
-    assert run(["init", str(conf)]) == Exit.FINE
+    assert execute(["init", str(conf)]) == Exit.FINE
     timed, plain = sources(capsys.readouterr().out)
     assert (timed["paths"], timed["exclude"]) == (["/logs/*.log"], ["/logs/plain.log"])
     assert "exclude" not in plain
@@ -199,7 +199,7 @@ def test_what_holds_no_requests_is_no_source(tmp_path: Path, capsys: pytest.Capt
         "http { log_format timeless '$remote_addr $request'; access_log /dev/stdout; access_log /logs/x.log timeless;\n"
         "server { access_log /logs/access.log; } }\n"
     )
-    assert run(["init", "-o", "-", str(conf)]) == Exit.FINE
+    assert execute(["init", "-o", "-", str(conf)]) == Exit.FINE
     printed = capsys.readouterr()
     assert [source["paths"] for source in sources(printed.out)] == [["/logs/access.log"]]
     assert "NOT USED: it holds no time" in printed.out
