@@ -14,8 +14,8 @@ class Scan:
     """The rows of a chunk, one for each line.
 
     Shapes: rows[i] holds the needed fields of line i as raw text known to need neither unescaping nor JSON escaping,
-    '-' is absent, and so is '' (which occurs only with Scanner.has_empty). `dirty` are the indexes, ascending, of lines
-    whose row must not be used: they go through Scanner.parse.
+    '-' is absent, '' stands in no row. `dirty` are the indexes, ascending, of lines whose row must not be used: they go
+    through Scanner.parse.
     """
 
     rows: list[Row]
@@ -26,11 +26,10 @@ class Scanner(ABC):
     """Reads the needed fields of lines, for the hot path; made by Format.scanner.
 
     Shapes: `slots` are the slots of the needed fields, in the order they were asked for (asking in the order of the
-    format's slots saves a pass). `has_empty`: rows of `scan` may hold '' for absent, not only '-'.
+    format's slots saves a pass).
     """
 
     slots: tuple[Slot, ...]
-    has_empty: bool = True
 
     @abstractmethod
     def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:

@@ -46,7 +46,7 @@ class TextScanner(Scanner):
         names = [slot.field for slot in fmt.slots]
         self._indexes = tuple(_index(names, field) for field in needed)
         self.slots = tuple(fmt.slots[index] for index in self._indexes)
-        self.has_empty = fmt.escaping is not Escaping.BACKSLASH or any(
+        self._has_empty = fmt.escaping is not Escaping.BACKSLASH or any(
             isinstance(part, line_pattern.Reach) and part.lead == "?" for part in fmt.parts
         )
         self._fmt = fmt
@@ -73,7 +73,7 @@ class TextScanner(Scanner):
         dirty.update(unclean(data, lines))
         if self._surplus_of_clean(text, lines, dirty) != (count - len(dirty)) * self._literal_surplus:
             return self._scan_guarded(text)  # a stray quote or a control byte
-        return Scan(self._reorder(rows), sorted(dirty))
+        return Scan(self._finished(rows), sorted(dirty))
 
     def _surplus_of_clean(self, text: str, lines: Sequence[bytes], dirty: set[int]) -> int:
         """The surplus of the lines that are not dirty, by way of the fewer ones."""
@@ -90,11 +90,17 @@ class TextScanner(Scanner):
             )
             self._guarded = re.compile(pattern).findall
         rows = self._rows(self._guarded, text)
-        return Scan(self._reorder(rows), indexes_of(rows, self._blank))
+        return Scan(self._finished(rows), indexes_of(rows, self._blank))
 
     def _rows(self, findall: Callable[[str], list[Row]], text: str) -> list[Row]:
         rows = findall(text)
         return rows if len(self._blank) > 1 else [(value,) for value in rows]  # type: ignore[misc]  # one group: texts
+
+    def _finished(self, rows: list[Row]) -> list[Row]:
+        """In the order asked for, an empty value as '-'; rows that fit nothing stay blank."""
+        if self._has_empty:
+            rows = [tuple([value or "-" for value in row]) if "" in row and any(row) else row for row in rows]
+        return self._reorder(rows)
 
     def parse_row(self, row: Row, line: bytes) -> tuple[Value, ...] | None:
         """A row that is dirty for nothing but escapes is right as it stands: only its values want decoding.

@@ -141,9 +141,20 @@ def test_most_lines_of_a_chunk_stay_on_the_hot_path_beside_escaped_ones() -> Non
     assert list(scan.dirty) == [500]
 
 
-def test_a_format_that_never_leaves_values_empty_says_so() -> None:
-    assert not preset("combined").scanner(NEEDED).has_empty
-    assert nginx('escape=json \'{"s":"$status","a":"$http_a"}\'').scanner(["status"]).has_empty
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('escape=json \'{"s":"$status","a":"$http_a"}\'', b'{"s":"200","a":""}'),
+        ("escape=none '$status,$http_a'", b"200,"),
+    ],
+)
+def test_an_empty_value_is_absent_as_a_dash_is(text: str, line: bytes) -> None:
+    fmt = nginx(text)
+    rows = fmt.scanner([slot.field for slot in fmt.slots]).clean_rows(line + b"\n", [line])
+    assert rows is not None
+    assert rows[0] is not None
+    assert "-" in rows[0]
+    assert "" not in rows[0]
 
 
 @given(st.lists(st.sampled_from([b"", b"plain", b"a\\x", b"\\", b"\xc3\xa9", b"end\r"]), max_size=12))

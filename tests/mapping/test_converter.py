@@ -222,6 +222,24 @@ def test_any_bytes_are_valid_events_or_unfit_lines(text: str, fmt: Format, lines
     assert conversion.events == exact(made, *lines)
 
 
+JSON_TEXT = nginx(
+    'escape=json \'{"t":"$time_local","ip":"$remote_addr","s":"$status","m":"$request_method","u":"$request_uri",'
+    '"user":"$remote_user","ref":"$http_referer","agent":"$http_user_agent"}\''
+)
+VALUE = st.sampled_from(["", "-", "/", "/x", "a", r"\"", r"\u00e9", "é", "*", "http://h/p"])
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(st.tuples(*[VALUE] * 6), min_size=1, max_size=8))
+def test_values_that_nginx_leaves_empty_are_absent_by_both_ways(found: list[tuple[str, ...]]) -> None:
+    made = _made("{}", JSON_TEXT)
+    shape = (
+        '{{"t":"10/Oct/2000:13:55:36 -0700","ip":"{}","s":"200","m":"{}","u":"{}","user":"{}","ref":"{}","agent":"{}"}}'
+    )
+    lines = [shape.format(*values).encode() for values in found]
+    assert convert(made, *lines).events == exact(made, *lines)
+
+
 PIECES = ["a", "Z", "/", "?", "=", " ", ".", r"\x22", r"\x5C", r"\xC3\xA9", r"\xE2", r"\x20", r"\x09", r"\xFF", "\\"]
 ESCAPED = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join)
 
