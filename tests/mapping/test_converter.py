@@ -200,7 +200,7 @@ BYTES = st.one_of(
         CLEAN,
         st.integers(0, 120),
         st.binary(max_size=8)
-        | st.sampled_from([b"\\x22", b"\\", b'"', b"\\u0000", b"\xc3\xa9", b"\xed\xa0\x80"]),
+        | st.sampled_from([b"\\x22", b"\\", b'"', b"\\u0000", b"\xc3\xa9", b"\xed\xa0\x80", b"\x7f"]),
     ),
 )
 
