@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from logship.errors import FormatError
 from logship.formats.format import Format, Scan, Scanner
@@ -38,7 +38,7 @@ class EitherFormat(Format):
     def choose(self, line: bytes) -> int | None:
         return next((index for index, member in enumerate(self._members) if member.parse(line) is not None), None)
 
-    def scanner(self, needed: Sequence[str]) -> Scanner:
+    def scanner(self, needed: Sequence[str], written: Collection[str] = ()) -> Scanner:
         return EitherScanner(self, needed)
 
     def parse(self, line: bytes) -> tuple[Value, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from logship.formats.slot import Misfit, Row, Slot, Value
@@ -13,9 +13,9 @@ from logship.formats.slot import Misfit, Row, Slot, Value
 class Scan:
     """The rows of a chunk, one for each line.
 
-    Shapes: rows[i] holds the needed fields of line i as raw text known to need neither unescaping nor JSON escaping,
-    '-' is absent, '' stands in no row. `dirty` are the indexes, ascending, of lines whose row must not be used: they go
-    through Scanner.parse.
+    Shapes: rows[i] holds the needed fields of line i as raw text known to need neither unescaping nor JSON escaping
+    (fields that are only written: or the text inside JSON quotes that it becomes); '-' is absent, '' stands in no row.
+    `dirty` are the indexes, ascending, of lines whose row must not be used: they go through Scanner.parse.
     """
 
     rows: list[Row]
@@ -94,9 +94,10 @@ class Format(ABC):
         return 0 if self.parse(line) is not None else None
 
     @abstractmethod
-    def scanner(self, needed: Sequence[str]) -> Scanner:
+    def scanner(self, needed: Sequence[str], written: Collection[str] = ()) -> Scanner:
         """A scanner for these canonical field names, each of which has a slot here.
 
+        `written` are those whose value nobody looks at: in rows of `scan` it may stand as it does inside JSON quotes.
         Raises: KeyError for a name without a slot.
         """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -80,7 +80,7 @@ class JsonFormat(Format):
         sources = list(self._sources.values())
         return [(_wanted(sources[index]), decode) for index, decode in self._times]
 
-    def scanner(self, needed: Sequence[str]) -> Scanner:
+    def scanner(self, needed: Sequence[str], written: Collection[str] = ()) -> Scanner:
         sources = []
         for field in needed:
             source = self._source(field)

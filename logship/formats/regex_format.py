@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
 
 from logship.errors import FormatError
@@ -80,7 +80,7 @@ class RegexFormat(Format):
                     hint=f"did you mean {near}?" if near else "",
                 )  # fmt: skip
 
-    def scanner(self, needed: Sequence[str]) -> Scanner:
+    def scanner(self, needed: Sequence[str], written: Collection[str] = ()) -> Scanner:
         return RegexScanner(self, needed)
 
     def parse(self, line: bytes) -> tuple[Value, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, lru_cache
 
 from logship.errors import FormatError
@@ -83,10 +83,10 @@ class TextFormat(Format):
             *((slot.kind, slot.moment, slot.time) for slot in self._groups),
         )
 
-    def scanner(self, needed: Sequence[str]) -> Scanner:
+    def scanner(self, needed: Sequence[str], written: Collection[str] = ()) -> Scanner:
         from logship.formats.text_scanner import TextScanner
 
-        return TextScanner(self, needed)
+        return TextScanner(self, needed, written)
 
     def parse(self, line: bytes) -> tuple[Value, ...] | None:
         line = bare_line(line)

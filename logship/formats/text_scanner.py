@@ -7,14 +7,17 @@ a backslash, a control byte or a newline is proved for the chunk as a whole:
 - escaping the chunk as JSON makes it longer by what quotes, backslashes and control bytes it holds: if that is what the
   format's own literals account for, the values hold none.
 
-Lines that break the proof (the few with a backslash) are set aside; if that does not mend it, a pattern with precise
-classes, three times slower, does the chunk.
+Lines that break the proof (Apache's escaped quotes, control bytes, bytes beyond ASCII) are set aside; if that does not
+mend it, a pattern with precise classes, three times slower, does the chunk. Backslashes that begin nginx's escapes for
+quotes, backslashes and bytes beyond ASCII are counted in: they stand inside of values and move none. Where the value is
+only written into the event, it becomes what JSON writes, all values of a field at once; where something looks at the
+value, the line is set aside.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -22,11 +25,12 @@ import orjson
 
 from logship.fields import Kind
 from logship.formats import line_pattern
+from logship.formats.bodies import bodies, odd_escape
 from logship.formats.escapes import Escaping, decode
 from logship.formats.format import Scan, Scanner
 from logship.formats.pieces import Literal
 from logship.formats.slot import Row, Value
-from logship.formats.unclean import indexes_of, unclean
+from logship.formats.unclean import foreign, indexes_of, lines_with
 
 if TYPE_CHECKING:
     from logship.formats.text_format import TextFormat
@@ -37,12 +41,13 @@ ESCAPED_KINDS = frozenset({Kind.TEXT, Kind.TOKEN, Kind.LIST})
 _PLAIN_ESCAPES = re.compile(
     rb"[ -\[\]-~]*+(?:\\x(?:2[1-9A-Fa-f]|[3-6][0-9A-Fa-f]|7[0-9A-Ea-e]|[89A-Fa-f][0-9A-Fa-f])[ -\[\]-~]*+)*+"
 ).fullmatch
+_any_escape = re.compile(r"\\").search
 
 
 class TextScanner(Scanner):
     """Reads the needed fields of a text format."""
 
-    def __init__(self, fmt: TextFormat, needed: Sequence[str]) -> None:
+    def __init__(self, fmt: TextFormat, needed: Sequence[str], written: Collection[str] = ()) -> None:
         names = [slot.field for slot in fmt.slots]
         self._indexes = tuple(_index(names, field) for field in needed)
         self.slots = tuple(fmt.slots[index] for index in self._indexes)
@@ -59,6 +64,9 @@ class TextScanner(Scanner):
         self._guarded: Callable[[str], list[Row]] | None = None
         self._quotes = sum(part.text.count('"') for part in fmt.parts if isinstance(part, Literal))
         self._takes_escapes = tuple(slot.kind in ESCAPED_KINDS for slot in self.slots)
+        self._written = tuple(slot.kind in ESCAPED_KINDS and slot.field in written for slot in self.slots)
+        is_whole = not any(isinstance(part, line_pattern.Reach) and _cuts_escapes(part.stop) for part in fmt.parts)
+        self._has_bodies = fmt.escaping is Escaping.BACKSLASH and is_whole and any(self._written)
         self._literal_surplus = sum(surplus(part.text) for part in fmt.parts if isinstance(part, Literal))
 
     def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
@@ -70,10 +78,35 @@ class TextScanner(Scanner):
         if len(rows) != count:  # a value ran over a newline
             return self._scan_guarded(text)
         dirty = set(indexes_of(rows, self._blank))
-        dirty.update(unclean(data, lines))
-        if self._surplus_of_clean(text, lines, dirty) != (count - len(dirty)) * self._literal_surplus:
+        dirty.update(foreign(data, lines))
+        found = lines_with(b"\\", data, lines)
+        dirty.update([index for index in found if b'\\"' in lines[index]] if self._has_bodies else found)
+        escaped = [index for index in found if index not in dirty]
+        accounted = (count - len(dirty)) * self._literal_surplus + sum(lines[index].count(b"\\") for index in escaped)
+        if self._surplus_of_clean(text, lines, dirty) != accounted:
             return self._scan_guarded(text)  # a stray quote or a control byte
-        return Scan(self._finished(rows), sorted(dirty))
+        rows = self._finished(rows)
+        if escaped:
+            dirty.update(self._spell(rows, escaped))
+        return Scan(rows, sorted(dirty))
+
+    def _spell(self, rows: list[Row], escaped: Sequence[int]) -> set[int]:
+        """Puts what escaped values become in their rows; gives the lines for which it can't."""
+        columns: list[Sequence[str]] = list(zip(*[rows[index] for index in escaped], strict=True))
+        left: set[int] = set()
+        for number, column in enumerate(columns):
+            text = "\n".join(column)
+            if "\\" not in text:
+                continue
+            is_odd = odd_escape if self._written[number] else _any_escape
+            if is_odd(text):
+                left.update(index for index, value in zip(escaped, column, strict=True) if is_odd(value))
+                text = "\n".join(["" if is_odd(value) else value for value in column])
+            columns[number] = bodies(text)
+        for index, row in zip(escaped, zip(*columns, strict=True), strict=True):
+            if index not in left:
+                rows[index] = row
+        return left
 
     def _surplus_of_clean(self, text: str, lines: Sequence[bytes], dirty: set[int]) -> int:
         """The surplus of the lines that are not dirty, by way of the fewer ones."""
@@ -129,6 +162,11 @@ class TextScanner(Scanner):
 def surplus(text: str) -> int:
     """By how much JSON escaping makes the text longer: 1 for quotes, backslashes, \\n and \\t; 5 for control bytes."""
     return len(orjson.dumps(text)) - 2 - len(text)
+
+
+def _cuts_escapes(stop: str) -> bool:
+    """Whether a value may end within an escape."""
+    return any(char in "x0123456789abcdefABCDEF" for char in stop)
 
 
 def _text(line: bytes) -> str:

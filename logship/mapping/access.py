@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from logship.fields import FIELDS, Kind, canonical, lookup
@@ -52,6 +52,11 @@ class Setting:
     bounds: Bounds = field(default_factory=Bounds)
     needed: list[str] = field(default_factory=list)
     memos: dict[str, ast.expr] = field(default_factory=dict)
+    looked_at: set[str] = field(default_factory=set)  # fields that clean code does more with than write
+
+    def look(self, variables: Collection[str]) -> None:
+        """Clean code looks at these variables, some of which are fields'."""
+        self.looked_at.update(name for number, name in enumerate(self.needed) if f"v{number}" in variables)
 
     def slot(self, name: str) -> Slot | None:
         return next((slot for slot in self.format.slots if slot.field == name), None)

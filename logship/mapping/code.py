@@ -25,6 +25,10 @@ class Bindings:
             self._known[id(value)] = name
         return local(name)
 
+    def named(self, *values: object) -> set[str]:
+        """The names that some of `values` have here."""
+        return {self._known[id(value)] for value in values if id(value) in self._known}
+
 
 class _Fill(ast.NodeTransformer):
     def __init__(self, holes: dict[str, ast.expr]) -> None:

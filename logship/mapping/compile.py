@@ -78,7 +78,7 @@ def _member(setting: Setting, plan: Plan, covers: Covers) -> Member:
 
         return get
 
-    scanner = setting.format.scanner(setting.row)
+    scanner = setting.format.scanner(setting.row, set(setting.row) - setting.looked_at)
     return Member(setting.format, scanner, Ways(way(False), way(True)), setting.bounds)
 
 

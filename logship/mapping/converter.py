@@ -108,7 +108,7 @@ class Work:
         self.window = window
         self.middle = f"-{key_digits(file.key)}-{start >> 32:04x}"
         self.portions: list[Portion] = []
-        self.rows: Sequence[tuple[str, ...]] = ()  # of the first member, as scanned
+        self.dirty_rows: dict[int, tuple[str, ...]] = {}  # of the first member, as scanned
         self.tally = Tally()
 
     def make(self, way: Generated, rows: Sequence[object], marks: Marks) -> Made:
@@ -214,7 +214,7 @@ class Converter:
         scan = first.scanner.scan(data, work.lines)
         if scan is not None:
             dirty = self._clean(work, first, list(scan.rows), sorted(scan.dirty))
-            work.rows = scan.rows
+            work.dirty_rows = {index: scan.rows[index] for index in scan.dirty}
         unfit = self._exact(work, dirty) if dirty else []
         return self._settled(work, unfit, line_starts)
 
@@ -282,9 +282,12 @@ class Converter:
 
     def _exact_member(self, work: Work, member: Member, indexes: list[int]) -> list[int]:
         parse, lines = member.scanner.parse, work.lines
-        if work.rows and member is self.members[0]:
-            parse_row, scanned = member.scanner.parse_row, work.rows
-            parsed = [parse_row(scanned[index], lines[index]) for index in indexes]
+        if work.dirty_rows and member is self.members[0]:
+            parse_row, scanned = member.scanner.parse_row, work.dirty_rows
+            parsed = [
+                parse_row(scanned[index], lines[index]) if index in scanned else parse(lines[index])
+                for index in indexes
+            ]
         else:
             parsed = [parse(lines[index]) for index in indexes]
         if work.start == 0 and indexes[0] == 0 and lines[0].startswith(BOM):

@@ -23,9 +23,9 @@ def _first(reader: Reader, names: Sequence[str]) -> Slot | None:
 def odd_target(value: str) -> str:
     """The target of a clean row whose URL does not begin with a slash.
 
-    Raises: Unreadable for an absolute URI, whose host only the exact way looks at.
+    Raises: Unreadable for an absolute URI, whose host only the exact way looks at, and for a value that is escaped.
     """
-    if "://" in value:
+    if "://" in value or "\\" in value:
         raise Unreadable(value)
     return values.target(value)
 

@@ -10,10 +10,12 @@ from logship.fields import Kind
 from logship.mapping import values
 from logship.mapping.access import Access, Reader, Setting
 from logship.mapping.code import Part, choice, constant, every, expression, function, joined, local, statements, store
+from logship.mapping.derived import odd_request, odd_target
 from logship.mapping.matchers import scale_of
 from logship.mapping.plan import Branch, Condition, Leaf, Path, Plan, Rule, leaves
 from logship.mapping.render import REQUIRED, Covers, Piece, own_id, render_leaf, render_object, shape_of
 from logship.mapping.sampling import MASK, MIXER
+from logship.mapping.written import looked_at
 
 # rows, CRC digits, position digits, CRCs and positions as numbers, the LogFile, middle of its ids, window bounds
 PARAMETERS = ("rows", "crcs", "places", "marks", "starts", "file", "middle", "oldest", "since", "until")
@@ -103,6 +105,8 @@ class Generator:
         for rule in self._plan.rules:
             self._rule(rule)
         event = joined(self._event())
+        if not reader.is_exact:
+            self._setting.look(looked_at(reader.body, event, self._setting.bindings.named(odd_target, odd_request)))
         return lambda: self._compile(event)
 
     def _compile(self, event: ast.expr) -> Generated:

@@ -240,18 +240,49 @@ def test_values_that_nginx_leaves_empty_are_absent_by_both_ways(found: list[tupl
     assert convert(made, *lines).events == exact(made, *lines)
 
 
-PIECES = ["a", "Z", "/", "?", "=", " ", ".", r"\x22", r"\x5C", r"\xC3\xA9", r"\xE2", r"\x20", r"\x09", r"\xFF", "\\"]
+PIECES = ["a", "Z", "/", "?", "=", " ", ".", "-", "x", "2", "\\", r"\"", r"\\", r"\n", r"\u00e9", r"\x2D", r"\x22",
+          r"\x5C", r"\xC3\xA9", r"\xE2", r"\x20", r"\x09", r"\xFF", r"\xf0\x9f\x98\x80"]  # fmt: skip
 ESCAPED = st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join)
 
 
+CUT = nginx('$remote_addr [$time_local] $status "$request" ${http_referer}2$http_user_agent')  # ends within an escape
+TAGGED = nginx('$remote_addr [$time_local] $status $request_uri "$http_referer" "$http_user_agent"')  # no request line
+
+
+@pytest.mark.parametrize("text", ["{}", RICH], ids=["default", "rich"])
 @settings(max_examples=80, deadline=None)
 @given(st.lists(st.tuples(ESCAPED, ESCAPED, ESCAPED, st.sampled_from(["GET /{} HTTP/1.1", "{} /", "{}"])), min_size=1))
-def test_escaped_lines_are_the_same_from_their_rows(found: list[tuple[str, str, str, str]]) -> None:
-    made = _made(RICH, FORMATS[0])
+def test_escaped_lines_are_the_same_at_once_and_from_their_rows(
+    text: str, found: list[tuple[str, str, str, str]]
+) -> None:
+    made = _made(text, FORMATS[0])
     lines = [
         combined(shape.format(target), user=user.replace(" ", ""), agent=agent) for target, user, agent, shape in found
     ]
     assert convert(made, *lines).events == exact(made, *lines)
+
+
+@pytest.mark.parametrize("fmt", [CUT, TAGGED], ids=["cut", "tagged"])
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(ESCAPED, ESCAPED, ESCAPED), min_size=1, max_size=8))
+def test_escaped_values_of_other_formats_are_the_same_at_once(fmt: Format, found: list[tuple[str, str, str]]) -> None:
+    made = _made("{}", fmt)
+    shape = '203.0.113.9 [10/Oct/2000:13:55:36 -0700] 200 "GET /{} HTTP/1.1" {}2{}'
+    if fmt is TAGGED:
+        shape = '203.0.113.9 [10/Oct/2000:13:55:36 -0700] 200 {} "{}" "{}"'
+    lines = [shape.format(*values).encode("latin-1") for values in found]
+    assert convert(made, *lines).events == exact(made, *lines)
+
+
+def test_lines_with_escapes_that_nobody_looks_at_stay_on_the_quick_way() -> None:
+    line = combined(r"GET /\x22\xC3\xA9 HTTP/1.1", agent=r"\x22a\x5C\xE2", referer=r"\xC3\xA9")
+    data = (line + b"\n") * 3
+    for text, dirty in (("{}", []), (RICH, [0, 1, 2])):  # rules look at the path
+        scan = converter(text).members[0].scanner.scan(data, [line] * 3)
+        assert scan is not None
+        assert scan.dirty == dirty
+    assert at(event(line), "request", "uri") == 'https://web-1/"é'
+    assert at(event(line), "request", "headers") == {"User-Agent": '"a\\\ufffd', "Referer": "é"}
 
 
 def test_each_line_of_a_mixed_log_goes_by_the_first_format_that_fits() -> None:
