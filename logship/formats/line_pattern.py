@@ -246,7 +246,7 @@ def fast_pattern(parts: tuple[Part, ...], escaping: Escaping, needed: Collection
             out.append(f"({value})" if part.variable.slot.field in needed else value)
         else:
             out.append(_fast_value(part, escaping, needed, guard))
-    return "".join(out) + r"\n|.*\n"
+    return "".join(out) + r"\n"
 
 
 def _fast_value(reach: Reach, escaping: Escaping, needed: Collection[str], guard: str) -> str:

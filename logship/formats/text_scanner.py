@@ -1,17 +1,8 @@
-"""The hot path of text formats: a whole chunk by one findall, and the proof that it was right.
+"""The hot path of text formats: a whole chunk by one findall, proved to be right.
 
-The classes of the fast pattern exclude one character each, which is what makes them fast; that no value holds a quote,
-a backslash, a control byte or a newline is proved for the chunk as a whole:
-
-- as many matches as lines, and each match holds at least one newline: so each holds exactly one;
-- escaping the chunk as JSON makes it longer by what quotes, backslashes and control bytes it holds: if that is what the
-  format's own literals account for, the values hold none.
-
-Lines that break the proof (Apache's escaped quotes, control bytes, bytes beyond ASCII) are set aside; if that does not
-mend it, a pattern with precise classes, three times slower, does the chunk. Backslashes that begin nginx's escapes for
-quotes, backslashes and bytes beyond ASCII are counted in: they stand inside of values and move none. Where the value is
-only written into the event, it becomes what JSON writes, all values of a field at once; where something looks at the
-value, the line is set aside.
+Where the proof fails, a pattern with precise classes, three times slower, does the chunk. nginx's escapes for quotes,
+backslashes and bytes beyond ASCII become what JSON writes where the value is only written into the event, all values of
+a field at once; where something looks at the value, the line is set aside.
 """
 
 from __future__ import annotations
@@ -21,16 +12,15 @@ from collections.abc import Callable, Collection, Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-import orjson
-
 from logship.fields import Kind
 from logship.formats import line_pattern
 from logship.formats.bodies import bodies, odd_escape
+from logship.formats.chunk_pattern import OTHERWISE, ChunkPattern
 from logship.formats.escapes import Escaping, decode
 from logship.formats.format import Scan, Scanner
 from logship.formats.pieces import Literal
 from logship.formats.slot import Row, Value
-from logship.formats.unclean import foreign, indexes_of, lines_with
+from logship.formats.unclean import indexes_of
 
 if TYPE_CHECKING:
     from logship.formats.text_format import TextFormat
@@ -57,38 +47,26 @@ class TextScanner(Scanner):
         self._fmt = fmt
         captured = sorted(set(self._indexes)) or [0]
         self._captured = frozenset(names[index] for index in captured)
-        self._blank: Row = ("",) * len(captured)
         self._reorder = _reorder([captured.index(index) for index in self._indexes], len(captured))
-        pattern = line_pattern.fast_pattern(fmt.parts, fmt.escaping, self._captured)
-        self._findall: Callable[[str], list[Row]] = re.compile(pattern).findall
-        self._guarded: Callable[[str], list[Row]] | None = None
         self._quotes = sum(part.text.count('"') for part in fmt.parts if isinstance(part, Literal))
         self._takes_escapes = tuple(slot.kind in ESCAPED_KINDS for slot in self.slots)
         self._written = tuple(slot.kind in ESCAPED_KINDS and slot.field in written for slot in self.slots)
         is_whole = not any(isinstance(part, line_pattern.Reach) and _cuts_escapes(part.stop) for part in fmt.parts)
-        self._has_bodies = fmt.escaping is Escaping.BACKSLASH and is_whole and any(self._written)
-        self._literal_surplus = sum(surplus(part.text) for part in fmt.parts if isinstance(part, Literal))
+        has_bodies = fmt.escaping is Escaping.BACKSLASH and is_whole and any(self._written)
+        self._pattern = self._compiled(takes_escapes=has_bodies)
+        self._guarded: ChunkPattern | None = None
 
     def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
         text = data.decode("latin-1")
         if "\r" in text:
             text = text.replace("\r\n", "\n")
-        rows = self._rows(self._findall, text)
-        count = len(lines)
-        if len(rows) != count:  # a value ran over a newline
+        found = self._pattern.find(text, data, lines)
+        if found is None:
             return self._scan_guarded(text)
-        dirty = set(indexes_of(rows, self._blank))
-        dirty.update(foreign(data, lines))
-        found = lines_with(b"\\", data, lines)
-        dirty.update([index for index in found if b'\\"' in lines[index]] if self._has_bodies else found)
-        escaped = [index for index in found if index not in dirty]
-        accounted = (count - len(dirty)) * self._literal_surplus + sum(lines[index].count(b"\\") for index in escaped)
-        if self._surplus_of_clean(text, lines, dirty) != accounted:
-            return self._scan_guarded(text)  # a stray quote or a control byte
-        rows = self._finished(rows)
-        if escaped:
-            dirty.update(self._spell(rows, escaped))
-        return Scan(rows, sorted(dirty))
+        rows = self._finished(found.rows)
+        if found.escaped:
+            found.dirty.update(self._spell(rows, found.escaped))
+        return Scan(rows, sorted(found.dirty))
 
     def _spell(self, rows: list[Row], escaped: Sequence[int]) -> set[int]:
         """Puts what escaped values become in their rows; gives the lines for which it can't."""
@@ -108,26 +86,18 @@ class TextScanner(Scanner):
                 rows[index] = row
         return left
 
-    def _surplus_of_clean(self, text: str, lines: Sequence[bytes], dirty: set[int]) -> int:
-        """The surplus of the lines that are not dirty, by way of the fewer ones."""
-        if 2 * len(dirty) < len(lines):
-            return surplus(text) - len(lines) - sum(surplus(_text(lines[index])) for index in dirty)
-        clean = "\n".join(_text(line) for index, line in enumerate(lines) if index not in dirty)
-        return surplus(clean) - clean.count("\n")
-
     def _scan_guarded(self, text: str) -> Scan | None:
         """The chunk by precise classes: whatever fits is right by construction."""
         if self._guarded is None:
-            pattern = line_pattern.fast_pattern(
-                self._fmt.parts, self._fmt.escaping, self._captured, guard=line_pattern.DIRTY
-            )
-            self._guarded = re.compile(pattern).findall
-        rows = self._rows(self._guarded, text)
-        return Scan(self._finished(rows), indexes_of(rows, self._blank))
+            self._guarded = self._compiled(line_pattern.DIRTY)
+        rows = self._guarded.rows(text)
+        return Scan(self._finished(rows), indexes_of(rows, self._guarded.blank))
 
-    def _rows(self, findall: Callable[[str], list[Row]], text: str) -> list[Row]:
-        rows = findall(text)
-        return rows if len(self._blank) > 1 else [(value,) for value in rows]  # type: ignore[misc]  # one group: texts
+    def _compiled(self, guard: str = "", *, takes_escapes: bool = False) -> ChunkPattern:
+        fmt, names = self._fmt, self._captured
+        pattern = line_pattern.fast_pattern(fmt.parts, fmt.escaping, names, guard) + OTHERWISE
+        literals = [part.text for part in fmt.parts if isinstance(part, Literal)]
+        return ChunkPattern(pattern, len(names), literals, takes_escapes=takes_escapes)
 
     def _finished(self, rows: list[Row]) -> list[Row]:
         """In the order asked for, an empty value as '-'; rows that fit nothing stay blank."""
@@ -159,18 +129,9 @@ class TextScanner(Scanner):
         return None if values is None else tuple([values[index] for index in self._indexes])
 
 
-def surplus(text: str) -> int:
-    """By how much JSON escaping makes the text longer: 1 for quotes, backslashes, \\n and \\t; 5 for control bytes."""
-    return len(orjson.dumps(text)) - 2 - len(text)
-
-
 def _cuts_escapes(stop: str) -> bool:
     """Whether a value may end within an escape."""
     return any(char in "x0123456789abcdefABCDEF" for char in stop)
-
-
-def _text(line: bytes) -> str:
-    return line.removesuffix(b"\r").decode("latin-1")
 
 
 def _index(names: list[str], field: str) -> int:
