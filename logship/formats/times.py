@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Final
 
 from logship.errors import FormatError
@@ -26,6 +27,8 @@ _ISO = re.compile(
     r"(?:[.,]([0-9]{1,9}))? ?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
 _EPOCH = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,9}))?")
+MINUTES_KEPT: Final = 64
+_SECONDS_MS = {f"{second:02}": second * 1000 for second in range(60)}
 _UNITS_PER_MS = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
 
 
@@ -108,6 +111,8 @@ def _decode_clf(value: object) -> int | None:
 
 
 def _iso_decoder(zone: tzinfo | None) -> DecodeTime:
+    """Decodes ISO 8601. A minute is decoded once: a busy log has a new second every dozen lines (8 % of a JSON log)."""
+
     def decode(value: object) -> int | None:
         if not isinstance(value, str):
             return None
@@ -121,7 +126,19 @@ def _iso_decoder(zone: tzinfo | None) -> DecodeTime:
             return in_zone(civil, ms, zone)
         return epoch_ms(*civil, ms, parse_offset_s(offset or "Z"))
 
-    return decode
+    if zone is not None:  # clocks were put forward within minutes, once
+        return decode
+    minute_ms = lru_cache(MINUTES_KEPT)(decode)
+
+    def decode_second(value: object) -> int | None:
+        second_ms = _SECONDS_MS.get(value[17:19]) if isinstance(value, str) and len(value) <= MAX_TEXT else None
+        if second_ms is None:  # a leap second, or no time at all
+            return decode(value)
+        assert isinstance(value, str)
+        ms = minute_ms(f"{value[:17]}00{value[19:]}")
+        return None if ms is None else ms + second_ms
+
+    return decode_second
 
 
 def _decode_epoch(value: object, unit: str) -> int | None:

@@ -133,6 +133,11 @@ class Reader:
     def has(self, variable: ast.expr) -> ast.expr:
         return expression("x != ''" if self.is_exact else "x != '-'", x=variable)
 
+    @property
+    def often_lacks(self) -> bool:
+        """Whether asking first is worth it: clean rows of open formats have '-' for most of what may be logged."""
+        return not self.is_exact and self.setting.format.is_open
+
     def plain(self, slot: Slot) -> ast.expr:
         """The row's value as text."""
         variable = self.raw(slot)

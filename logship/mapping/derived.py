@@ -119,7 +119,8 @@ def _scheme(reader: Reader) -> Access:
     port = reader.setting.slot("server_port")
     if port is not None:
         memo = reader.setting.shared_memo(_scheme_of_port)
-        text = reader.keep("scheme_by_port", expression("m[x]", m=memo, x=reader.raw(port)))
+        by_port = expression("m[x]", m=memo, x=reader.raw(port))
+        text = reader.keep("scheme_by_port", _unless_absent(reader, port, by_port))
         found.append(Access(Kind.TEXT, text, text, text, False, port.spelled))
     found.append(reader.known("scheme") or reader.constant("https"))
     return reader.chain(found)
@@ -178,9 +179,14 @@ def _logged_host(reader: Reader, slot: Slot) -> Access:
     else:
         memo = reader.setting.shared_memo(_host_name)
         text = expression("m[h]", m=memo, h=_key(reader, slot))
-    kept = reader.keep(f"logged_{slot.field}", text)
+    kept = reader.keep(f"logged_{slot.field}", _unless_absent(reader, slot, text))
     # what a client may write into Host can need escapes, but then its row isn't clean
     return Access(Kind.TEXT, kept, kept, kept, False, slot.spelled)
+
+
+def _unless_absent(reader: Reader, slot: Slot, text: ast.expr) -> ast.expr:
+    """The text, which is '' where the slot is absent; asking saves a look into a memory, 4 % of a JSON log."""
+    return choice(reader.has(reader.raw(slot)), text, constant("")) if reader.often_lacks else text
 
 
 def _host_name(value: object) -> str:
