@@ -1,8 +1,10 @@
-"""The hot path of JSON formats: a whole chunk by one parse, and the proof that every line was one flat object.
+"""The hot path of JSON formats: a whole chunk by one findall or by one parse.
 
-A chunk without backslashes and beyond-ASCII bytes holds strings that need no escaping; with one brace of each kind a
-line, at its ends, an object can't go on in the next line. Lines that break the proof are set aside; so are those with
-other keys than most, and values whose types don't fit their field. About a quarter of the cost of line by line.
+Lines of one skeleton are read by its pattern (json_skeleton.py). A chunk that it does not fit is parsed at once where
+every line is proved to be one flat object: without backslashes and beyond-ASCII bytes it holds strings that need no
+escaping; with one brace of each kind a line, at its ends, an object can't go on in the next line. Lines that break the
+proof are set aside; so are those with other keys than most, and values whose types don't fit their field. About a
+quarter of the cost of line by line.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ import orjson
 
 from logship.fields import Kind
 from logship.formats.format import Scan
+from logship.formats.json_skeleton import Skeleton, Type, learn
 from logship.formats.slot import DecodeTime, Row
 from logship.formats.unclean import unclean
 
+MOST_SHAPES = 4  # that are learned of one log; one that has more is parsed
 MOST_DIRTY = 4  # more than one dirty line in so many: the chunk is better done line by line
 ABSENT = "-"
 _PLAIN = frozenset({str, int, float})
@@ -60,6 +64,14 @@ class Wanted:
     lines: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A skeleton and which of its keys is which wanted field; None for a field that such lines lack."""
+
+    skeleton: Skeleton
+    keys: tuple[str | None, ...]
+
+
 class JsonRows:
     """Makes rows of the wanted fields; `times` are all time fields of the format with their decoders."""
 
@@ -67,9 +79,80 @@ class JsonRows:
         self._wanted = tuple(wanted)
         self._times = tuple(times)
         self._fewest = fewest
+        self._known: list[Learned] = []
+        self._last: Learned | None = None
 
     def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
         """The chunk at once; None: line by line is better."""
+        return self._by_skeleton(data, lines) or self._by_parse(data, lines)
+
+    # -- by a learned pattern
+
+    def _by_skeleton(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
+        learned = self._learned(lines[len(lines) // 2])
+        if learned is None or not learned.keys:
+            return None
+        skeleton = learned.skeleton
+        found = skeleton.pattern.find(data.decode("latin-1"), data, lines)
+        if found is None or len(found.dirty) * MOST_DIRTY > len(lines):
+            return None
+        dirty = found.dirty
+        raw = dict(zip(skeleton.columns, zip(*found.rows, strict=True), strict=True))
+        nothing = (ABSENT,) * len(lines)
+        columns: list[Sequence[str]] = []
+        for wanted, key in zip(self._wanted, learned.keys, strict=True):
+            if key is None:
+                columns.append(nothing)
+            elif skeleton.types[key] is Type.NUMBER:
+                columns.append(_numbers(raw[key], wanted.kind, dirty))
+            else:
+                columns.append(_strings(raw[key], wanted.kind, dirty))
+        for wanted, decode in self._times:
+            for key in set(wanted.keys).intersection(raw):
+                is_number = skeleton.types[key] is Type.NUMBER
+                dirty |= impossible_times([_number(text) for text in raw[key]] if is_number else raw[key], decode)
+        if len(dirty) * MOST_DIRTY > len(lines):
+            return None
+        self._last = learned
+        return self._scan(columns, dirty)
+
+    def _learned(self, line: bytes) -> Learned | None:
+        """What is known of lines like this one; of one that nothing can be learned from: of the lines before."""
+        text = line.decode("latin-1")
+        for known in self._known:
+            if known.skeleton.line.fullmatch(text):
+                return known
+        if len(self._known) == MOST_SHAPES:
+            return self._last
+        asked = {key for wanted in (*self._wanted, *(wanted for wanted, _ in self._times)) for key in wanted.keys}
+        skeleton = learn(line, asked)
+        if skeleton is None:
+            return self._last
+        self._known.append(Learned(skeleton, self._keys(skeleton) or ()))
+        return self._known[-1]
+
+    def _keys(self, skeleton: Skeleton) -> tuple[str | None, ...] | None:
+        """The key of each wanted field; None where such lines go another way."""
+        shape = set(skeleton.types)
+        times = {key for wanted, _ in self._times for key in shape.intersection(wanted.keys)}
+        if any(skeleton.types[key] is Type.BOOLEAN for key in times):
+            return None
+        keys: list[str | None] = []
+        for wanted in self._wanted:
+            if not _is_plain(wanted, shape):
+                return None
+            key = next(iter(shape.intersection(wanted.keys)), None)
+            kind = skeleton.types[key] if key else Type.NULL
+            if kind is Type.BOOLEAN or (kind is Type.NUMBER and not _taken(wanted.kind)):
+                return None
+            if kind is Type.NULL and wanted.kind is Kind.STATUS:
+                return None
+            keys.append(key if kind in (Type.STRING, Type.NUMBER) else None)
+        return tuple(keys)
+
+    # -- by the parser
+
+    def _by_parse(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
         parsed = documents(data, lines)
         if parsed is None:
             return None
@@ -85,6 +168,9 @@ class JsonRows:
         columns = self._columns(found, set(shape), dirty)
         if columns is None or len(dirty) * MOST_DIRTY > len(shapes):
             return None
+        return self._scan(columns, dirty)
+
+    def _scan(self, columns: Sequence[Sequence[str]], dirty: set[int]) -> Scan:
         made = list(zip(*columns, strict=True))
         if sum(ABSENT not in column for column in columns) < self._fewest:
             dirty |= sparse(made, self._fewest)
@@ -94,16 +180,22 @@ class JsonRows:
         nothing = (ABSENT,) * len(found)
         columns: list[Sequence[str]] = []
         for wanted in self._wanted:
+            if not _is_plain(wanted, shape):
+                return None
             keys = shape.intersection(wanted.keys)
-            if len(keys) > 1 or (not keys and shape.intersection(wanted.lines)):
-                return None
-            if not keys and wanted.kind is Kind.STATUS:  # a clean row has three digits there
-                return None
             columns.append(_texts(_column(found, keys.pop()), wanted.kind, dirty) if keys else nothing)
         for wanted, decode in self._times:
             for key in shape.intersection(wanted.keys):
                 dirty |= impossible_times(_column(found, key), decode)
         return columns
+
+
+def _is_plain(wanted: Wanted, shape: set[str]) -> bool:
+    """Whether lines with these keys hold the field under one key at most, and a status at all."""
+    keys = shape.intersection(wanted.keys)
+    if not keys:
+        return not shape.intersection(wanted.lines) and wanted.kind is not Kind.STATUS  # a clean row has three digits
+    return len(keys) == 1
 
 
 def _column(found: Sequence[Document], key: str) -> list[object]:
@@ -114,15 +206,35 @@ def _texts(column: Sequence[object], kind: Kind, dirty: set[int]) -> Sequence[st
     """One field's values as texts; rows with other types than a text, null or (where it is one) a number are dirty."""
     types = set(map(type, column))
     taken = _taken(kind)
-    texts: list[str]
     if types == {int} and int in taken:
-        texts = list(map(str, column))
-    elif types == {str}:
-        texts = [str(text) or ABSENT for text in column] if "" in column else column  # type: ignore[assignment]
-    else:
-        spelled = [_text(value, taken) for value in column]
-        dirty.update(index for index, text in enumerate(spelled) if text is None)
-        texts = [text or ABSENT for text in spelled]
+        return _checked(list(map(str, column)), kind, dirty)
+    if types == {str}:
+        return _strings(column, kind, dirty)  # type: ignore[arg-type]
+    spelled = [_text(value, taken) for value in column]
+    dirty.update(index for index, text in enumerate(spelled) if text is None)
+    return _checked([text or ABSENT for text in spelled], kind, dirty)
+
+
+def _strings(column: Sequence[str], kind: Kind, dirty: set[int]) -> Sequence[str]:
+    return _checked([text or ABSENT for text in column] if "" in column else column, kind, dirty)
+
+
+def _numbers(column: Sequence[str], kind: Kind, dirty: set[int]) -> Sequence[str]:
+    """Numbers as a skeleton's pattern finds them; '' in rows that are dirty already."""
+    if "." not in "".join(column):
+        return _checked(column, kind, dirty)
+    taken = _taken(kind)
+    spelled = [_text(_number(text), taken) if "." in text else text for text in column]
+    dirty.update(index for index, text in enumerate(spelled) if text is None)
+    return _checked([text or ABSENT for text in spelled], kind, dirty)
+
+
+def _number(text: str) -> int | float | str:
+    return (float(text) if "." in text else int(text)) if text else ""
+
+
+def _checked(texts: Sequence[str], kind: Kind, dirty: set[int]) -> Sequence[str]:
+    """The same texts; rows whose status is none are dirty."""
     if kind is Kind.STATUS:
         odd = {text for text in set(texts) if not _is_status(text)}
         if odd:

@@ -72,6 +72,45 @@ def test_both_ways_give_the_same_bytes(fmt: Format, found: list[bytes], plain: i
         assert json.loads(text)["request"]["verb"]
 
 
+SPELLED = st.sampled_from(
+    ["0", "-0", "7", "007", "-1", "0.10", "1.0", "1.", ".5", "0.25", "1e3", "1E400", "0.00001", "0.0001", "0.0", "404",
+     "99", "123456789012345", "1234567890123456", "123456789012345678901", "0.1234567890123456789", "999999999999999.9",
+     "1718000000", "1718000000.5", "null", "true", '""', '"-"', '"a"', '"0.10"', '"200"', '"a{b}"',
+     '"a\\\\b"', "[1]", "{}"]
+)  # fmt: skip
+SEPARATORS = st.sampled_from([(",", ":"), (", ", ": "), (" ,\t", ":")])
+
+
+@st.composite
+def spelled(draw: st.DrawFn) -> list[bytes]:
+    """Lines of one skeleton or nearly so, with numbers as servers may write them."""
+    comma, colon = draw(SEPARATORS)
+    usual = {key: json.dumps(value) for key, value in LINE.items()}
+    for key in draw(st.lists(st.sampled_from(sorted(LINE)), max_size=2)):
+        usual[key] = draw(SPELLED)
+    found = []
+    for _ in range(draw(st.integers(1, 12))):
+        values = dict(usual)
+        for key in draw(st.lists(st.sampled_from(sorted(LINE)), max_size=1)):
+            values[key] = draw(SPELLED)
+        members = [f'"{key}"{colon}{value}' for key, value in values.items()]
+        members += draw(st.sampled_from([[], [], [], [], members[-1:], ['"zz":7'], ['"zz":"é"']]))
+        found.append(("{" + comma.join(members) + draw(st.sampled_from(["}", "}", "}", "} ", " }", ""]))).encode())
+    return found
+
+
+@pytest.mark.parametrize("fmt", [AUTO, KEYED], ids=["auto", "keyed"])
+@settings(max_examples=100, deadline=None)
+@given(chunks=st.lists(spelled(), min_size=1, max_size=4), plain=st.integers(0, 20))
+def test_lines_of_one_skeleton_give_the_same_bytes_however_numbers_are_spelled(
+    fmt: Format, chunks: list[list[bytes]], plain: int
+) -> None:
+    made = converter(TEXT, fmt) if plain % 5 == 0 else _made(fmt)  # nothing learned, or from chunks before
+    for found in chunks:
+        chunk = [found[0]] * plain + found
+        assert convert(made, *chunk).events == exact(made, *chunk)
+
+
 _compiled: dict[int, Converter] = {}
 
 
