@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.formats import compile_format, read_spec
+from logship.mapping import redaction
 from logship.mapping.proxies import MAX_HOPS
 from logship.mapping.redaction import (
     LONG,
@@ -50,6 +51,17 @@ def test_query_values_are_replaced_by_name(target: str, redacted: str) -> None:
     assert at(found, "request", "headers", "Referer") == f"https://a.example{redacted}"
     assert at(found, "metadata", "t") == redacted
     assert "abc" not in json.dumps(found) or "abc" in redacted
+
+
+PIECES = ["q", "Q", "token", "%71", "+", "=", "&", ";", "?", "#", "a", "%", "é", "/"]
+PAIRS = st.lists(st.sampled_from(PIECES), max_size=20)
+
+
+@given(PAIRS.map("".join))
+def test_names_written_plainly_are_redacted_as_all_others_are(url: str) -> None:
+    plainly = redaction.query_redactor(["q", "token"])
+    each = redaction.query_redactor(["q", "token", "ß"])  # a name beyond ASCII: every pair is looked at
+    assert plainly(url) == each(url)
 
 
 @pytest.mark.parametrize(
