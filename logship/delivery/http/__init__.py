@@ -9,6 +9,7 @@ urlopen 370, the same with these connections 90, of which the kernel takes 40.
 
 from __future__ import annotations
 
+from logship.delivery.http import lean  # noqa: F401 -- first: how requests is imported
 from logship.delivery.http.tls import TlsContext
 from logship.delivery.http.transport import MAX_CONNECTION_AGE_S, HttpTransport
 
