@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 V = TypeVar("V")
 
 MEMO_ENTRIES = 4_096  # about 0.6 MB of short texts; a full memory is emptied, which costs one conversion per text
+TIME_ENTRIES = 1_024  # of times, which come in order: two chunks of lines that all have their own
 SHARED_ENTRIES = 16_384  # of memories that all converters share: addresses have many values
 MINUTES_KEPT = 256
 MEMO_CHARS = 256  # of a text that is remembered: clients may send 8 kB of other addresses with each request
@@ -95,11 +96,11 @@ class Times(Memo[str]):
     def __init__(
         self, decode: Callable[[object], int | None], bounds: Bounds, seconds_at: int | None = None
     ) -> None:
-        super().__init__(self._text if seconds_at is None else self._text_by_minute)
+        super().__init__(self._text if seconds_at is None else self._text_by_minute, TIME_ENTRIES)
         self._decode = decode
         self._bounds = bounds
         self._first, self._last = (seconds_at or 0) - 1, (seconds_at or 0) + 2
-        self._minutes = Memo(self._minute)
+        self._minutes = Memo(self._minute, TIME_ENTRIES)
         bounds.watch(self)
         bounds.watch(self._minutes)
 
@@ -132,7 +133,7 @@ class Moments(Memo[int]):
     """Epoch milliseconds of a logged time."""
 
     def __init__(self, decode: Callable[[object], int | None]) -> None:
-        super().__init__(self._moment)
+        super().__init__(self._moment, TIME_ENTRIES)
         self._decode = decode
 
     def _moment(self, key: object) -> int:
@@ -146,7 +147,7 @@ class Seconds(Memo[str]):
     """`YYYY-MM-DDTHH:MM:SS` of epoch seconds; with MILLISECONDS it makes an event's time."""
 
     def __init__(self, bounds: Bounds) -> None:
-        super().__init__(self._text)
+        super().__init__(self._text, TIME_ENTRIES)
         self._bounds = bounds
         bounds.watch(self)
 
