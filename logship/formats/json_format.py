@@ -181,7 +181,7 @@ class JsonScanner(Scanner):
 
 def _wanted(source: Source) -> Wanted:
     keys = tuple(".".join(path) for path in source.paths)
-    return Wanted(source.slot.kind, keys, tuple(".".join(path) for path in source.line_paths))
+    return Wanted(source.slot.kind, keys, tuple(".".join(path) for path in source.line_paths), source.part)
 
 
 def _sources(keys: Mapping[str, KeySpec]) -> list[Source]:

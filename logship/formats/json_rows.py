@@ -19,12 +19,13 @@ from logship.fields import Kind
 from logship.formats.format import Scan
 from logship.formats.json_skeleton import Skeleton, Type, learn
 from logship.formats.slot import DecodeTime, Row
-from logship.formats.unclean import unclean
+from logship.formats.unclean import indexes_of, unclean
 
 MOST_SHAPES = 4  # that are learned of one log; one that has more is parsed
 MOST_DIRTY = 4  # more than one dirty line in so many: the chunk is better done line by line
 ABSENT = "-"
 _PLAIN = frozenset({str, int, float})
+_PROTOCOLS = frozenset({"HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"})
 _LEAST, _GREATEST = 1e-4, 1e16  # floats between are spelled alike by everybody
 
 Document = Mapping[str, object]
@@ -55,18 +56,22 @@ def _is_flat(line: bytes) -> bool:
 class Wanted:
     """A field that rows hold.
 
-    Shapes: `keys` are those it may stand under, dotted ones as they are; `lines` those of a request line it may be cut
-    from instead.
+    Shapes: `keys` are those it may stand under, dotted ones as they are; `lines` those of a request line that it is
+    `part` of where it does not stand under its own.
     """
 
     kind: Kind
     keys: tuple[str, ...]
     lines: tuple[str, ...] = ()
+    part: int = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A skeleton and which of its keys is which wanted field; None for a field that such lines lack."""
+    """A skeleton and which of its keys is which wanted field, or the request line that it is cut from.
+
+    Shapes: None for a field that such lines lack; no keys at all: such lines go another way.
+    """
 
     skeleton: Skeleton
     keys: tuple[str | None, ...]
@@ -103,10 +108,14 @@ class JsonRows:
         for wanted, key in zip(self._wanted, learned.keys, strict=True):
             if key is None:
                 columns.append(nothing)
+            elif key in wanted.lines and key not in wanted.keys:
+                columns.append(_part(raw[key], wanted.part, dirty))
             elif skeleton.types[key] is Type.NUMBER:
                 columns.append(_numbers(raw[key], wanted.kind, dirty))
             else:
                 columns.append(_strings(raw[key], wanted.kind, dirty))
+            if key in wanted.keys and not raw.keys().isdisjoint(wanted.lines):
+                dirty.update(indexes_of(list(columns[-1]), ABSENT))
         for wanted, decode in self._times:
             for key in set(wanted.keys).intersection(raw):
                 is_number = skeleton.types[key] is Type.NUMBER
@@ -124,8 +133,8 @@ class JsonRows:
                 return known
         if len(self._known) == MOST_SHAPES:
             return self._last
-        asked = {key for wanted in (*self._wanted, *(wanted for wanted, _ in self._times)) for key in wanted.keys}
-        skeleton = learn(line, asked)
+        every = (*self._wanted, *(wanted for wanted, _ in self._times))
+        skeleton = learn(line, {key for wanted in every for key in (*wanted.keys, *wanted.lines)})
         if skeleton is None:
             return self._last
         self._known.append(Learned(skeleton, self._keys(skeleton) or ()))
@@ -139,13 +148,14 @@ class JsonRows:
             return None
         keys: list[str | None] = []
         for wanted in self._wanted:
-            if not _is_plain(wanted, shape):
-                return None
-            key = next(iter(shape.intersection(wanted.keys)), None)
+            found = shape.intersection(wanted.keys) or shape.intersection(wanted.lines)
+            key = next(iter(found), None)
             kind = skeleton.types[key] if key else Type.NULL
             if kind is Type.BOOLEAN or (kind is Type.NUMBER and not _taken(wanted.kind)):
                 return None
-            if kind is Type.NULL and wanted.kind is Kind.STATUS:
+            if len(found) > 1 or (key in wanted.lines and kind is not Type.STRING):
+                return None
+            if kind is Type.NULL and wanted.kind is Kind.STATUS:  # a clean row has three digits there
                 return None
             keys.append(key if kind in (Type.STRING, Type.NUMBER) else None)
         return tuple(keys)
@@ -184,6 +194,8 @@ class JsonRows:
                 return None
             keys = shape.intersection(wanted.keys)
             columns.append(_texts(_column(found, keys.pop()), wanted.kind, dirty) if keys else nothing)
+            if not shape.isdisjoint(wanted.lines):
+                dirty.update(indexes_of(list(columns[-1]), ABSENT))
         for wanted, decode in self._times:
             for key in shape.intersection(wanted.keys):
                 dirty |= impossible_times(_column(found, key), decode)
@@ -227,6 +239,18 @@ def _numbers(column: Sequence[str], kind: Kind, dirty: set[int]) -> Sequence[str
     spelled = [_text(_number(text), taken) if "." in text else text for text in column]
     dirty.update(index for index, text in enumerate(spelled) if text is None)
     return _checked([text or ABSENT for text in spelled], kind, dirty)
+
+
+def _part(column: Sequence[str], part: int, dirty: set[int]) -> list[str]:
+    """One part of each request line that is as all common ones are; the rows of others are dirty."""
+    parts: list[str] = []
+    for index, line in enumerate(column):
+        words = line.split(" ")
+        is_common = len(words) == 3 and words[0].isalpha() and words[1][:1] == "/" and words[2] in _PROTOCOLS
+        if not is_common:
+            dirty.add(index)
+        parts.append(words[part].removeprefix("HTTP/") if is_common else ABSENT)
+    return parts
 
 
 def _number(text: str) -> int | float | str:

@@ -111,6 +111,31 @@ def test_lines_of_one_skeleton_give_the_same_bytes_however_numbers_are_spelled(
         assert convert(made, *chunk).events == exact(made, *chunk)
 
 
+REQUEST = st.sampled_from(
+    ["GET /x HTTP/1.1", "POST /y?a=b HTTP/2.0", "PUT /z HTTP/9.9", "GET /a b HTTP/1.1", "GET *", "/t", "", "-",
+     "GÉT / HTTP/1.1", "get //x HTTP/1.0", " / HTTP/1.1", "M-SEARCH / HTTP/1.1", "GET / HTTP/1.1 "]
+)  # fmt: skip
+PLACE = st.sampled_from([None, "", "-", "GET", "/p"])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    found=st.lists(st.tuples(REQUEST, PLACE, PLACE), min_size=1, max_size=10),
+    has=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+)
+def test_a_request_line_is_cut_the_same_beside_parts_of_its_own(
+    found: list[tuple[str, str | None, str | None]], has: tuple[bool, bool, bool]
+) -> None:
+    chunk = []
+    for request, method, uri in found:
+        document = {key: value for key, value in LINE.items() if key not in ("method", "uri")}
+        more = {"request": request, "method": method, "uri": uri}
+        document |= {key: value for (key, value), is_there in zip(more.items(), has, strict=True) if is_there}
+        chunk.append(json.dumps(document, ensure_ascii=False).encode())
+    made = converter(fmt=AUTO)
+    assert convert(made, *chunk).events == exact(made, *chunk)
+
+
 _compiled: dict[int, Converter] = {}
 
 
