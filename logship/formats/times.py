@@ -28,6 +28,8 @@ _ISO = re.compile(
 )
 _EPOCH = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,9}))?")
 MINUTES_KEPT: Final = 64
+CLF_SECONDS_AT: Final = len("10/Oct/2000:13:55:")
+ISO_SECONDS_AT: Final = len("2000-10-10T13:55:")
 _SECONDS_MS = {f"{second:02}": second * 1000 for second in range(60)}
 _UNITS_PER_MS = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
 
@@ -39,10 +41,10 @@ class ClfTime:
     resolution_ms: float = 1000.0
     example: str = "10/Oct/2000:13:55:36 -0700"
     pattern: str = r"[0-9]{2}/[A-Za-z]{3}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
-    seconds_at: int | None = len("10/Oct/2000:13:55:")
+    seconds_at: int | None = CLF_SECONDS_AT
 
     def decoder(self, timezone: str) -> DecodeTime:
-        return _decode_clf
+        return by_minute(_decode_clf, CLF_SECONDS_AT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +86,14 @@ class AnyTime:
 
     def decoder(self, timezone: str) -> DecodeTime:
         iso = _iso_decoder(find_zone(timezone))
+        clf = by_minute(_decode_clf, CLF_SECONDS_AT)
 
         def decode(value: object) -> int | None:
             if not isinstance(value, str):
                 return _decode_epoch(value, "")
             text = value[1:-1] if value[:1] == "[" and value[-1:] == "]" else value
             if text[2:3] == "/":
-                return _decode_clf(text)
+                return clf(text)
             if text[4:5] == "-":
                 return iso(text)
             return _decode_epoch(text, "")
@@ -111,8 +114,6 @@ def _decode_clf(value: object) -> int | None:
 
 
 def _iso_decoder(zone: tzinfo | None) -> DecodeTime:
-    """Decodes ISO 8601. A minute is decoded once: a busy log has a new second every dozen lines (8 % of a JSON log)."""
-
     def decode(value: object) -> int | None:
         if not isinstance(value, str):
             return None
@@ -126,16 +127,24 @@ def _iso_decoder(zone: tzinfo | None) -> DecodeTime:
             return in_zone(civil, ms, zone)
         return epoch_ms(*civil, ms, parse_offset_s(offset or "Z"))
 
-    if zone is not None:  # clocks were put forward within minutes, once
-        return decode
+    return decode if zone is not None else by_minute(decode, ISO_SECONDS_AT)  # clocks were put forward within minutes
+
+
+def by_minute(decode: DecodeTime, seconds_at: int) -> DecodeTime:
+    """The same for times with their seconds at one place and offsets of whole minutes, decoding each minute once.
+
+    A busy log has a new second every dozen lines and a new minute every thousand.
+    """
     minute_ms = lru_cache(MINUTES_KEPT)(decode)
+    end = seconds_at + 2
 
     def decode_second(value: object) -> int | None:
-        second_ms = _SECONDS_MS.get(value[17:19]) if isinstance(value, str) and len(value) <= MAX_TEXT else None
+        if not isinstance(value, str) or len(value) > MAX_TEXT:
+            return decode(value)
+        second_ms = _SECONDS_MS.get(value[seconds_at:end])
         if second_ms is None:  # a leap second, or no time at all
             return decode(value)
-        assert isinstance(value, str)
-        ms = minute_ms(f"{value[:17]}00{value[19:]}")
+        ms = minute_ms(f"{value[:seconds_at]}00{value[end:]}")
         return None if ms is None else ms + second_ms
 
     return decode_second

@@ -204,3 +204,15 @@ def test_fluent_bits_times_come_out_as_it_says(case: dict[str, object]) -> None:
     found = compile_strftime(text).decoder(f"{sign}{minutes // 60:02d}{minutes % 60:02d}")(case["time"])
     assert found is not None
     assert found == int(str(case["epoch"])) * 1000 + round(float(str(case["frac"])) * 1000)
+
+
+WRITTEN = ["10/Oct/2000:13:55:{} -0730", "2000-10-10T13:55:{}.25-07:30", "2000-10-10T13:55:{}Z"]
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_all_seconds_of_a_minute_are_told_apart(written: str) -> None:
+    decode = AnyTime().decoder("UTC")
+    found = [decode(written.format(f"{second:02}")) for second in (0, 7, 59, 60, 7)]
+    assert found[0] is not None
+    assert found == [found[0] + second * 1000 for second in (0, 7, 59, 60, 7)]
+    assert [decode(written.format(odd)) for odd in ("61", "6", "-1", "  ", "1a", "٣٤")] == [None] * 6
