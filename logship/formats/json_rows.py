@@ -142,7 +142,7 @@ class JsonRows:
 
     def _keys(self, skeleton: Skeleton) -> tuple[str | None, ...] | None:
         """The key of each wanted field; None where such lines go another way."""
-        shape = set(skeleton.types)
+        shape = {key for key, kind in skeleton.types.items() if kind is not Type.NULL}  # null is absent
         times = {key for wanted, _ in self._times for key in shape.intersection(wanted.keys)}
         if any(skeleton.types[key] is Type.BOOLEAN for key in times):
             return None
@@ -157,7 +157,7 @@ class JsonRows:
                 return None
             if kind is Type.NULL and wanted.kind is Kind.STATUS:  # a clean row has three digits there
                 return None
-            keys.append(key if kind in (Type.STRING, Type.NUMBER) else None)
+            keys.append(key)
         return tuple(keys)
 
     # -- by the parser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logship.config.shipped import presets
@@ -119,8 +119,9 @@ PLACE = st.sampled_from([None, "", "-", "GET", "/p"])
 
 
 @settings(max_examples=100, deadline=None)
+@example(found=[("GET /x HTTP/1.1", None, None)], has=(True, False, True))
 @given(
-    found=st.lists(st.tuples(REQUEST, PLACE, PLACE), min_size=1, max_size=10),
+    found=st.lists(st.tuples(REQUEST, PLACE, PLACE), min_size=1, max_size=6),
     has=st.tuples(st.booleans(), st.booleans(), st.booleans()),
 )
 def test_a_request_line_is_cut_the_same_beside_parts_of_its_own(
