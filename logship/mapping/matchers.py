@@ -10,6 +10,7 @@ from logship.errors import FormatError, Location, MappingError
 from logship.fields import Kind, closest
 from logship.formats.re2_door import compile_pattern
 from logship.mapping import proxies, values
+from logship.mapping.plain_pattern import plain_pattern
 
 Groups = tuple[str, ...]
 Test = Callable[[str], Groups | None]  # of a text ('' is absent): the matcher's groups, None: it doesn't hold
@@ -145,14 +146,20 @@ def _matches(tree: object, location: Location, errors: list[MappingError]) -> Ma
         return None
     names = tuple(pattern.groups)
     bare = pattern if names else compile_pattern(tree, captures=False)
+    plain = plain_pattern(tree)
 
     def test(value: str) -> Groups | None:
+        if plain is not None and value.isascii():
+            match = plain(value)
+            return None if match is None else match.groups()
         found = pattern.named(value.encode("utf-8", "replace"))
         if found is None:
             return None
         return tuple(found.get(name, b"").decode("utf-8", "replace") for name in names)
 
     def test_only(value: str) -> Groups | None:
+        if plain is not None and value.isascii():
+            return None if plain(value) is None else ()
         return () if bare.is_found(value.encode("utf-8", "replace")) else None
 
     prefix, rest = literal_prefix(tree)
