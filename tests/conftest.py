@@ -21,26 +21,30 @@ LONGEST_ID = 80  # of a parameter in a test's name
 
 # A busy machine makes a healthy example slow: no deadlines, the whole test has pytest's timeout.
 settings.register_profile(
-    "ci", deadline=None, print_blob=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+    "local", deadline=None, print_blob=True, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile(
-    "soak", deadline=None, print_blob=True, max_examples=5_000, suppress_health_check=[HealthCheck.too_slow]
-)
+# Continuous integration tries the same examples in every run, so that a failure belongs to the change under test.
+settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
+settings.register_profile("soak", settings.get_profile("local"), max_examples=5_000)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Picks the profile (HYPOTHESIS_PROFILE) and a seed, the same for all worker processes."""
+    """Picks the profile (HYPOTHESIS_PROFILE) and, but in CI, a seed: the same for all worker processes."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # so do shells start background jobs; tests press Ctrl-C
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
-    if getattr(config.option, "hypothesis_seed", None) is None:
+    profile = os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "local")
+    settings.load_profile(profile)
+    if profile != "ci" and getattr(config.option, "hypothesis_seed", None) is None:
         config.option.hypothesis_seed = random.randrange(2**32)
 
 
 def pytest_report_header(config: pytest.Config) -> str:
     """The seed that repeats this run's hypothesis examples."""
-    return f"hypothesis: repeat these examples with --hypothesis-seed={config.option.hypothesis_seed}"
+    seed = config.option.hypothesis_seed
+    if seed is None:
+        return "hypothesis: the same examples in every run; --hypothesis-seed=0 or any other number draws others"
+    return f"hypothesis: repeat these examples with --hypothesis-seed={seed}"
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
