@@ -30,10 +30,12 @@ _LISTED_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
     """A function from a URL (or a bare query) to the same one with values of named parameters replaced.
 
-    Names compare percent-decoded and in any case. Source: WHATWG URL, application/x-www-form-urlencoded.
+    Names compare percent-decoded and in any case. A named parameter is also replaced behind a second `?`, as in a URL
+    that stands unencoded in another's query. Source: WHATWG URL, application/x-www-form-urlencoded.
     """
     keeps = isinstance(query, KeepQuery)
     plainly = None if isinstance(query, KeepQuery) else _plain_pairs(query)
+    is_all_plain = not isinstance(query, KeepQuery) and all(name.isascii() for name in query)
     names = frozenset(name.lower() for name in (query.keep if isinstance(query, KeepQuery) else query))
 
     def replace(match: re.Match[str]) -> str:
@@ -44,9 +46,9 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
         return f"{match[1]}{name}={REDACTED}"
 
     def covered(query: str) -> str:
-        if plainly is None or (("%" in query or "+" in query) and _ENCODED_NAME.search(query)):
-            return _replaced(_PAIR, replace, query, MAX_PAIRS)
-        return _replaced_pairs(plainly, query)
+        if not is_all_plain or (("%" in query or "+" in query) and _ENCODED_NAME.search(query)):
+            query = _replaced(_PAIR, replace, query, MAX_PAIRS)
+        return query if plainly is None else _replaced_pairs(plainly, query)
 
     def redact(url: str) -> str:
         head, mark, query = url.partition("?")
@@ -65,10 +67,13 @@ def redacted_once(redact: Callable[[str], str], text: str) -> str:
 
 
 def _plain_pairs(names: Sequence[str]) -> re.Pattern[str] | None:
-    """A pattern of pairs whose names are written as they are, its group what stays: no call for each pair."""
-    if not all(name.isascii() for name in names):
+    """A pattern of pairs whose names are written as they are, its group what stays: no call for each pair.
+
+    None where no name is ASCII.
+    """
+    choices = "|".join(_in_any_case(name) for name in names if name.isascii())
+    if not choices:
         return None
-    choices = "|".join(_in_any_case(name) for name in names)
     return re.compile(rf"([?&;](?:{choices})=)[^&;#]+")
 
 

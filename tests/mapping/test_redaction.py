@@ -41,6 +41,9 @@ def xff(request: str, forwarded: str, ip: str = "10.0.0.1", referer: str = "-") 
         ("/x?token=", "/x?token="),
         ("/token=abc", "/token=abc"),
         ("/x?a=1;token=2", "/x?a=1;token=[redacted]"),
+        ("/x?to=/y?token=abc", "/x?to=/y?token=[redacted]"),
+        ("/x?%61=1&to=/y?token=abc", "/x?%61=1&to=/y?token=[redacted]"),
+        ("/x??token=abc", "/x??token=[redacted]"),
     ],
 )
 def test_query_values_are_replaced_by_name(target: str, redacted: str) -> None:
