@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
+from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from logship.collector.database import StoreUnavailableError
 
@@ -22,40 +22,23 @@ class Durability:
     def __init__(self, make_durable: Callable[[], None], on_death: Callable[[], None]) -> None:
         self._make_durable = make_durable
         self._on_death = on_death
-        self._waiting: list[Future[None]] = []
-        self._news = threading.Condition()
-        self._closing = False
+        self._waiting: deque[Future[None]] = deque()
         self._failure: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="collector-durability", daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="collector-durability")
 
     def promise(self, futures: Iterable[Future[None]]) -> None:
         """To be called when what they stand for was committed."""
-        with self._news:
-            self._waiting += futures
-            self._news.notify()
+        self._waiting.extend(futures)
+        self._thread.submit(self._fulfil)
 
     def close(self) -> None:
         """Fulfils what was promised, and ends."""
-        with self._news:
-            self._closing = True
-            self._news.notify()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.shutdown()
 
-    def _run(self) -> None:
-        while True:
-            with self._news:
-                while not self._waiting and not self._closing:
-                    self._news.wait()
-                futures, self._waiting = self._waiting, []
-            if not futures:
-                return
-            self._fulfil(futures)
-
-    def _fulfil(self, futures: list[Future[None]]) -> None:
+    def _fulfil(self) -> None:
+        futures = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not futures:  # they shared the fsync of an earlier promise
+            return
         if self._failure is None:
             try:
                 self._make_durable()

@@ -67,7 +67,6 @@ class Writer:
 
     def start(self) -> None:
         self._unfolded = 1  # a predecessor may have died before it counted what it stored
-        self._durability.start()
         self._thread.start()
 
     def submit(self, rows: list[EventRow]) -> Future[None]:
