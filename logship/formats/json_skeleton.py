@@ -81,7 +81,7 @@ def learn(line: bytes, wanted: Collection[str]) -> Skeleton | None:
         pattern.append(re.escape(comma[0]))
         literals.append(comma[0])
         at = comma.end()
-    if not columns or not types or not _END.match(text, at):
+    if not columns or not _END.match(text, at):
         return None
     whole = "".join(pattern) + re.escape(text[at:])
     return Skeleton(

@@ -34,9 +34,10 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
     that stands unencoded in another's query. Source: WHATWG URL, application/x-www-form-urlencoded.
     """
     keeps = isinstance(query, KeepQuery)
-    plainly = None if isinstance(query, KeepQuery) else _plain_pairs(query)
-    is_all_plain = not isinstance(query, KeepQuery) and all(name.isascii() for name in query)
-    names = frozenset(name.lower() for name in (query.keep if isinstance(query, KeepQuery) else query))
+    listed = query.keep if isinstance(query, KeepQuery) else query
+    names = frozenset(name.lower() for name in listed)
+    plainly = None if keeps else _plain_pairs(listed)
+    is_all_plain = not keeps and all(name.isascii() for name in listed)
 
     def replace(match: re.Match[str]) -> str:
         name = match[2]
