@@ -46,7 +46,8 @@ def hostile_texts(size: int) -> Iterator[tuple[str, bytes]]:
         "forwarded": b"for=10.0.0.1;by=10.0.0.2, ", "commas": b",", "dots": b".", "colons": b":", "hex digits": b"af01",
         "percent": b"%41", "high percent": b"%FF", "percent signs": b"%", "pluses": b"+", "spaces": b"a ",
         "pairs": b"&a=b", "tokens": b"&token=s", "encoded names": b"&%74oken=s", "names": b"&token", "values": b"=",
-        "keys": b"?token=", "resets": b"/reset/a", "mails": b"a@b.cd ", "half mails": b"a@", "letters": b"x",
+        "keys": b"?token=", "questions": b"?", "question names": b"?a",
+        "resets": b"/reset/a", "mails": b"a@b.cd ", "half mails": b"a@", "letters": b"x",
         "slashes": b"/", "schemes": b"a://", "cookies": b"a=b; ", "bots": b"bot", "dashes": b"-",
         "versions": b" HTTP/1.1", "hex": rb"\x41", "odd hex": rb"\x41a", "high hex": rb"\xC3\xA9",
         "lone hex": rb"\xFFa", "control hex": rb"\x01b", "quote hex": rb"\x22,", "backslash hex": rb"\x5C",
@@ -57,6 +58,8 @@ def hostile_texts(size: int) -> Iterator[tuple[str, bytes]]:
     }  # fmt: skip
     for name, unit in units.items():
         yield name, unit * (size // len(unit))
+    yield "questions before a pair", b"?" * (size - 3) + b"=+&"
+    yield "questions behind a pair", b"?%41=+" + b"?" * (size - 6)
     yield "all bytes", b"".join(rb"\x%02Xz" % (number % 256) for number in range(size // 5))
     yield "other addresses", b", ".join(b"10.%d.%d.%d" % (n & 7, n >> 3 & 255, n >> 11) for n in range(size // 14))
 
