@@ -14,7 +14,7 @@ from logship.fields import Kind
 from logship.formats import Moment, Slot
 from logship.mapping import values
 from logship.mapping.access import Access, Reader, register
-from logship.mapping.code import constant, expression, joined
+from logship.mapping.code import choice, constant, expression, joined
 from logship.mapping.memo import MILLISECONDS, Moments, Seconds, Times
 
 _PER_SECOND = {Kind.DURATION_S: 1, Kind.DURATION_MS: 1e3, Kind.DURATION_US: 1e6, Kind.DURATION_NS: 1e9}
@@ -98,10 +98,24 @@ def _moved(reader: Reader, slot: Slot, duration: Slot, sign: str) -> ast.expr:
     if parts and not reader.is_exact:  # microseconds have too many values to remember; clean rows are ASCII
         direct = f"(int(y) + {parts // 2}) // {parts} if y.isdigit() and len(y) <= {MOST_DIGITS} else slow"
         taken_ms = expression(direct, y=reader.raw(duration), slow=taken_ms)
+    if sign == "+" and slot.time.seconds_at is not None and not reader.is_exact:
+        return _moved_on(reader, slot, moments, reader.keep("taken_ms", taken_ms))
     moved = reader.keep("moved_ms", expression(f"m[x] {sign} (t)", m=moments, x=reader.raw(slot), t=taken_ms))
-    second = expression("s[x // 1000]", s=reader.setting.memos["seconds"], x=moved)
-    fraction = expression("f[x % 1000]", f=reader.bind(MILLISECONDS, "fractions"), x=moved)
-    return reader.keep("moved", joined([second, fraction]))
+    return reader.keep("moved", _iso(reader, moved))
+
+
+def _moved_on(reader: Reader, slot: Slot, moments: ast.expr, taken_ms: ast.expr) -> ast.expr:
+    """The end of a request that began at a whole second: hardly any takes one more (a tenth of such a line)."""
+    own = expression("x[:-5]", x=iso_time(reader, slot))  # without ".000Z"
+    fraction = expression("f[t]", f=reader.bind(MILLISECONDS, "fractions"), t=taken_ms)
+    later = reader.keep("later_ms", expression("m[x] + t if t > 999 else 0", m=moments, x=reader.raw(slot), t=taken_ms))
+    return reader.keep("moved", choice(later, _iso(reader, later), joined([own, fraction])))
+
+
+def _iso(reader: Reader, moment_ms: ast.expr) -> ast.expr:
+    second = expression("s[x // 1000]", s=reader.setting.memos["seconds"], x=moment_ms)
+    fraction = expression("f[x % 1000]", f=reader.bind(MILLISECONDS, "fractions"), x=moment_ms)
+    return joined([second, fraction])
 
 
 def _duration_key(reader: Reader, slot: Slot) -> ast.expr:

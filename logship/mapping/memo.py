@@ -15,6 +15,7 @@ SHARED_ENTRIES = 16_384  # of memories that all converters share: addresses have
 MINUTES_KEPT = 256
 MEMO_CHARS = 256  # of a text that is remembered: clients may send 8 kB of other addresses with each request
 _TO_MINUTE = len("YYYY-MM-DDTHH:MM:")
+_TO_SECOND = len("YYYY-MM-DDTHH:MM:SS")
 _SECOND_TEXTS = tuple(f"{second:02}" for second in range(60))
 _SECONDS = {f":{second:02}": f"{second:02}.000Z" for second in range(60)}
 _LAST_MS = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
@@ -106,7 +107,7 @@ class Times(Memo[str]):
 
     def _text(self, key: object) -> str:
         text = self._decoded(key)
-        self._bounds.add(text)
+        self._add(text, text)
         return text
 
     def _text_by_minute(self, key: object) -> str:
@@ -118,9 +119,13 @@ class Times(Memo[str]):
 
     def _minute(self, key: object) -> str:
         text = self._decoded(key)
-        self._bounds.add(text)
-        self._bounds.add(f"{text[:_TO_MINUTE]}{_SECONDS[':59']}")
+        self._add(text, f"{text[:_TO_MINUTE]}59.000Z")
         return text[:_TO_MINUTE]
+
+    def _add(self, least: str, greatest: str) -> None:
+        """To the bounds, with the second that may go on behind a time: an event's may have a duration's fraction."""
+        self._bounds.add(least)
+        self._bounds.add(f"{greatest[:_TO_SECOND]}.999Z")
 
     def _decoded(self, key: object) -> str:
         moment_ms = self._decode(key)
@@ -156,8 +161,8 @@ class Seconds(Memo[str]):
             raise Unreadable(key)
         text = iso(key * 1000)
         self._bounds.add(text)
-        self._bounds.add(f"{text[:19]}.999Z")
-        return text[:19]
+        self._bounds.add(f"{text[:_TO_SECOND]}.999Z")
+        return text[:_TO_SECOND]
 
 
 MILLISECONDS = tuple(f".{ms:03d}Z" for ms in range(1000))

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logship.config.shipped import presets
+from logship.event import Window
+from logship.formats import compile_format, read_spec
+from logship.mapping import Converter
 from logship.mapping.clock import LONGEST_S, spelled_ns
-from tests.mapping.world import at, event, format_named
+from tests.mapping.world import at, convert, converter, event, exact, format_named
 
+BEGINNINGS = st.datetimes(
+    datetime(1971, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001 -- hypothesis adds the zone
+).map(lambda moment: moment.replace(microsecond=0))
 CADDY = presets()["caddy_json"].examples[0]
 
 
@@ -65,6 +73,38 @@ def test_caddys_durations_with_units_are_durations(duration: str, start: str | N
     assert at(found, "request", "time") == at(caddy(took), "request", "time")
     assert at(found, "response", "time") == "2022-03-09T21:30:01.524Z"
     assert start is None or at(found, "request", "time") == f"2022-03-09T21:30:{start}Z"
+
+
+@cache
+def apache(text: str) -> Converter:
+    return converter(text, compile_format(read_spec({"apache": '%h %l %u %t "%r" %>s %b %D'}), presets()))
+
+
+def request(began: datetime, taken_us: int) -> bytes:
+    return f'192.0.2.1 - - [{began:%d/%b/%Y:%H:%M:%S +0000}] "GET / HTTP/1.1" 200 5 {taken_us}'.encode()
+
+
+@given(st.lists(st.tuples(BEGINNINGS, st.integers(0, 5_000_000)), min_size=1, max_size=9))
+def test_a_request_that_began_at_a_second_ends_so_many_milliseconds_later(taken: list[tuple[datetime, int]]) -> None:
+    made = apache("{}")
+    lines = [request(began, taken_us) for began, taken_us in taken]
+    events = convert(made, *lines).events
+    assert events == exact(made, *lines)
+    ends = [at(json.loads(each), "response", "time") for each in events]
+    later = [began + timedelta(milliseconds=(taken_us + 500) // 1_000) for began, taken_us in taken]
+    assert ends == [f"{end:%Y-%m-%dT%H:%M:%S}.{end.microsecond // 1_000:03}Z" for end in later]
+
+
+@given(BEGINNINGS, st.integers(0, 2_500_000), st.integers(-2_500, 2_500))
+@example(datetime(2024, 6, 10, 1, 2, 59, tzinfo=UTC), 600_000, -100)  # in a minute's last second
+def test_a_window_sees_the_fraction_that_a_duration_gives_a_time(began: datetime, taken_us: int, off_ms: int) -> None:
+    """Whether lines need to be looked at one by one is told from the bounds of the times of a chunk."""
+    made = apache("event: {request: {time: $end_time}}")
+    (whole,) = convert(made, request(began, taken_us)).events
+    time = str(at(json.loads(whole), "request", "time"))
+    limit = datetime.fromisoformat(time) + timedelta(milliseconds=off_ms)
+    window = Window(until=f"{limit:%Y-%m-%dT%H:%M:%S}.{limit.microsecond // 1_000:03}Z")
+    assert convert(made, request(began, taken_us), window=window).events == ([whole] if off_ms > 0 else [])
 
 
 @pytest.mark.parametrize(
