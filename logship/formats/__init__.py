@@ -14,13 +14,14 @@ from logship.formats.detection import detect
 from logship.formats.envelope import Envelope, Opened
 from logship.formats.format import Format, Scan, Scanner
 from logship.formats.reading import load_presets, read_spec
-from logship.formats.slot import DecodeTime, Detection, Misfit, Moment, Row, Slot, TimeFormat, Value
+from logship.formats.slot import DecodeTime, Detection, Fields, Misfit, Moment, Row, Slot, TimeFormat, Value
 from logship.formats.spec import FormatSpec, KeySpec
 
 __all__ = [
     "DecodeTime",
     "Detection",
     "Envelope",
+    "Fields",
     "Format",
     "FormatSpec",
     "KeySpec",

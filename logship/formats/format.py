@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from logship.formats.slot import Misfit, Row, Slot, Value
+from logship.formats.slot import Fields, Misfit, Row, Slot, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,13 @@ class Scan:
     Shapes: rows[i] holds the needed fields of line i as raw text known to need neither unescaping nor JSON escaping
     (fields that are only written: or the text inside JSON quotes that it becomes); '-' is absent, '' stands in no row.
     `dirty` are the indexes, ascending, of lines whose row must not be used: they go through Scanner.parse.
+    `fields` says which of the needed fields rows hold, where all these lines lack the same ones or have them in another
+    order: then '' is absent too; None: all of them in order.
     """
 
     rows: list[Row]
     dirty: Sequence[int]
+    fields: Fields | None = None
 
 
 class Scanner(ABC):

@@ -18,7 +18,7 @@ import orjson
 from logship.fields import Kind
 from logship.formats.format import Scan
 from logship.formats.json_skeleton import Skeleton, Type, learn
-from logship.formats.slot import DecodeTime, Row
+from logship.formats.slot import DecodeTime, Fields, Row
 from logship.formats.unclean import indexes_of, unclean
 
 MOST_SHAPES = 4  # that are learned of one log; one that has more is parsed
@@ -70,11 +70,13 @@ class Wanted:
 class Learned:
     """A skeleton and which of its keys is which wanted field, or the request line that it is cut from.
 
-    Shapes: None for a field that such lines lack; no keys at all: such lines go another way.
+    Shapes: None for a field that such lines lack; no keys at all: such lines go another way. `fields` are those of the
+    pattern's own rows; None where a row has to be made of them.
     """
 
     skeleton: Skeleton
     keys: tuple[str | None, ...]
+    fields: Fields | None
 
 
 class JsonRows:
@@ -101,9 +103,44 @@ class JsonRows:
         found = skeleton.pattern.find(data.decode("latin-1"), data, lines)
         if found is None or len(found.dirty) * MOST_DIRTY > len(lines):
             return None
-        dirty = found.dirty
-        raw = dict(zip(skeleton.columns, zip(*found.rows, strict=True), strict=True))
-        nothing = (ABSENT,) * len(lines)
+        rows, dirty = found.rows, found.dirty
+        for wanted, decode in self._times:
+            for key in set(wanted.keys).intersection(skeleton.columns):
+                texts = _nth(rows, skeleton.columns.index(key))
+                is_number = skeleton.types[key] is Type.NUMBER
+                dirty |= impossible_times([_number(text) for text in texts] if is_number else texts, decode)
+        made = self._as_they_are(learned, rows, dirty) or self._scan(self._made(learned, rows, dirty), dirty)
+        if len(dirty) * MOST_DIRTY > len(lines):
+            return None
+        self._last = learned
+        return made
+
+    def _as_they_are(self, learned: Learned, rows: list[Row], dirty: set[int]) -> Scan | None:
+        """The pattern's own rows (a fifth of a JSON log); None where numbers are not spelled as events spell them."""
+        if learned.fields is None:
+            return None
+        full = 0
+        for place, wanted in enumerate(learned.fields):
+            is_number = learned.skeleton.types[learned.skeleton.columns[place]] is Type.NUMBER
+            if wanted < 0 or (full >= self._fewest and not is_number):
+                continue
+            column = _nth(rows, place)
+            if is_number and "." in "".join(column):
+                return None
+            if self._wanted[wanted].kind is Kind.STATUS:
+                _checked(column, Kind.STATUS, dirty)
+            full += ABSENT not in column and "" not in column
+        if full < self._fewest and -1 in learned.fields:  # two of them may be the same time's
+            return None
+        if full < self._fewest:
+            dirty |= sparse(rows, self._fewest)
+        return Scan(rows, sorted(dirty), learned.fields)
+
+    def _made(self, learned: Learned, rows: list[Row], dirty: set[int]) -> list[Sequence[str]]:
+        """The columns of all wanted fields."""
+        skeleton = learned.skeleton
+        raw = dict(zip(skeleton.columns, zip(*rows, strict=True), strict=True))
+        nothing = (ABSENT,) * len(rows)
         columns: list[Sequence[str]] = []
         for wanted, key in zip(self._wanted, learned.keys, strict=True):
             if key is None:
@@ -116,14 +153,7 @@ class JsonRows:
                 columns.append(_strings(raw[key], wanted.kind, dirty))
             if key in wanted.keys and not raw.keys().isdisjoint(wanted.lines):
                 dirty.update(indexes_of(list(columns[-1]), ABSENT))
-        for wanted, decode in self._times:
-            for key in set(wanted.keys).intersection(raw):
-                is_number = skeleton.types[key] is Type.NUMBER
-                dirty |= impossible_times([_number(text) for text in raw[key]] if is_number else raw[key], decode)
-        if len(dirty) * MOST_DIRTY > len(lines):
-            return None
-        self._last = learned
-        return self._scan(columns, dirty)
+        return columns
 
     def _learned(self, line: bytes) -> Learned | None:
         """What is known of lines like this one; of one that nothing can be learned from: of the lines before."""
@@ -137,8 +167,18 @@ class JsonRows:
         skeleton = learn(line, {key for wanted in every for key in (*wanted.keys, *wanted.lines)})
         if skeleton is None:
             return self._last
-        self._known.append(Learned(skeleton, self._keys(skeleton) or ()))
+        keys = self._keys(skeleton) or ()
+        self._known.append(Learned(skeleton, keys, self._fields(skeleton, keys)))
         return self._known[-1]
+
+    def _fields(self, skeleton: Skeleton, keys: Sequence[str | None]) -> Fields | None:
+        """Which wanted field each column is; None where one is cut from a request line or is two fields."""
+        named = {key: index for index, key in enumerate(keys) if key is not None}
+        if len(named) < len(keys) - keys.count(None):
+            return None
+        if any(not set(wanted.lines).isdisjoint(skeleton.columns) for wanted in self._wanted):
+            return None
+        return tuple(named.get(column, -1) for column in skeleton.columns)
 
     def _keys(self, skeleton: Skeleton) -> tuple[str | None, ...] | None:
         """The key of each wanted field; None where such lines go another way."""
@@ -208,6 +248,10 @@ def _is_plain(wanted: Wanted, shape: set[str]) -> bool:
     if not keys:
         return not shape.intersection(wanted.lines) and wanted.kind is not Kind.STATUS  # a clean row has three digits
     return len(keys) == 1
+
+
+def _nth(rows: Sequence[Row], place: int) -> list[str]:
+    return list(map(itemgetter(place), rows))
 
 
 def _column(found: Sequence[Document], key: str) -> list[object]:
@@ -304,4 +348,4 @@ def _hashable(value: object) -> object:
 def sparse(made: Sequence[Row], fewest: int) -> set[int]:
     """Indexes of rows in which fewer than `fewest` fields are present."""
     full = len(made[0]) - fewest
-    return {index for index, row in enumerate(made) if row.count(ABSENT) > full}
+    return {index for index, row in enumerate(made) if row.count(ABSENT) + row.count("") > full}

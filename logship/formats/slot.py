@@ -11,6 +11,7 @@ from logship.fields import Kind
 
 Value = str | int | float | bool | list["Value"] | dict[str, "Value"]  # '' is absent; text formats give str only
 Row = tuple[str, ...]
+Fields = tuple[int, ...]  # which of the needed fields the values of a row are, by index; -1: none of them
 DecodeTime = Callable[[object], int | None]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from logship.fields import FIELDS, Kind, canonical, lookup
 from logship.formats import Format, Slot
 from logship.mapping import values
-from logship.mapping.code import Bindings, Part, choice, constant, expression, local, statements, store
+from logship.mapping.code import Bindings, Part, choice, constant, either, expression, local, statements, store
 from logship.mapping.memo import MEMO_ENTRIES, Bounds, Memo, shared
 
 
@@ -84,9 +84,11 @@ NOTHING = Access(Kind.TEXT, constant(""), "", constant(False))
 class Reader:
     """Gives expressions for fields, for clean rows (raw text, '-' is absent) or exact ones (decoded, '' is absent)."""
 
-    def __init__(self, setting: Setting, *, is_exact: bool) -> None:
+    def __init__(self, setting: Setting, *, is_exact: bool, lacking: Collection[str] | None = None) -> None:
         self.setting = setting
         self.is_exact = is_exact
+        self._lacking = lacking or ()  # fields that none of the rows has
+        self.may_be_empty = is_exact or lacking is not None
         self.body: list[ast.stmt] = []
         self.prelude: list[ast.stmt] = []
         self.odd: list[ast.expr] = []  # tests that pick clean rows out which only the exact way can do
@@ -103,7 +105,9 @@ class Reader:
         return ast.Call(self.bind(function, function.__name__), list(arguments), [])
 
     def keep(self, name: str, value: ast.expr) -> ast.expr:
-        """A local variable of the line, computed once."""
+        """A local variable of the line, computed once; a constant needs none."""
+        if isinstance(value, ast.Constant):
+            return value
         if name not in self._names:
             self._names.add(name)
             self.body.append(store(name, value))
@@ -125,13 +129,23 @@ class Reader:
         return Access(kind, constant(text), values.body(text), origin=origin)
 
     def raw(self, slot: Slot) -> ast.expr:
-        """The row's variable for a slot."""
+        """The row's variable for a slot; '-' where no row has it."""
+        if self.lacks(slot):
+            return constant("-")
         if slot.field not in self.setting.needed:
             self.setting.needed.append(slot.field)
         return local(f"v{self.setting.needed.index(slot.field)}")
 
+    def lacks(self, slot: Slot) -> bool:
+        """Whether no row has it."""
+        return slot.field in self._lacking
+
     def has(self, variable: ast.expr) -> ast.expr:
-        return expression("x != ''" if self.is_exact else "x != '-'", x=variable)
+        if isinstance(variable, ast.Constant):
+            return constant(False)
+        if self.is_exact:
+            return expression("x != ''", x=variable)
+        return expression("x and x != '-'" if self.may_be_empty else "x != '-'", x=variable)
 
     @property
     def often_lacks(self) -> bool:
@@ -195,7 +209,7 @@ class Reader:
         if first.present is None or not rest:
             return first
         other = self.chain(rest)
-        present = None if other.present is None else ast.BoolOp(ast.Or(), [first.present, other.present])
+        present = either([first.present, other.present])
         text = choice(first.present, self.shown(first), self.shown(other))
         body: Part = text if self.is_exact else choice(first.present, _expr(first.body), _expr(other.body))
         return Access(first.kind, text, body, present, False, first.origin)

@@ -71,7 +71,7 @@ def _either_end(moment: Moment, other: Moment, sign: str) -> Callable[[Reader], 
         if opposite is None:
             return Access(Kind.TIME, constant(""), "", constant(False))
         duration = duration_slot(reader)
-        if duration is None:
+        if duration is None or reader.lacks(duration):
             return _time(iso_time(reader, opposite), opposite)
         return _time(_moved(reader, opposite, duration, sign), opposite)
 

@@ -97,6 +97,8 @@ def _melt_constants(values: list[ast.expr]) -> list[ast.expr]:
 
 def choice(test: ast.expr | None, yes: ast.expr, no: ast.expr) -> ast.expr:
     """`yes if test else no`; no test: yes."""
+    if isinstance(test, ast.Constant):
+        return yes if test.value else no
     return yes if test is None else ast.IfExp(test, yes, no)
 
 
@@ -104,8 +106,15 @@ def either(tests: Sequence[ast.expr | None]) -> ast.expr | None:
     """True if any test is; a test None is always true."""
     if not tests or any(test is None for test in tests):
         return None
-    known = [test for test in tests if test is not None]
-    return known[0] if len(known) == 1 else ast.BoolOp(ast.Or(), known)
+    known = [test for test in tests if test is not None and not is_false(test)]
+    if len(known) < 2:
+        return known[0] if known else constant(False)
+    return ast.BoolOp(ast.Or(), known)
+
+
+def is_false(test: ast.expr | None) -> bool:
+    """Whether it is known beforehand to be false."""
+    return isinstance(test, ast.Constant) and not test.value
 
 
 def every(tests: Sequence[ast.expr | None]) -> ast.expr | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import cache
 
 from logship.errors import MappingError
 from logship.fields import canonical, suggestion
-from logship.formats import Format
+from logship.formats import Fields, Format
 from logship.mapping import clock, proxies
 from logship.mapping.access import Constants, Reader, Setting
 from logship.mapping.converter import Converter, Member, Ways
@@ -67,19 +68,21 @@ def _member(setting: Setting, plan: Plan, covers: Covers) -> Member:
         for is_exact in (False, True)
         for has_window in (False, True)
     }
-    compiled: dict[tuple[bool, bool], Generated] = {}
+    row = setting.row
 
-    def way(is_exact: bool) -> Callable[[bool], Generated]:
-        def get(has_window: bool) -> Generated:
-            key = (is_exact, has_window)
-            if key not in compiled:
-                compiled[key] = pending[key]()
-            return compiled[key]
+    @cache
+    def exact(has_window: bool) -> Generated:
+        return pending[True, has_window]()
 
-        return get
+    @cache
+    def clean(has_window: bool, fields: Fields | None) -> Generated:
+        if fields is None:
+            return pending[False, has_window]()
+        names = ["" if index < 0 else row[index] for index in fields]
+        return Generator(setting, plan, covers, is_exact=False, has_window=has_window, fields=names).generate()()
 
-    scanner = setting.format.scanner(setting.row, set(setting.row) - setting.looked_at)
-    return Member(setting.format, scanner, Ways(way(False), way(True)), setting.bounds)
+    scanner = setting.format.scanner(row, set(row) - setting.looked_at)
+    return Member(setting.format, scanner, Ways(clean, exact), setting.bounds)
 
 
 def _mistakes(plan: Plan, setting: Setting) -> Iterator[MappingError]:

@@ -16,7 +16,7 @@ from isal import isal_zlib
 
 from logship.errors import MappingError
 from logship.event import Conversion, LogFile, Window, key_digits
-from logship.formats import Format, Scanner
+from logship.formats import Fields, Format, Scanner
 from logship.mapping.generator import Generated, Made
 from logship.mapping.memo import Bounds, Unreadable
 from logship.mapping.trace import LineTrace, Tracer, choose
@@ -29,9 +29,9 @@ NO_WINDOW = Window()
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """The generated functions of one format: for clean and for exact rows, each plain and with a window."""
+    """The generated functions of one format: for clean rows of some fields and for exact ones; with a window or not."""
 
-    clean: Callable[[bool], Generated]
+    clean: Callable[[bool, Fields | None], Generated]
     exact: Callable[[bool], Generated]
 
 
@@ -69,13 +69,11 @@ class Member:
         self.bounds = bounds
         self._ways = ways
 
-    @property
-    def makes_all(self) -> bool:
-        """Whether every row becomes an event: no rule drops or samples."""
-        return not self._ways.clean(False).counters
+    def clean(self, fields: Fields | None, *, has_window: bool) -> Generated:
+        return self._ways.clean(has_window, fields)
 
-    def way(self, *, is_exact: bool, has_window: bool) -> Generated:
-        return (self._ways.exact if is_exact else self._ways.clean)(has_window)
+    def exact(self, *, has_window: bool) -> Generated:
+        return self._ways.exact(has_window)
 
 
 class Tally:
@@ -108,6 +106,7 @@ class Work:
         self.window = window
         self.middle = f"-{key_digits(file.key)}-{start >> 32:04x}"
         self.portions: list[Portion] = []
+        self.fields: Fields | None = None  # of the first member's rows
         self.dirty_rows: dict[int, tuple[str, ...]] = {}  # of the first member, as scanned
         self.tally = Tally()
 
@@ -213,6 +212,7 @@ class Converter:
         first = self.members[0]
         scan = first.scanner.scan(data, work.lines)
         if scan is not None:
+            work.fields = scan.fields
             dirty = self._clean(work, first, list(scan.rows), sorted(scan.dirty))
             work.dirty_rows = {index: scan.rows[index] for index in scan.dirty}
         unfit = self._exact(work, dirty) if dirty else []
@@ -235,13 +235,13 @@ class Converter:
         marks: Marks = work.marks
         chosen: Sequence[int] = range(len(rows))
         has_window = _is_needed(work.window, member.bounds)
-        if dirty and member.makes_all and not has_window and len(dirty) * FEW < len(rows):
+        way = member.clean(work.fields, has_window=has_window)
+        if dirty and not way.counters and len(dirty) * FEW < len(rows):  # every row becomes an event
             _fill(rows, dirty)
         elif dirty:
             chosen, rows, marks = _without(rows, dirty, marks)
         if has_window:
             member.bounds.reset()
-        way = member.way(is_exact=False, has_window=has_window)
         try:
             made = work.make(way, rows, marks)
             if not has_window and _is_needed(work.window, member.bounds):  # these rows brought times outside of it
@@ -257,7 +257,7 @@ class Converter:
 
     def _odd(self, work: Work, member: Member, rows: Sequence[tuple[str, ...]], marks: Marks) -> list[int]:
         """Which rows clean code can't do: those its sieve finds, else those it fails at one by one."""
-        way = member.way(is_exact=False, has_window=False)
+        way = member.clean(work.fields, has_window=False)
         odd = way.odd(rows)
         if odd:
             return odd
@@ -297,7 +297,7 @@ class Converter:
         rows = [row for row in parsed if row is not None]
         if not rows:
             return unfit
-        way = member.way(is_exact=True, has_window=work.window != NO_WINDOW)
+        way = member.exact(has_window=work.window != NO_WINDOW)
         try:
             made = work.make(way, rows, work.marks.of(fitting))
         except Unreadable:  # a time or a duration that no event can have

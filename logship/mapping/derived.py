@@ -75,11 +75,16 @@ def _slashed(reader: Reader, slot: Slot) -> ast.expr:
         return reader.call(values.target, source)
     _refuse_odd(reader, source)
     odd = odd_request if slot.part_of else odd_target
-    return expression("x if x[0] == '/' else odd(x)", x=source, odd=reader.bind(odd, "odd"))
+    head = _head(reader, source)
+    return expression("x if head == '/' else odd(x)", x=source, head=head, odd=reader.bind(odd, "odd"))
 
 
 def _refuse_odd(reader: Reader, source: ast.expr) -> None:
-    reader.odd.append(expression("x[0] != '/'", x=source))
+    reader.odd.append(expression("first != '/'", first=_head(reader, source)))
+
+
+def _head(reader: Reader, source: ast.expr) -> ast.expr:
+    return expression("x[:1]" if reader.may_be_empty else "x[0]", x=source)
 
 
 def _path(reader: Reader) -> Access:

@@ -68,7 +68,7 @@ class Generated:
 
 
 class Generator:
-    """Writes one function: for clean or exact rows, with or without a window."""
+    """Writes one function: for clean or exact rows, with or without a window, for all needed fields or some of them."""
 
     def __init__(
         self,
@@ -78,9 +78,12 @@ class Generator:
         *,
         is_exact: bool,
         has_window: bool,
+        fields: Sequence[str] | None = None,
         visit: Callable[[int], None] | None = None,
     ) -> None:
-        self._reader = Reader(setting, is_exact=is_exact)
+        lacking = None if fields is None else frozenset(setting.needed).difference(fields)
+        self._reader = Reader(setting, is_exact=is_exact, lacking=lacking)
+        self._fields = fields  # of a row, '' for what is none; None: all that are needed
         self._setting = setting
         self._plan = plan
         self._covers = covers
@@ -105,12 +108,14 @@ class Generator:
         for rule in self._plan.rules:
             self._rule(rule)
         event = joined(self._event())
-        if not reader.is_exact:
+        if not reader.is_exact and self._fields is None:
             self._setting.look(looked_at(reader.body, event, self._setting.bindings.named(odd_target, odd_request)))
         return lambda: self._compile(event)
 
     def _compile(self, event: ast.expr) -> Generated:
-        names = [f"v{self._setting.needed.index(field)}" for field in self._setting.row] or ["v0"]
+        needed = self._setting.needed
+        fields = self._setting.row or [""] if self._fields is None else self._fields
+        names = [f"v{needed.index(field)}" if field else f"unused_{index}" for index, field in enumerate(fields)]
         row = ast.Tuple([ast.Name(name, ast.Store()) for name in names], ast.Store())
         assigns = all(isinstance(statement, ast.Assign) for statement in self._reader.body)
         plain = assigns and not self._counters and not self._has_window
@@ -161,12 +166,13 @@ class Generator:
         if leaf is None:
             return
         piece = render_leaf(self._reader, leaf.value, ("request", "time"), leaf.location, self._covers)
-        self._reader.keep("moment", joined(piece.parts[1:-1]))  # without its quotes
+        moment = self._reader.keep("moment", joined(piece.parts[1:-1]))  # without its quotes
         outside = self._count(Counter("out of range"))
         old = self._count(Counter("too old"))
         self._reader.body += statements(
             f"if moment < since or (until and moment >= until):\n    {outside} += 1\n    continue\n"
-            f"if moment < oldest:\n    {old} += 1\n    continue"
+            f"if moment < oldest:\n    {old} += 1\n    continue",
+            moment=moment,
         )
 
     def _count(self, counter: Counter) -> str:

@@ -14,7 +14,7 @@ from logship.fields import Kind, canonical
 from logship.mapping import values
 from logship.mapping.access import Access, Reader
 from logship.mapping.clock import iso_time
-from logship.mapping.code import Part, choice, constant, either, expression, joined, melt
+from logship.mapping.code import Part, choice, constant, either, expression, is_false, joined, melt
 from logship.mapping.template import Reference, Template
 from logship.scalars import Plain
 
@@ -273,7 +273,7 @@ _RENDER: dict[Shape, Callable[[Reader, Access, tuple[str, ...]], Piece]] = {
 def render_object(members: Sequence[tuple[str, Piece]], *, keeps_empty: bool) -> Piece:
     """`{…}` of the members that are present; without any: `{}`, or nothing where the object may be left out."""
     written = [(_member(key, piece), piece.present) for key, piece in members]
-    written = [(parts, present) for parts, present in written if not _is_false(present)]
+    written = [(parts, present) for parts, present in written if not is_false(present)]
     if not written:
         return Piece(("{}",), None if keeps_empty else constant(False))
     anchor = next((index for index, (_, present) in enumerate(written) if present is None), None)
@@ -293,10 +293,6 @@ def render_object(members: Sequence[tuple[str, Piece]], *, keeps_empty: bool) ->
 
 def _member(key: str, piece: Piece) -> list[Part]:
     return list(piece.parts) if piece.is_members else [quoted(key) + ":", *piece.parts]
-
-
-def _is_false(present: ast.expr | None) -> bool:
-    return isinstance(present, ast.Constant) and not present.value
 
 
 def _optional_members(members: Sequence[tuple[list[Part], ast.expr]]) -> ast.expr:

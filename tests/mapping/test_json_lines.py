@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from itertools import accumulate
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logship.config.shipped import presets
+from logship.event import Window
 from logship.formats import Format, compile_format, read_spec
 from logship.mapping import Converter
 from tests.mapping.world import at, convert, converter, event, exact
@@ -137,6 +139,71 @@ def test_a_request_line_is_cut_the_same_beside_parts_of_its_own(
     assert convert(made, *chunk).events == exact(made, *chunk)
 
 
+ALL_FEATURES = """
+trusted_proxies: [private]
+defaults: {host: shop.example}
+event:
+  request: {time: $end_time, headers: {X-Forwarded-For: $request_header_x_forwarded_for, X: '${protocol:-none}'}}
+  metadata: {took: $duration, path: $path, query: $query, port: $server_port, up: $upstream_status, file: $file}
+rules:
+  - {name: health, if: {path: /health}, drop: true}
+  - {name: errors, if: {status: [4xx, 5xx]}, keep: true}
+  - {name: named, if: {request_header_user_agent: {matches: '(?P<who>bot)'}}, set: {user_id: $who}}
+  - {name: nobody, if: {remote_user: {absent: true}}, set: {company_id: none}}
+  - {name: half, if: {path: {matches: '^/x'}}, sample: 50%}
+redact: {query: [a], headers: [Referer], ip: truncate, hash: [user_id], key: not-a-secret}
+"""
+TEXTS = ["", "-", "/x?a=b", "/health", "/y", "192.0.2.1", "10.0.0.1", "shop.example", "bot"]
+WRITTEN = st.sampled_from([*TEXTS, "443", "https", "GET", "GET /x?a=b HTTP/1.1", "200", "404", "0.250"])
+NUMBERS = st.sampled_from([200, 404, 99, 0.5, 1000])
+USUAL: dict[str, object] = {
+    "remote_addr": "10.0.0.1", "remote_user": "bob", "request_method": "GET", "request_uri": "/x?a=b", "status": 200,
+    "body_bytes_sent": 17, "request_time": "0.250", "http_host": "shop.example", "server_name": "_",
+    "host": "a.example", "server_port": "443", "scheme": "http", "http_referer": "https://a.example/",
+    "http_user_agent": "curl/8", "http_x_forwarded_for": "203.0.113.9, 10.0.0.2", "server_protocol": "HTTP/1.1",
+    "server_addr": "192.0.2.7", "request_id": "abc", "upstream_status": "502", "args": "a=b",
+    "request": "POST /y HTTP/1.1",
+}  # fmt: skip
+
+
+@st.composite
+def kept_keys(draw: st.DrawFn) -> list[bytes]:
+    """Lines of one skeleton with some of all the keys, in any order, and some values that are not the usual ones."""
+    keys = ["status", *draw(st.lists(st.sampled_from(sorted(USUAL.keys() - {"status"})), min_size=1, unique=True))]
+    times = draw(st.lists(st.sampled_from(["2000-10-10T13:55:36Z", "10/Oct/2000:13:55:37 +0000", "no time", ""])))
+    found = []
+    for time in ["2000-10-10T13:55:59Z", *times]:
+        line = {"time": time, **{key: USUAL[key] for key in keys}}
+        for key in draw(st.lists(st.sampled_from(keys), max_size=2)):
+            line[key] = draw(WRITTEN if isinstance(USUAL[key], str) else NUMBERS)
+        found.append(json.dumps(line, separators=(",", ":")).encode())
+    return found
+
+
+@pytest.mark.parametrize("text", ["{}", ALL_FEATURES], ids=["default", "all features"])
+@settings(max_examples=60, deadline=None)
+@given(found=kept_keys(), times=st.integers(1, 9), has_window=st.booleans())
+def test_lines_that_lack_fields_give_the_same_bytes(
+    text: str, found: list[bytes], times: int, has_window: bool
+) -> None:
+    made = converter(text, AUTO)
+    window = Window(since="2000-10-10T13:55:36.200Z", until="2000-10-10T13:55:59.200Z") if has_window else None
+    chunk = [found[0]] * 9 + found * times
+    one_by_one = [event for line in enumerate_lines(chunk) for event in exact(made, line[1], start=line[0])]
+    assert exact(made, *chunk) == one_by_one
+    if window is None:
+        assert convert(made, *chunk).events == one_by_one
+    else:
+        inside = [each for each in one_by_one if window.since <= json.loads(each)["request"]["time"] < window.until]
+        assert convert(made, *chunk, window=window).events == inside
+
+
+def enumerate_lines(chunk: list[bytes]) -> list[tuple[int, bytes]]:
+    """Each line with its position."""
+    ends = accumulate((len(line) + 1 for line in chunk), initial=0)
+    return list(zip(ends, chunk, strict=False))
+
+
 _compiled: dict[int, Converter] = {}
 
 
@@ -151,6 +218,26 @@ def test_usual_lines_are_done_at_once() -> None:
     found = [json.loads(text) for text in convert(made, line, line).events]
     assert at(found[1], "request", "time") == "2000-10-10T13:55:36.250Z"
     assert at(found[1], "response", "time") == "2000-10-10T13:55:36.500Z"
+
+
+@pytest.mark.parametrize(("written", "spelled"), [("0.10", "0.1"), ("1.0", "1.0"), ("1", "1")])
+def test_numbers_are_spelled_as_all_events_spell_them(written: str, spelled: str) -> None:
+    made = converter(TEXT, KEYED)
+    line = json.dumps(LINE, separators=(",", ":")).replace('"took":0.25', f'"took":{written}').encode()
+    events = convert(made, *[line] * 9).events
+    assert events == exact(made, *[line] * 9)
+    assert at(json.loads(events[0]), "metadata", "label") == f"{spelled}/200"
+
+
+@pytest.mark.parametrize("beside", [{}, {"msec": "1718000000.5"}], ids=["one time", "two times"])
+@pytest.mark.parametrize("user", ["", "-", "bob"])
+def test_a_line_of_fewer_fields_than_a_log_has_does_not_fit(beside: dict[str, str], user: str) -> None:
+    made = converter(fmt=AUTO)
+    usual = {"time_iso8601": "2000-10-10T13:55:36Z", **beside, "status": 200, "remote_user": "amy"}
+    chunk = [json.dumps(one, separators=(",", ":")).encode() for one in [usual] * 9 + [usual | {"remote_user": user}]]
+    conversion = convert(made, *chunk)
+    assert conversion.events == exact(made, *chunk)
+    assert len(conversion.events) == (10 if user == "bob" else 9)
 
 
 def test_lines_that_only_together_are_objects_stay_apart() -> None:
