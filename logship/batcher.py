@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from logship.event import Batch, Chunk, Conversion, EventOrigin, Piece, Span
@@ -69,6 +69,7 @@ class Batcher:
         """
         cut = Cut()
         events = conversion.events
+        conversion = replace(conversion, events=[])  # what remains to be known of them
         sizes = list(accumulate(map(len, events), initial=0))
 
         def counted(until: int) -> int:  # events before `until`, each with its comma; asked ten times a batch
@@ -88,7 +89,7 @@ class Batcher:
                     first = last
                     continue
             piece_end = conversion.line_starts[conversion.event_lines[last]] if last < len(events) else end
-            self._take(Piece(chunk, conversion, first, last), counted(last) - counted(first), now_s)
+            self._take(Piece(chunk, conversion, first, last), events[first:last], counted(last) - counted(first), now_s)
             self._spans.append(self._span_of(chunk, start, piece_end))
             first, start = last, piece_end
             if first < len(events):
@@ -101,16 +102,14 @@ class Batcher:
         """What waits, as one batch; an empty list where nothing waits."""
         if not self._events:
             return []
-        is_bare = len(self._events) == 1
-        size = len(self._events[0]) if is_bare else self._counted_bytes + BRACKETS_LESS_COMMA
-        batch = Batch(self._events, size, joined(self._spans), tuple(self._pieces))
+        batch = Batch.of(self._events, joined(self._spans), tuple(self._pieces))
         self._events, self._pieces, self._spans, self._counted_bytes = [], [], [], 0
         return [batch]
 
-    def _take(self, piece: Piece, counted_bytes: int, now_s: float) -> None:
+    def _take(self, piece: Piece, events: list[str], counted_bytes: int, now_s: float) -> None:
         if not self._events:
             self._oldest_s = now_s
-        self._events += piece.conversion.events[piece.first : piece.last]
+        self._events += events
         self._pieces.append(piece)
         self._counted_bytes += counted_bytes
 

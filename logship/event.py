@@ -5,6 +5,7 @@ read chunk -> Chunk -> convert -> Conversion -> batch -> Batch -> send -> Outcom
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
@@ -111,23 +112,45 @@ class EventOrigin:
 
 @dataclass(slots=True)
 class Batch:
-    """Events joined to one body.
+    """Events joined to one body, in which alone they stand: by the time it is sent their texts' memory is used again.
 
-    Shapes: `events` are ASCII JSON objects; the decoded body is them joined by commas in brackets, or the bare object
-    when there is one. `pieces` says which (conversion, first event, past the last event, chunk) each run came from.
+    Shapes: `body` is the decoded one, ASCII: JSON objects joined by commas in brackets, or the bare object when there
+    is one. sizes[i] are the bytes of event i. `pieces` says which (conversion, first event, past the last event, chunk)
+    each run came from.
     """
 
-    events: list[str]
-    size_bytes: int
+    body: bytes
+    sizes: Sequence[int]
     spans: tuple[Span, ...]
     pieces: tuple[Piece, ...]
     number: int = 0
 
-    def body(self) -> bytes:
-        """The decoded request body: one event as the bare object, more as an array."""
-        if len(self.events) == 1:
-            return self.events[0].encode("ascii")
-        return f"[{','.join(self.events)}]".encode("ascii")
+    @classmethod
+    def of(
+        cls, events: Sequence[str], spans: tuple[Span, ...], pieces: tuple[Piece, ...], number: int = 0
+    ) -> Batch:
+        """The batch of these events, at least one."""
+        text = events[0] if len(events) == 1 else f"[{','.join(events)}]"
+        return cls(text.encode("ascii"), array("I", map(len, events)), spans, pieces, number)
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def part(self, first: int, last: int) -> bytes:
+        """The body of the events [first, last) alone."""
+        count = last - first
+        if count == len(self):
+            return self.body
+        start = self._start(first)
+        text = self.body[start : start + sum(self.sizes[first:last]) + count - 1]
+        return text if count == 1 else b"[%b]" % text
+
+    def event(self, index: int) -> str:
+        return self.part(index, index + 1).decode("ascii")
+
+    def _start(self, index: int) -> int:
+        """Where an event stands in the body."""
+        return sum(self.sizes[:index]) + index + (len(self) > 1)
 
     def origin(self, index: int) -> EventOrigin:
         """Where event `index` of this batch stands in its log."""

@@ -255,7 +255,7 @@ class Pipeline:
             origin = batch.origin(refused.index)
             self.counters.of_source(origin.file.source).sent -= 1
             self.counters.of_file(origin.file.file_id).sent -= 1
-            event = batch.events[refused.index]
+            event = batch.event(refused.index)
             self.letterbox.owe(origin, "the receiver refused it", event, refused.status, refused.reason)
         self._confirmed += batch.spans
 

@@ -142,7 +142,7 @@ class Courier:
         if self._delivery.room() <= 0:
             return False
         batch = self._ready.popleft()
-        self._pace.take(len(batch.events), self._clock.monotonic())
+        self._pace.take(len(batch), self._clock.monotonic())
         self._unsettled += 1
         self._delivery.submit(batch)
         return True
@@ -172,7 +172,7 @@ class Courier:
         batch = outcome.batch
         for refused in outcome.refused:
             origin = batch.origin(refused.index)
-            event = batch.events[refused.index]
+            event = batch.event(refused.index)
             reason = "the receiver refused it"
             self._frontier.refuse(Letter(origin.position, origin.raw, reason, refused.status, refused.reason, event))
         self._frontier.settle((one.start, one.end) for one in batch.spans)

@@ -41,7 +41,7 @@ class Parcel:
         self.refused: list[RefusedEvent] = []
         self.suspects = 0  # events refused alone that are not judged yet
         self.is_out = False
-        self._pending = [Stretch(0, len(batch.events))]  # a stack: the earliest events are its last item
+        self._pending = [Stretch(0, len(batch))]  # a stack: the earliest events are its last item
 
     @property
     def is_waiting(self) -> bool:
@@ -59,18 +59,14 @@ class Parcel:
 
     def size_bytes(self, stretch: Stretch) -> int:
         """Of the decoded body, brackets and commas included."""
-        if stretch.count == len(self.batch.events):
-            return self.batch.size_bytes
-        total = sum(map(len, self.batch.events[stretch.first : stretch.last]))
+        if stretch.count == len(self.batch):
+            return len(self.batch.body)
+        total = sum(self.batch.sizes[stretch.first : stretch.last])
         return total if stretch.count == 1 else total + stretch.count + 1
 
     def body(self, stretch: Stretch) -> bytes:
         """The decoded body: one event as the bare object, more as an array."""
-        if stretch.count == len(self.batch.events):
-            return self.batch.body()
-        events = self.batch.events[stretch.first : stretch.last]
-        text = events[0] if len(events) == 1 else f"[{','.join(events)}]"
-        return text.encode("ascii")
+        return self.batch.part(stretch.first, stretch.last)
 
     def take(self, limit_bytes: int) -> Stretch:
         """The next stretch to send, cut to what is known of the receiver's limit; it is out until answered."""
@@ -122,7 +118,7 @@ class Parcel:
 
     def pending_of(self, source: str) -> Iterator[range]:
         """Events of one source that are still to be sent, farthest first."""
-        offset = len(self.batch.events)
+        offset = len(self.batch)
         runs: list[range] = []
         for piece in reversed(self.batch.pieces):
             count = piece.last - piece.first

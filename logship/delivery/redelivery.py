@@ -125,9 +125,7 @@ def _groups(mended: Iterable[Mended], max_bytes: int) -> Iterator[list[Mended]]:
 
 
 def _batch(group: Sequence[Mended], number: int) -> Batch:
-    events = [mended.event for mended in group]
-    size = sum(map(len, events)) + (len(events) + 1 if len(events) > 1 else 0)
-    return Batch(events, size, (), tuple(mended.piece() for mended in group), number)
+    return Batch.of([mended.event for mended in group], (), tuple(mended.piece() for mended in group), number)
 
 
 def _settle(outcome: Outcome, group: Sequence[Mended], retried: Retried, store: DeadLetters) -> None:

@@ -53,8 +53,7 @@ def make_batch(first: int, count: int, source: str = "api", pad: int = 0) -> Bat
     file = LogFile(1, f"/var/log/{source}.log", source, 7, "web-1")
     conversion = Conversion(events, range(count), starts)
     piece = Piece(Chunk(file, 0, starts[-1], b"".join(lines)), conversion, 0, count)
-    size = sum(map(len, events)) + (count + 1 if count > 1 else 0)
-    return Batch(events, size, (Span(file, 0, starts[-1], b""),), (piece,), first)
+    return Batch.of(events, (Span(file, 0, starts[-1], b""),), (piece,), first)
 
 
 def numbers_of(body: bytes) -> list[int]:

@@ -87,7 +87,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         stored, dead = set(rig.receiver.stored), set(rig.dead)
         assert dead <= self.bad
         for outcome in rig.outcomes:
-            numbers = range(outcome.batch.number, outcome.batch.number + len(outcome.batch.events))
+            numbers = range(outcome.batch.number, outcome.batch.number + len(outcome.batch))
             assert set(numbers) <= stored | dead
         assert len(rig.settled) == len(set(rig.settled))
 

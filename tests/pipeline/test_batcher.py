@@ -56,11 +56,12 @@ def test_every_stretch_leaves_once_and_every_body_is_within_the_limit(
     batches = [batch for cut in cuts for batch in cut.batches] + batcher.flush()
     too_large = [item for cut in cuts for item in cut.too_large]
     for batch in batches:
-        body = batch.body()
-        assert len(body) == batch.size_bytes <= limit
-        decoded = json.loads(body)
-        assert isinstance(decoded, list) == (len(batch.events) > 1)
-    assert sum(len(batch.events) for batch in batches) + len(too_large) == fed
+        assert len(batch.body) <= limit
+        decoded = json.loads(batch.body)
+        assert [batch.event(index) for index in range(len(batch))] == _spelled(decoded)
+        assert all(json.loads(batch.part(0, last)) == decoded[:last] for last in range(2, len(batch)))
+        assert isinstance(decoded, list) == (len(batch) > 1)
+    assert sum(len(batch) for batch in batches) + len(too_large) == fed
     assert all(len(item.event) > limit for item in too_large)
     spans = [span for batch in batches for span in batch.spans] + [span for cut in cuts for span in cut.settled]
     edge = 0
@@ -68,6 +69,10 @@ def test_every_stretch_leaves_once_and_every_body_is_within_the_limit(
         assert span.start == edge
         edge = span.end
     assert edge == position
+
+
+def _spelled(decoded: object) -> list[str]:
+    return [json.dumps(one) for one in (decoded if isinstance(decoded, list) else [decoded])]
 
 
 def test_a_batch_knows_the_line_of_each_of_its_events() -> None:
@@ -98,5 +103,5 @@ def test_an_event_of_exactly_the_limit_travels_bare() -> None:
     chunk = chunk_of([b"a", b"b"], 0)
     cut = batcher.add(chunk, conversion_of(chunk, [True, True], [100, 101]), 0, chunk.end, 0.0)
     batches: list[Batch] = cut.batches + batcher.flush()
-    assert [batch.size_bytes for batch in batches] == [100]
+    assert [len(batch.body) for batch in batches] == [100]
     assert [len(item.event) for item in cut.too_large] == [101]

@@ -58,7 +58,7 @@ class ByHand:
     def accept_all(self, refused: Sequence[int] = ()) -> None:
         """Every batch is confirmed; events with these indexes are refused."""
         for batch in self.taken:
-            bad = tuple(RefusedEvent(index, 400, "no") for index in refused if index < len(batch.events))
+            bad = tuple(RefusedEvent(index, 400, "no") for index in refused if index < len(batch))
             self.settled.append(Outcome(batch, bad))
         self.taken = []
 
@@ -119,7 +119,8 @@ class World:
         return list(self.letters)
 
     def sent(self) -> list[str]:
-        return [json.loads(event)["text"] for batch in self.receiver.taken for event in batch.events]
+        taken = [batch.event(index) for batch in self.receiver.taken for index in range(len(batch))]
+        return [json.loads(event)["text"] for event in taken]
 
 
 @pytest.fixture
@@ -252,7 +253,7 @@ def test_batches_of_a_receiver_that_a_reload_replaced_go_to_its_successor(world:
     lane = Lane(cast(Delivery, new), Batcher(10_000, 1.0, world.tailer.span), frozenset({"site"}))
     world.pipeline.reroute({"site": Route("site", Lines(), "new")}, {"new": lane})
     world.pass_on()
-    assert [batch.events for batch in new.taken] == [batch.events for batch in old.taken]
+    assert [batch.body for batch in new.taken] == [batch.body for batch in old.taken]
     new.accept_all()
     world.pass_on()
     assert world.position == 2
