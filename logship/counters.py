@@ -146,10 +146,10 @@ class Counters:
     dead_letters_overflow: int = 0
 
     def of_source(self, name: str) -> Tally:
-        return self.sources.setdefault(name, Tally())
+        return self.sources.get(name) or self.sources.setdefault(name, Tally())
 
     def of_file(self, file_id: int) -> Tally:
-        return self.files.setdefault(file_id, Tally())
+        return self.files.get(file_id) or self.files.setdefault(file_id, Tally())
 
     def total(self) -> Tally:
         return total(self.sources.values())

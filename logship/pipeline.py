@@ -160,7 +160,7 @@ class Pipeline:
     def _route(self, chunk: Chunk, now_s: float) -> None:
         route = self.routes[chunk.file.source]
         lane = self.lanes[route.lane]
-        run = self._runs.setdefault(chunk.file.file_id, UnfitRun(chunk.start))
+        run = self._runs.get(chunk.file.file_id) or UnfitRun(chunk.start)
         conversion = Conversion([], (), (chunk.start,))
         if chunk.oversize:
             settled = run.set_aside(chunk, "longer than max_line_bytes")
@@ -176,6 +176,7 @@ class Pipeline:
                     conversion.dropped["unmatched"] = len(conversion.unfit)
                 conversion.unfit = ()
             settled = run.settle(chunk, conversion)
+        self._keep(chunk.file.file_id, run)
         if settled.newly_held:
             log.error(
                 "lines stopped fitting the format, the file is held path=%s position=%s", chunk.file.path, run.start
@@ -194,6 +195,13 @@ class Pipeline:
             reason = f"its event has {len(item.event)} bytes, over batch.max_bytes"
             self.letterbox.owe(item.origin, reason, item.event)
         self._confirmed += cut.settled
+
+    def _keep(self, file_id: int, run: UnfitRun) -> None:
+        """Only while it has something to remember: there may be 10,000 logs."""
+        if run.is_over:
+            self._runs.pop(file_id, None)
+        else:
+            self._runs[file_id] = run
 
     def _settle_rotated(self, now_s: float) -> None:
         """Odd lines at the end of a rotated file are dead letters: nothing will follow that could decide them."""

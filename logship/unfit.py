@@ -55,6 +55,11 @@ class UnfitRun:
     is_held: bool = False
     known_unfit_until: int = 0  # a line behind this position fitted: unfit ones before it are dead letters at once
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it needs to be remembered: another may begin at its end."""
+        return not (self.letters or self.unfit or self.is_held or self.known_unfit_until > self.start)
+
     def settle(self, chunk: Chunk, conversion: Conversion) -> Settled:
         """What `chunk` decides; its events may go out only if `end` passes them."""
         unfit = conversion.unfit

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from logship.tail.discovery import Discovery
-from logship.tail.generation import Generation, Log
+from logship.tail.generation import Generation, Log, without_path
 from logship.tail.notices import What
 from logship.tail.register import Register
 
@@ -67,10 +67,10 @@ class Aging:
         register = self.register
         register.take(generation)
         generation.is_finished = True
-        for path in list(generation.names):
+        for path in generation.names:
             if register.names[path].is_sibling:
                 del register.names[path]
-                generation.names.discard(path)
+                generation.names = without_path(generation.names, path)
         register.dirty[generation] = None
         register.tell(What.GONE, generation, "is done with")
 

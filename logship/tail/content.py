@@ -45,6 +45,7 @@ def facts_of(result: os.stat_result) -> Facts:
 class PlainContent:
     """An uncompressed file."""
 
+    __slots__ = ("_fd",)
     is_archive = False
     is_cut = False
 

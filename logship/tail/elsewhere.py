@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 from logship.checkpoint import Anchor, Range
@@ -19,17 +18,17 @@ class Elsewhere:
     __slots__ = ("_is_next_trusted", "_ranges")
 
     def __init__(self, ranges: Iterable[Range]) -> None:
-        self._ranges = deque(one for one in ranges if one.anchor)  # ordered, without overlaps
+        self._ranges = [one for one in ranges if one.anchor][::-1]  # the last ones first, without overlaps
         self._is_next_trusted = False
 
     def next_at(self, position: int, content: Content) -> Range | None:
         """The confirmed range that `position` lies in, or else the next one after it. Raises: OSError."""
         while self._ranges:
-            one = self._ranges[0]
+            one = self._ranges[-1]
             if position < one.end and (self._is_next_trusted or self._is_of(content, one)):
                 self._is_next_trusted = True
                 return one
-            self._ranges.popleft()
+            self._ranges.pop()
             self._is_next_trusted = False
         return None
 

@@ -310,7 +310,7 @@ class Followed:
         generation.lost_at_s = now_s
         generation.log.rejected.clear()
         self.register.tell(What.TRUNCATED, generation, "was truncated, its unread rest is looked for in copies")
-        for path in list(generation.names):
+        for path in generation.names:
             self.register.unbind(self.register.names[path])
         self.register.dirty[generation] = None
 
@@ -327,7 +327,7 @@ class Followed:
 
     def reopen(self, generation: Generation, now_s: float) -> bool:
         """Opens a resting generation for its turn; False where its name holds something else by now."""
-        for path in list(generation.names):
+        for path in generation.names:
             name = self.register.names[path]
             self._identify(path, name.watched, now_s, is_sibling=name.is_sibling)
         self._settle_all(now_s)

@@ -6,8 +6,8 @@ import os
 from dataclasses import dataclass, field
 
 from logship.checkpoint import Anchor, Checkpoint
-from logship.event import ANCHOR_BYTES, LogFile
-from logship.tail.content import ArchiveContent, Content, Facts, FromStart
+from logship.event import ANCHOR_BYTES, LogFile, Span
+from logship.tail.content import ArchiveContent, Content, Facts, FromStart, PlainContent
 from logship.tail.elsewhere import Elsewhere
 from logship.tail.identity import FIRST_LINE_BYTES, Place, anchor_of, digest, file_key, first_line_of
 from logship.tail.notices import FileStatus
@@ -16,6 +16,7 @@ from logship.tail.reader import Lookahead
 from logship.tail.source import TailSource
 
 NOWHERE = Facts(0, 0, 0, 0, 0, 0)
+Paths = tuple[str, ...]  # one, hardly ever two; a set of it takes 170 bytes more, which counts with 10,000 logs
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +43,7 @@ class Generation:
     read_to: int = 0
     before: bytes | None = None
     stalled_at: int = -1  # the size at which nothing more could be read
-    names: set[str] = field(default_factory=set)
+    names: Paths = ()
     changed_s: float = 0.0  # monotonic: when it was last seen to change
     lost_at_s: float | None = None  # monotonic: since when no name and no descriptor holds it
     lost_bytes: int = 0
@@ -78,7 +79,7 @@ class Generation:
     @property
     def is_live(self) -> bool:
         """Whether the log's own name, or a link to it, holds it."""
-        return not self.names.isdisjoint(self.log.live_names)
+        return any(path in self.log.live_names for path in self.names)
 
     @property
     def is_followed(self) -> bool:
@@ -108,6 +109,15 @@ class Generation:
         self.before = ((self.before or b"") + data)[-ANCHOR_BYTES:]
         self.read_to = end
 
+    def confirm(self, span: Span) -> bool:
+        """Takes a settled span; True where the position moved."""
+        positions = self.positions
+        has_moved = positions.confirm(span)
+        is_read_out = has_moved and positions.confirmed == self.read_to and isinstance(self.content, PlainContent)
+        if is_read_out and positions.anchors[-1].digest:
+            self.before = None  # the anchor tells as much: 300 bytes less of each log that has nothing new
+        return has_moved
+
     def read_from(self, position: int) -> None:
         """Reading goes on from another position than it had come to."""
         self.read_to = position
@@ -129,10 +139,13 @@ class Generation:
             if len(before) < self.read_to - start or not self._fits_anchor(before):
                 return False
             self.before = before
-        if content.is_archive:
-            return True  # read forwards on one descriptor, and recognised when it was opened
-        is_as_before = content.read_at(self.read_to - len(self.before), len(self.before)) == self.before
-        return is_as_before and self._begins_the_same(content)
+        elif not content.is_archive and not self._is_as_before(content, self.before):
+            return False
+        # an archive is read forwards on one descriptor, and was recognised when it was opened
+        return content.is_archive or self._begins_the_same(content)
+
+    def _is_as_before(self, content: Content, before: bytes) -> bool:
+        return content.read_at(self.read_to - len(before), len(before)) == before
 
     def _begins_the_same(self, content: Content) -> bool:
         if self.key is None:
@@ -237,6 +250,14 @@ class Generation:
         )
 
 
+def with_path(paths: Paths, path: str) -> Paths:
+    return paths if path in paths else (*paths, path)
+
+
+def without_path(paths: Paths, path: str) -> Paths:
+    return tuple(each for each in paths if each != path)
+
+
 @dataclass(slots=True, eq=False)
 class Log:
     """A name in a directory and its generations, oldest first."""
@@ -244,7 +265,7 @@ class Log:
     source: TailSource
     place: Place
     generations: list[Generation] = field(default_factory=list)
-    live_names: set[str] = field(default_factory=set)  # its own, and links to it
+    live_names: Paths = ()  # its own, and links to it
     rejected: dict[str, Facts] = field(default_factory=dict)  # siblings that are none of the generations, as they were
     is_waiting_for_turn: bool = False
     is_parked: bool = False  # its source is not configured any more

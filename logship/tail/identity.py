@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from sys import intern
 from typing import Protocol
 
 from logship.event import ANCHOR_BYTES, KEY_BITS
@@ -119,7 +120,7 @@ def place_of(path: str, paths: Globs, rotated: Globs) -> Place:
         real = os.path.realpath(path)
         if os.path.islink(path):
             return Place(*os.path.split(real))
-        return Place(os.path.dirname(real), stem_of(path, paths))
+        return Place(intern(os.path.dirname(real)), stem_of(path, paths))  # one text for all logs of a directory
     for shorter in reversed(stripped_names(name)):
         glob = paths.fitting_name(shorter)
         if glob is not None:

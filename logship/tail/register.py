@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from logship.checkpoint import Checkpoint
 from logship.tail.content import Content, Facts
 from logship.tail.discovery import Discovery, Watched
-from logship.tail.generation import Generation, Log, restored
+from logship.tail.generation import Generation, Log, restored, with_path, without_path
 from logship.tail.identity import Place, place_of
 from logship.tail.notices import Notice, What
 from logship.tail.positions import Positions
@@ -83,7 +83,7 @@ class Register:
         if is_link:
             self.links[os.path.join(its.place.directory, its.place.stem)] = path
         if not is_sibling and (is_link or os.path.basename(path) == its.place.stem):
-            its.live_names.add(path)
+            its.live_names = with_path(its.live_names, path)
         return its
 
     def log_at(self, place: Place, watched: Watched) -> Log:
@@ -159,7 +159,7 @@ class Register:
             self.unbind(before)
         generation = name.generation
         self.names[name.path] = name
-        generation.names.add(name.path)
+        generation.names = with_path(generation.names, name.path)
         self._note_loose(generation)
         generation.lost_at_s = None
         self.changed[generation.log] = None
@@ -169,13 +169,14 @@ class Register:
     def unbind(self, name: Name) -> None:
         """The path does not hold this content any more; whose last name it was is looked for."""
         del self.names[name.path]
-        name.generation.names.discard(name.path)
-        name.generation.log.live_names.discard(name.path)
-        self._note_loose(name.generation)
-        if not name.generation.names:
-            self.unsettled.setdefault(name.generation.log, name.watched)
-        elif name.generation.path == name.path:  # hints come in any order: the new name was seen before the old one
-            self._rename(name.generation, next(iter(name.generation.names)))
+        generation = name.generation
+        generation.names = without_path(generation.names, name.path)
+        generation.log.live_names = without_path(generation.log.live_names, name.path)
+        self._note_loose(generation)
+        if not generation.names:
+            self.unsettled.setdefault(generation.log, name.watched)
+        elif generation.path == name.path:  # hints come in any order: the new name was seen before the old one
+            self._rename(generation, generation.names[0])
 
     def _rename(self, generation: Generation, path: str) -> None:
         generation.path = path
@@ -194,9 +195,9 @@ class Register:
         """Closes a log whose source is gone; what is in flight of it is still confirmed."""
         for generation in its.generations:
             self.take(generation)
-            for path in list(generation.names):
+            for path in generation.names:
                 del self.names[path]
-            generation.names.clear()
+            generation.names = ()
         self.unsettled.pop(its, None)
 
     # telling

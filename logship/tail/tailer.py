@@ -155,7 +155,7 @@ class Tailer:
                 if not late and one.end == generation.read_to and generation.before:
                     late = anchor_of(generation.before)
                 one = Span(one.file, one.start, one.end, late)
-            if generation.positions.confirm(one):
+            if generation.confirm(one):
                 self._unsaved[generation] = None
 
     def save(self, now_s: float, *, force: bool = False) -> None:
