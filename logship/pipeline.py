@@ -176,7 +176,7 @@ class Pipeline:
                     conversion.dropped["unmatched"] = len(conversion.unfit)
                 conversion.unfit = ()
             settled = run.settle(chunk, conversion)
-        self._keep(chunk.file.file_id, run)
+        self._keep(chunk, run)
         if settled.newly_held:
             log.error(
                 "lines stopped fitting the format, the file is held path=%s position=%s", chunk.file.path, run.start
@@ -196,12 +196,12 @@ class Pipeline:
             self.letterbox.owe(item.origin, reason, item.event)
         self._confirmed += cut.settled
 
-    def _keep(self, file_id: int, run: UnfitRun) -> None:
-        """Only while it has something to remember: there may be 10,000 logs."""
-        if run.is_over:
-            self._runs.pop(file_id, None)
+    def _keep(self, chunk: Chunk, run: UnfitRun) -> None:
+        """Only while another could not begin where it ends, behind the chunk: there may be 10,000 logs."""
+        if run.is_over_at(chunk.end):
+            self._runs.pop(chunk.file.file_id, None)
         else:
-            self._runs[file_id] = run
+            self._runs[chunk.file.file_id] = run
 
     def _settle_rotated(self, now_s: float) -> None:
         """Odd lines at the end of a rotated file are dead letters: nothing will follow that could decide them."""

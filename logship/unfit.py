@@ -55,10 +55,10 @@ class UnfitRun:
     is_held: bool = False
     known_unfit_until: int = 0  # a line behind this position fitted: unfit ones before it are dead letters at once
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing of it needs to be remembered: another may begin at its end."""
-        return not (self.letters or self.unfit or self.is_held or self.known_unfit_until > self.start)
+    def is_over_at(self, position: int) -> bool:
+        """Whether everything up to the position is decided and nothing needs to be remembered."""
+        is_undecided = self.letters or self.unfit or self.is_held or self.known_unfit_until > position
+        return self.start == position and not is_undecided
 
     def settle(self, chunk: Chunk, conversion: Conversion) -> Settled:
         """What `chunk` decides; its events may go out only if `end` passes them."""

@@ -12,11 +12,16 @@ import pytest
 
 from logship.batcher import Batcher
 from logship.clock import SystemClock
+from logship.config.converting import PathFields, SourceConverter
+from logship.config.shipped import mapping_path, presets
+from logship.config.yaml_door import parse
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters, Delivery
 from logship.event import Batch, Conversion, LogFile, Outcome, RefusedEvent, Window, transaction_id
-from logship.lane import Lane, Route
+from logship.formats import compile_format, read_spec
+from logship.lane import Converter, Lane, Route
 from logship.letterbox import Letterbox
+from logship.mapping import Constants, parse_mapping
 from logship.pipeline import Pipeline
 from logship.state import State
 from logship.tail import Tailer, TailSource
@@ -80,6 +85,18 @@ class Lines:
         return Conversion(events, lines, starts, unfit, {"dash": dashes} if dashes else {})
 
 
+COMBINED = '203.0.113.9 - - [10/Oct/2000:13:55:36 -0700] "GET /x HTTP/1.1" 200 2326 "-" "curl/8"'
+
+
+def container_lines() -> SourceConverter:
+    """The converter of a container's log of combined lines."""
+    fmt = compile_format(read_spec("combined"), presets())
+    tree = parse(mapping_path("default").read_text(), "default.yml").tree()
+    assert isinstance(tree, dict)
+    mapping, constants = parse_mapping(dict(tree)), Constants("web-1", "site")
+    return SourceConverter("site", fmt, mapping, constants, PathFields(), presets(), "cri")
+
+
 class World:
     """A log, a state, a pipeline over them and a receiver in the test's hand."""
 
@@ -97,6 +114,10 @@ class World:
         routes = {"site": Route("site", Lines(), "lane", **route)}
         letterbox = Letterbox(self.letters, self.counters, self.clock)
         self.pipeline = Pipeline(routes, {"lane": lane}, self.tailer, letterbox, self.counters, self.clock)
+
+    def route(self, converter: Converter) -> None:
+        """Another converter from now on."""
+        self.pipeline.routes["site"] = Route("site", converter, "lane")
 
     def write(self, text: str) -> None:
         with self.log.open("a") as log:
@@ -189,6 +210,23 @@ def test_an_event_over_the_limit_alone_is_a_dead_letter(world: World) -> None:
     world.pass_on()
     assert world.position == world.log.stat().st_size
     assert [letter.position for letter in world.set_aside] == [2]
+
+
+@pytest.mark.parametrize("kept", ["before", ""], ids=["behind a line", "alone"])
+def test_a_line_that_goes_on_in_the_next_chunk_is_settled_with_it(world: World, kept: str) -> None:
+    """A container's runtime parts long lines: what waits for its rest stands before the next chunk."""
+    world.route(container_lines())
+    stamp, line = "2024-06-10T00:00:00.000000000Z stdout", COMBINED
+    world.write((f"{stamp} F {line}\n" if kept else "") + f"{stamp} P {line[:40]}\n")
+    world.pass_on()
+    world.receiver.accept_all()
+    world.pass_on()
+    world.write(f"{stamp} F {line[40:]}\n{stamp} F {line}\n")
+    world.pass_on()
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.position == world.log.stat().st_size
+    assert world.counters.total().sent == (3 if kept else 2)
 
 
 def test_a_file_whose_lines_stop_fitting_is_held_and_recovers(world: World) -> None:
