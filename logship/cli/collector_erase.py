@@ -6,6 +6,7 @@ import click
 
 from logship.cli.collector import needing_extra
 from logship.errors import Exit
+from logship.status.words import counted
 
 
 @click.command()
@@ -33,8 +34,8 @@ def command(store: str, user_id: str, application_id: str | None, yes: bool) -> 
             click.echo(f"no event of user {user_id!r} is stored")
             return Exit.FINE
         if not yes:
-            click.confirm(f"Erase {count:,} events of user {user_id!r}? They can't be had back", abort=True)
-        click.echo(f"erased {erase(database, user_id, application_id):,} events of user {user_id!r}")
+            click.confirm(f"Erase {counted(count, 'event')} of user {user_id!r}? There is no way back", abort=True)
+        click.echo(f"erased {counted(erase(database, user_id, application_id), 'event')} of user {user_id!r}")
     finally:
         database.close()
     return Exit.FINE

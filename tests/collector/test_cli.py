@@ -22,6 +22,10 @@ def test_a_users_events_are_erased_beside_a_running_collector(collector: Collect
     done = CliRunner().invoke(erase_command, ["--store", collector.store, "--user-id", "ann"], input="y\n")
     assert "erased 3 events" in done.output
     assert len(collector.events()) == 4
+    post(collector.url, [event(60, user_id="eve")])
+    done = CliRunner().invoke(erase_command, ["--store", collector.store, "--user-id", "eve"], input="y\n")
+    assert "Erase 1 event of user 'eve'?" in done.output
+    assert "erased 1 event of user 'eve'" in done.output
     assert post(collector.url, [event(99)]).status_code == 201
     again = CliRunner().invoke(erase_command, ["--store", collector.store, "--user-id", "ann", "--yes"])
     assert "no event of user 'ann'" in again.output
