@@ -149,8 +149,8 @@ class Batch:
         return self.part(index, index + 1).decode("ascii")
 
     def _start(self, index: int) -> int:
-        """Where an event stands in the body."""
-        return sum(self.sizes[:index]) + index + (len(self) > 1)
+        """Where an event of several stands in the body."""
+        return len("[") + sum(self.sizes[:index]) + index
 
     def origin(self, index: int) -> EventOrigin:
         """Where event `index` of this batch stands in its log."""

@@ -56,9 +56,8 @@ class UnfitRun:
     known_unfit_until: int = 0  # a line behind this position fitted: unfit ones before it are dead letters at once
 
     def is_over_at(self, position: int) -> bool:
-        """Whether everything up to the position is decided and nothing needs to be remembered."""
-        is_undecided = self.letters or self.unfit or self.is_held or self.known_unfit_until > position
-        return self.start == position and not is_undecided
+        """Whether everything up to the position is decided, and nothing is known of what stands behind it."""
+        return self.known_unfit_until <= position == self.start
 
     def settle(self, chunk: Chunk, conversion: Conversion) -> Settled:
         """What `chunk` decides; its events may go out only if `end` passes them."""

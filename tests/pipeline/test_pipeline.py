@@ -212,6 +212,20 @@ def test_an_event_over_the_limit_alone_is_a_dead_letter(world: World) -> None:
     assert [letter.position for letter in world.set_aside] == [2]
 
 
+def test_a_file_that_recovers_behind_several_chunks_is_not_held_again(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    world.write(f"!{'x' * 1_000}\n" * 400)
+    world.pass_on(9)
+    world.write("a\n")
+    world.pass_on(9)
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.position == world.log.stat().st_size
+    assert len(world.set_aside) == 400
+    assert caplog.text.count("lines stopped fitting the format") == 1
+
+
 @pytest.mark.parametrize("kept", ["before", ""], ids=["behind a line", "alone"])
 def test_a_line_that_goes_on_in_the_next_chunk_is_settled_with_it(world: World, kept: str) -> None:
     """A container's runtime parts long lines: what waits for its rest stands before the next chunk."""

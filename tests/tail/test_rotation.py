@@ -192,6 +192,25 @@ def test_a_refilled_log_whose_lines_end_alike_for_longer_than_an_anchor_is_read_
     assert rig.receiver.lines == expected
 
 
+@pytest.mark.parametrize("confirmed", ["all", "some", "nothing"])
+def test_a_refilled_log_that_begins_alike_is_read_anew(rig: Rig, log: Path, confirmed: str) -> None:
+    """What stood before the position tells it, remembered as it was or, where all is confirmed, by its hash."""
+    expected = write(log, "alike", "a2")
+    rig.look()
+    rig.read_all()
+    if confirmed != "nothing":
+        rig.deliver()
+    if confirmed == "some":
+        expected += write(log, "a3")
+        rig.look()
+        rig.read_all()
+    os.truncate(log, 0)
+    write(log, "alike")
+    expected += write(log, "other than it was", "b3")
+    rig.settle()
+    assert rig.receiver.lines == expected
+
+
 @pytest.mark.parametrize("fate", ["running", "stopped", "rotated again"])
 def test_a_rotated_file_that_seemed_finished_is_read_on_when_its_server_writes_to_it(
     rig: Rig, log: Path, fate: str
