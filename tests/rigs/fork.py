@@ -38,17 +38,19 @@ class Forked:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._fd = os.pidfd_open(pid)
+        self._ends = select.poll()  # not select(), which knows no descriptor above 1,023
+        self._ends.register(self._fd, select.POLLIN)
 
     def poll(self) -> int | None:
         """None while it runs; the exit code is its mother's to know."""
-        return 0 if select.select([self._fd], [], [], 0)[0] else None
+        return 0 if self._ends.poll(0) else None
 
     def kill(self) -> None:
         signal.pidfd_send_signal(self._fd, signal.SIGKILL)
 
     def wait(self, timeout: float | None = None) -> int:
         """Raises: subprocess.TimeoutExpired."""
-        if not select.select([self._fd], [], [], timeout)[0]:
+        if not self._ends.poll(None if timeout is None else timeout * 1_000):
             raise subprocess.TimeoutExpired("a forked daemon", timeout or 0.0)
         return 0
 

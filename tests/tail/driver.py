@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from logship.event import Chunk, Span, transaction_id
 from logship.state import State
@@ -117,6 +118,8 @@ class Receiver:
 class Rig:
     """A daemon without a network: stop it, kill it, start it again on the same state."""
 
+    running: ClassVar[list[Rig]] = []  # a test's, ended by a fixture: a thousand files must not stay open behind it
+
     def __init__(
         self, state_dir: Path, *sources: TailSource, clock: FakeClock | None = None, **options: object
     ) -> None:
@@ -130,6 +133,7 @@ class Rig:
         self.start()
 
     def start(self) -> None:
+        self.running.append(self)
         self.state = State.open(self.state_dir, self.clock)
         options = {"use_hints": False, "full_look_s": 0.0, **self.options}
         self.tail = Tailer(self.sources, self.state, clock=self.clock, **options)  # type: ignore[arg-type]
@@ -178,11 +182,13 @@ class Rig:
         return self.receiver.lines
 
     def stop(self) -> None:
+        self.running.remove(self)
         self.tail.close()
         self.state.close()
 
     def kill(self) -> None:
         """SIGKILL: nothing is saved; descriptors and the lock are closed, as the kernel does."""
+        self.running.remove(self)
         for generation in list(self.tail._register.open):
             self.tail._register.take(generation)
         if self.tail._watcher is not None:
