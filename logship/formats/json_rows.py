@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import Any
 
 import orjson
 
@@ -106,7 +107,7 @@ class JsonRows:
         rows, dirty = found.rows, found.dirty
         for wanted, decode in self._times:
             for key in set(wanted.keys).intersection(skeleton.columns):
-                texts = _nth(rows, skeleton.columns.index(key))
+                texts = _column(rows, skeleton.columns.index(key))
                 is_number = skeleton.types[key] is Type.NUMBER
                 dirty |= impossible_times([_number(text) for text in texts] if is_number else texts, decode)
         made = self._as_they_are(learned, rows, dirty) or self._scan(self._made(learned, rows, dirty), dirty)
@@ -124,11 +125,10 @@ class JsonRows:
             is_number = learned.skeleton.types[learned.skeleton.columns[place]] is Type.NUMBER
             if wanted < 0 or (full >= self._fewest and not is_number):
                 continue
-            column = _nth(rows, place)
+            column = _column(rows, place)
             if is_number and "." in "".join(column):
                 return None
-            if self._wanted[wanted].kind is Kind.STATUS:
-                _checked(column, Kind.STATUS, dirty)
+            _checked(column, self._wanted[wanted].kind, dirty)
             full += ABSENT not in column and "" not in column
         if full < self._fewest and -1 in learned.fields:  # two of them may be the same time's
             return None
@@ -250,12 +250,9 @@ def _is_plain(wanted: Wanted, shape: set[str]) -> bool:
     return len(keys) == 1
 
 
-def _nth(rows: Sequence[Row], place: int) -> list[str]:
-    return list(map(itemgetter(place), rows))
-
-
-def _column(found: Sequence[Document], key: str) -> list[object]:
-    return list(map(itemgetter(key), found))
+def _column(rows: Sequence[Row] | Sequence[Document], key: int | str) -> list[Any]:
+    """One value of each row, or of each document."""
+    return list(map(itemgetter(key), rows))
 
 
 def _texts(column: Sequence[object], kind: Kind, dirty: set[int]) -> Sequence[str]:

@@ -88,7 +88,7 @@ class Reader:
         self.setting = setting
         self.is_exact = is_exact
         self._lacking = lacking or ()  # fields that none of the rows has
-        self.may_be_empty = is_exact or lacking is not None
+        self.may_be_empty = lacking is not None  # clean rows hold '' beside '-'
         self.body: list[ast.stmt] = []
         self.prelude: list[ast.stmt] = []
         self.odd: list[ast.expr] = []  # tests that pick clean rows out which only the exact way can do

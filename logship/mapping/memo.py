@@ -80,11 +80,13 @@ class Bounds:
         for memo in self._memos:
             memo.clear()
 
-    def add(self, text: str) -> None:
-        if text < self.least:
-            self.least = text
-        if text > self.greatest:
-            self.greatest = text
+    def add(self, least: str, greatest: str) -> None:
+        """From one time to the end of the other's second: what an event makes of it may have a duration's fraction."""
+        end = f"{greatest[:_TO_SECOND]}.999Z"
+        if least < self.least:
+            self.least = least
+        if end > self.greatest:
+            self.greatest = end
 
 
 class Times(Memo[str]):
@@ -107,7 +109,7 @@ class Times(Memo[str]):
 
     def _text(self, key: object) -> str:
         text = self._decoded(key)
-        self._add(text, text)
+        self._bounds.add(text, text)
         return text
 
     def _text_by_minute(self, key: object) -> str:
@@ -119,13 +121,8 @@ class Times(Memo[str]):
 
     def _minute(self, key: object) -> str:
         text = self._decoded(key)
-        self._add(text, f"{text[:_TO_MINUTE]}59.000Z")
+        self._bounds.add(text, f"{text[:_TO_MINUTE]}59.000Z")
         return text[:_TO_MINUTE]
-
-    def _add(self, least: str, greatest: str) -> None:
-        """To the bounds, with the second that may go on behind a time: an event's may have a duration's fraction."""
-        self._bounds.add(least)
-        self._bounds.add(f"{greatest[:_TO_SECOND]}.999Z")
 
     def _decoded(self, key: object) -> str:
         moment_ms = self._decode(key)
@@ -160,8 +157,7 @@ class Seconds(Memo[str]):
         if not isinstance(key, int) or not 0 <= key <= _LAST_MS // 1000:
             raise Unreadable(key)
         text = iso(key * 1000)
-        self._bounds.add(text)
-        self._bounds.add(f"{text[:_TO_SECOND]}.999Z")
+        self._bounds.add(text, text)
         return text[:_TO_SECOND]
 
 
