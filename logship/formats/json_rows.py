@@ -122,13 +122,16 @@ class JsonRows:
             return None
         full = 0
         for place, wanted in enumerate(learned.fields):
+            if wanted < 0:
+                continue
+            kind = self._wanted[wanted].kind
             is_number = learned.skeleton.types[learned.skeleton.columns[place]] is Type.NUMBER
-            if wanted < 0 or (full >= self._fewest and not is_number):
+            if full >= self._fewest and not is_number and kind is not Kind.STATUS:
                 continue
             column = _column(rows, place)
             if is_number and "." in "".join(column):
                 return None
-            _checked(column, self._wanted[wanted].kind, dirty)
+            _checked(column, kind, dirty)
             full += ABSENT not in column and "" not in column
         if full < self._fewest and -1 in learned.fields:  # two of them may be the same time's
             return None

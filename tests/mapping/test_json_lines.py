@@ -170,12 +170,13 @@ USUAL: dict[str, object] = {
 def kept_keys(draw: st.DrawFn) -> list[bytes]:
     """Lines of one skeleton with some of all the keys, in any order, and some values that are not the usual ones."""
     keys = ["status", *draw(st.lists(st.sampled_from(sorted(USUAL.keys() - {"status"})), min_size=1, unique=True))]
+    usual = USUAL | {"status": draw(st.sampled_from([200, "200"]))}
     times = draw(st.lists(st.sampled_from(["2000-10-10T13:55:36Z", "10/Oct/2000:13:55:37 +0000", "no time", ""])))
     found = []
     for time in ["2000-10-10T13:55:59Z", *times]:
-        line = {"time": time, **{key: USUAL[key] for key in keys}}
+        line = {"time": time, **{key: usual[key] for key in keys}}
         for key in draw(st.lists(st.sampled_from(keys), max_size=2)):
-            line[key] = draw(WRITTEN if isinstance(USUAL[key], str) else NUMBERS)
+            line[key] = draw(WRITTEN if isinstance(usual[key], str) else NUMBERS)
         found.append(json.dumps(line, separators=(",", ":")).encode())
     return found
 
@@ -227,6 +228,19 @@ def test_numbers_are_spelled_as_all_events_spell_them(written: str, spelled: str
     events = convert(made, *[line] * 9).events
     assert events == exact(made, *[line] * 9)
     assert at(json.loads(events[0]), "metadata", "label") == f"{spelled}/200"
+
+
+@pytest.mark.parametrize("odd", ["-", "", "abc", "099", "2000", "20", 99, 1000, 0, 0.5, None])
+@pytest.mark.parametrize("usual", ["200", 200])
+def test_what_is_no_status_is_none_in_the_event(usual: str | int, odd: object) -> None:
+    """A status stands in the event as it stands in a clean row, without quotes: Apache's JSON writes it as a text."""
+    made = converter(fmt=AUTO)
+    line = {"time_iso8601": "2000-10-10T13:55:36Z", "remote_addr": "192.0.2.1", "request_method": "GET",
+            "request_uri": "/x", "status": usual, "http_user_agent": "curl/8"}  # fmt: skip
+    chunk = [json.dumps(one, separators=(",", ":")).encode() for one in [line] * 9 + [line | {"status": odd}]]
+    events = convert(made, *chunk).events
+    assert events == exact(made, *chunk)
+    assert [at(json.loads(event), "response", "status") for event in events[:9]] == [200] * 9
 
 
 @pytest.mark.parametrize("beside", [{}, {"msec": "1718000000.5"}], ids=["one time", "two times"])
