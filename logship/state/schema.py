@@ -32,6 +32,8 @@ CREATE TABLE ranges (
 CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
 
+TABLE_NAMES = ("generations", "ranges", "notes")
+
 _SAVE_GENERATION = "INSERT OR REPLACE INTO generations VALUES (" + "?, " * 18 + "?)"
 _SAVE_RANGE = """
 INSERT INTO ranges VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE

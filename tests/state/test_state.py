@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from logship.checkpoint import Anchor, Checkpoint, Range
 from logship.errors import StateError
 from logship.state import COPY_EVERY_S, State, lock_holder, schema
+from logship.state.database import check
 from logship.state.folder import COPY, DATABASE, MARKER
 from tests.tail.driver import FakeClock, as_nobody
 
@@ -263,6 +264,32 @@ def test_notes_are_remembered(folder: Path) -> None:
     state = State.open(folder, FakeClock())
     assert state.note("api https://receiver.test") == "v1"
     assert state.note("nothing") is None
+
+
+def steps_of_a_check(folder: Path, generations: int) -> int:
+    """What SQLite does to judge a state with so many generations, in hundreds of its own instructions."""
+    state = State.open(folder, FakeClock())
+    state.save(replace(ROW, generation=number + 1, key=number) for number in range(generations))
+    for number in range(generations):
+        state.remember(f"note {number}", "x")
+    state.close()
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection = sqlite3.connect(folder / DATABASE)
+    connection.set_progress_handler(count, 100)
+    check(connection)
+    connection.close()
+    return steps
+
+
+def test_judging_a_state_costs_linear_time_in_its_rows(tmp_path: Path) -> None:
+    few, many = (steps_of_a_check(tmp_path / str(rows), rows) for rows in (100, 1_000))
+    assert many < 15 * few
 
 
 def test_the_directory_is_for_its_owner_only(folder: Path) -> None:
