@@ -101,11 +101,19 @@ class SourceConverter:
 
     def _convert_opened(self, data: bytes, start: int, file: LogFile, window: Window | None) -> Conversion:
         opened = self._envelope_of(file).open(data, start)
-        inner = b"\n".join(opened.lines) + b"\n"
-        converter = self._by_path.get(file.path) or self._new(file.path, inner)
+        several = set(opened.several)
+        single = [number for number in range(len(opened.lines)) if number not in several]
+        lines = [opened.lines[number] for number in single]
+        converter = self._by_path.get(file.path) or self._new(file.path, b"\n".join(lines) + b"\n")
         if converter is None:
             return Conversion([], [], opened.starts, range(len(opened.lines)), outer_lines=opened.outer)
-        conversion = converter.convert_lines(opened.lines, opened.outer, opened.starts, file, window)
+        outer = [opened.outer[number] for number in single]
+        starts = [*(opened.starts[number] for number in single), opened.end]
+        conversion = converter.convert_lines(lines, outer, starts, file, window)
+        if several:
+            conversion.event_lines = [single[line] for line in conversion.event_lines]
+            conversion.unfit = sorted([*opened.several, *(single[line] for line in conversion.unfit)])
+            conversion.line_starts = opened.starts
         conversion.outer_lines = opened.outer
         return conversion
 

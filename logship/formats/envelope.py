@@ -39,20 +39,19 @@ class Opened:
     transaction_id is made; starts[i] the position of that outer line. starts has one more: `end`, up to which the log
     is accounted for. The outer lines that only go on with another stand inside the stretch of the one they belong to
     or of a line in between. A line that is no envelope is its own inner line, and will fit no format.
+    `several` are the lines (indexes, in order) whose text holds a newline before its end. They are no line of a log: a
+    record has one id, so what it holds can't be told apart by ids. Such a one is its own inner line too, and is
+    unmatched whatever the format.
     """
 
     lines: list[bytes] = field(default_factory=list)
     outer: list[bytes] = field(default_factory=list)
     starts: list[int] = field(default_factory=list)
+    several: list[int] = field(default_factory=list)
 
     @property
     def end(self) -> int:
         return self.starts[-1]
-
-    def split(self, line: int) -> tuple[Opened, Opened]:
-        """The same in two, the second beginning at `line`."""
-        head = Opened(self.lines[:line], self.outer[:line], self.starts[: line + 1])
-        return head, Opened(self.lines[line:], self.outer[line:], self.starts[line:])
 
 
 class Envelope:
@@ -114,8 +113,10 @@ class Envelope:
             pending = {}
         end = min((position for position, _, _ in pending.values()), default=at)
         found = sorted(piece for piece in found if piece[0] < end)
-        lines = [inner.removesuffix(b"\r") for _, _, inner in found]
-        return Opened(lines, [outer for _, outer, _ in found], [position for position, _, _ in found] + [end]), end
+        several = [number for number, (_, _, inner) in enumerate(found) if b"\n" in inner]
+        lines = [(outer if b"\n" in inner else inner).removesuffix(b"\r") for _, outer, inner in found]
+        starts = [position for position, _, _ in found] + [end]
+        return Opened(lines, [outer for _, outer, _ in found], starts, several), end
 
 
 def unwrap_docker(line: bytes) -> Unwrapped | None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logship.config import Settings, load_settings
-from logship.event import LogFile
+from logship.event import LogFile, transaction_id
 from logship.formats.detection import MAX_SAMPLE_BYTES
 
 COMBINED = b'203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /x HTTP/1.1" 200 17 "-" "curl/8"\n'
@@ -131,6 +136,87 @@ def test_a_line_that_docker_cut_waits_for_its_end(tmp_path: Path) -> None:
     second = converter.convert(tail, len(docker(COMBINED) + head), log("/logs/a.log"))
     assert [orjson.loads(event)["request"]["uri"] for event in second.events] == ["https://web-1/x"]
     assert list(second.line_starts) == [len(docker(COMBINED)), len(docker(COMBINED) + head + tail)]
+
+
+def record(path: str, *more: str, end: str = "\n", stream: str = "stdout") -> bytes:
+    """A record whose text is a line for `path`, then more texts."""
+    text = COMBINED.decode().replace("/x", path).rstrip("\n") + "".join(more) + end
+    return json.dumps({"log": text, "stream": stream, "time": "2026-10-10T13:55:36Z"}).encode() + b"\n"
+
+
+KINDS: dict[str, tuple[Callable[[str], list[bytes]], int]] = {  # records of one text and how many events they make
+    "good": (lambda path: [record(path)], 1),
+    "CRLF": (lambda path: [record(path, end="\r\n")], 1),
+    "cut": (lambda path: [docker(COMBINED[:20]), docker(COMBINED[20:].replace(b"/x", path.encode()))], 1),
+    "two lines": (lambda path: [record(path, "\n", COMBINED.decode().rstrip("\n"))], 0),
+    "a newline in its text": (lambda path: [record(path).replace(b"curl", b"cu\\nrl")], 0),
+    "an empty line behind": (lambda path: [record(path, "\n")], 0),
+    "an empty line before": (lambda path: [docker(b"\n" + COMBINED)], 0),
+    "CRLF inside": (lambda path: [record(path, "\r\n", "rest")], 0),
+    "cut with a newline": (lambda path: [docker(b"a\nb"), docker(COMBINED)], 0),
+    "empty": (lambda path: [docker(b"\n")], 0),
+    "a carriage return": (lambda path: [docker(b"\r\n")], 0),
+    "no envelope": (lambda path: [b'{"log":7}\n'], 0),
+    "none and several": (lambda path: [b'["\\n"]\n'], 0),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def unwrapping() -> dict[str, Settings]:
+    with tempfile.TemporaryDirectory() as name:
+        made = {}
+        for kind in ("docker", "auto"):
+            (Path(name) / kind).mkdir()
+            made[kind] = settings_of(Path(name) / kind, f"envelope: {kind}, format: combined")
+        return made
+
+
+@pytest.mark.parametrize("kind", ["docker", "auto"])
+@given(names=st.lists(st.sampled_from([*KINDS]), min_size=1, max_size=12), cuts=st.sets(st.integers(0, 20), max_size=5))
+def test_a_record_with_several_lines_inside_leaves_its_neighbours_and_their_ids_alone(
+    unwrapping: dict[str, Settings], kind: Literal["docker", "auto"], names: list[str], cuts: set[int]
+) -> None:
+    """It is one unmatched line; everything else is what it is without it, however the log is read."""
+    settings = unwrapping[kind]
+    file = log("/logs/a.log")
+    outer: list[bytes] = []
+    expected = {}
+    for number, name in enumerate(names):
+        write, count = KINDS[name]
+        records = write(f"/{number}")
+        if count:
+            expected[f"https://web-1/{number}"] = transaction_id(records[0].rstrip(b"\n"), 7, sum(map(len, outer)))
+        outer += records
+    converter = settings.compile_source(settings.sources[0])
+    at, end, lines, unfit = 0, 0, 0, 0
+    found: dict[str, str] = {}
+    for first, last in pairwise(sorted({min(cut, len(outer)) for cut in cuts} | {0, len(outer)})):
+        data = b"".join(outer[first:last])
+        conversion = converter.convert(data, at, file)
+        at += len(data)
+        assert conversion.line_starts[0] == end or not conversion.lines
+        end = conversion.line_starts[-1]
+        lines, unfit = lines + conversion.lines, unfit + len(conversion.unfit)
+        assert list(conversion.unfit) == sorted(set(conversion.unfit))
+        made = [orjson.loads(event) for event in conversion.events]
+        found |= {event["request"]["uri"]: event["transaction_id"] for event in made}
+        assert all(
+            int(event["transaction_id"][24:], 16) == conversion.line_starts[line]
+            for event, line in zip(made, conversion.event_lines, strict=True)
+        )
+    assert found == expected
+    assert (end, lines, unfit) == (sum(map(len, outer)), len(names), len(names) - len(expected))
+
+
+def test_a_record_with_several_lines_is_no_event_of_a_json_format_either(tmp_path: Path) -> None:
+    """The record is JSON itself, and its time could be taken for the request's."""
+    fmt = "format: {json: {time_received: time, path: log}}"
+    settings = settings_of(tmp_path, f"envelope: auto, {fmt}")
+    text = '{"time":"2026-10-10T13:55:36Z","log":"/a"}\n'
+    converter = settings.compile_source(settings.sources[0])
+    assert len(converter.convert(docker(text.encode()), 0, log("/logs/a.log")).events) == 1
+    conversion = converter.convert(docker(text.encode() * 2), 0, log("/logs/a.log"))
+    assert (conversion.events, list(conversion.unfit), conversion.lines) == ([], [0], 1)
 
 
 def test_a_trace_opens_the_envelope_too(tmp_path: Path) -> None:
