@@ -129,6 +129,7 @@ def endpoint_of(settings: EndpointSettings) -> Endpoint:
         api=Api(settings.api),
         compression=Compression(settings.compression),
         timeout_s=settings.timeout_s,
+        connection_max_age_s=settings.connection_max_age_s,
         ca_file=str(settings.ca_file) if settings.ca_file else None,
         client_cert=str(settings.client_cert) if settings.client_cert else None,
         client_key=str(settings.client_key) if settings.client_key else None,

@@ -50,6 +50,7 @@ class EndpointBuilder:
             compression=model.compression,
             max_event_age_s=age,
             timeout_s=model.timeout,
+            connection_max_age_s=model.connection_max_age,
             ca_file=self._file(model, "ca_file", tell),
             client_cert=self._file(model, "client_cert", tell),
             client_key=self._file(model, "client_key", tell),

@@ -139,6 +139,10 @@ class EndpointModel(Section):
         30.0, gt=0, description="bounds a whole attempt",
         json_schema_extra={"default": "30s"},
     )
+    connection_max_age: Duration = Field(
+        300.0, gt=0, description="then a connection is opened anew, so that DNS changes are followed",
+        json_schema_extra={"default": "5m"},
+    )
     ca_file: str | None = Field(None, description="certificates to trust instead of the system's")
     client_cert: str | None = Field(None, description="client certificate, PEM")
     client_key: str | None = Field(None, description="its key, PEM")

@@ -32,6 +32,7 @@ class EndpointSettings:
     compression: Literal["auto", "none", "gzip"]
     max_event_age_s: float | None
     timeout_s: float
+    connection_max_age_s: float = 300.0
     ca_file: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None

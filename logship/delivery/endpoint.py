@@ -51,6 +51,7 @@ class Endpoint:
     api: Api = Api.AUTO
     compression: Compression = Compression.AUTO
     timeout_s: float = 30.0  # of one whole attempt, from dialling to the answer's last byte
+    connection_max_age_s: float = 300.0  # then its name is resolved anew
     ca_file: str | None = None
     client_cert: str | None = None
     client_key: str | None = None

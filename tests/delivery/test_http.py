@@ -14,7 +14,7 @@ import pytest
 
 from logship.delivery import Endpoint
 from logship.delivery.answer import Answer, Failure, FailureKind
-from logship.delivery.http import MAX_CONNECTION_AGE_S, HttpTransport, TlsContext
+from logship.delivery.http import HttpTransport, TlsContext
 from tests.delivery.plugs import HandClock
 from tests.rigs.certificates import Authority
 from tests.rigs.receiver import Receiver
@@ -70,6 +70,7 @@ def test_an_idle_connection_that_the_server_closed_costs_nothing(receiver: Recei
     for _ in range(10):
         assert status_of(post(transport)) == 201
         receiver.drop_connections()
+    assert status_of(post(transport)) == 201
     receiver.script("rst_head")
     assert status_of(post(transport)) == 201
 
@@ -79,6 +80,66 @@ def test_a_connection_that_breaks_is_no_answer(receiver: Receiver, fault: str) -
     receiver.script(fault)
     transport = transport_to(receiver.url)
     assert kind_of(post(transport)) is FailureKind.LOST
+    assert status_of(post(transport)) == 201
+
+
+@pytest.mark.parametrize("status", ["400", "408", "415", "422"])
+def test_a_refusal_on_a_connection_that_was_used_before_is_asked_once_more_on_a_new_one(
+    receiver: Receiver, status: str
+) -> None:
+    """A server that closes an idle connection may write it there: it answers no request."""
+    receiver.script("ok", status, "ok", status, status)
+    transport = transport_to(receiver.url)
+    assert [status_of(post(transport)) for _ in range(2)] == [201, 201]
+    assert receiver.connections == 2
+    assert status_of(post(transport)) == int(status)
+    assert (len(receiver.seen), receiver.connections) == (5, 3)
+
+
+def test_a_refusal_that_could_not_be_asked_again_is_no_refusal(receiver: Receiver) -> None:
+    """Else good events would be dead letters because a server went away."""
+    receiver.script("ok", "400", "rst_head")
+    transport = transport_to(receiver.url)
+    assert status_of(post(transport)) == 201
+    assert kind_of(post(transport)) is FailureKind.LOST
+
+
+def test_a_refusal_on_a_new_connection_counts_at_once(receiver: Receiver) -> None:
+    receiver.script("400")
+    assert status_of(post(transport_to(receiver.url))) == 400
+    assert len(receiver.seen) == 1
+
+
+def test_what_a_server_writes_behind_its_answer_is_taken_for_no_other(receiver: Receiver) -> None:
+    receiver.script("ok_and_400")
+    transport = transport_to(receiver.url)
+    assert [status_of(post(transport)) for _ in range(2)] == [201, 201]
+    assert (len(receiver.seen), receiver.connections) == (2, 2)
+
+
+@pytest.mark.parametrize("interim", ["100", "102", "103", "199"])
+def test_interim_answers_are_read_over(receiver: Receiver, interim: str) -> None:
+    receiver.script(f"interim:{interim}", f"interim:{interim}")
+    transport = transport_to(receiver.url)
+    assert [status_of(post(transport)) for _ in range(3)] == [201] * 3
+    assert (len(receiver.seen), receiver.connections) == (3, 1)
+
+
+@pytest.mark.parametrize("length", [1, 12, 20, 22, 30, 56, 57])
+def test_half_a_head_confirms_nothing(receiver: Receiver, length: int) -> None:
+    receiver.script(f"half:{length}")
+    transport = transport_to(receiver.url)
+    assert kind_of(post(transport)) is FailureKind.LOST
+    assert receiver.events == []
+    assert status_of(post(transport)) == 201
+
+
+@pytest.mark.parametrize("length", ["two", "2, 2", "-1", "2\r\nContent-Length: 3"])
+def test_a_length_that_is_none_confirms_nothing(receiver: Receiver, length: str) -> None:
+    receiver.script(f"length:{length}")
+    transport = transport_to(receiver.url)
+    assert kind_of(post(transport)) is FailureKind.GARBAGE
+    assert receiver.events == []
     assert status_of(post(transport)) == 201
 
 
@@ -178,20 +239,20 @@ def test_a_path_prefix_of_the_url_stays_before_the_paths() -> None:
 
 
 def test_a_receiver_that_moves_to_another_address_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Names are resolved anew for each connection, and no connection lives longer than MAX_CONNECTION_AGE_S."""
+    """Names are resolved anew for each connection, and no connection lives longer than connection_max_age."""
     home = ["127.0.0.1"]
     look_up = socket.getaddrinfo
     monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **options: look_up(home[0], *rest, **options))
     with Receiver() as old, Receiver(host="127.0.0.2", port=old.port) as new:
         clock = HandClock()
-        endpoint = Endpoint(f"http://moving.localhost:{old.port}")
+        endpoint = Endpoint(f"http://moving.localhost:{old.port}", connection_max_age_s=60.0)
         transport = HttpTransport(endpoint, TlsContext(endpoint), clock)
         assert status_of(post(transport)) == 201
         home[0] = "127.0.0.2"
-        clock.now_s += MAX_CONNECTION_AGE_S / 2
+        clock.now_s += 30
         assert status_of(post(transport)) == 201
         assert (len(old.seen), len(new.seen)) == (2, 0)
-        clock.now_s += MAX_CONNECTION_AGE_S
+        clock.now_s += 60
         assert status_of(post(transport)) == 201
         assert (len(old.seen), len(new.seen)) == (2, 1)
 
@@ -225,10 +286,14 @@ def test_an_http_proxy_is_asked_with_the_whole_url() -> None:
 
 
 class Tunnel:
-    """A proxy that knows CONNECT and nothing else; every name leads to 127.0.0.1."""
+    """A proxy that knows CONNECT and nothing else; every name leads to 127.0.0.1.
 
-    def __init__(self) -> None:
+    `answer` is what it says instead of opening the tunnel.
+    """
+
+    def __init__(self, answer: bytes = b"") -> None:
         self.asked: list[str] = []
+        self._answer = answer
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -239,6 +304,10 @@ class Tunnel:
                 client, _ = self._listener.accept()
                 head = client.recv(65_536).decode()
                 self.asked.append(head.split(" ")[1])
+                if self._answer:
+                    client.sendall(self._answer)
+                    client.close()
+                    continue
                 server = socket.create_connection(("127.0.0.1", int(self.asked[-1].rpartition(":")[2])))
                 client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
                 for one, other in ((client, server), (server, client)):
@@ -265,6 +334,30 @@ def test_https_goes_through_a_proxy_in_a_tunnel(authority: Authority) -> None:
         assert [status_of(post(transport)) for _ in range(3)] == [201] * 3
         assert tunnel.asked == [f"api.invalid:{receiver.port}"]
         assert receiver.seen[0].headers["host"] == f"api.invalid:{receiver.port}"
+
+
+def test_a_proxy_that_wants_a_password_says_the_same_before_a_tunnel_as_before_a_request() -> None:
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    for scheme in ("http", "https"):
+        with contextlib.closing(Tunnel(refusal)) as proxy:
+            transport = transport_to(f"{scheme}://api.invalid", proxy=f"http://127.0.0.1:{proxy.port}")
+            assert [status_of(post(transport)) for _ in range(2)] == [407, 407]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 503 Busy\r\n\r\n",
+        b"HTTP/1.1 403 Forbidden\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: ",
+        b"HTTP/1.1 200 OK\r\n\r\nfirst",
+        b"not http\r\n\r\n",
+    ],
+)
+def test_a_tunnel_that_is_not_opened_is_the_proxys_trouble(answer: bytes) -> None:
+    with contextlib.closing(Tunnel(answer)) as proxy:
+        failure = post(transport_to("https://api.invalid", proxy=f"http://127.0.0.1:{proxy.port}"))
+        assert kind_of(failure) is FailureKind.PROXY
 
 
 def test_a_proxy_that_is_down_is_named_as_the_trouble() -> None:

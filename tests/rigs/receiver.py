@@ -7,6 +7,8 @@ Faults, one a request, `name` or `name:argument`:
   rst_head (before reading) · rst_body (half of the body read) · rst_answer (in the middle of the answer)
   close (no answer) · lost (stored, then reset) · hang:SECONDS (all read, nothing said) · slow_read:BYTES_PER_S
   drip:SECONDS (an answer byte by byte) · bad_length (Content-Length too long) · garbage (not HTTP)
+  interim:STATUS (before the answer) · half:BYTES (so many of the answer's head, nothing stored)
+  length:TEXT (as Content-Length, nothing stored) · ok_and_400 (an answer behind the answer)
   chunked · big (a 201 with 200 kB) · close_after (201, keep-alive promised, then closed) · old (HTTP/1.0)
 `go_wild` draws one for each request from (seed, number of the request), so a seed can be played again. Its faults
 never say that an event is bad: 413 and 400 come only from `limit_bytes` and `refuses`.
@@ -33,9 +35,11 @@ from typing import Any, Self
 WILD = (
     "500", "502", "503", "429:0.05", "429date:1", "503date:1", "408", "rst_head", "rst_body", "rst_answer", "close",
     "lost", "lost", "hang:0.2", "slow_read:2000000", "bad_length", "garbage", "chunked", "big", "close_after", "old",
+    "interim:103", "half:20", "half:40", "length:two", "length:2, 3", "ok_and_400",
 )  # fmt: skip
 STORING = {
     "ok", "lost", "rst_answer", "slow_read", "drip", "bad_length", "garbage", "chunked", "big", "close_after", "old",
+    "interim", "ok_and_400",
 }  # fmt: skip
 POLL_S = 0.05
 
@@ -269,6 +273,16 @@ class Conversation:
         match kind:
             case "ok" | "slow_read":
                 self._send(whole)
+            case "interim":
+                self._send(b"HTTP/1.1 %d Wait\r\nLink: </style.css>\r\n\r\n" % int(argument) + whole)
+            case "half":
+                self._send(_answer(201)[: int(argument)])
+                return False
+            case "length":
+                self._send(_answer(201, headers={"Content-Length": argument}))
+            case "ok_and_400":
+                self._send(whole + _answer(400, close=True))
+                return False
             case "html":
                 self._send(_answer(200, b"<html>It works!</html>", {"Content-Type": "text/html; charset=utf-8"}))
             case "lost":

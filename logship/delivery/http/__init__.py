@@ -1,16 +1,16 @@
 """HTTP: one request, one answer or the reason why there is none. The only place that knows requests and urllib3.
 
 requests makes the URL, the proxies and the pool; urllib3's pool makes connections, tunnels, TLS and verification. Only
-the exchange of bytes on a connection is ours: head and body leave in one system call, and an answer that came in one
-piece is read without the mail parser, which costs twice as much as all the rest; any other answer goes through
-http.client. Measured on loopback with 250 kB bodies, CPU per POST: Session.send 700 us, adapter.send 460, the pool's
-urlopen 370, the same with these connections 90, of which the kernel takes 40.
+the exchange of bytes on a connection is ours: head and body leave in one system call, and answers are read strictly
+and without the mail parser, which costs twice as much as all the rest. Measured on loopback with 250 kB bodies, CPU per
+POST: Session.send 700 us, adapter.send 460, the pool's urlopen 370, the same with these connections 90, of which the
+kernel takes 40.
 """
 
 from __future__ import annotations
 
 from logship.delivery.http import lean  # noqa: F401 -- first: how requests is imported
 from logship.delivery.http.tls import TlsContext
-from logship.delivery.http.transport import MAX_CONNECTION_AGE_S, HttpTransport
+from logship.delivery.http.transport import HttpTransport
 
-__all__ = ["MAX_CONNECTION_AGE_S", "HttpTransport", "TlsContext"]
+__all__ = ["HttpTransport", "TlsContext"]

@@ -3,58 +3,23 @@
 from __future__ import annotations
 
 import http.client
-import io
-import re
 import socket
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-MAX_ANSWER_BYTES = 65_536  # what is read of an answer's body; a longer one costs its connection
+from logship.delivery.http.answer_reader import ReadAnswer, read_answer, read_tunnel_answer
+
 RECEIVE_BYTES = 65_536
-FINAL_STATUS = re.compile(rb"HTTP/1\.1 ([2-9][0-9][0-9])[ \r]")
 
 
-@dataclass(slots=True)
-class ReadAnswer:
-    """An answer that is read already: as much of a response as urllib3's pool asks for, at a tenth of its cost.
+class TunnelRefused(OSError):  # noqa: N818 (the pool takes an OSError for the proxy's)
+    """A proxy's no to CONNECT."""
 
-    Shapes: names of headers are in lower case; `data` is the body's first MAX_ANSWER_BYTES.
-    """
-
-    status: int
-    headers: dict[str, str]
-    data: bytes
-    version_string: str = "HTTP/1.1"
-    length_remaining: int = 0
-    retries: object = None
-    _connection: object = None
-    _pool: object = None
-
-
-class _Replay(io.RawIOBase):
-    """A socket's bytes again: those received already, then the rest."""
-
-    def __init__(self, received: bytes, sock: socket.socket) -> None:
-        self._received = received
-        self._sock = sock
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        view = memoryview(buffer)
-        if not self._received:
-            return self._sock.recv_into(view)
-        count = min(len(view), len(self._received))
-        view[:count] = self._received[:count]
-        self._received = self._received[count:]
-        return count
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        """What http.client asks of a socket."""
-        return io.BufferedReader(self)
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the proxy answers CONNECT with {status}")
+        self.status = status
 
 
 class LeanConnection(HTTPConnection):
@@ -62,6 +27,7 @@ class LeanConnection(HTTPConnection):
 
     fd = -1  # of the socket, while it is open
     requests_made = 0
+    is_reused = False  # whether the newest request went out behind another
 
     def _new_conn(self) -> socket.socket:
         sock = super()._new_conn()
@@ -78,6 +44,7 @@ class LeanConnection(HTTPConnection):
             self.connect()
         if self.requests_made == 0:
             self.sock.settimeout(None)  # from here on the attempt as a whole is bounded, from outside
+        self.is_reused = self.requests_made > 0
         self.requests_made += 1
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         head = f"{method} {url} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
@@ -89,45 +56,32 @@ class LeanConnection(HTTPConnection):
             self.sock.sendall((head + body)[sent:])
 
     def getresponse(self) -> ReadAnswer:  # type: ignore[override] # the pool takes what has these attributes
-        received = self.sock.recv(RECEIVE_BYTES)
-        if not received:
-            raise http.client.RemoteDisconnected("the receiver closed the connection without an answer")
-        return _whole_answer(received) or self._long_answer(received)
-
-    def _long_answer(self, received: bytes) -> ReadAnswer:
-        """Any answer that http.client can read, up to MAX_ANSWER_BYTES of its body."""
-        response = http.client.HTTPResponse(_Replay(received, self.sock), method="POST")  # type: ignore[arg-type] # it only asks for makefile
-        response.begin()
-        body = b""
-        while len(body) < MAX_ANSWER_BYTES and (part := response.read(MAX_ANSWER_BYTES - len(body))):
-            body += part
-        if len(body) < MAX_ANSWER_BYTES and response.length:
-            raise http.client.IncompleteRead(body, response.length)
-        if response.will_close or len(body) >= MAX_ANSWER_BYTES or response.status < 200:
+        answer = read_answer(partial(self.sock.recv, RECEIVE_BYTES))
+        if answer.is_last:
             self.close()
-        return ReadAnswer(response.status, {name.lower(): value for name, value in response.getheaders()}, body)
+        return answer
+
+    def _tunnel(self) -> None:
+        """CONNECT, its answer read as strictly as any other.
+
+        Raises: OSError (TunnelRefused is one), which the pool takes for the proxy's.
+        """
+        host = f"[{self._tunnel_host}]" if ":" in (self._tunnel_host or "") else self._tunnel_host
+        target = f"{host}:{self._tunnel_port}"
+        headers = {"Host": target, **self._tunnel_headers}  # type: ignore[attr-defined] # the stubs leave it out
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.sock.sendall(f"CONNECT {target} HTTP/1.1\r\n{lines}\r\n".encode("latin-1"))
+        try:
+            answer = read_tunnel_answer(partial(self.sock.recv, RECEIVE_BYTES))
+            if answer.status // 100 != 2:
+                raise TunnelRefused(answer.status)
+        except http.client.HTTPException as exc:
+            self.close()
+            raise OSError(f"the proxy's answer to CONNECT is none: {exc}") from exc
+        except TunnelRefused:
+            self.close()
+            raise
 
 
 class LeanTlsConnection(LeanConnection, HTTPSConnection):
     """The same over TLS."""
-
-
-def _whole_answer(received: bytes) -> ReadAnswer | None:
-    """An answer that is all there and plain to read; None for any other."""
-    status = FINAL_STATUS.match(received)
-    head, end, body = received.partition(b"\r\n\r\n")
-    if not status or not end:
-        return None
-    headers: dict[str, str] = {}
-    for line in head.decode("latin-1").split("\r\n")[1:]:
-        name, colon, value = line.partition(":")
-        name = name.lower()
-        if not colon or name in headers or name != name.strip():
-            return None
-        headers[name] = value.strip()
-    length = headers.get("content-length", "")
-    if length != str(len(body)) or "transfer-encoding" in headers:
-        return None
-    if headers.get("connection", "keep-alive").lower() != "keep-alive":
-        return None
-    return ReadAnswer(int(status[1]), headers, body)

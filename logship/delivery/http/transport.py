@@ -20,10 +20,12 @@ import urllib3.exceptions
 from logship.delivery.answer import EXCERPT_CHARACTERS, Answer, Failure, FailureKind
 from logship.delivery.clock import Clock
 from logship.delivery.endpoint import Endpoint
-from logship.delivery.http.connection import LeanConnection, LeanTlsConnection, ReadAnswer
+from logship.delivery.http.answer_reader import ReadAnswer
+from logship.delivery.http.connection import LeanConnection, LeanTlsConnection, TunnelRefused
 from logship.delivery.http.tls import TlsContext
 
-MAX_CONNECTION_AGE_S = 300.0  # then the name is resolved anew: a receiver that moved is followed
+OF_IDLE_CONNECTIONS = (400, 408, 415, 422)  # what servers and balancers write while they close one
+PROXY_AUTHENTICATION = 407
 NO_RETRIES = urllib3.Retry(False)  # when to try again is not the pool's to decide
 HEADER_VALUE = re.compile(r"[\x20-\x7e]*\Z")
 CREATED = Answer(201)
@@ -61,17 +63,21 @@ class HttpTransport:
         self._timeout = urllib3.Timeout(connect=endpoint.timeout_s, read=None)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
-        """Send and wait for the answer; a connection kept alive that turns out to be dead is replaced once."""
+        """Send and wait for the answer; where one that was kept alive breaks or refuses, once more on a new connection.
+
+        A server may write 400 on an idle connection while it closes it; that belongs to no request.
+        """
         for name, value in headers.items() if headers != self._checked_headers else ():
             if not HEADER_VALUE.match(value):
                 return Failure(FailureKind.SETTING, f"{name} holds a character that no header can carry")
         self._checked_headers = headers
         self._is_cut = False
-        was_used = self._is_kept_alive()
+        self._close_what_is_old()
         answer = self._attempt(path, body, headers)
-        if was_used and isinstance(answer, Failure) and answer.kind is FailureKind.LOST and not self._is_cut:
-            answer = self._attempt(path, body, headers)
-        return answer
+        if self._connection is None or not self._connection.is_reused or self._is_cut or not _is_doubtful(answer):
+            return answer
+        self._connection.close()
+        return self._attempt(path, body, headers)
 
     def cut(self) -> None:
         """Shut the socket down under the attempt; a sender that is dialling is bounded by the connect timeout."""
@@ -92,13 +98,11 @@ class HttpTransport:
             self._pool = None
         self._connection = None
 
-    def _is_kept_alive(self) -> bool:
-        if self._connection is None or self._connection.requests_made == 0:
-            return False
-        if self._clock.monotonic() - self._opened_s > MAX_CONNECTION_AGE_S:
+    def _close_what_is_old(self) -> None:
+        """Names are resolved anew for each connection: a receiver that moved is followed."""
+        age_s = self._clock.monotonic() - self._opened_s
+        if self._connection is not None and age_s > self._endpoint.connection_max_age_s:
             self._connection.close()
-            return False
-        return True
 
     def _attempt(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
         try:
@@ -118,6 +122,9 @@ class HttpTransport:
                 preload_content=True,  # so that urlopen itself takes the connection back; it is read already
             )
         except urllib3.exceptions.HTTPError as exc:
+            proxy_says = getattr(exc, "original_error", None)
+            if isinstance(proxy_says, TunnelRefused) and proxy_says.status == PROXY_AUTHENTICATION:
+                return Answer(PROXY_AUTHENTICATION)
             failure = self._failure(exc)
             if failure.kind is FailureKind.TLS:
                 self.close()
@@ -181,6 +188,13 @@ def _kind(exc: BaseException) -> FailureKind:
     ):
         return FailureKind.GARBAGE
     return FailureKind.LOST
+
+
+def _is_doubtful(answer: Answer | Failure) -> bool:
+    """Whether it may have nothing to do with the request, but with the connection having been idle before."""
+    if isinstance(answer, Failure):
+        return answer.kind is FailureKind.LOST
+    return answer.status in OF_IDLE_CONNECTIONS
 
 
 def _one_line(text: str) -> str:

@@ -1,0 +1,186 @@
+"""Reads one answer off a connection, strictly: what is cut or can't be framed is no answer.
+
+RFC 9112, with less tolerance than http.client has: that takes a head that ends early for a whole one, and a length it
+can't read for none, so that half an answer confirms events which the receiver never stored.
+"""
+
+from __future__ import annotations
+
+import http.client
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MAX_HEAD_BYTES = 65_536
+MAX_ANSWER_BYTES = 65_536  # what is read of an answer's body; a longer one costs its connection
+MAX_INTERIM = 100  # answers before the answer: servers send one or two
+HEAD_END = re.compile(rb"\r?\n\r?\n")
+LINE_END = re.compile(rb"\r?\n")
+STATUS_LINE = re.compile(r"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: [^\r\0]*)?")
+HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\0]*)")
+CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r]*)?")
+LENGTH = re.compile(r"[0-9]{1,18}")
+WITHOUT_BODY = (204, 304)
+
+
+@dataclass(slots=True)
+class ReadAnswer:
+    """An answer that is read already: as much of a response as urllib3's pool asks for, at a tenth of its cost.
+
+    Shapes: names of headers are in lower case, values of one name joined by commas; `data` is the body's first
+    MAX_ANSWER_BYTES. `is_last`: nothing more may be sent over its connection.
+    """
+
+    status: int
+    headers: dict[str, str]
+    data: bytes = b""
+    is_last: bool = False
+    version_string: str = "HTTP/1.1"
+    length_remaining: int = 0
+    retries: object = None
+    _connection: object = None
+    _pool: object = None
+
+
+class Incoming:
+    """What has come over a connection and is not read yet; `receive` gives b"" at its end."""
+
+    def __init__(self, receive: Callable[[], bytes]) -> None:
+        self._receive = receive
+        self._bytes = b""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._bytes
+
+    def until(self, end: re.Pattern[bytes], most: int) -> bytes:
+        """What is before `end`, which is read too.
+
+        Raises: RemoteDisconnected where not one byte came, IncompleteRead where it is cut, HTTPException beyond `most`.
+        """
+        searched = 0
+        while not (found := end.search(self._bytes, searched)):
+            if len(self._bytes) > most:
+                raise http.client.HTTPException(f"a line or head of more than {most} bytes")
+            searched = max(0, len(self._bytes) - 3)  # an end may be half there
+            if not self._more():
+                if not self._bytes:
+                    raise http.client.RemoteDisconnected("the receiver closed the connection without an answer")
+                raise http.client.IncompleteRead(self._bytes)
+        part, self._bytes = self._bytes[: found.start()], self._bytes[found.end() :]
+        return part
+
+    def exactly(self, count: int) -> bytes:
+        """Raises: IncompleteRead where it is cut."""
+        while len(self._bytes) < count:
+            if not self._more():
+                raise http.client.IncompleteRead(self._bytes, count - len(self._bytes))
+        part, self._bytes = self._bytes[:count], self._bytes[count:]
+        return part
+
+    def rest(self, most: int) -> bytes:
+        """All until the connection ends, or its first `most` bytes."""
+        while len(self._bytes) < most and self._more():
+            pass
+        part, self._bytes = self._bytes[:most], self._bytes[most:]
+        return part
+
+    def _more(self) -> bool:
+        received = self._receive()
+        self._bytes += received
+        return bool(received)
+
+
+def read_answer(receive: Callable[[], bytes]) -> ReadAnswer:
+    """The final answer; interim ones before it (RFC 9110 15.2: 100, 102, 103 and whatever may come) are read over.
+
+    Raises: http.client.HTTPException: RemoteDisconnected and IncompleteRead where the connection ended too soon, others
+    where what came is not HTTP; and OSError as `receive` gives it.
+    """
+    incoming = Incoming(receive)
+    for _ in range(MAX_INTERIM):
+        version, answer = _head(incoming)
+        if answer.status >= 200:
+            break
+    else:
+        raise http.client.HTTPException(f"{MAX_INTERIM} interim answers and no final one")
+    is_kept = version > 0 and "close" not in answer.headers.get("connection", "").lower()
+    is_framed = _read_body(incoming, answer)
+    answer.is_last = not (is_kept and is_framed and incoming.is_empty)  # surplus bytes answer no request
+    return answer
+
+
+def read_tunnel_answer(receive: Callable[[], bytes]) -> ReadAnswer:
+    """What a proxy says to CONNECT: a head, behind which the tunnel begins where its status is 2xx. Raises as above."""
+    incoming = Incoming(receive)
+    _, answer = _head(incoming)
+    if answer.status // 100 == 2 and not incoming.is_empty:
+        raise http.client.HTTPException("the proxy sent something before the tunnel was used")
+    return answer
+
+
+def _head(incoming: Incoming) -> tuple[int, ReadAnswer]:
+    """Minor version of HTTP/1, and the answer without its body."""
+    first, *lines = LINE_END.split(incoming.until(HEAD_END, MAX_HEAD_BYTES))
+    status_line = STATUS_LINE.fullmatch(first.decode("latin-1"))
+    if not status_line:
+        raise http.client.BadStatusLine(repr(first[:60]))
+    headers: dict[str, str] = {}
+    name = ""
+    for line in lines:
+        text = line.decode("latin-1").rstrip(" \t")
+        if text[:1] in (" ", "\t") and name:  # obsolete line folding: the value goes on
+            headers[name] += " " + text.strip()
+            continue
+        if not (header := HEADER.fullmatch(text)):
+            raise http.client.HTTPException(f"a broken header line {line[:60]!r}")
+        name = header[1].lower()
+        headers[name] = f"{headers[name]}, {header[2]}" if name in headers else header[2]
+    return int(status_line[1]), ReadAnswer(int(status_line[2]), headers)
+
+
+def _read_body(incoming: Incoming, answer: ReadAnswer) -> bool:
+    """Reads as much of the body as is wanted; whether the next answer begins behind what was read.
+
+    A length that is doubled is refused though both may agree: who writes two has not decided what the answer is.
+    """
+    length, coding = answer.headers.get("content-length"), answer.headers.get("transfer-encoding")
+    if coding is not None and (length is not None or coding.lower() != "chunked"):
+        raise http.client.HTTPException(f"Transfer-Encoding {coding!r} with Content-Length {length!r}")
+    if length is not None and not LENGTH.fullmatch(length):
+        raise http.client.HTTPException(f"Content-Length is {length[:60]!r}")
+    if answer.status in WITHOUT_BODY:
+        return True
+    if coding is not None:
+        return _read_chunks(incoming, answer)
+    if length is None:
+        answer.data = incoming.rest(MAX_ANSWER_BYTES)
+        return False
+    answer.data = incoming.exactly(min(int(length), MAX_ANSWER_BYTES))
+    return int(length) <= MAX_ANSWER_BYTES
+
+
+def _read_chunks(incoming: Incoming, answer: ReadAnswer) -> bool:
+    """The body is whole once its last chunk, of zero bytes, has begun (RFC 9112 8)."""
+    while True:
+        line = _line(incoming)
+        if not (size := CHUNK_SIZE.fullmatch(line)):
+            raise http.client.HTTPException(f"a chunk of {line[:60]!r} bytes")
+        if (count := int(size[1], 16)) == 0:
+            break
+        answer.data += incoming.exactly(min(count, MAX_ANSWER_BYTES - len(answer.data)))
+        if len(answer.data) == MAX_ANSWER_BYTES:
+            return False
+        if _line(incoming):
+            raise http.client.HTTPException("a chunk that is longer than it says")
+    try:
+        return not _line(incoming)  # with trailers, which nobody needs, the connection isn't used again
+    except http.client.IncompleteRead:
+        return False
+
+
+def _line(incoming: Incoming) -> bytes:
+    try:
+        return incoming.until(LINE_END, MAX_HEAD_BYTES)
+    except http.client.RemoteDisconnected as exc:  # not before the answer, but in it
+        raise http.client.IncompleteRead(b"") from exc
