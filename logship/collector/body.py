@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
+from logship.collector.budget import Share
 from logship.collector.refusal import RefusalError
 
 DRAIN_BYTES = 8_000_000  # of a body that is too large, read and thrown away so that its sender sees the answer
 WIRE_SLACK_BYTES = 1_024  # a compressed body may be this much larger than what it holds
+INFLATED_AT_ONCE = 250_000  # bytes; the share is asked for them before the next ones are made
+MAX_MEMBERS = 1_000  # of gzip in a body; each is a copy of the rest
 GZIP_WBITS = 31
 ZLIB_WBITS = 15
 RAW_DEFLATE_WBITS = -15
@@ -56,11 +59,11 @@ def check_content_type(headers: Mapping[str, str]) -> None:
 
 
 async def read_body(
-    stream: AsyncIterator[bytes], headers: Mapping[str, str], limit_bytes: int, timeout_s: float
+    stream: AsyncIterator[bytes], headers: Mapping[str, str], limit_bytes: int, timeout_s: float, share: Share
 ) -> bytes:
-    """The decoded body, at most `limit_bytes` long.
+    """The decoded body, at most `limit_bytes` long; `share` grows with what it takes.
 
-    Raises: RefusalError 400 (broken compression), 408 (too slow), 413 (too large), 415.
+    Raises: RefusalError 400 (broken compression), 408 (too slow), 413 (too large), 415, 503 (too much at once).
     """
     check_content_type(headers)
     encoding = content_encoding(headers)
@@ -70,9 +73,10 @@ async def read_body(
         if length <= DRAIN_BYTES:
             await drain(stream, timeout_s)
         raise too_large(limit_bytes)
+    share.grow_to(length or 0)
     try:
         async with asyncio.timeout(timeout_s):
-            wire = await _collect(stream, wire_limit)
+            wire = await _collect(stream, wire_limit, share)
     except TimeoutError as exc:
         raise RefusalError(
             408, "too_slow", f"the body did not arrive within {timeout_s:g} s", headers={"Connection": "close"}
@@ -82,10 +86,10 @@ async def read_body(
         raise too_large(limit_bytes)
     if encoding == "identity":
         return wire
-    return inflate(wire, encoding, limit_bytes)
+    return await inflate(wire, encoding, limit_bytes, share)
 
 
-async def _collect(stream: AsyncIterator[bytes], limit_bytes: int) -> bytes | None:
+async def _collect(stream: AsyncIterator[bytes], limit_bytes: int, share: Share) -> bytes | None:
     """All of the stream, None once it passed the limit."""
     pieces: list[bytes] = []
     size = 0
@@ -93,6 +97,7 @@ async def _collect(stream: AsyncIterator[bytes], limit_bytes: int) -> bytes | No
         size += len(piece)
         if size > limit_bytes:
             return None
+        share.grow_to(size)
         pieces.append(piece)
     return b"".join(pieces)
 
@@ -110,29 +115,44 @@ async def drain(stream: AsyncIterator[bytes], timeout_s: float) -> None:
         return
 
 
-def inflate(data: bytes, encoding: str, limit_bytes: int) -> bytes:
-    """Undoes gzip (any number of members) or deflate (with or without the zlib header).
+async def inflate(data: bytes, encoding: str, limit_bytes: int, share: Share) -> bytes:
+    """Undoes gzip (MAX_MEMBERS at most) or deflate (with or without the zlib header); others run between its steps.
 
-    Raises: RefusalError 400 for broken or truncated data, 413 as soon as more than `limit_bytes` came out.
+    Raises: RefusalError 400 for broken or truncated data, 413 as soon as more than `limit_bytes` came out, 503.
     """
     wbits = GZIP_WBITS if encoding == "gzip" else _deflate_wbits(data)
     pieces: list[bytes] = []
-    room = limit_bytes + 1
+    size = members = 0
     rest = data
     while rest:
+        members += 1
+        if members > MAX_MEMBERS:
+            raise RefusalError(400, "broken_compression", f"the body has more than {MAX_MEMBERS} gzip members")
         decoder = zlib.decompressobj(wbits)
-        try:
-            piece = decoder.decompress(rest, room)
-        except zlib.error as exc:
-            raise RefusalError(400, "broken_compression", f"the body is not valid {encoding}: {exc}") from exc
-        pieces.append(piece)
-        room -= len(piece)
-        if room <= 0:
-            raise too_large(limit_bytes)
+        for piece in _steps(decoder, rest, encoding):
+            size += len(piece)
+            if size > limit_bytes:
+                raise too_large(limit_bytes)
+            share.grow_to(len(data) + size)
+            pieces.append(piece)
+            await asyncio.sleep(0)
         if not decoder.eof:
             raise RefusalError(400, "broken_compression", f"the {encoding} body ends in the middle")
         rest = decoder.unused_data.lstrip(b"\0") if encoding == "gzip" else b""
     return b"".join(pieces)
+
+
+def _steps(decoder: zlib._Decompress, data: bytes, encoding: str) -> Iterator[bytes]:
+    """What a decoder gives, INFLATED_AT_ONCE bytes at most in one piece."""
+    while not decoder.eof:
+        try:
+            piece = decoder.decompress(data, INFLATED_AT_ONCE)
+        except zlib.error as exc:
+            raise RefusalError(400, "broken_compression", f"the body is not valid {encoding}: {exc}") from exc
+        yield piece
+        data = decoder.unconsumed_tail
+        if not data and len(piece) < INFLATED_AT_ONCE:
+            return
 
 
 def _deflate_wbits(data: bytes) -> int:

@@ -11,10 +11,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from logship.collector.answers import json_answer
-from logship.collector.body import declared_length, read_body
+from logship.collector.body import read_body
+from logship.collector.budget import Budget, Share, busy
+from logship.collector.connection import HAS_STORED
 from logship.collector.database import StoreUnavailableError
 from logship.collector.intake import Intake
-from logship.collector.options import RETRY_AFTER_S, CollectorOptions
+from logship.collector.options import CollectorOptions
 from logship.collector.refusal import RefusalError
 from logship.collector.writer import Writer
 
@@ -25,14 +27,14 @@ STORED = b"{}"
 
 
 class Ingest:
-    """Takes requests with events in, never more at once than `in_flight_bytes` of them."""
+    """Takes requests with events in, never more at once than `in_flight_bytes` of them, compressed and decoded."""
 
     def __init__(self, options: CollectorOptions, writer: Writer) -> None:
         self._options = options
         self._writer = writer
         self._intake = Intake()
         self._taking_apart = asyncio.Lock()
-        self._in_flight_bytes = 0
+        self._budget = Budget(options.in_flight_bytes)
 
     async def one(self, request: Request) -> Response:
         return await self._take(request, batch=False)
@@ -42,21 +44,15 @@ class Ingest:
 
     async def _take(self, request: Request, *, batch: bool) -> Response:
         application_id = self.application_of(request)
-        reserved = declared_length(request.headers) or self._options.max_bytes
-        reserved = min(reserved, self._options.max_bytes)
-        if self._in_flight_bytes and self._in_flight_bytes + reserved > self._options.in_flight_bytes:
-            raise busy("more is arriving than can be stored")
-        self._in_flight_bytes += reserved
-        try:
-            await self._store(request, application_id, batch=batch)
-        finally:
-            self._in_flight_bytes -= reserved
+        with self._budget.request() as share:
+            await self._store(request, application_id, share, batch=batch)
+        request.scope[HAS_STORED] = True
         return Response(STORED, 201, media_type="application/json")
 
-    async def _store(self, request: Request, application_id: str, *, batch: bool) -> None:
+    async def _store(self, request: Request, application_id: str, share: Share, *, batch: bool) -> None:
         options = self._options
         try:
-            body = await read_body(request.stream(), request.headers, options.max_bytes, options.body_timeout_s)
+            body = await read_body(request.stream(), request.headers, options.max_bytes, options.body_timeout_s, share)
         except ClientDisconnect as exc:
             raise RefusalError(400, "cut_off", "the body ended before its length") from exc
         peer = request.client.host if request.client else ""
@@ -86,10 +82,6 @@ class Ingest:
         if known and not any(matches):
             raise RefusalError(401, "unknown_application_id", f"{ID_HEADER} is not an id of this collector")
         return given
-
-
-def busy(reason: str) -> RefusalError:
-    return RefusalError(503, "busy", f"{reason}; try again", retry_after_s=RETRY_AFTER_S)
 
 
 async def config(request: Request) -> Response:

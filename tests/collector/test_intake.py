@@ -79,7 +79,7 @@ def test_what_shippers_and_sdks_send_goes_the_quick_way(monkeypatch: pytest.Monk
     def refuse(*arguments: object, **named: object) -> None:
         raise AssertionError("took the slow way")
 
-    monkeypatch.setattr(intake, "validated", refuse)
+    monkeypatch.setattr(intake, "checked", refuse)
     nulls = dict.fromkeys(("user_id", "company_id", "session_token", "metadata", "tags", "direction", "weight"))
     bare = event(2, **nulls, response=None)
     del bare["request"]["ip_address"]
