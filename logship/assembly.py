@@ -42,6 +42,7 @@ def build_pipeline(settings: Settings, state: State, clock: SystemClock, *, once
         max_line_bytes=settings.max_line_bytes,
         held_max_bytes=settings.held_max,
         once=once,
+        remedy=_remedy,
     )
     return Pipeline(
         routes_of(settings),
@@ -51,6 +52,12 @@ def build_pipeline(settings: Settings, state: State, clock: SystemClock, *, once
         counters,
         clock,
     )
+
+
+def _remedy(path: str, error: OSError) -> str:
+    from logship.config.permissions import remedy  # who may read everything doesn't pay for it
+
+    return remedy(path, error)
 
 
 def reroute(pipeline: Pipeline, old: Settings, new: Settings, clock: SystemClock) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import grp
 import json
 import os
 import pwd
+import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -61,13 +63,14 @@ class Obstacle:
         """The command that mends it."""
         if self.setting:
             return f"run: systemctl edit logship   and write  [Service]  and  {self.setting}"
-        bit = 0o040 if self.deed != "enter" else 0o010
-        if self.deed != "write" and self.group != "root" and int(self.mode, 8) & bit:
-            return f"run: usermod -aG {self.group} {self.user}"
         if self.deed == "write":
             return f"run: chown {self.user} {self.path}"
         rights = {"enter": "x", "list": "rx", "read": "r"}[self.deed]
-        return f"run: setfacl -m u:{self.user}:{rights} {self.path}"
+        setfacl = f"setfacl -m u:{self.user}:{rights} {shlex.quote(self.path)}"
+        bit = 0o040 if self.deed != "enter" else 0o010
+        if self.group != "root" and int(self.mode, 8) & bit:
+            return f"run: usermod -aG {self.group} {self.user}   and restart it; or at once: {setfacl}"
+        return f"run: {setfacl}"
 
 
 def service_user(name: str = SERVICE_USER) -> User | None:
@@ -101,6 +104,13 @@ def obstacles(logs: Sequence[str], user: User | None) -> list[Obstacle]:
     for log, path, deed in found:
         seen.setdefault((path, deed), _obstacle(log, path, deed, user))
     return list(seen.values())
+
+
+def remedy(path: str, error: OSError) -> str:
+    """The command that lets this very process read a file or look into a directory; "" where that isn't the matter."""
+    if error.errno != errno.EACCES:
+        return ""
+    return next((obstacle.hint for obstacle in obstacles([path], None)), "")
 
 
 def _hiding(log: str, user: User) -> str:

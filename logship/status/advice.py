@@ -83,11 +83,11 @@ def _of_file(file: FileReport) -> Iterator[Advice]:
 
 def _permit(file: FileReport) -> str:
     """The command that lets this very process read the file; "" where permission isn't the matter."""
-    if file.problem != os.strerror(errno.EACCES):
+    if os.strerror(errno.EACCES) not in file.problem:
         return ""
-    from logship.config.permissions import obstacles  # who may read everything doesn't pay for it
+    from logship.config.permissions import remedy  # who may read everything doesn't pay for it
 
-    return next((obstacle.hint for obstacle in obstacles([file.path], None)), "")
+    return remedy(file.path, PermissionError(errno.EACCES, file.problem))
 
 
 def _of_dead_letters(count: int) -> Iterator[Advice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from logship.tail.globs import Glob, Globs
@@ -14,14 +14,24 @@ from logship.tail.source import TailSource
 
 _MTIME_GRAIN_S = 0.05  # a directory's mtime moves in steps of a clock tick: one that is younger may hide a change
 _RELIST_S = 60.0  # a directory whose mtime lies (network file systems) is listed anew this often
-_NEVER = -1
+_NEVER = (-1, -1, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """A directory that can't be listed or entered, and the source that looks for logs in it."""
+
+    source: str
+    why: str
+    error: OSError
 
 
 @dataclass(slots=True)
 class Listing:
-    """A directory's entries as they were last listed."""
+    """A directory's entries as they were last listed; one that is closed now keeps them."""
 
-    mtime_ns: int = _NEVER
+    stamp: tuple[int, int, int] = _NEVER  # inode, mtime, ctime: permissions change the last alone
+    closed: OSError | None = None
     listed_s: float = float("-inf")
     is_settled: bool = False
     names: frozenset[str] = frozenset()
@@ -50,23 +60,28 @@ class Discovery:
         self._used: list[Listing] = []  # what the names below were taken from
         self._names: dict[str, Watched] = {}
         self.folders: set[str] = set()  # every directory that a change may matter in
+        self.closed: dict[str, Closed] = {}
         self._appeared: list[tuple[str, str]] = []
 
     def names(self) -> dict[str, Watched]:
         """Every matched path and who has it, sorted; the same dict while no directory has changed."""
         places: list[tuple[Watched, Glob, str]] = []
-        folders: set[str] = set()
+        looked: dict[str, Watched] = {}
         for watched in self.watched:
+            folders: set[str] = set()
             for glob in watched.paths.globs:
                 places += [(watched, glob, folder) for folder in self._folders_of(glob, folders)]
             for glob in watched.rotated.globs:
                 for folder in self._folders_of(glob, folders):
                     self._listing(folder)
+            for folder in folders:
+                looked.setdefault(folder, watched)
         used = [self._listing(folder) for _, _, folder in places]
-        for gone in self._listings.keys() - folders:
+        for gone in self._listings.keys() - looked.keys():
             del self._listings[gone]
-        self.folders = folders
-        if len(used) != len(self._used) or not all(map(operator.is_, used, self._used)):
+        self.folders = set(looked)
+        self.closed = dict(self._closed_among(looked))
+        if self.closed or len(used) != len(self._used) or not all(map(operator.is_, used, self._used)):
             self._used = used
             found: dict[str, Watched] = {}
             for (watched, glob, folder), listing in zip(places, used, strict=True):
@@ -74,6 +89,16 @@ class Discovery:
                     found.setdefault(path, watched)
             self._names = dict(sorted(found.items()))
         return self._names
+
+    def _closed_among(self, looked: Mapping[str, Watched]) -> Iterator[tuple[str, Closed]]:
+        for folder, watched in looked.items():
+            error = self._listings[folder].closed if folder in self._listings else None
+            if error is not None and not any(map(watched.exclude.fits, (folder, os.path.join(folder, "*")))):
+                yield folder, Closed(watched.source.name, error.args[1], error)
+
+    def is_closed(self, folder: str) -> bool:
+        """Whether a directory is, or is below, one that can't be looked into now: what is gone from it may be there."""
+        return any(folder == each or folder.startswith(f"{each}/") for each in self.closed)
 
     def of(self, source: TailSource) -> Watched:
         """A source with its patterns compiled."""
@@ -108,7 +133,10 @@ class Discovery:
 
     @staticmethod
     def _fitting(folder: str, listing: Listing, glob: Glob, watched: Watched) -> Iterable[str]:
-        for name in listing.names:
+        names: Iterable[str] = listing.names
+        if listing.closed is not None and glob.literal and os.path.lexists(os.path.join(folder, glob.literal)):
+            names = listing.names | {glob.literal}  # entered, but not listed: who knows its name may open it
+        for name in names:
             if glob.name.fullmatch(name):
                 path = os.path.join(folder, name)
                 if not watched.exclude.fits(path):
@@ -147,18 +175,23 @@ class Discovery:
 
     def _listing(self, folder: str) -> Listing:
         listing = self._listings.setdefault(folder, Listing())
+        deed = "entered"
         try:
-            mtime_ns = os.stat(folder).st_mtime_ns
-            now_s = kernel_time_s()
-            if listing.is_settled and listing.mtime_ns == mtime_ns and abs(now_s - listing.listed_s) < _RELIST_S:
+            found = os.stat(os.path.join(folder, "."))  # needs the right to enter it, as every file in it does
+            deed, now_s = "listed", kernel_time_s()
+            stamp = (found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+            if listing.is_settled and listing.stamp == stamp and abs(now_s - listing.listed_s) < _RELIST_S:
                 return listing
-            return self._list(folder, mtime_ns, now_s)
-        except OSError:  # not there, or not readable: looked at again each time
-            if listing.mtime_ns != _NEVER:
+            return self._list(folder, stamp, now_s)
+        except (FileNotFoundError, NotADirectoryError):  # looked for again each time
+            if listing.stamp != _NEVER or listing.closed:
                 listing = self._listings[folder] = Listing()
-            return listing
+        except OSError as exc:  # what was there may be there still: it keeps its names
+            listing.is_settled = False
+            listing.closed = OSError(exc.errno, f"the directory can't be {deed}: {exc.strerror or exc}", folder)
+        return listing
 
-    def _list(self, folder: str, mtime_ns: int, now_s: float) -> Listing:
+    def _list(self, folder: str, stamp: tuple[int, int, int], now_s: float) -> Listing:
         files: list[str] = []
         folders: list[str] = []
         with os.scandir(folder) as entries:
@@ -168,9 +201,9 @@ class Discovery:
         known = self._listings[folder]
         self._appeared += [(folder, name) for name in names - known.names]
         listing = Listing(
-            mtime_ns=mtime_ns,
+            stamp=stamp,
             listed_s=now_s,
-            is_settled=now_s - mtime_ns / 1e9 > _MTIME_GRAIN_S,
+            is_settled=now_s - stamp[1] / 1e9 > _MTIME_GRAIN_S,
             names=names,
             folders=tuple(sorted(folders)),
             family=known.family if known.names == names else None,

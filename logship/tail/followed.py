@@ -15,6 +15,7 @@ from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
 from logship.tail.identity import Place, is_packed, stripped_names
 from logship.tail.notices import Notice, What
+from logship.tail.refusals import Refusals, Remedy, not_regular
 from logship.tail.register import Name, Register
 from logship.tail.rotation import Stranger, Verdict, by_age, first_line_hash, verdicts
 from logship.tail.source import Memory
@@ -31,7 +32,7 @@ _STAMP_GRAIN_S = 0.1  # the kernel stamps files by a clock that ticks; a hundred
 class Followed:
     """Binds names to generations, and makes generations of what is new."""
 
-    def __init__(self, discovery: Discovery, state: Memory, held_max_bytes: int, *, once: bool) -> None:
+    def __init__(self, discovery: Discovery, state: Memory, held_max_bytes: int, remedy: Remedy, *, once: bool) -> None:
         self.register = Register()
         self.aging = Aging(self.register, held_max_bytes)
         self.discovery = discovery
@@ -41,7 +42,7 @@ class Followed:
         self._strangers_open = 0
         self._young: set[Log] = set()  # with a sibling that can't be judged yet
         self._undecided: dict[str, float] = {}
-        self.unreadable: dict[str, tuple[str, str]] = {}  # path -> (source, why)
+        self.refusals = Refusals(self.register, remedy)
         self._descriptors_max = descriptors_max()
         self._found: dict[str, Watched] = {}
         self._has_warned = False
@@ -98,6 +99,7 @@ class Followed:
     def look(self, now_s: float) -> None:
         """A full look: every name."""
         began_s = kernel_time_s() - _STAMP_GRAIN_S
+        self.refusals.now_s = now_s
         self._unheard.clear()
         self._take_names()
         for path, watched in self._found.items():
@@ -109,13 +111,15 @@ class Followed:
             self._look_for_late_lines(now_s)
         self._settle_all(now_s)
         for generation in list(self.register.numbered.values()):
-            self.aging.age(generation, now_s)
+            if not self.discovery.is_closed(generation.log.place.directory):
+                self.aging.age(generation, now_s)
         self.aging.bound_held()
         self.beginnings.looked(began_s)
 
     def look_at(self, paths: Iterable[str], now_s: float, *, has_new_names: bool) -> None:
         """A look at some paths; with `has_new_names` also at what came and went in the directories."""
         known = self.register.names
+        self.refusals.now_s = now_s
         if has_new_names:
             before = self._found
             self._take_names()
@@ -131,8 +135,9 @@ class Followed:
 
     def _take_names(self) -> None:
         before, self._found = self._found, self.discovery.names()
+        self.refusals.folders(self.discovery.closed)
         for path in before.keys() - self._found.keys():  # deleted, or of a source that is no more
-            self.unreadable.pop(path, None)
+            self.refusals.forget(path)
         names = self.register.names
         for path in [path for path, name in names.items() if path not in self._found and not name.is_sibling]:
             self._vanished(path)
@@ -146,6 +151,8 @@ class Followed:
             self._vanished(path)
             return
         except OSError as exc:
+            if name is not None and name.generation.content is not None:
+                self._refresh(name.generation, now_s)  # what is open is read on
             self._refused(path, watched, exc)
             return
         if name is not None:
@@ -156,7 +163,7 @@ class Followed:
             if self._has_grown(name, stamp, now_s):
                 return
         elif not stat.S_ISREG(found.st_mode):
-            self._refused(path, watched, OSError(errno.EINVAL, "is no regular file"))
+            self.refusals.file(path, watched.source.name, not_regular(path, found.st_mode))
             return
         self._identify(path, watched, now_s, is_sibling=is_sibling)
 
@@ -226,11 +233,11 @@ class Followed:
             self._judge(path, watched, content, facts, now_s, is_sibling=is_sibling)
         except OSError as exc:
             content.close()
-            self._refused(path, watched, exc)
+            self.refusals.file(path, watched.source.name, exc)
 
     def _open(self, path: str, watched: Watched) -> Content | None:
         if not self.aging.make_room(self._descriptors_max - self._strangers_open):
-            self._refused(path, watched, OSError(errno.EMFILE, "too many open files"))
+            self.refusals.file(path, watched.source.name, OSError(errno.EMFILE, "too many open files"))
             return None
         if len(self.register.open) + 1 >= self._descriptors_max and not self._has_warned:
             self._has_warned = True
@@ -241,14 +248,14 @@ class Followed:
         except FileNotFoundError:
             self._vanished(path)
         except OSError as exc:
-            self._refused(path, watched, exc)
+            self.refusals.file(path, watched.source.name, exc)
         return None
 
     def _judge(
         self, path: str, watched: Watched, content: Content, facts: Facts, now_s: float, *, is_sibling: bool
     ) -> None:
         """Takes the content over: closes it, gives it to its generation, or keeps it as a stranger's."""
-        self.unreadable.pop(path, None)
+        self.refusals.ends(path)
         its = self.register.log_of(path, watched, is_sibling=is_sibling)
         first_line = first_line_hash(content)
         judged = verdicts(its, self.register.hinted.get(facts.hint), content, facts, first_line)
@@ -422,17 +429,17 @@ class Followed:
 
     # names that say no
 
+    def _refused(self, path: str, watched: Watched, error: OSError) -> None:
+        """A name that can't be looked up: its directory is reported where that is why, once for all its files."""
+        folder = os.path.dirname(path)
+        if not self.discovery.is_closed(folder):
+            self._take_names()  # a hint may come before the look that finds the directory closed
+        if not self.discovery.is_closed(folder):
+            self.refusals.file(path, watched.source.name, error)
+
     def _vanished(self, path: str) -> None:
-        self.unreadable.pop(path, None)
+        self.refusals.forget(path)
         self._undecided.pop(path, None)
         name = self.register.names.get(path)
         if name is not None:
             self.register.unbind(name)
-
-    def _refused(self, path: str, watched: Watched, error: OSError) -> None:
-        """Told once for each reason, tried again at every look."""
-        text = error.strerror or str(error)
-        if self.unreadable.get(path) != (watched.source.name, text):
-            self.unreadable[path] = (watched.source.name, text)
-            log.warning("can't read a file, it is tried again path=%s error=%s", path, text)
-            self.register.notices.append(Notice(What.UNREADABLE, path, watched.source.name, text))

@@ -47,12 +47,13 @@ class Glob:
     """One brace-free pattern.
 
     Shapes: `base` is the deepest directory without wildcards, `below` the directory components under it,
-    `name` matches the last component.
+    `name` matches the last component, which is `literal` where it has no wildcards ("" else).
     """
 
     pattern: str
     base: str
     below: tuple[str, ...]
+    literal: str
     name: re.Pattern[str]
     path: re.Pattern[str]
 
@@ -80,6 +81,7 @@ def compile_glob(pattern: str) -> Glob:
         pattern=pattern,
         base="/" + "/".join(components[:fixed]),
         below=tuple(components[fixed:-1]),
+        literal="" if _MAGIC.search(components[-1]) else components[-1],
         name=re.compile(_component_regex(components[-1]), re.DOTALL),
         path=re.compile(_path_regex(components), re.DOTALL),
     )

@@ -26,6 +26,7 @@ _LEVELS = {
     What.GONE: logging.INFO,
     What.DELETED: logging.INFO,
     What.LOST: logging.ERROR,
+    What.UNREADABLE: logging.ERROR,
 }
 
 

@@ -16,6 +16,7 @@ from logship.tail.hints import NO_HINTS, Hints, Watcher
 from logship.tail.identity import anchor_of
 from logship.tail.notices import FileStatus, Look
 from logship.tail.reader import Bounds, Lookahead, Stretch, next_stretch
+from logship.tail.refusals import Remedy
 from logship.tail.source import Clock, Memory, TailSource
 from logship.tail.turns import Alarm, Turns
 
@@ -61,16 +62,18 @@ class Tailer:
         once: bool = False,
         use_hints: bool = True,
         full_look_s: float | None = None,
+        remedy: Remedy = lambda path, error: "",
     ) -> None:
         """`once`: read only what stands in each file at its first look, from the checkpoint or the beginning.
 
         `full_look_s`: how often everything is looked at (None: HINTED_LOOK_S, or POLLED_LOOK_S without hints).
+        `remedy`: the command that lets this process read a path, "" where it knows none.
         """
         self._state = state
         self._clock = clock
         self._max_line_bytes = max_line_bytes
         self._full_look_s = full_look_s
-        self._followed = Followed(Discovery(sources), state, held_max_bytes, once=once)
+        self._followed = Followed(Discovery(sources), state, held_max_bytes, remedy, once=once)
         self._register = self._followed.register
         self._turns = Turns()
         self._late_anchors: dict[tuple[int, int], bytes] = {}
@@ -196,9 +199,9 @@ class Tailer:
         """Every followed generation, by source and path, oldest first."""
         found = [each.status() for each in self._register.numbered.values() if each.is_followed]
         shown = {each.path for each in found}
-        for path, (source, why) in self._followed.unreadable.items():
+        for path, refusal in self._followed.refusals.items():
             if path not in shown:  # it was never read, so it is no generation yet
-                found.append(FileStatus(source, path, UNREAD, 0, 0, 0, 0, problem=why))
+                found.append(FileStatus(refusal.source, path, UNREAD, 0, 0, 0, 0, problem=refusal.why))
         return sorted(found, key=lambda each: (each.source, each.path, each.generation))
 
     def close(self) -> None:
@@ -218,7 +221,7 @@ class Tailer:
         began_s = thread_time()
         self._followed.look(now_s)
         folders = self._followed.folders()
-        if self._watcher and self._watcher.watch(folders, now_s):
+        if self._watcher and self._watcher.watch(folders - self._followed.discovery.closed.keys(), now_s):
             self._followed.look(now_s)  # what changed before the new watches stood
             folders = self._followed.folders()
         cost_s = thread_time() - began_s

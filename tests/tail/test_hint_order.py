@@ -24,7 +24,7 @@ def test_a_file_that_never_was_seen_under_the_logs_own_name_is_followed(
     tmp_path: Path, log: Path, order: tuple[str, ...]
 ) -> None:
     state = State.open(tmp_path / "state", FakeClock())
-    followed = Followed(Discovery([source(log)]), state, 10**9, once=False)
+    followed = Followed(Discovery([source(log)]), state, 10**9, lambda path, error: "", once=False)
     for generation in range(3):
         if generation:
             rotate(log, generation - 1)
@@ -45,7 +45,7 @@ def test_a_file_that_never_was_seen_under_the_logs_own_name_is_followed(
 
 def test_a_copy_of_what_was_written_to_an_empty_log_between_two_looks_is_followed(tmp_path: Path, log: Path) -> None:
     state = State.open(tmp_path / "state", FakeClock())
-    followed = Followed(Discovery([source(log)]), state, 10**9, once=False)
+    followed = Followed(Discovery([source(log)]), state, 10**9, lambda path, error: "", once=False)
     log.touch()
     followed.look(0.0)
     log.write_text("copied and truncated before anybody looked\n")
