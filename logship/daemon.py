@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping
 from types import FrameType
 
+from logship import early_signals
 from logship.assembly import build_pipeline, reroute
 from logship.clock import SystemClock
 from logship.config import Settings
@@ -75,10 +76,11 @@ class Daemon:
         self._reporter = Reporter(self.pipeline, self._state, settings, self._clock, self._notifier)
 
     def install_signals(self) -> None:
-        """SIGTERM and SIGINT drain and stop, SIGHUP reloads."""
+        """SIGTERM and SIGINT drain and stop, SIGHUP reloads and ends pauses."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
+        early_signals.let_through()
 
     def run(self) -> Exit:
         """Until a signal, or with `once` until everything has arrived.
@@ -172,6 +174,8 @@ class Daemon:
             self._reporter.reload_fault = ""
             self.pipeline.counters.config_reloads += 1
             log.info("reloaded sources=%d", len(settings.sources))
+        for lane in self.pipeline.lanes.values():
+            lane.delivery.resume()
         self._notifier.ready()
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:

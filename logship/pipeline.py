@@ -113,7 +113,9 @@ class Pipeline:
     @property
     def is_blocked(self) -> bool:
         """No lane with work left gets anything through just now."""
-        return all(lane.is_empty or (lane.delivery.room() == 0 and not lane.unsettled) for lane in self.lanes.values())
+        return not any(
+            lane.delivery.is_draining() or (lane.ready and lane.delivery.room()) for lane in self.lanes.values()
+        )
 
     @property
     def is_empty(self) -> bool:

@@ -7,10 +7,14 @@ import importlib
 import os
 import sys
 
-import click
+from logship import early_signals
 
-from logship import __version__
-from logship.errors import ConfigError, Exit, LogshipError
+early_signals.hold(sys.argv[1:])  # before anything that takes time is imported
+
+import click  # noqa: E402
+
+from logship import __version__  # noqa: E402
+from logship.errors import ConfigError, Exit, LogshipError  # noqa: E402
 
 COMMANDS = {
     "run": "the daemon: follow the logs and ship them",

@@ -88,32 +88,36 @@ class Delivery:
         self._desk.finish()
         self._crew.ring()
 
+    def resume(self) -> None:
+        """What was waited for may be over: try now, over new connections."""
+        self._crew.renew()
+        self._desk.resume()
+        self._crew.ring()
+
     def status(self) -> DeliveryStatus:
         """A look from outside."""
         return self._desk.status()
 
     def close(self, within_s: float) -> list[Batch]:
-        """Drain for at most `within_s` seconds from now, less where no try would come before that or all is held.
+        """Drain for at most `within_s` seconds from now; in a pause or a hold only what is in flight.
 
         Gives back what is unsettled: its positions just don't move. Refused events that wait for their judgement are
         given back too, not buried in haste. Call outcomes() once more afterwards.
         """
         deadline_s = self._clock.monotonic() + within_s
-        while self._may_drain(deadline_s):
+        while self._clock.monotonic() < deadline_s and self.is_draining():
             self.wake.clear()
-            if self._may_drain(deadline_s):  # what came before the clearing doesn't ring
+            if self.is_draining():  # what came before the clearing doesn't ring
                 self._clock.wait(self.wake, deadline_s - self._clock.monotonic())
         self._crew.stop()
         return self._desk.close()
 
-    def _may_drain(self, deadline_s: float) -> bool:
-        """Whether waiting could still settle something."""
-        status = self._desk.status()
-        if self.failure or self._desk.is_drained or self._clock.monotonic() >= deadline_s:
+    def is_draining(self) -> bool:
+        """Whether waiting may settle something: an answer is under way, or the next attempt begins without a pause."""
+        if self.failure or self._desk.is_drained:
             return False
-        if status.in_flight:
-            return True
-        return status.state is not DeliveryState.HELD and (status.next_try_s or 0.0) < deadline_s
+        status = self._desk.status()
+        return bool(status.in_flight) or (status.state is not DeliveryState.HELD and status.next_try_s is None)
 
 
 def _transports(endpoint: Endpoint, clock: Clock) -> Callable[[], Transport]:

@@ -62,6 +62,10 @@ class Desk:
         with self._lock:
             self._dispatch.finish()
 
+    def resume(self) -> None:
+        with self._lock:
+            self._dispatch.pace.resume(self._clock.monotonic())
+
     def outcomes(self) -> list[Outcome]:
         with self._lock:
             return self._dispatch.outcomes()

@@ -111,6 +111,12 @@ class Pace:
             self.hold.next_try_s = now_s + HOLD_INTERVAL_S
         self._round = self._number + 1
 
+    def resume(self, now_s: float) -> None:
+        """Somebody knows more than the receiver said: a pause is over, and a hold is tried now."""
+        self.paused_until_s = min(self.paused_until_s, now_s)
+        if self.hold:
+            self.hold.next_try_s = now_s
+
     def _pause_until(self, moment_s: float) -> None:
         self.paused_until_s = max(self.paused_until_s, moment_s)
 

@@ -23,11 +23,15 @@ class Sender:
         self.deadline_s: float | None = None  # of the attempt in progress
         self._crew = crew
         self._transport: Transport | None = None
+        self.is_stale = False  # its connection is to be opened anew before the next attempt
         self.thread = threading.Thread(target=self._run, name=f"sender-{number}", daemon=True)
 
     @property
     def transport(self) -> Transport:
         """Made in the sender's own thread: loading the HTTP library takes 100 ms that nobody else has to wait for."""
+        if self._transport is not None and self.is_stale:
+            self._transport.close()
+        self.is_stale = False
         if self._transport is None:
             self._transport = self._crew.make_transport()
         return self._transport
@@ -91,6 +95,12 @@ class Crew:
                 self._guard = threading.Thread(target=self._guard_all, name="guard", daemon=True)
                 self._guard.start()
         sender.thread.start()
+
+    def renew(self) -> None:
+        """Every sender opens its connection anew."""
+        with self._lock:
+            for sender in self._senders:
+                sender.is_stale = True
 
     def work(self, sender: Sender) -> bool:
         """One attempt, or a sleep until there may be one; False when it is over."""

@@ -80,6 +80,19 @@ def test_a_hold_is_tried_one_at_a_time_every_minute() -> None:
     assert pace.hold is None
 
 
+def test_a_person_who_knows_more_ends_a_pause_and_the_minute_of_a_hold() -> None:
+    pace = make_pace()
+    one_failure(pace, 0.0, retry_after_s=3000.0)
+    pace.resume(10.0)
+    assert pace.may_start(10.0)
+    pace.held(10.0, pace.start())
+    pace.resume(11.0)
+    assert pace.hold
+    assert pace.may_start(11.0)
+    pace.held(12.0, pace.start())
+    assert not pace.may_start(12.0 + HOLD_INTERVAL_S - 0.1)
+
+
 @given(st.lists(st.sampled_from(["start", "accepted", "refused", "failed", "asked", "held"]), max_size=200), st.data())
 def test_the_window_and_the_count_in_flight_never_leave_their_bounds(history: list[str], data: st.DataObject) -> None:
     pace, now_s = make_pace(5), 0.0

@@ -275,6 +275,36 @@ def test_stopping_while_held_is_done_at_once() -> None:
         assert delivery._clock.monotonic() - held_s < 1_000.0
 
 
+@pytest.mark.parametrize("fault", ["429:3000", "401"])
+def test_a_wait_is_ended_by_who_knows_more_and_new_connections_are_made(fault: str) -> None:
+    with Receiver() as receiver:
+        delivery = deliver_to(receiver.url, concurrency=1)
+        ship(delivery, [make_batch(0, 5)])
+        receiver.script(fault, fault)
+        delivery.submit(make_batch(5, 5))
+        wait_until(lambda: delivery.status().next_try_s)
+        began_s, receiver_connections = delivery._clock.monotonic(), receiver.connections
+        receiver.behave()
+        delivery.resume()
+        wait_until(delivery.outcomes)
+        assert delivery._clock.monotonic() - began_s < 3000.0
+        assert receiver.connections == receiver_connections + 1
+        assert delivery.close(1.0) == []
+
+
+@pytest.mark.parametrize("pause_s", [5, 3000])
+def test_stopping_in_a_pause_is_done_at_once(pause_s: int) -> None:
+    """Whether the next try would come in time or not: nothing is in flight, and the next start sends it again."""
+    with Receiver() as receiver:
+        receiver.script(*[f"429:{pause_s}"] * 1_000)
+        delivery = deliver_to(receiver.url)
+        delivery.submit(make_batch(0, 5))
+        wait_until(lambda: delivery.status().next_try_s)
+        began_s = delivery._clock.monotonic()
+        assert [batch.number for batch in delivery.close(100_000.0)] == [0]
+        assert delivery._clock.monotonic() - began_s < 10_000.0
+
+
 def test_stopping_with_refused_events_buries_none_of_them() -> None:
     """They may be the first of a mapping that is wrong; the next start finds out."""
     with Receiver(refuses=lambda event: True) as receiver:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -107,6 +108,56 @@ def test_with_a_name_that_does_not_resolve(site: Site, receiver: Receiver) -> No
     stop_in_time(site)
     site.daemon.environ = environ
     site.write_config(receiver.url, shutdown=f"{SHUTDOWN_S:g}s")
+    nothing_is_lost(site, receiver)
+
+
+def test_in_a_pause_that_the_receiver_asked_for(tmp_path: Path, receiver: Receiver) -> None:
+    """Long before shutdown_timeout: nothing is in flight, so there is nothing to wait for."""
+    receiver.script(*["429:3000"] * 1_000)
+    site = Site(tmp_path, receiver.url, shutdown="60s")
+    site.write(LINES)
+    site.start()
+    site.daemon.wait_for_log("429")
+    stop_in_time(site)
+    nothing_is_lost(site, receiver)
+
+
+SIGNAL_AT = """
+import os, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name in {modules}:
+            os.kill(os.getpid(), {number})
+sys.meta_path.insert(0, Finder())
+"""
+MOMENTS = ("click", "logship.cli.run", "pydantic", "logship.daemon", "watchdog.observers")
+
+
+def signalled_at(site: Site, number: signal.Signals, *modules: str) -> None:
+    """From now on the daemon gets the signal each time it imports one of these."""
+    (site.directory / "sitecustomize.py").write_text(SIGNAL_AT.format(modules=modules, number=int(number)))
+    site.daemon.environ = {**site.daemon.environ, "PYTHONPATH": str(site.directory)}
+
+
+def test_a_reload_at_every_moment_of_a_start_harms_nothing(site: Site, receiver: Receiver) -> None:
+    signalled_at(site, signal.SIGHUP, *MOMENTS)
+    site.write(10)
+    site.start()
+    site.daemon.wait_for_log("reloaded sources=")
+    site.wait_for_all(receiver)
+    stop_in_time(site)
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_stop_at_every_moment_of_a_start_is_one(site: Site, receiver: Receiver, moment: str) -> None:
+    environ = site.daemon.environ
+    signalled_at(site, signal.SIGTERM, moment)
+    site.write(10)
+    site.daemon.start()
+    assert site.daemon.wait() == 0
+    assert "Traceback" not in site.daemon.log()
+    site.daemon.environ = environ
+    (site.directory / "sitecustomize.py").unlink()
     nothing_is_lost(site, receiver)
 
 
