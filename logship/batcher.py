@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 
 from logship.event import Batch, Chunk, Conversion, EventOrigin, Piece, Span
 
@@ -46,7 +45,7 @@ class Batcher:
         self._event_bytes = max_bytes  # a single event may be larger than what was learned: the receiver decides
         self.max_age_s = max_age_s
         self._span_of = span_of
-        self._events: list[str] = []
+        self._texts: list[memoryview] = []  # slices of what was converted, one for each piece
         self._counted_bytes = 0  # the waiting events, each with the comma after it
         self._pieces: list[Piece] = []
         self._spans: list[Span] = []
@@ -55,12 +54,12 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """Events that wait for a full body or for their age."""
-        return len(self._events)
+        return sum(piece.last - piece.first for piece in self._pieces)
 
     @property
     def due_s(self) -> float | None:
         """The moment at which the oldest waiting event is max_age old; None without one."""
-        return self._oldest_s + self.max_age_s if self._events else None
+        return self._oldest_s + self.max_age_s if self._pieces else None
 
     def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int, now_s: float) -> Cut:
         """Take the events of `conversion`; [start, end) is the stretch of the file that they settle.
@@ -68,31 +67,27 @@ class Batcher:
         Shapes: `start` is where the file's last stretch ended, `end` stands after the line of the last event.
         """
         cut = Cut()
-        events = conversion.events
-        conversion = replace(conversion, events=[])  # what remains to be known of them
-        sizes = list(accumulate(map(len, events), initial=0))
-
-        def counted(until: int) -> int:  # events before `until`, each with its comma; asked ten times a batch
-            return sizes[until] + until
-
-        first = 0
-        while first < len(events):
+        whole, text, ends = conversion, memoryview(conversion.text), conversion.ends
+        conversion = replace(conversion, text=b"")  # what remains to be known once the bodies are made
+        first, begin = 0, 0  # the next event, and where it begins in the text
+        while first < len(ends):
             room = self.max_bytes - BRACKETS_LESS_COMMA - self._counted_bytes
-            last = bisect_right(range(len(sizes)), counted(first) + room, key=counted) - 1
-            if last <= first:
-                if self._events:
+            last = bisect_right(ends, begin + room - len(","), first)
+            if last == first:
+                if self._pieces:
                     cut.batches += self.flush()
                     continue
                 last = first + 1
-                if len(events[first]) > self._event_bytes:  # a bare object needs no brackets
-                    cut.too_large.append(TooLarge(Piece(chunk, conversion, first, last).origin(0), events[first]))
-                    first = last
+                if ends[first] - begin > self._event_bytes:  # a bare object needs no brackets
+                    origin = Piece(chunk, conversion, first, last).origin(0)
+                    cut.too_large.append(TooLarge(origin, whole.event(first)))
+                    first, begin = last, ends[first] + 1
                     continue
-            piece_end = conversion.line_starts[conversion.event_lines[last]] if last < len(events) else end
-            self._take(Piece(chunk, conversion, first, last), events[first:last], counted(last) - counted(first), now_s)
+            piece_end = conversion.line_starts[conversion.event_lines[last]] if last < len(ends) else end
+            self._take(Piece(chunk, conversion, first, last), text[begin : ends[last - 1]], now_s)
             self._spans.append(self._span_of(chunk, start, piece_end))
-            first, start = last, piece_end
-            if first < len(events):
+            first, begin, start = last, ends[last - 1] + 1, piece_end
+            if first < len(ends):
                 cut.batches += self.flush()
         if start < end:
             cut.settled.append(self._span_of(chunk, start, end))
@@ -100,18 +95,18 @@ class Batcher:
 
     def flush(self) -> list[Batch]:
         """What waits, as one batch; an empty list where nothing waits."""
-        if not self._events:
+        if not self._pieces:
             return []
-        batch = Batch.of(self._events, joined(self._spans), tuple(self._pieces))
-        self._events, self._pieces, self._spans, self._counted_bytes = [], [], [], 0
+        batch = Batch.of(self._texts, joined(self._spans), tuple(self._pieces))
+        self._texts, self._pieces, self._spans, self._counted_bytes = [], [], [], 0
         return [batch]
 
-    def _take(self, piece: Piece, events: list[str], counted_bytes: int, now_s: float) -> None:
-        if not self._events:
+    def _take(self, piece: Piece, text: memoryview, now_s: float) -> None:
+        if not self._pieces:
             self._oldest_s = now_s
-        self._events += events
+        self._texts.append(text)
         self._pieces.append(piece)
-        self._counted_bytes += counted_bytes
+        self._counted_bytes += len(text) + len(",")
 
 
 def joined(spans: Iterable[Span]) -> tuple[Span, ...]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, count
+from operator import add
 from zlib import crc32
 
 ANCHOR_BYTES = 256  # an anchor hashes up to this many bytes before a position
@@ -52,16 +54,18 @@ class Chunk:
 
 @dataclass(slots=True)
 class Conversion:
-    """The events of one chunk.
+    """The events of one chunk, encoded once: what goes out are slices of `text`.
 
-    Shapes: events[i] is a JSON object as ASCII text, so len() is its size in bytes; it comes from line event_lines[i];
-    line j spans [line_starts[j], line_starts[j + 1]) as absolute positions; len(line_starts) is lines + 1.
+    Shapes: `text` is JSON objects in ASCII with one comma between two; ends[i] is the offset after event i, which comes
+    from line event_lines[i]; line j spans [line_starts[j], line_starts[j + 1]) as absolute positions; len(line_starts)
+    is lines + 1.
     `unfit` are the lines (indexes) that fit no format, in order. The counts name rules.
     `outer_lines` are a container log's own lines, without line end, where the converted ones stood inside of them; they
     may begin before the chunk, and the last start before its end: what follows belongs to a line that is not complete.
     """
 
-    events: list[str]
+    text: bytes
+    ends: Sequence[int]
     event_lines: Sequence[int]
     line_starts: Sequence[int]
     unfit: Sequence[int] = ()
@@ -71,9 +75,30 @@ class Conversion:
     out_of_range: int = 0
     outer_lines: Sequence[bytes] | None = None
 
+    @classmethod
+    def of(
+        cls, events: Sequence[str], event_lines: Sequence[int], line_starts: Sequence[int], unfit: Sequence[int] = ()
+    ) -> Conversion:
+        """The conversion that gave these events, each a JSON object as ASCII text."""
+        ends = array("I", map(add, accumulate(map(len, events)), count()))
+        return cls(",".join(events).encode("ascii"), ends, event_lines, line_starts, unfit)
+
     @property
     def lines(self) -> int:
         return len(self.line_starts) - 1
+
+    def start(self, index: int) -> int:
+        """Where event `index` begins in the text."""
+        return self.ends[index - 1] + 1 if index else 0
+
+    def event(self, index: int) -> str:
+        """One event as text of its own."""
+        return self.text[self.start(index) : self.ends[index]].decode("ascii")
+
+    @property
+    def events(self) -> list[str]:
+        """Each event as a text of its own, for people and tests: the route works on slices."""
+        return [self.event(index) for index in range(len(self.ends))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,45 +137,60 @@ class EventOrigin:
 
 @dataclass(slots=True)
 class Batch:
-    """Events joined to one body, in which alone they stand: by the time it is sent their texts' memory is used again.
+    """Events joined to one body, the only copy of them: the texts that they were cut from are free by then.
 
     Shapes: `body` is the decoded one, ASCII: JSON objects joined by commas in brackets, or the bare object when there
-    is one. sizes[i] are the bytes of event i. `pieces` says which (conversion, first event, past the last event, chunk)
-    each run came from.
+    is one. `pieces` are the runs of events in it, in order.
     """
 
     body: bytes
-    sizes: Sequence[int]
     spans: tuple[Span, ...]
     pieces: tuple[Piece, ...]
     number: int = 0
+    count: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.count = sum(piece.last - piece.first for piece in self.pieces)
 
     @classmethod
     def of(
-        cls, events: Sequence[str], spans: tuple[Span, ...], pieces: tuple[Piece, ...], number: int = 0
+        cls, texts: Sequence[bytes | memoryview], spans: tuple[Span, ...], pieces: tuple[Piece, ...], number: int = 0
     ) -> Batch:
-        """The batch of these events, at least one."""
-        text = events[0] if len(events) == 1 else f"[{','.join(events)}]"
-        return cls(text.encode("ascii"), array("I", map(len, events)), spans, pieces, number)
+        """The batch of these pieces, at least one event; texts[i] are the events of pieces[i] with commas between."""
+        is_bare = len(pieces) == 1 and pieces[0].last - pieces[0].first == 1
+        text = b",".join(texts)
+        return cls(text if is_bare else b"[%b]" % text, spans, pieces, number)
 
     def __len__(self) -> int:
-        return len(self.sizes)
+        return self.count
 
     def part(self, first: int, last: int) -> bytes:
         """The body of the events [first, last) alone."""
-        count = last - first
-        if count == len(self):
+        if last - first == self.count:
             return self.body
-        start = self._start(first)
-        text = self.body[start : start + sum(self.sizes[first:last]) + count - 1]
-        return text if count == 1 else b"[%b]" % text
+        text = self.body[self._start(first) : self._start(last) - 1]
+        return text if last - first == 1 else b"[%b]" % text
+
+    def part_bytes(self, first: int, last: int) -> int:
+        """The size of that body."""
+        if last - first == self.count:
+            return len(self.body)
+        text_bytes = self._start(last) - 1 - self._start(first)
+        return text_bytes if last - first == 1 else text_bytes + len("[]")
 
     def event(self, index: int) -> str:
         return self.part(index, index + 1).decode("ascii")
 
     def _start(self, index: int) -> int:
-        """Where an event of several stands in the body."""
-        return len("[") + sum(self.sizes[:index]) + index
+        """Where an event of several begins in the body; one that would follow the last begins after a comma."""
+        start = len("[")
+        for piece in self.pieces:
+            count = piece.last - piece.first
+            if index < count:
+                return start + piece.conversion.start(piece.first + index) - piece.conversion.start(piece.first)
+            index -= count
+            start += piece.text_bytes + len(",")
+        return start
 
     def origin(self, index: int) -> EventOrigin:
         """Where event `index` of this batch stands in its log."""
@@ -164,12 +204,17 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A run of events of one conversion inside a batch."""
+    """A run of events of one conversion inside a batch: `first` up to before `last`."""
 
     chunk: Chunk
     conversion: Conversion
     first: int
     last: int
+
+    @property
+    def text_bytes(self) -> int:
+        """The size of these events with the commas between them."""
+        return self.conversion.ends[self.last - 1] - self.conversion.start(self.first)
 
     def origin(self, index: int) -> EventOrigin:
         return origin_of_line(self.chunk, self.conversion, self.conversion.event_lines[self.first + index])

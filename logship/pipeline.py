@@ -163,7 +163,7 @@ class Pipeline:
         route = self.routes[chunk.file.source]
         lane = self.lanes[route.lane]
         run = self._runs.get(chunk.file.file_id) or UnfitRun(chunk.start)
-        conversion = Conversion([], (), (chunk.start,))
+        conversion = Conversion(b"", (), (), (chunk.start,))
         if chunk.oversize:
             settled = run.set_aside(chunk, "longer than max_line_bytes")
         elif not chunk.data:
@@ -222,7 +222,7 @@ class Pipeline:
         file = run.letters[-1].origin.file
         settled = run.finish(read_to)
         chunk = Chunk(file, settled.start, settled.end, b"")
-        self._count(chunk, Conversion([], (), (settled.start,)), settled)
+        self._count(chunk, Conversion(b"", (), (), (settled.start,)), settled)
         for letter in settled.letters:
             self.letterbox.owe(letter.origin, letter.reason)
         self._confirmed.append(Span(file, settled.start, settled.end, b""))  # the tailer knows the anchor

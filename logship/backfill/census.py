@@ -29,7 +29,8 @@ class Census:
     trouble: str = ""
 
     def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int) -> None:
-        for index, event in enumerate(conversion.events):
+        for index in range(len(conversion.ends)):
+            event = conversion.event(index)
             if len(event) > self.max_bytes:
                 origin = Piece(chunk, conversion, index, index + 1).origin(0)
                 self.frontier.refuse(too_large_letter(TooLarge(origin, event)))

@@ -152,7 +152,7 @@ class Attempt:
 
     def _route(self, passage: Passage) -> None:
         chunk = passage.chunk
-        conversion = Conversion([], (), (chunk.start,))
+        conversion = Conversion(b"", (), (), (chunk.start,))
         if chunk.oversize:
             settled = self._unfit.set_aside(chunk, "longer than max_line_bytes")
         elif not chunk.data:
@@ -186,7 +186,7 @@ class Attempt:
     def _take(self, passage: Passage, conversion: Conversion, settled: Settled) -> None:
         chunk = passage.chunk
         is_whole = settled.end == chunk.end
-        tally = Tally(settled.lines, len(conversion.events), nul_bytes=self._nul_bytes)
+        tally = Tally(settled.lines, len(conversion.ends), nul_bytes=self._nul_bytes)
         tally.dead_letters = len(settled.letters)
         tally.add_conversion(conversion)
         self._nul_bytes = 0

@@ -106,7 +106,7 @@ class SourceConverter:
         lines = [opened.lines[number] for number in single]
         converter = self._by_path.get(file.path) or self._new(file.path, b"\n".join(lines) + b"\n")
         if converter is None:
-            return Conversion([], [], opened.starts, range(len(opened.lines)), outer_lines=opened.outer)
+            return Conversion(b"", (), (), opened.starts, range(len(opened.lines)), outer_lines=opened.outer)
         outer = [opened.outer[number] for number in single]
         starts = [*(opened.starts[number] for number in single), opened.end]
         conversion = converter.convert_lines(lines, outer, starts, file, window)
@@ -216,4 +216,4 @@ def _nothing_fits(data: bytes, start: int) -> Conversion:
     while at:  # splitlines() would also split at \r
         starts.append(start + at)
         at = data.find(b"\n", at) + 1
-    return Conversion([], [], starts, range(len(starts) - 1))
+    return Conversion(b"", (), (), starts, range(len(starts) - 1))

@@ -59,10 +59,7 @@ class Parcel:
 
     def size_bytes(self, stretch: Stretch) -> int:
         """Of the decoded body, brackets and commas included."""
-        if stretch.count == len(self.batch):
-            return len(self.batch.body)
-        total = sum(self.batch.sizes[stretch.first : stretch.last])
-        return total if stretch.count == 1 else total + stretch.count + 1
+        return self.batch.part_bytes(stretch.first, stretch.last)
 
     def body(self, stretch: Stretch) -> bytes:
         """The decoded body: one event as the bare object, more as an array."""

@@ -42,7 +42,7 @@ class Mended:
 
     @property
     def event(self) -> str:
-        return self.conversion.events[0]
+        return self.conversion.event(0)
 
     def piece(self) -> Piece:
         letter = self.letter
@@ -101,11 +101,11 @@ def _mended(
         conversion = convert(letter)
         if conversion.unfit:
             retried.dead.append(replace(letter, reason="still fits no format", event="", status=None, answer=""))
-        elif not conversion.events:
+        elif not conversion.ends:
             retried.dropped.append(letter.id)
-        elif len(conversion.events[0]) > max_bytes:
-            reason = f"its event has {len(conversion.events[0])} bytes, over batch.max_bytes"
-            retried.dead.append(replace(letter, reason=reason, event=conversion.events[0], status=None, answer=""))
+        elif len(conversion.text) > max_bytes:
+            reason = f"its event has {len(conversion.text)} bytes, over batch.max_bytes"
+            retried.dead.append(replace(letter, reason=reason, event=conversion.event(0), status=None, answer=""))
         else:
             yield Mended(letter, conversion)
 
@@ -115,17 +115,18 @@ def _groups(mended: Iterable[Mended], max_bytes: int) -> Iterator[list[Mended]]:
     group: list[Mended] = []
     size = 1  # brackets less the comma that the first event doesn't need
     for one in mended:
-        if group and size + len(one.event) + 1 > max_bytes:
+        if group and size + len(one.conversion.text) + 1 > max_bytes:
             yield group
             group, size = [], 1
         group.append(one)
-        size += len(one.event) + 1
+        size += len(one.conversion.text) + 1
     if group:
         yield group
 
 
 def _batch(group: Sequence[Mended], number: int) -> Batch:
-    return Batch.of([mended.event for mended in group], (), tuple(mended.piece() for mended in group), number)
+    texts = [mended.conversion.text for mended in group]
+    return Batch.of(texts, (), tuple(mended.piece() for mended in group), number)
 
 
 def _settle(outcome: Outcome, group: Sequence[Mended], retried: Retried, store: DeadLetters) -> None:

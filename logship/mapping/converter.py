@@ -146,7 +146,7 @@ class Converter:
         Raises: nothing for any content; a line that fits no format is in `unfit`.
         """
         if not data:
-            return Conversion([], (), (start,))
+            return Conversion(b"", (), (), (start,))
         if not data.endswith(b"\n"):
             data += b"\n"
         lines = data.split(b"\n")
@@ -177,7 +177,7 @@ class Converter:
         len(starts) is lines + 1.
         """
         if not lines:
-            return Conversion([], (), starts)
+            return Conversion(b"", (), (), starts)
         if starts[0] >> 32 != starts[-1] >> 32:
             return self._straddling(lines, outer, starts, file, window)
         marks = _marks(outer, array("I", [start & LOW for start in starts]), starts)
@@ -193,18 +193,19 @@ class Converter:
         window: Window | None,
     ) -> Conversion:
         """Lines over a multiple of 4 GiB, where the upper digits of positions change: each by itself."""
-        whole = Conversion([], [], starts, [])
-        events, event_lines, unfit = whole.events, [], []
+        ones: list[Conversion] = []
+        event_lines, unfit = [], []
         for number, line in enumerate(lines):
             crc, start = isal_zlib.crc32(outer[number]), starts[number]
             marks = Marks([f"{crc:08x}"], [f"{start & LOW:08x}"], [crc], [start])
             work = Work([line], start, marks, file, window or NO_WINDOW)
             one = self._settled(work, self._exact(work, [0]), (start, starts[number + 1]))
-            events += one.events
-            event_lines += [number] * len(one.events)
+            ones.append(one)
+            event_lines += [number] * len(one.ends)
             unfit += [number] * len(one.unfit)
+        whole = Conversion.of([event for one in ones for event in one.events], event_lines, starts, unfit)
+        for one in ones:
             _add_counts(whole, one)
-        whole.event_lines, whole.unfit = event_lines, unfit
         return whole
 
     def _conversion(self, work: Work, data: bytes, line_starts: Sequence[int]) -> Conversion:
@@ -221,10 +222,10 @@ class Converter:
     def _settled(self, work: Work, unfit: Sequence[int], line_starts: Sequence[int]) -> Conversion:
         events, lines = _merged(work.portions, len(work.lines))
         tally = work.tally
-        return Conversion(
-            events, lines, line_starts, unfit, tally.by_rule("dropped"), tally.by_rule("sampled out"),
-            tally.total("too old"), tally.total("out of range"),
-        )  # fmt: skip
+        made = Conversion.of(events, lines, line_starts, unfit)
+        made.dropped, made.sampled_out = tally.by_rule("dropped"), tally.by_rule("sampled out")
+        made.too_old, made.out_of_range = tally.total("too old"), tally.total("out of range")
+        return made
 
     # -- clean rows
 

@@ -51,9 +51,9 @@ def make_batch(first: int, count: int, source: str = "api", pad: int = 0) -> Bat
     for line in lines:
         starts.append(starts[-1] + len(line))
     file = LogFile(1, f"/var/log/{source}.log", source, 7, "web-1")
-    conversion = Conversion(events, range(count), starts)
+    conversion = Conversion.of(events, range(count), starts)
     piece = Piece(Chunk(file, 0, starts[-1], b"".join(lines)), conversion, 0, count)
-    return Batch.of(events, (Span(file, 0, starts[-1], b""),), (piece,), first)
+    return Batch.of([conversion.text], (Span(file, 0, starts[-1], b""),), (piece,), first)
 
 
 def numbers_of(body: bytes) -> list[int]:

@@ -48,9 +48,9 @@ def make_batch(first: int, count: int) -> Batch:
         for number in range(first, first + count)
     ]
     file = LogFile(1, "/var/log/a.log", "api", 7, "web-1")
-    conversion = Conversion(events, range(count), range(0, 2 * count + 1, 2))
+    conversion = Conversion.of(events, range(count), range(0, 2 * count + 1, 2))
     piece = Piece(Chunk(file, 0, 2 * count, b"l\n" * count), conversion, 0, count)
-    return Batch.of(events, (Span(file, 0, 2 * count, b""),), (piece,), first)
+    return Batch.of([conversion.text], (Span(file, 0, 2 * count, b""),), (piece,), first)
 
 
 def deliver_to(url: str, *, concurrency: int = 8, seed: int = 0, timeout_s: float = 30.0, **options: Any) -> Delivery:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,7 +30,7 @@ def conversion_of(chunk: Chunk, kept: list[bool], sizes: list[int]) -> Conversio
         starts.append(starts[-1] + len(line))
     lines = [number for number, keep in enumerate(kept) if keep]
     events = ['"' + "x" * (sizes[number] - 2) + '"' for number in lines]
-    return Conversion(events, lines, starts)
+    return Conversion.of(events, lines, starts)
 
 
 programs = st.lists(
@@ -59,7 +60,11 @@ def test_every_stretch_leaves_once_and_every_body_is_within_the_limit(
         assert len(batch.body) <= limit
         decoded = json.loads(batch.body)
         assert [batch.event(index) for index in range(len(batch))] == _spelled(decoded)
-        assert all(json.loads(batch.part(0, last)) == decoded[:last] for last in range(2, len(batch)))
+        for first, last in combinations(range(len(batch) + 1), 2):
+            part = batch.part(first, last)
+            assert len(part) == batch.part_bytes(first, last)
+            of_one = json.dumps(decoded[first] if isinstance(decoded, list) else decoded).encode()
+            assert part == of_one if last - first == 1 else json.loads(part) == decoded[first:last]
         assert isinstance(decoded, list) == (len(batch) > 1)
     assert sum(len(batch) for batch in batches) + len(too_large) == fed
     assert all(len(item.event) > limit for item in too_large)

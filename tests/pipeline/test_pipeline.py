@@ -82,7 +82,9 @@ class Lines:
                 events.append(json.dumps({"text": line.decode(), "id": transaction_id(line, file.key, starts[-1])}))
                 lines.append(number)
             starts.append(starts[-1] + len(line) + 1)
-        return Conversion(events, lines, starts, unfit, {"dash": dashes} if dashes else {})
+        conversion = Conversion.of(events, lines, starts, unfit)
+        conversion.dropped = {"dash": dashes} if dashes else {}
+        return conversion
 
 
 COMBINED = '203.0.113.9 - - [10/Oct/2000:13:55:36 -0700] "GET /x HTTP/1.1" 200 2326 "-" "curl/8"'

@@ -18,7 +18,7 @@ def chunk_and_conversion(fits: list[bool], start: int) -> tuple[Chunk, Conversio
     starts = [start + 2 * number for number in range(len(fits) + 1)]
     lines = [number for number, fit in enumerate(fits) if fit]
     unfit = [number for number, fit in enumerate(fits) if not fit]
-    return chunk, Conversion(["{}"] * len(lines), lines, starts, unfit)
+    return chunk, Conversion.of(["{}"] * len(lines), lines, starts, unfit)
 
 
 def feed(run: UnfitRun, fits: list[bool], start: int) -> Settled:
