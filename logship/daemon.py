@@ -154,6 +154,7 @@ class Daemon:
         if held := len(self.pipeline.held_files):
             files = "1 file is" if held == 1 else f"{held} files are"
             problems.append(f"{files} held: the lines fit no format; see logship preview")
+        problems += [f"{file.path}: {file.problem}" for file in self.pipeline.tailer.files() if file.problem]
         if letters := self.pipeline.counters.total().dead_letters:
             problems.append(f"{letters} dead letter{'s' if letters > 1 else ''}; see logship dead-letters list")
         return problems

@@ -21,7 +21,7 @@ from logship.event import LogFile
 from logship.tail.archives import MAGIC_BYTES, compression_of
 from logship.tail.content import Content, FromStart
 from logship.tail.globs import Globs
-from logship.tail.identity import FIRST_LINE_BYTES, Place, file_key, first_line_of, place_of, stem_of
+from logship.tail.identity import FIRST_LINE_BYTES, Place, file_key, first_line_of, is_packed, place_of, stem_of
 
 SAMPLE_BYTES = 65_536
 SAMPLE_LINES = 200
@@ -117,6 +117,10 @@ class Planner:
     def _identify(self, found: Found, content: Content) -> None:
         stored_bytes, mtime_s = _stored(found.path)
         sample = content.read_at(0, SAMPLE_BYTES)
+        if is_packed(found.path) and not content.is_archive and len(sample) < MAGIC_BYTES:
+            raise SkipError(f"ends in the middle of the archive, after {len(sample)} bytes of it")
+        if content.is_cut and b"\n" not in sample:
+            raise SkipError("ends in the middle of the archive, before the end of its first line")
         if not sample:
             raise SkipError("is empty", is_failure=False)
         is_final = self._is_final(found.path, content, mtime_s)
@@ -140,8 +144,9 @@ class Planner:
         try:
             return self._chooser.choose(logical, samples)
         except NoFormatError:
-            message = "is binary, not a log" if is_binary(sample) else "fits no preset; name its --format"
-            raise NoLogError(message, is_failure=found.was_named) from None
+            if is_binary(sample):
+                raise _binary(found) from None
+            raise NoLogError("fits no preset; name its --format", is_failure=found.was_named) from None
 
     def _check(self, found: Found, log: Log, sample: bytes, samples: list[bytes]) -> TimeOf:
         """The log's clock, if any of its first lines fits, or later ones may.
@@ -156,7 +161,7 @@ class Planner:
         if not any(fmt.choose(line) is not None for line in opened):
             is_all = log.size_bytes <= SAMPLE_BYTES and not log.compression
             if is_binary(sample):
-                raise NoLogError("is binary, not a log", is_failure=found.was_named)
+                raise _binary(found)
             if is_all or not found.was_named:
                 first = samples[0] if samples else b""
                 misfit = fmt.explain(opened[0] if opened else first)
@@ -201,6 +206,13 @@ class Planner:
         if choice.belongs:
             return place_of(logical, Globs(choice.source.paths), Globs(choice.source.rotated))
         return place_of(logical, ALL_PATHS, NO_PATHS)
+
+
+def _binary(found: Found) -> SkipError:
+    """What to say of a file that holds no text; one that is named like an archive was one."""
+    if is_packed(found.path):
+        return SkipError("is damaged: its name is an archive's, its content is no archive and no text")
+    return NoLogError("is binary, not a log", is_failure=found.was_named)
 
 
 def is_binary(sample: bytes) -> bool:

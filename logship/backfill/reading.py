@@ -39,6 +39,11 @@ class Reading:
         return self._content.is_cut
 
     @property
+    def damage(self) -> str:
+        """What is wrong with the archive where reading has come to, "" for nothing."""
+        return self._content.damage
+
+    @property
     def stored_bytes(self) -> int:
         """How much of the file as it is stored has been read; of a plain one everything before `position`."""
         return self._content.stored_bytes if isinstance(self._content, ArchiveContent) else self.position

@@ -134,9 +134,13 @@ class Attempt:
         return True
 
     def _convert(self, reading: Reading, end: int | None) -> None:
+        damage: OSError | RemoteError | None = None
         while True:
             self._idle()
-            passage = reading.passage(self._read_bytes(), None if self._unfit.is_held else end)
+            try:
+                passage = reading.passage(self._read_bytes(), None if self._unfit.is_held else end)
+            except (OSError, RemoteError) as exc:
+                damage, passage = exc, None
             if passage is None:
                 break
             self._route(passage)
@@ -145,10 +149,12 @@ class Attempt:
         settled = self._unfit.finish(reading.position)
         if settled.end > settled.start:
             self._issue_letters(settled, reading.anchor(settled.end))
+        if damage is not None:
+            raise damage
         if end is not None and reading.has_shrunk(end):
             raise DamageError(f"was truncated while it was read; {reading.position:,} bytes of it are left")
-        if end is None and reading.is_cut:
-            raise DamageError(f"ends in the middle of the archive, after {reading.position:,} bytes of log")
+        if end is None and reading.damage:
+            raise DamageError(reading.damage)
 
     def _route(self, passage: Passage) -> None:
         chunk = passage.chunk

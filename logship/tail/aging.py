@@ -8,6 +8,7 @@ import resource
 from dataclasses import dataclass
 from itertools import islice
 
+from logship.tail.content import ArchiveContent
 from logship.tail.discovery import Discovery
 from logship.tail.generation import Generation, Log, without_path
 from logship.tail.notices import What
@@ -15,6 +16,7 @@ from logship.tail.register import Register
 
 LOST_AFTER_S = 10.0  # a copy that is being compressed or moved shows up again before
 FINAL_AFTER_S = 60.0  # a rotated file unchanged for so long gets no more lines
+CUT_AFTER_S = 60.0  # a cut archive that doesn't change for so long is no archive in the making
 FINISHED_AFTER_S = 600.0  # servers write on after a rename, until they are told
 KEPT_S = 30 * 86_400.0  # a generation without any sibling left stays in the state for so long
 DESCRIPTORS_KEPT_FREE = 40  # for senders' sockets, the state, watches, the status page
@@ -28,6 +30,7 @@ class Aging:
 
     register: Register
     held_max_bytes: int
+    cut_after_s: float = CUT_AFTER_S
 
     def age(self, generation: Generation, now_s: float) -> None:
         """What the time since its last change means for a generation."""
@@ -36,6 +39,8 @@ class Aging:
         if generation.content is None and not generation.names:
             self._age_lost(generation, now_s)
             return
+        if not generation.problem:
+            self.note_cut(generation, now_s)
         if generation.is_live:
             return
         quiet_s = now_s - generation.changed_s
@@ -43,8 +48,16 @@ class Aging:
             generation.is_final, generation.stalled_at = True, -1
             self.register.changed[generation.log] = None
         is_settled = generation.positions.confirmed >= generation.read_to and not generation.has_data
-        if quiet_s >= FINISHED_AFTER_S and is_settled and not generation.is_held:
+        if quiet_s >= FINISHED_AFTER_S and is_settled and not (generation.is_held or generation.is_damaged):
             self.finish(generation)
+
+    def note_cut(self, generation: Generation, now_s: float) -> None:
+        """An archive that ends in mid-stream and gets no more is damaged."""
+        content = generation.content
+        if not (generation.is_cut and isinstance(content, ArchiveContent)):
+            return
+        if content.is_broken or now_s - generation.changed_s >= self.cut_after_s:
+            self.register.fails(generation, OSError(content.damage))
 
     def _age_lost(self, generation: Generation, now_s: float) -> None:
         """No name and no descriptor holds it; a copy may still turn up."""

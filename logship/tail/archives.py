@@ -102,7 +102,16 @@ MAGIC_BYTES = max(len(compression.magic) for compression in COMPRESSIONS)
 
 def compression_of(head: bytes) -> Compression | None:
     """The format that bytes of a file's beginning announce; None is plain."""
-    return next((one for one in COMPRESSIONS if head.startswith(one.magic)), None)
+    return next((one for one in COMPRESSIONS if _begins_member(one, head)), None)
+
+
+def _begins_member(compression: Compression, head: bytes) -> bool:
+    """Whether a member may begin so; zstd's may be a frame without content, as pzstd writes one before each other.
+
+    Source: RFC 8878, 3.1.2.
+    """
+    is_skippable = len(head) >= 4 and 0x50 <= head[0] <= 0x5F and head[1:4] == b"\x2a\x4d\x18"
+    return head.startswith(compression.magic) or (compression.name == "zst" and is_skippable)
 
 
 class LogReader:
@@ -128,12 +137,23 @@ class LogReader:
         self._given_at = 0  # raw offset of what the codec was given last
         self._damage: OSError | None = None
         self.position = 0
-        self.has_garbage = False  # bytes that are no member follow the last one; gzip(1) ignores them too
 
     @property
     def is_cut(self) -> bool:
         """Whether what has been read so far stops in the middle of a compressed member."""
-        return self.compression is not None and (self._codec is not None or bool(self._ahead)) and not self.has_garbage
+        return self.compression is not None and (self._codec is not None or bool(self._ahead))
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether reading came to a damage, which no growth repairs."""
+        return self._damage is not None
+
+    @property
+    def damage(self) -> str:
+        """What is wrong where reading has come to, "" for nothing."""
+        if self._damage is not None:
+            return str(self._damage)
+        return f"ends in the middle of the archive, after {self.position:,} bytes of log" if self.is_cut else ""
 
     @property
     def stored_bytes(self) -> int:
@@ -150,7 +170,7 @@ class LogReader:
         return self._pread(self._fd, size, self.position)
 
     def _read_member(self, size: int) -> bytes:
-        while not self.has_garbage:
+        while True:
             if self._damage is not None:
                 raise self._damage
             if self._codec is None and not self._next_member():
@@ -173,7 +193,6 @@ class LogReader:
                 self._codec = None
             if data:
                 return data
-        return b""
 
     def _decompress(self, codec: Codec, size: int) -> bytes:
         given, self._ahead = (self._ahead, b"") if codec.needs_input else (b"", self._ahead)
@@ -184,22 +203,24 @@ class LogReader:
     def _decompressed(self, codec: Codec, given: bytes, size: int = _RAW_BYTES) -> bytes:
         try:
             return codec.decompress(given, size)
-        except OSError:
-            raise
-        except Exception as exc:  # isal and lzma each have an error of their own, unrelated to OSError
+        except Exception as exc:  # each has an error of its own; bz2's is an OSError
             raise OSError(f"damaged {self.compression.name if self.compression else 'log'}: {exc}") from exc
 
     def _next_member(self) -> bool:
-        """Starts the next member; zero padding between members is skipped."""
+        """Starts the next member; zero padding between members is skipped.
+
+        Raises: OSError for bytes that begin none. gzip(1) passes over them; here, a member after them would be lost.
+        """
         assert self.compression is not None
+        self._ahead = self._ahead.lstrip(b"\0")
         while len(self._ahead) < MAGIC_BYTES and (more := self._raw()):
             self._ahead = (self._ahead + more).lstrip(b"\0")
-        self._ahead = self._ahead.lstrip(b"\0")
         if not self._ahead or self.compression.magic.startswith(self._ahead):
             return False  # the end, or not enough of it yet to tell
-        if not self._ahead.startswith(self.compression.magic) and not _is_skippable_frame(self._ahead):
-            self.has_garbage = True
-            return False
+        if not _begins_member(self.compression, self._ahead):
+            at = self._raw_offset - len(self._ahead)
+            self._damage = OSError(f"damaged {self.compression.name}: what follows at byte {at:,} is no archive")
+            raise self._damage
         self._codec = self.compression.codec()
         self._member_at, self._member_made = self._raw_offset - len(self._ahead), 0
         return True
@@ -238,11 +259,6 @@ class LogReader:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self.close()
-
-
-def _is_skippable_frame(head: bytes) -> bool:
-    """zstd's frames without content, as pzstd writes them. Source: RFC 8878, 3.1.2."""
-    return len(head) >= 4 and 0x50 <= head[0] <= 0x5F and head[1:4] == b"\x2a\x4d\x18"
 
 
 def open_log(path: str | os.PathLike[str]) -> LogReader:

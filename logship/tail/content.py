@@ -48,6 +48,7 @@ class PlainContent:
     __slots__ = ("_fd",)
     is_archive = False
     is_cut = False
+    damage = ""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -98,6 +99,15 @@ class ArchiveContent:
         return self._reader.is_cut
 
     @property
+    def is_broken(self) -> bool:
+        return self._reader.is_broken
+
+    @property
+    def damage(self) -> str:
+        """What is wrong where reading has come to, "" for nothing."""
+        return self._reader.damage
+
+    @property
     def stored_bytes(self) -> int:
         """How much of the file as it is stored has been read."""
         return self._reader.stored_bytes
@@ -113,9 +123,7 @@ class ArchiveContent:
         if position < self.seen_bytes - len(self._window):
             self._rewind()
         self._skip_to(position)
-        missing = position + size - self.seen_bytes
-        if missing > 0:
-            self._fill(missing)
+        self._fill(position, position + size - self.seen_bytes)
         at = position - (self.seen_bytes - len(self._window))
         return self._window[at : at + size] if at >= 0 else b""
 
@@ -125,6 +133,10 @@ class ArchiveContent:
     def close(self) -> None:
         self._reader.close()
         os.close(self._fd)
+
+    def retry(self) -> None:
+        """The file has changed since a damage was met: it may be whole by now."""
+        self._rewind()
 
     def _rewind(self) -> None:
         self._reader.close()
@@ -141,13 +153,15 @@ class ArchiveContent:
             self.seen_bytes += len(data)
             self._window = (self._window + data)[-_WINDOW_KEPT_BYTES:]
 
-    def _fill(self, missing: int) -> None:
+    def _fill(self, position: int, missing: int) -> None:
+        if missing <= 0:
+            return
         parts = [self._window[-_WINDOW_KEPT_BYTES - missing :]]
         while missing > 0:
             try:
                 data = self._reader.read(missing)
             except OSError:
-                if len(parts) == 1:
+                if self.seen_bytes <= position:
                     raise
                 break  # what stands before the damage is good; the next call meets the damage again
             if not data:

@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterable
 
-from logship.tail.aging import Aging, descriptors_max
+from logship.tail.aging import CUT_AFTER_S, Aging, descriptors_max
 from logship.tail.beginning import Beginnings
 from logship.tail.content import Content, Facts, PlainContent, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
@@ -34,7 +34,7 @@ class Followed:
 
     def __init__(self, discovery: Discovery, state: Memory, held_max_bytes: int, remedy: Remedy, *, once: bool) -> None:
         self.register = Register()
-        self.aging = Aging(self.register, held_max_bytes)
+        self.aging = Aging(self.register, held_max_bytes, cut_after_s=0.0 if once else CUT_AFTER_S)
         self.discovery = discovery
         self.beginnings = Beginnings(self.register, state, once=once)
         self.beginnings.know(discovery)
@@ -183,7 +183,7 @@ class Followed:
         assert content is not None
         try:
             facts = content.facts()
-            if facts == generation.facts and not generation.problem:
+            if facts == generation.facts and (generation.is_damaged or not generation.problem):
                 return True
             if not content.is_archive and not self._is_continued(generation, facts):
                 self.detach(generation, now_s)

@@ -53,6 +53,7 @@ class Generation:
     elsewhere: Elsewhere | None = None  # None: to be asked for
     file: LogFile | None = None
     problem: str = ""
+    is_damaged: bool = False  # the problem is in its bytes: reading them again without a change brings the same
     is_stored: bool = False
     is_held: bool = False
     is_finished: bool = False
@@ -71,6 +72,12 @@ class Generation:
         if isinstance(self.content, ArchiveContent):
             return self.stalled_at < 0
         return self.size_bytes > self.read_to and self.stalled_at != self.size_bytes
+
+    @property
+    def is_cut(self) -> bool:
+        """An archive that was read as far as it goes, and ends before its end."""
+        is_at_end = self.key is None or self.stalled_at >= 0
+        return isinstance(self.content, ArchiveContent) and is_at_end and self.content.is_cut
 
     @property
     def is_deleted(self) -> bool:

@@ -19,7 +19,7 @@ class What(StrEnum):
     LOST = "lost"  # bytes that no file holds any more were not read
     UNREADABLE = "unreadable"
     READABLE = "readable"
-    CUT_ARCHIVE = "cut_archive"  # a compressed file that ends in mid-stream
+    DAMAGED = "damaged"  # a compressed file that is cut, broken, or followed by what is no archive
     LIMIT = "limit"  # the tailer works, but slower: descriptors, inotify
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from logship.checkpoint import Checkpoint
-from logship.tail.content import Content, Facts
+from logship.tail.content import ArchiveContent, Content, Facts
 from logship.tail.discovery import Discovery, Watched
 from logship.tail.generation import Generation, Log, restored, with_path, without_path
 from logship.tail.identity import Place, place_of
@@ -27,6 +27,7 @@ _LEVELS = {
     What.DELETED: logging.INFO,
     What.LOST: logging.ERROR,
     What.UNREADABLE: logging.ERROR,
+    What.DAMAGED: logging.ERROR,
 }
 
 
@@ -211,15 +212,21 @@ class Register:
         self.notices.append(Notice(what, generation.path, source, message, size_bytes))
 
     def fails(self, generation: Generation, error: OSError) -> None:
-        """Reading failed: told once, tried again at the next look."""
+        """Reading failed: reported once, tried again at the next look; what is damaged, once it has changed."""
         generation.stalled_at = generation.size_bytes
-        if not generation.problem:
-            self.tell(What.UNREADABLE, generation, f"can't be read, it is tried again: {error}")
+        generation.is_damaged = error.errno is None  # the system's own errors have a number
+        if generation.problem != str(error):
+            if generation.is_damaged:
+                self.tell(What.DAMAGED, generation, f"can't be read to its end, what stands before is sent: {error}")
+            else:
+                self.tell(What.UNREADABLE, generation, f"can't be read, it is tried again: {error}")
         generation.problem = str(error)
 
     def recovers(self, generation: Generation) -> None:
         if generation.problem:
-            generation.problem = ""
+            if generation.is_damaged and isinstance(generation.content, ArchiveContent):
+                generation.content.retry()
+            generation.problem, generation.is_damaged = "", False
             generation.stalled_at = -1
             self.changed[generation.log] = None
             self.tell(What.READABLE, generation, "can be read again")

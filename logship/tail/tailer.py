@@ -254,7 +254,9 @@ class Tailer:
         if not generation.is_stored:
             self._unsaved[generation] = None
             self._write()
-        bounds = Bounds(limit_bytes, self._max_line_bytes, generation.read_end, generation.is_final)
+        assert generation.content is not None
+        is_final = generation.is_final and not generation.content.is_cut  # half a line in a cut archive is none
+        bounds = Bounds(limit_bytes, self._max_line_bytes, generation.read_end, is_final)
         try:
             confirmed = self._confirmed_elsewhere(generation)
             stretch = self._read_stretch(generation, bounds, confirmed)
@@ -294,6 +296,7 @@ class Tailer:
                 generation.take_facts(facts)
                 if stretch is None:
                     generation.exhausted()
+                    self._followed.aging.note_cut(generation, self._clock.monotonic())
                 return stretch
         self._followed.detach(generation, self._clock.monotonic())
         self._look_due_s = float("-inf")

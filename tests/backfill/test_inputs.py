@@ -9,14 +9,14 @@ import json
 import os
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 import zstandard
 
 from tests.backfill.receiver import Receiver
-from tests.backfill.world import World, access_lines, joined, quick_xz, truth, two_members, write_old
+from tests.backfill.world import COMPRESS, World, access_lines, joined, quick_xz, truth, two_members, write_old
 
 LINES = access_lines(300)
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 1, 2
@@ -146,6 +146,47 @@ def test_a_damaged_archive_is_said_and_what_stands_before_is_sent(world: World, 
     whole = before.count(b"\n")
     assert truth(path, lines[:whole]) <= receiver.ids, "all that is readable before"
     assert len(receiver.ids) <= whole + 1, "what garbage happens to fit stands in the line of the damage"
+
+
+SKIPPABLE = b"\x50\x2a\x4d\x18\x04\0\0\0size"  # as pzstd begins
+CODECS: Mapping[str, Callable[[bytes], bytes]] = {
+    **COMPRESS,
+    ".zst": lambda data: SKIPPABLE + zstandard.compress(data),
+}
+
+
+def test_every_damaged_archive_is_named_and_what_stands_before_arrives(world: World, receiver: Receiver) -> None:
+    """Whatever the codec and the place; padding is no damage."""
+    damaged: dict[str, int] = {}  # name: lines that stand whole before the damage
+    sound = []
+    expected: set[str] = set()
+    for number, (suffix, compress) in enumerate(CODECS.items()):
+        members = [compress(joined(LINES[:150])), compress(joined(LINES[150:]))]
+        for what, data, count in (
+            ("nothing", b"", 0),
+            ("few", members[0][:3], 0),
+            ("cut", members[0][:40], 0),
+            ("last", b"".join(members)[:-3], 150),
+            ("between", members[0] + b"JUNK" * 9 + members[1], 150),
+            ("behind", b"".join(members) + b"JUNK", 300),
+            ("head", b"\xff\0" * 50 + members[1], 0),
+            ("padded", members[0] + b"\0" * 512 + members[1] + b"\0" * 9_000, 300),
+        ):
+            if suffix:
+                path = write_old(world.logs / f"{number}" / what / f"access.log.1{suffix}", data)
+                expected |= truth(path, LINES[:count]) if count else set()
+                if what == "padded":
+                    sound.append(path)
+                else:
+                    damaged[str(path)] = count
+    summary = world.here(*damaged, *sound)
+    assert summary.code == 1
+    assert expected <= receiver.ids
+    problems = {one["path"]: one["problem"] for one in summary["logs"] if one["problem"]}
+    problems |= {one["path"]: one["message"] for one in summary["remarks"] if one["path"] not in map(str, sound)}
+    for name in damaged:
+        assert "damaged" in problems[name] or "ends in the middle of the archive" in problems[name]
+    assert world.here(*sound).code == 0
 
 
 def test_a_last_line_without_newline_counts_once_nobody_writes_any_more(world: World, receiver: Receiver) -> None:

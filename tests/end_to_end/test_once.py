@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -144,3 +145,19 @@ def test_a_daemon_ends_loudly_when_a_thread_of_it_fails(
         assert daemon.wait() == 1
     assert "RuntimeError: planted" in daemon.log()
     assert "Traceback" in daemon.log()
+
+
+def test_a_damaged_archive_is_named_and_ends_it_with_1_after_what_stands_before(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """No second look would read more of it."""
+    member = gzip.compress("".join(LINE.format(number) for number in range(3)).encode())
+    (tmp_path / "access.log.1.gz").write_bytes(member + b"JUNK" + member)
+    config = tmp_path / "logship.yml"
+    settings = CONFIG.format(url=receiver.url, secret=SECRET, here=tmp_path)
+    config.write_text(settings.replace("access.log", "access.log*"))
+    daemon = Daemon(config, tmp_path, arguments=("--once",))
+    daemon.start()
+    assert daemon.wait() == 1
+    assert len(receiver.events) == 3
+    assert "access.log.1.gz: damaged gz: what follows at byte" in daemon.log()
