@@ -144,6 +144,8 @@ class Daemon:
     def _problems(self, unsettled: int) -> list[str]:
         """What a run that should have delivered everything has not."""
         problems = []
+        for source, pattern in self.pipeline.tailer.unmatched() if self.once else ():
+            problems.append(f"{source}: no file matches {pattern}; see logship check")
         for name, lane in self.pipeline.lanes.items():
             status = lane.delivery.status()
             if status.state is DeliveryState.HELD:

@@ -197,8 +197,11 @@ class Bench:
         lens = Lens(file, converter, layered, envelope)
         detected = ""
         if converter.format is None:
-            found = converter.prepare(path, [line.text for line in self.opened(lens, samples)])
+            lines = [line.text for line in self.opened(lens, samples)]
+            found = converter.prepare(path, lines)
             if found is None:
+                for one in lens.others(lines)[:1]:  # then it is the mapping that doesn't go with it
+                    self._check(converter, path, layered, compile_format(FormatSpec("named", one.name), self._named))
                 hint = "logship formats lists presets, logship init finds what nginx.conf or httpd.conf says"
                 raise UsageError(f"{path}: no preset fits its lines; give --format ({hint})")
             detected = f"{found.name} fits {found.fits} of {found.of} lines"
@@ -226,10 +229,12 @@ class Bench:
         spec = format_named(self._overrides.format, self._named)
         return None if spec.kind == "auto" else compile_format(spec, self._named)
 
-    def _check(self, converter: SourceConverter, path: str, layered: LayeredMapping | None) -> None:
+    def _check(
+        self, converter: SourceConverter, path: str, layered: LayeredMapping | None, detected: Format | None = None
+    ) -> None:
         try:
-            if converter.format is not None:
-                converter.compiled_for(path)
+            if detected is not None or converter.format is not None:
+                converter.compiled_for(path, detected)
         except MappingErrors as exc:
             if layered is None:
                 raise

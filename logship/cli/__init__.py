@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib
 import os
@@ -83,7 +84,26 @@ def logship() -> None:
 
 def main() -> None:
     """Console entry point: turns every expected error into its sentence and exit code."""
+    _fill_closed_streams()
     sys.exit(execute(sys.argv[1:]))
+
+
+def _fill_closed_streams() -> None:
+    """Closed standard streams (cron jobs, `>&-`) lead nowhere, and no file that is opened later takes their numbers.
+
+    A closed stdin stays None: there is nothing to read, which is said where it is asked for.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        with contextlib.suppress(OSError):
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number: those before it are open by now
+            if opened == number:
+                os.set_inheritable(opened, True)  # for worker processes, too
+            else:
+                os.close(opened)
+        if name != "stdin":
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  # for the process's life
 
 
 def execute(arguments: list[str]) -> int:
@@ -108,6 +128,12 @@ def execute(arguments: list[str]) -> int:
     except (SeenEnough, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FINE
+    except OSError as exc:
+        if exc.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _complain(f"{exc.filename or 'the output'} can't be written: {exc.strerror}")
+        return Exit.UNDELIVERED
     return result if isinstance(result, int) else Exit.FINE
 
 

@@ -70,12 +70,15 @@ def _options(given: dict[str, object], now_s: float) -> Options:
     from logship.backfill.moments import moment
     from logship.backfill.plan import Identity
     from logship.backfill.service import Options, default_jobs
+    from logship.cli.terminal import standard_input
     from logship.config.overrides import Overrides, fields_of
 
     text = {key: value for key, value in given.items() if isinstance(value, str)}
     pairs, paths, jobs, rate = given["fields"], given["paths"], given["jobs"], given["rate"]
     assert isinstance(pairs, tuple)
     assert isinstance(paths, tuple)
+    if "-" in paths:
+        standard_input()
     since, until = text["since"], text["until"]
     return Options(
         paths=paths,

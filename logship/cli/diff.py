@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -49,14 +47,13 @@ def command(
 
     Sends nothing. Events that were sent can't be corrected; `backfill --new-ids` sends them again.
     """
-    from logship.cli.preview import open_stream, quiet_pipe
+    from logship.cli.preview import opened_stream, quiet_pipe
     from logship.config.overrides import Overrides, fields_of
     from logship.preview import SAMPLE_LINES, Bench, Wishes, lines_of, sampled, unwrapped
 
     given = Overrides(source, format_, fields=fields_of(fields))
     benches = [Bench(Wishes(config, replace(given, mapping=mapping)), os.environ) for mapping in (old, new)]
-    stdin = contextlib.nullcontext(sys.stdin.buffer)
-    with quiet_pipe(), stdin if file == "-" else contextlib.closing(open_stream(file)) as stream:
+    with quiet_pipe(), opened_stream(file) as stream:
         samples, lines = sampled(lines_of(stream), SAMPLE_LINES)
         changes = Changes(show)
         if samples:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from logship.cli.terminal import standard_input
 from logship.errors import Exit, LogshipError, UsageError
 
 if TYPE_CHECKING:
@@ -72,10 +73,16 @@ def quiet_pipe() -> Iterator[None]:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
 
 
+def opened_stream(file: str) -> contextlib.AbstractContextManager[BinaryIO]:
+    """open_stream() for a `with`: what is not stdin is closed at its end."""
+    stream = open_stream(file)
+    return contextlib.nullcontext(stream) if file == "-" else contextlib.closing(stream)
+
+
 def open_stream(file: str) -> BinaryIO:
     """Raises: UsageError for a file that can't be read."""
     if file == "-":
-        return sys.stdin.buffer
+        return standard_input()
     from logship.tail.archives import open_log
 
     try:
@@ -118,8 +125,7 @@ class Show:
     def _from_file(self, bench: Bench, file: str) -> int:
         from logship.preview import SAMPLE_LINES, lines_of, sampled, unwrapped
 
-        stdin = contextlib.nullcontext(sys.stdin.buffer)
-        with stdin if file == "-" else contextlib.closing(open_stream(file)) as stream:
+        with opened_stream(file) as stream:
             samples, lines = sampled(lines_of(stream), 1 if file == "-" else SAMPLE_LINES)
             if not samples:
                 click.echo(f"{file}: no lines", err=True)

@@ -21,8 +21,8 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     """Follow the logs and ship every line, once.
 
     SIGTERM drains and stops, SIGHUP reloads the configuration and ends a pause. With --once: exit 1 when
-    the receiver refuses, when lines became dead letters, or when a file's lines don't fit; a receiver that is down
-    is waited for.
+    the receiver refuses, when lines became dead letters, when a file's lines don't fit, or when a path matches no file;
+    a receiver that is down is waited for.
     """
     import faulthandler
     import logging

@@ -11,7 +11,9 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, TextIO
+
+from logship.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -34,6 +36,13 @@ class Styled(NamedTuple):
 
 
 Text = str | Styled
+
+
+def standard_input() -> BinaryIO:
+    """The bytes of stdin. Raises: UsageError where it was closed (cron jobs, `<&-`)."""
+    if sys.stdin is None:
+        raise UsageError("- reads stdin, and stdin is closed; name a FILE, or redirect one:  - < FILE")
+    return sys.stdin.buffer
 
 
 def clean(text: str) -> str:

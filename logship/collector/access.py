@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from logship.collector.options import LOOPBACK, CollectorOptions
+from logship.collector.options import CollectorOptions
 from logship.collector.refusal import RefusalError
+from logship.loopback import LOOPBACK, host_name
 
 COOKIE = "logship_page"
 COOKIE_AGE_S = 30 * 86_400
@@ -80,11 +80,3 @@ def matches(given: str, secret: str) -> bool:
 def cookie_value(token: str) -> str:
     """What the browser keeps in place of the token; another token makes it worthless."""
     return hmac.new(token.encode(), b"logship collector page", hashlib.sha256).hexdigest()
-
-
-def host_name(host: str) -> str:
-    """The name in a Host header, without its port; "" for what is none."""
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""

@@ -6,8 +6,8 @@ import os
 import socket
 from collections.abc import MutableMapping, Sequence
 
-from logship.collector.options import LOOPBACK
 from logship.errors import LogshipError, UsageError
+from logship.loopback import LOOPBACK
 
 BACKLOG = 1_024
 FIRST_FD = 3  # SD_LISTEN_FDS_START

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from logship.errors import UsageError
+from logship.loopback import LOOPBACK
 
 MAX_BYTES = 256_000  # the founding contract says "250kb"; shippers stay below 250,000, both readings of kb fit
 MAX_AGE_DAYS = 30
 RETRY_AFTER_S = 2
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

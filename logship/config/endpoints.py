@@ -14,12 +14,11 @@ from logship.config.secret import Cloak, Secret
 from logship.config.settings import EndpointSettings
 from logship.config.urls import environment_proxy
 from logship.errors import Severity
+from logship.loopback import LOOPBACK
 
 MOESIF_MAX_AGE_S = 30 * 86_400.0  # the hosted service rejects older events
 RUNNING_CREDENTIALS = Path("/run/credentials")  # systemd's copies, made when the service starts
 IN_CREDENTIAL = "into /etc/logship/application_id (or what LoadCredential= of the unit names) and restart the service"
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
 SHELL_VARIABLE = re.compile(r"\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)\Z")
 
 Tell = Callable[[str, str, str, Severity], None]  # key, message, hint, severity

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6, socket
 from typing import TYPE_CHECKING, NamedTuple
 
+from logship.loopback import LOOPBACK, host_name
 from logship.status.board import StatusBoard
 
 if TYPE_CHECKING:  # snapshots are made by others, and not before somebody asks
@@ -47,7 +48,7 @@ class StatusServer:
 
         Raises: OSError when the address can't be bound; to the daemon that is a warning, not an end.
         """
-        self._server = _Server(host, port, Answers(board, metrics, answer_s))
+        self._server = _Server(host, port, Answers(board, metrics, answer_s, host))
         self.port: int = self._server.server_address[1]
         self._has_ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="status", daemon=True)
@@ -75,8 +76,17 @@ class Answers:
     """What each path answers."""
 
     def __init__(
-        self, board: StatusBoard, metrics: Callable[[Status], tuple[str, bytes]], answer_s: float = ANSWER_S
+        self,
+        board: StatusBoard,
+        metrics: Callable[[Status], tuple[str, bytes]],
+        answer_s: float = ANSWER_S,
+        host: str = "127.0.0.1",
     ) -> None:
+        """`host` is the address that is listened on; on loopback only loopback names are answered.
+
+        A page elsewhere can point its own name at 127.0.0.1 (DNS rebinding) and would read what a browser here can.
+        """
+        self.names = LOOPBACK | {host} if host in LOOPBACK or host.startswith("127.") else None
         self.board = board
         self.metrics = metrics
         self.answer_s = answer_s
@@ -87,8 +97,12 @@ class Answers:
             "/status": self._status,
         }
 
-    def __call__(self, path: str) -> Answer:
-        """The answer to GET `path`; a work thread that doesn't move is 503 everywhere."""
+    def __call__(self, path: str, hosts: Sequence[str] = ("localhost",)) -> Answer:
+        """The answer to GET `path` with these Host headers; a work thread that doesn't move is 503 everywhere."""
+        if len(hosts) > 1:
+            return Answer(HTTPStatus.BAD_REQUEST, TEXT, b"one Host header, not several\n")
+        if self.names is not None and hosts and host_name(hosts[0]) not in self.names:
+            return Answer(HTTPStatus.FORBIDDEN, TEXT, b"this is asked for at 127.0.0.1 or localhost\n")
         answer = self.paths.get(path)
         if answer is None:
             return Answer(HTTPStatus.NOT_FOUND, TEXT, f"here are {' '.join(self.paths)}\n".encode())
@@ -148,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
-        answer = self.server.answers(self.path.partition("?")[0])
+        answer = self.server.answers(self.path.partition("?")[0], self.headers.get_all("Host") or ())
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.kind)
         self.send_header("Content-Length", str(len(answer.body)))

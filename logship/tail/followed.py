@@ -13,6 +13,7 @@ from logship.tail.beginning import Beginnings
 from logship.tail.content import Content, Facts, PlainContent, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
+from logship.tail.globs import Globs
 from logship.tail.identity import Place, is_packed, stripped_names
 from logship.tail.notices import Notice, What
 from logship.tail.refusals import Refusals, Remedy, not_regular
@@ -93,6 +94,17 @@ class Followed:
         """Generations that nothing is left of for long enough."""
         logs = [its for its in self.register.logs.values() if not its.is_parked]
         return [number for its in logs for number in self.aging.forget_old(its, self.discovery, wall_s)]
+
+    def unmatched(self) -> list[tuple[str, str]]:
+        """See Tailer.unmatched()."""
+        places = (its.place for its in self.register.logs.values() if its.generations)
+        paths = [*self._found, *(os.path.join(place.directory, place.stem) for place in places)]
+        return [
+            (watched.source.name, pattern)
+            for watched in self.discovery.watched
+            for pattern in watched.source.paths
+            if not any(map(Globs([pattern]).fits, paths))
+        ]
 
     # looking
 

@@ -204,6 +204,10 @@ class Tailer:
                 found.append(FileStatus(refusal.source, path, UNREAD, 0, 0, 0, 0, problem=refusal.why))
         return sorted(found, key=lambda each: (each.source, each.path, each.generation))
 
+    def unmatched(self) -> list[tuple[str, str]]:
+        """(source, pattern) of every entry of `paths` that fits no file and no log of which rotated files are left."""
+        return self._followed.unmatched()
+
     def close(self) -> None:
         """Saves what moved and closes every descriptor and watch."""
         self._followed.beginnings.note_look()

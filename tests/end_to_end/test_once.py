@@ -32,13 +32,15 @@ def receiver() -> Iterator[Receiver]:
         yield receiver
 
 
-def once(directory: Path, receiver: Receiver, *lines: str, environ: Mapping[str, str] | None = None) -> Daemon:
+def once(
+    directory: Path, receiver: Receiver, *lines: str, environ: Mapping[str, str] | None = None, config: str = CONFIG
+) -> Daemon:
     """A daemon that ships these lines, from the beginning, once."""
     with (directory / "access.log").open("a") as log:
         log.writelines(lines)
-    config = directory / "logship.yml"
-    config.write_text(CONFIG.format(url=receiver.url, secret=SECRET, here=directory))
-    daemon = Daemon(config, directory, arguments=("--once",), environ=environ)
+    file = directory / "logship.yml"
+    file.write_text(config.format(url=receiver.url, secret=SECRET, here=directory))
+    daemon = Daemon(file, directory, arguments=("--once",), environ=environ)
     daemon.start()
     return daemon
 
@@ -51,6 +53,36 @@ def test_everything_is_sent_from_the_beginning_and_nothing_the_second_time(tmp_p
     assert daemon.wait() == 0
     assert len(receiver.seen) == 1
     assert "lines 3 = sent 3 + dropped by rule 0" in daemon.log()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_alone", "is_matched"),
+    [
+        ("acess*.log", True, False),
+        ("acess.log", False, False),
+        ("{acess,other}.log", True, False),
+        ("{acess,access}.log", True, True),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_named_and_ends_it_with_1(
+    tmp_path: Path, receiver: Receiver, pattern: str, is_alone: bool, is_matched: bool
+) -> None:
+    paths = [f"{tmp_path}/{pattern}"] if is_alone else [f"{tmp_path}/access.log", f"{tmp_path}/{pattern}"]
+    written = ", ".join(f'"{path}"' for path in paths).replace("{", "{{").replace("}", "}}")
+    config = CONFIG.replace('"{here}/access.log"', written)
+    daemon = once(tmp_path, receiver, LINE.format("x"), config=config)
+    assert daemon.wait() == (0 if is_matched else 1)
+    assert (f"no file matches {paths[-1]}" in daemon.log()) is not is_matched
+    assert len(receiver.events) == (1 if is_matched or not is_alone else 0)
+
+
+def test_a_log_of_which_only_rotated_files_are_left_is_matched(tmp_path: Path, receiver: Receiver) -> None:
+    assert once(tmp_path, receiver, LINE.format("x")).wait() == 0
+    (tmp_path / "access.log").rename(tmp_path / "access.log.1")
+    (tmp_path / "logship.yml").write_text(CONFIG.format(url=receiver.url, secret=SECRET, here=tmp_path))
+    daemon = Daemon(tmp_path / "logship.yml", tmp_path, arguments=("--once",))
+    daemon.start()
+    assert daemon.wait() == 0
 
 
 def test_a_refused_application_id_ends_it_with_1_and_a_hint_and_loses_nothing(

@@ -59,3 +59,33 @@ def test_an_error_in_the_journal_has_its_priority(is_journal: bool, begins: str,
         command = logship_command("collector", "--listen", "nowhere")
         assert subprocess.run(command, stderr=stream, env=environ, check=False).returncode == 2
     assert (tmp_path / "journal").read_text().startswith(begins)
+
+
+CLOSED = {"stdin": "<&-", "stdout": ">&-", "all": "<&- >&- 2>&-"}
+LINE = '203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /x HTTP/1.1" 200 1 "-" "c"\n'
+COMMANDS = ["preview x.log", "preview -", "backfill --dry-run x.log", "backfill --dry-run -"]
+
+
+@pytest.mark.parametrize("typed", ["status -c logship.yml", *COMMANDS])
+@pytest.mark.parametrize("closed", CLOSED)
+def test_a_closed_stream_is_no_traceback_and_no_file_takes_its_place(typed: str, closed: str, tmp_path: Path) -> None:
+    (tmp_path / "x.log").write_text(LINE)
+    (tmp_path / "logship.yml").write_text(
+        "endpoint: {url: 'http://127.0.0.1:9', application_id: x}\nstate_dir: ./state\nstatus: null\norigin: o\n"
+        "sources: [{paths: ./x.log, format: combined}]\n"
+    )
+    config = "-c logship.yml " if typed.startswith("backfill") else ""
+    command = f"{shlex.join(logship_command())} {typed.replace('--dry-run', f'{config}--dry-run')} {CLOSED[closed]}"
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, input=LINE)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert (tmp_path / "x.log").read_text() == LINE
+    reads_closed_stdin = typed.endswith(" -") and "<&-" in CLOSED[closed]
+    assert done.returncode == (2 if reads_closed_stdin else 1 if typed.startswith("status") else 0)
+    if reads_closed_stdin and "2>&-" not in CLOSED[closed]:
+        assert "stdin is closed; name a FILE" in done.stderr
+
+
+def test_output_that_can_not_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([*logship_command(), "fields"], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (1, "logship: the output can't be written: No space left on device\n")

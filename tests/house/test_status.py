@@ -270,6 +270,45 @@ def test_the_endpoint_answers_from_fresh_snapshots(board: StatusBoard) -> None:
         server.close()
 
 
+def asked_with(port: int, *hosts: str) -> int:
+    """The status of an answer to GET /status with these Host headers."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as sock:
+        head = "".join(f"Host: {host}\r\n" for host in hosts)
+        sock.sendall(f"GET /status HTTP/1.1\r\n{head}Connection: close\r\n\r\n".encode())
+        return int(sock.makefile("rb").readline().split()[1])
+
+
+OWN = ["127.0.0.1", "localhost", "LOCALHOST:9640", "localhost.", "[::1]:9640", "127.0.0.1:1"]
+FOREIGN = ["evil.example", "evil.example:9640", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]"]
+
+
+@pytest.mark.parametrize(("host", "status"), [*((host, 200) for host in OWN), *((host, 403) for host in FOREIGN)])
+def test_on_loopback_only_loopback_names_are_answered(board: StatusBoard, host: str, status: int) -> None:
+    server = StatusServer(board, "127.0.0.1", 0, metrics=render)
+    try:
+        assert asked_with(server.port, host) == status
+    finally:
+        server.close()
+
+
+def test_several_hosts_are_refused_and_none_is_no_browsers(board: StatusBoard) -> None:
+    server = StatusServer(board, "127.0.0.1", 0, metrics=render)
+    try:
+        assert asked_with(server.port, "localhost", "evil.example") == 400
+        assert asked_with(server.port, "") == 403
+        assert asked_with(server.port) == 200
+    finally:
+        server.close()
+
+
+def test_where_the_network_may_ask_any_name_is_answered(board: StatusBoard) -> None:
+    server = StatusServer(board, "0.0.0.0", 0, metrics=render)
+    try:
+        assert asked_with(server.port, "web-1.shop.example:9640") == 200
+    finally:
+        server.close()
+
+
 def test_a_work_thread_that_is_stuck_is_unhealthy() -> None:
     server = StatusServer(StatusBoard(), "127.0.0.1", 0, metrics=render, answer_s=0.05)
     try:

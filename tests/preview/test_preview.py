@@ -52,6 +52,27 @@ def test_a_log_is_shown_without_any_configuration(log: Path, capsys: pytest.Capt
     assert "default.yml:" in shown
 
 
+@pytest.mark.parametrize(
+    ("part", "line"),
+    [
+        ('event: {metadata: {country: "${geoip_country}"}}', 2),
+        ("rules: [{name: x, if: {geoip_country: DE}, drop: true}]", 2),
+        ('event:\n  request:\n    headers:\n      X: "${geoip_country|lower}"', 5),
+    ],
+)
+@pytest.mark.parametrize("options", [[], ["--format", "auto"], ["--format", "combined"]])
+def test_an_unknown_field_of_a_mapping_is_named_with_its_place_whatever_says_the_format(
+    log: Path, capsys: pytest.CaptureFixture[str], part: str, line: int, options: list[str]
+) -> None:
+    mapping = log.with_name("map.yml")
+    mapping.write_text(f"extends: default\n{part}\n")
+    assert execute(["preview", *options, "--mapping", str(mapping), str(log)]) == 78
+    shown = capsys.readouterr().err
+    assert f"map.yml:{line}:" in shown
+    assert "geoip_country" in shown
+    assert "no preset fits" not in shown
+
+
 def test_what_surely_is_not_meant_stands_above_the_lines(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert execute(["preview", str(log), "-n", "1", "--format", "auto"]) == 0
     assert "! combined logs no host: URIs begin https://localhost/" in capsys.readouterr().out
