@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from logship.checkpoint import Checkpoint, Range
+from logship.errors import StateError
 from logship.state import database, schema
 from logship.state import folder as place
 from logship.state.folder import lock_holder
@@ -217,11 +218,12 @@ class State:
             self._replace_by_copy("is missing or empty")
         try:
             self._connection = database.connect(self.folder)
-        except sqlite3.OperationalError as exc:
-            self._fail(exc)
-            self._read_what_stands()
-        except sqlite3.DatabaseError as exc:
-            self._rescue(exc)
+        except sqlite3.Error as exc:
+            if database.is_damage(exc):
+                self._rescue(exc)
+            else:
+                self._fail(exc)
+                self._read_what_stands()
         if self.is_lost:
             self.remember(_LOST, "yes")
             self.save()  # at once: who is killed before the first look has not looked
@@ -241,7 +243,16 @@ class State:
             self.is_lost = True
 
     def _rescue(self, damage: sqlite3.Error) -> None:
-        """A damaged database: aside with it, and its copy in its place."""
+        """A damaged database: aside with it, and its copy in its place.
+
+        Raises: StateError beside a running daemon, whose own file it is.
+        """
+        holder = None if self._lock is not None else lock_holder(self.folder)
+        if holder is not None:
+            raise StateError(
+                f"{self.folder}: the state is damaged ({damage}); process {holder} still uses it:"
+                " restart that daemon, it takes the copy"
+            )
         try:
             aside = place.move_aside(self.folder, int(self._clock.time()))
             log.error("the state was damaged and is moved aside path=%s error=%s", aside, damage)
@@ -274,7 +285,7 @@ class State:
             now_s = self._clock.time()
             with _transaction(connection):
                 schema.save_checkpoints(connection, self._waiting.values(), now_s)
-                connection.executemany("REPLACE INTO notes VALUES (?, ?)", self._waiting_notes.items())
+                schema.save_notes(connection, self._waiting_notes)
                 connection.executemany(
                     "DELETE FROM generations WHERE generation = ?", [(each,) for each in self._forgotten]
                 )
@@ -317,7 +328,8 @@ class State:
 
     def _recover_from(self, error: Exception) -> None:
         """Damage met while running: the file is moved aside and the owner gives everything again."""
-        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+        is_ours = self._lock is not None or lock_holder(self.folder) is None
+        if is_ours and database.is_damage(error):
             with contextlib.suppress(OSError):
                 place.move_aside(self.folder, int(self._clock.time()))
             self.wants_everything = True

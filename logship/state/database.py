@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 BUSY_S = 1.0  # a backfill's driver writes for milliseconds; who holds the lock longer is waited for at the next save
 _HEADER_BYTES = 100
 _VERSION_AT, _APPLICATION_AT = 60, 68  # Source: sqlite.org/fileformat.html, 1.3
+_WRITTEN_AT, _WRITTEN = 18, {1, 2}  # file format versions for writing and reading: rollback journal or WAL
 
 
 def connect(folder: Path) -> sqlite3.Connection:
@@ -32,6 +33,9 @@ def connect(folder: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")  # a confirmation is on disk, not only on its way there
         schema.prepare(connection, str(folder / place.DATABASE))
         check(connection)
+    except UnicodeDecodeError as exc:  # sqlite3 quotes what it can't read in its own messages
+        connection.close()
+        raise sqlite3.DatabaseError(str(exc)) from exc
     except BaseException:
         connection.close()
         raise
@@ -50,6 +54,9 @@ def connect_read_only(folder: Path) -> sqlite3.Connection:
             connection.close()
             connection = sqlite3.connect(f"file:{folder / place.DATABASE}?immutable=1", uri=True)
         check(connection)
+    except UnicodeDecodeError as exc:  # sqlite3 quotes what it can't read in its own messages
+        connection.close()
+        raise sqlite3.DatabaseError(str(exc)) from exc
     except BaseException:
         connection.close()
         raise
@@ -57,16 +64,42 @@ def connect_read_only(folder: Path) -> sqlite3.Connection:
 
 
 def check(connection: sqlite3.Connection) -> None:
-    """Raises: sqlite3.DatabaseError for a damaged database."""
-    verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise sqlite3.DatabaseError(str(verdict))
-    for table in schema.TABLE_NAMES:  # one after the other: joined crosswise their rows would multiply
-        connection.execute(f"SELECT count(*) FROM {table}").fetchone()  # noqa: S608  # our own names
+    """Reads every value, in linear time: a bad byte in a text shows only then.
+
+    Raises: sqlite3.DatabaseError for a damaged database.
+    """
+    connection.text_factory = bytes.decode
+    try:
+        verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if verdict != "ok":
+            raise sqlite3.DatabaseError(str(verdict))
+        for table in schema.COLUMNS:
+            for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608  # our own names
+                schema.judge_row(table, row)
+    except ValueError as exc:  # of a text that is no UTF-8, or a row that can't be
+        raise sqlite3.DatabaseError(str(exc)) from exc
+    finally:
+        connection.text_factory = str
+
+
+_CIRCUMSTANCES = {  # errors that say nothing of the content
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_INTERRUPT,
+}  # fmt: skip
+
+
+def is_damage(error: Exception) -> bool:
+    """Whether an error is the content's: a table or column that is missing is an OperationalError, too."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)  # without one it is our own verdict
+    return isinstance(error, sqlite3.DatabaseError) and code & 0xFF not in _CIRCUMSTANCES
 
 
 def _judge_header(path: Path) -> None:
-    """A newer or foreign database is refused before SQLite may touch it."""
+    """A newer or foreign database is refused before SQLite may touch it.
+
+    Raises: StateError for such a one, sqlite3.DatabaseError for a damaged header.
+    """
     try:
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)
@@ -77,6 +110,8 @@ def _judge_header(path: Path) -> None:
     version = int.from_bytes(header[_VERSION_AT : _VERSION_AT + 4], "big")
     application = int.from_bytes(header[_APPLICATION_AT : _APPLICATION_AT + 4], "big")
     schema.judge(application, version, str(path))
+    if not {header[_WRITTEN_AT], header[_WRITTEN_AT + 1]} <= _WRITTEN:
+        raise sqlite3.DatabaseError("the header is damaged")  # SQLite would call it read-only
 
 
 def write_copy(connection: sqlite3.Connection, folder: Path) -> None:

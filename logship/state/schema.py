@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
+from zlib import crc32
 
 from logship.checkpoint import Anchor, Checkpoint, Range
 from logship.errors import StateError
 
 APPLICATION_ID = 0x6C6F6773  # "logs": says that an SQLite file is ours. Source: sqlite.org, PRAGMA application_id
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ANCHOR_DIGEST_BYTES = 16
 _ANCHOR_ROW_BYTES = 8 + ANCHOR_DIGEST_BYTES
 _SIGNED_64 = 1 << 63
@@ -22,23 +23,26 @@ CREATE TABLE generations (
   stem BLOB NOT NULL, origin TEXT NOT NULL, path BLOB NOT NULL, device INTEGER NOT NULL, inode INTEGER NOT NULL,
   size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, first_line BLOB NOT NULL, key INTEGER,
   range_start INTEGER NOT NULL, position INTEGER NOT NULL, anchors BLOB NOT NULL,
-  is_finished INTEGER NOT NULL, lost_bytes INTEGER NOT NULL, gone_at_s REAL NOT NULL
+  is_finished INTEGER NOT NULL, lost_bytes INTEGER NOT NULL, gone_at_s REAL NOT NULL, crc INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE ranges (
   receiver TEXT NOT NULL, key INTEGER NOT NULL, start INTEGER NOT NULL, "end" INTEGER NOT NULL, anchor BLOB NOT NULL,
-  touched_s REAL NOT NULL,
+  touched_s REAL NOT NULL, crc INTEGER NOT NULL,
   PRIMARY KEY (receiver, key, start)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE notes (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE notes (
+  name TEXT PRIMARY KEY, value TEXT NOT NULL, crc INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 
-TABLE_NAMES = ("generations", "ranges", "notes")
+COLUMNS = {"generations": 19, "ranges": 6, "notes": 2}  # by table; behind them stands the CRC-32 of their values
 
-_SAVE_GENERATION = "INSERT OR REPLACE INTO generations VALUES (" + "?, " * 18 + "?)"
+_SAVE_GENERATION = "INSERT OR REPLACE INTO generations VALUES (" + "?, " * 19 + "?)"
 _SAVE_RANGE = """
-INSERT INTO ranges VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE
-SET "end" = excluded."end", anchor = excluded.anchor, touched_s = excluded.touched_s WHERE excluded."end" > "end"
+INSERT INTO ranges VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "end" = excluded."end",
+anchor = excluded.anchor, touched_s = excluded.touched_s, crc = excluded.crc WHERE excluded."end" > "end"
 """
+
 
 def prepare(connection: sqlite3.Connection, where: str) -> None:
     """Checks that a database is ours and of this schema; fills an empty one.
@@ -55,6 +59,25 @@ def prepare(connection: sqlite3.Connection, where: str) -> None:
         )
         return
     judge(application, version, where)
+    if version < SCHEMA_VERSION:
+        _migrate(connection)
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """From version 1, which had no checksums."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for table, count in COLUMNS.items():
+            rows = connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608  # our own names
+            connection.execute(f"ALTER TABLE {table} ADD COLUMN crc INTEGER NOT NULL DEFAULT 0")
+            connection.execute(f"DELETE FROM {table}")  # noqa: S608
+            places = ", ".join("?" * (count + 1))
+            connection.executemany(f"INSERT INTO {table} VALUES ({places})", map(sealed, rows))  # noqa: S608
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
 
 
 def judge(application: int, version: int, where: str) -> None:
@@ -74,6 +97,18 @@ def judge(application: int, version: int, where: str) -> None:
         )
 
 
+def sealed(row: tuple[object, ...]) -> tuple[object, ...]:
+    """A row with the checksum of its values: SQLite has none, and a changed digit of a position would lose lines."""
+    return (*row, crc32(repr(row).encode("utf-8", "surrogatepass")))
+
+
+def judge_row(table: str, row: tuple[object, ...]) -> None:
+    """Raises: ValueError for a row that was never written so; one of version 1 has no checksum."""
+    count = COLUMNS[table]
+    if len(row) > count and sealed(row[:count]) != row:
+        raise ValueError(f"a row of {table} does not fit its checksum")
+
+
 def save_checkpoints(connection: sqlite3.Connection, checkpoints: Iterable[Checkpoint], now_s: float) -> None:
     """Inside the caller's transaction: the generations and the range that each has confirmed."""
     rows = list(checkpoints)
@@ -81,7 +116,7 @@ def save_checkpoints(connection: sqlite3.Connection, checkpoints: Iterable[Check
     connection.executemany(
         _SAVE_RANGE,
         [
-            (row.receiver, row.key, row.range_start, row.position, _last_anchor(row), now_s)
+            sealed((row.receiver, row.key, row.range_start, row.position, _last_anchor(row), float(now_s)))
             for row in rows
             if row.key is not None and row.position > row.range_start
         ],
@@ -90,7 +125,8 @@ def save_checkpoints(connection: sqlite3.Connection, checkpoints: Iterable[Check
 
 def load_checkpoints(connection: sqlite3.Connection) -> list[Checkpoint]:
     """Every generation, oldest first."""
-    return [_checkpoint(row) for row in connection.execute("SELECT * FROM generations ORDER BY generation")]
+    rows = connection.execute("SELECT * FROM generations ORDER BY generation")
+    return [_checkpoint(row[: COLUMNS["generations"]]) for row in rows]
 
 
 def load_ranges(connection: sqlite3.Connection, receiver: str, key: int) -> list[Range]:
@@ -105,7 +141,13 @@ def add_range(connection: sqlite3.Connection, receiver: str, key: int, added: Ra
     """Inside the caller's transaction: one more confirmed range, merged with those it touches."""
     ranges = merged([*load_ranges(connection, receiver, key), added])
     connection.execute("DELETE FROM ranges WHERE receiver = ? AND key = ?", (receiver, key))
-    connection.executemany(_SAVE_RANGE, [(receiver, key, one.start, one.end, one.anchor, now_s) for one in ranges])
+    rows = [sealed((receiver, key, one.start, one.end, one.anchor, float(now_s))) for one in ranges]
+    connection.executemany(_SAVE_RANGE, rows)
+
+
+def save_notes(connection: sqlite3.Connection, notes: Mapping[str, str]) -> None:
+    """Inside the caller's transaction."""
+    connection.executemany("REPLACE INTO notes VALUES (?, ?, ?)", map(sealed, notes.items()))
 
 
 def merged(ranges: Iterable[Range]) -> list[Range]:
@@ -128,8 +170,8 @@ def _row(row: Checkpoint) -> tuple[object, ...]:
     names = (os.fsencode(row.directory), os.fsencode(row.stem), row.origin, os.fsencode(row.path))
     hints = (_signed(row.device), _signed(row.inode), row.size_bytes, row.mtime_ns)
     confirmed = (row.first_line, row.key, row.range_start, row.position, anchors)
-    fate = (int(row.is_finished), row.lost_bytes, row.gone_at_s)
-    return (row.generation, row.source, row.receiver, *names, *hints, *confirmed, *fate)
+    fate = (int(row.is_finished), row.lost_bytes, float(row.gone_at_s))
+    return sealed((row.generation, row.source, row.receiver, *names, *hints, *confirmed, *fate))
 
 
 def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
