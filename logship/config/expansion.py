@@ -37,6 +37,7 @@ class Expander:
     is_optional: Callable[[Location], bool] = lambda location: False
     is_template: Callable[[Location], bool] = lambda location: False
     problems: list[Problem] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)  # that ${file:PATH} named and that were read
 
     def expand(self, document: Document) -> Tree:
         """The document's tree with its references filled in; what can't be filled in is in `problems`."""
@@ -99,6 +100,8 @@ class Expander:
             message = f"{path} holds more than {MAX_FILE_BYTES:,} bytes"
             raise _UnresolvedError(message, "name a file that holds one value")
         try:
-            return content.decode("utf-8").strip()
+            text = content.decode("utf-8").strip()
         except UnicodeDecodeError as exc:
             raise _UnresolvedError(f"{path} is not UTF-8 text", "name a file that holds one value") from exc
+        self.files.append(path)
+        return text

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from logship.config.exposure import leading_beyond, readable_by_all, writable_by_all
 from logship.config.loading import Loaded, examine
 from logship.config.permissions import User, service_user, state_obstacle
 from logship.config.settings import EndpointSettings, SourceSettings
@@ -58,6 +59,7 @@ def inspect(
     user = service_user()
     if loaded.settings is not None and base is None:
         findings += _state(loaded.settings.state_dir, environ, user)
+        findings += _exposed(loaded)
     converters = loaded.converters
     surveys = {source.name: survey(_below(source, base), converters[source.name], user) for source in loaded.sources}
     for name in _names(loaded):
@@ -99,6 +101,17 @@ def _state(state_dir: Path, environ: Mapping[str, str], user: User | None) -> It
         yield Finding("error", "", obstacle.message, obstacle.hint)
 
 
+def _exposed(loaded: Loaded) -> Iterator[Finding]:
+    """Files of the configuration that others may write, and secrets that they may read."""
+    secrets = [endpoint.application_id.file for endpoint in _endpoints(loaded) if endpoint.application_id]
+    doors = (
+        *writable_by_all(map(str, loaded.files)),
+        *readable_by_all([*filter(None, secrets), *map(str, loaded.secret_files)]),
+    )
+    for door in doors:
+        yield Finding("warning", "", door.message, door.hint)
+
+
 def _below(source: SourceSettings, base: Path | None) -> SourceSettings:
     """The source with its globs below `base`."""
     if base is None:
@@ -118,6 +131,10 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
     if not seen.obstacles:
         for pattern in seen.unmatched:
             yield Finding("warning", name, f"no file matches {pattern}", _nearest(pattern))
+    for path, why in seen.special:
+        yield Finding("warning", name, f"{path} {why}; it is not read", f"exclude it:  exclude: ['{path}']")
+    for door in leading_beyond(found.path for found in seen.files):
+        yield Finding("warning", name, door.message, door.hint)
     if not seen.files:
         return
     fmt = loaded.converters[name].format

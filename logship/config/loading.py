@@ -66,7 +66,7 @@ class Loaded:
     """What one load found: all mistakes, and the parts that have none.
 
     Shapes: `settings` is None if a key outside the sources is wrong; `names` are those of all sources in the order of
-    the files, `sources` the ones with a converter.
+    the files, `sources` the ones with a converter; `files` are all YAML files, `secret_files` those of ${file:PATH}.
     """
 
     problems: tuple[Problem, ...]
@@ -74,6 +74,8 @@ class Loaded:
     sources: tuple[SourceSettings, ...]
     converters: Mapping[str, SourceConverter]
     names: tuple[str, ...] = ()
+    files: tuple[Path, ...] = ()
+    secret_files: tuple[Path, ...] = ()
 
     @property
     def has_errors(self) -> bool:
@@ -157,7 +159,8 @@ class Loader:
         settings = self._build(model, endpoint, origin, sources, converters) if model and endpoint else None
         good = tuple(source for source in sources if source.name in converters)
         names = tuple(entry.name for entry in entries)
-        return Loaded(self.reader.in_order(), settings, good, converters, names)
+        files, secret_files = tuple(self.reader.files), tuple(self.reader.secret_files)
+        return Loaded(self.reader.in_order(), settings, good, converters, names, files, secret_files)
 
     def _build(
         self,

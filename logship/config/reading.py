@@ -57,6 +57,8 @@ class FileReader:
     cloak: Cloak = field(default_factory=Cloak)
     problems: list[Problem] = field(default_factory=list)
     unresolved: list[Problem] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)  # that were read
+    secret_files: list[Path] = field(default_factory=list)  # whose text was filled in
 
     def in_order(self) -> tuple[Problem, ...]:
         """Every mistake once, secrets hidden, by file as first met, then line and column."""
@@ -90,6 +92,7 @@ class FileReader:
             hint = "save the file as UTF-8"
             self.problems.append(Problem(str(path), line, column, "a byte that is not UTF-8 text", hint))
             return None
+        self.files.append(path)
         document = parse(text, str(path))
         self.problems += document.problems
         return document
@@ -106,6 +109,7 @@ class FileReader:
         tree = expander.expand(document)
         self.problems += expander.problems
         self.unresolved += expander.problems
+        self.secret_files += expander.files
         return tree
 
     def included(self, tree: dict[str, Any], document: Document) -> list[SourceTree]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from glob import iglob
 from itertools import islice
 
@@ -18,6 +20,7 @@ from logship.formats import Detection, Misfit, detect
 NEWEST_LINES = 1_000  # of each source; so many are read fast enough for a check before every reload
 NEWEST_BYTES = 1_000_000  # read at most from the end of a file
 MAX_FILES = 10_000  # looked at; more are counted, not opened
+SEVERAL = re.compile(r"[{\[]")  # what may be meant as a pattern, or be a part of a name
 MAGIC = re.compile(r"[*?\[]")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
@@ -45,8 +48,8 @@ class OddLine:
 class Survey:
     """One source on this machine.
 
-    Shapes: `fits` of `lines` newest lines fit; `detected` says what `format: auto` found; `watched` are the directories
-    of globs that match nothing.
+    Shapes: `fits` of `lines` newest lines fit; `detected` says what `format: auto` found; `unmatched` are the patterns
+    that match nothing; `special` is what they match beside files and directories, with what it is.
     """
 
     files: tuple[Found, ...]
@@ -57,6 +60,7 @@ class Survey:
     detected: Detection | None = None
     unmatched: tuple[str, ...] = ()
     newest: str = ""  # the file that the newest lines are of
+    special: tuple[tuple[str, str], ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -65,10 +69,10 @@ class Survey:
 
 def survey(source: SourceSettings, converter: SourceConverter, user: User | None) -> Survey:
     """Looks at the files of a source; `user` is who the daemon will be, None for ourselves."""
-    matched, unmatched = _matched(source)
+    matched, unmatched, special = _matched(source)
     asked = [*_directories(source.paths), *(found.path for found in matched)]
     in_the_way = tuple(obstacles(asked[:MAX_FILES], user))
-    seen = Survey(matched, in_the_way, unmatched=unmatched)
+    seen = Survey(matched, in_the_way, unmatched=unmatched, special=special)
     newest = _newest_lines(matched)
     if newest is None:
         return seen
@@ -94,21 +98,23 @@ def _fitted(
         others = tuple(other for other in detect(list(lines[-50:]), converter.named) if other.fits == other.of)
         odd = OddLine(path, line, misfit, others)
     fits = len(lines) - len(conversion.unfit)
-    return Survey(seen.files, seen.obstacles, len(lines), fits, odd, detected, seen.unmatched, path)
+    return replace(seen, lines=len(lines), fits=fits, odd=odd, detected=detected, newest=path)
 
 
-def _matched(source: SourceSettings) -> tuple[tuple[Found, ...], tuple[str, ...]]:
-    """The files that paths: match, and the patterns that match nothing."""
+def _matched(source: SourceSettings) -> tuple[tuple[Found, ...], tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The files that paths: match, the patterns that match nothing, and what is matched and no file with what it is."""
     is_excluded = _excluder(source.exclude)
     found: dict[str, Found] = {}
+    special: dict[str, str] = {}
     unmatched: list[str] = []
     for pattern in source.paths:
-        paths = [path for one in _without_braces(pattern) for path in islice(iglob(one, recursive=True), MAX_FILES)]
-        files = [file for path in paths if not is_excluded(path) and (file := _file(path)) is not None]
-        found |= {file.path: file for file in files}
-        if not files:
+        paths = [path for one in _spellings(pattern) for path in islice(iglob(one, recursive=True), MAX_FILES)]
+        seen = {path: _file(path) for path in paths if not is_excluded(path)}
+        found |= {path: file for path, file in seen.items() if isinstance(file, Found)}
+        special |= {path: why for path, why in seen.items() if isinstance(why, str)}
+        if not any(seen.values()):
             unmatched.append(pattern)
-    return tuple(found.values()), tuple(unmatched)
+    return tuple(found.values()), tuple(unmatched), tuple(special.items())
 
 
 def _excluder(patterns: Sequence[str]) -> Callable[[str], bool]:
@@ -119,25 +125,32 @@ def _excluder(patterns: Sequence[str]) -> Callable[[str], bool]:
     return Globs(patterns).fits
 
 
-def _without_braces(pattern: str) -> list[str]:
-    if "{" not in pattern:
+def _spellings(pattern: str) -> list[str]:
+    if not SEVERAL.search(pattern):
         return [pattern]
-    from logship.tail.globs import expand_braces
+    from logship.tail.globs import spellings
 
-    return expand_braces(pattern)
+    return spellings(pattern)
 
 
-def _file(path: str) -> Found | None:
+def _file(path: str) -> Found | str | None:
+    """A file; what a path is that is none; None for a directory, or nothing."""
     try:
         status = os.stat(path)
-    except OSError:
-        return None
-    return Found(path, status.st_size, status.st_mtime) if os.path.isfile(path) else None
+    except OSError as exc:
+        if exc.errno == errno.ELOOP:
+            return "is a link that leads back to itself"
+        return "is a link to nothing" if exc.errno == errno.ENOENT and os.path.islink(path) else None
+    if stat.S_ISREG(status.st_mode):
+        return Found(path, status.st_size, status.st_mtime)
+    from logship.tail.refusals import not_regular
+
+    return None if stat.S_ISDIR(status.st_mode) else not_regular(path, status.st_mode).strerror
 
 
 def _directories(patterns: Sequence[str]) -> list[str]:
     """The directories that must be listed to find the files of each pattern, as far as they exist."""
-    fixed = (MAGIC.split(one, maxsplit=1)[0] for pattern in patterns for one in _without_braces(pattern))
+    fixed = (MAGIC.split(one, maxsplit=1)[0] for pattern in patterns for one in _spellings(pattern))
     directories = dict.fromkeys(os.path.dirname(path) or "/" for path in fixed)
     return [directory for directory in directories if os.path.isdir(directory)]
 

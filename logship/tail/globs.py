@@ -21,6 +21,15 @@ def expand_braces(pattern: str) -> list[str]:
     return list(dict.fromkeys(path for paths in expanded for path in paths))
 
 
+def spellings(pattern: str) -> list[str]:
+    """What a path pattern may mean, without braces: they are choices, or a part of the name, and so are brackets.
+
+    A name that holds them literally is found as it is written; `[[]` means a bracket and nothing else.
+    """
+    read = (*expand_braces(pattern), pattern)
+    return list(dict.fromkeys(one for each in read for one in (each, each.replace("[", "[[]"))))
+
+
 def _component_regex(component: str) -> str:
     """A regex for one path component; wildcards take no leading dot, like a shell's."""
     out: list[str] = []
@@ -33,7 +42,7 @@ def _component_regex(component: str) -> str:
         elif char == "?":
             out.append("[^/]")
         elif char == "[" and (close := component.find("]", at + 1)) > 0:
-            inside = component[at:close].replace("\\", r"\\")
+            inside = component[at:close].replace("\\", r"\\").replace("[", r"\[")
             out.append(f"[{'^' + inside[1:] if inside[0] in '!^' else inside}]")
             at = close + 1
         else:
@@ -93,7 +102,7 @@ class Globs:
     __slots__ = ("globs",)
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        self.globs = tuple(compile_glob(one) for pattern in patterns for one in expand_braces(pattern))
+        self.globs = tuple(compile_glob(one) for pattern in patterns for one in spellings(pattern))
 
     def fits(self, path: str) -> bool:
         return any(glob.fits(path) for glob in self.globs)

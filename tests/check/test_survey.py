@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,99 @@ def test_excluded_files_and_braces_are_seen_like_the_daemon_sees_them(
         (tmp_path / name).write_bytes(LINE)
     report = check(tmp_path, capsys, "paths: ['{a,b,debug}.log'], exclude: ['debug*']")
     assert "2 files" in about(report, "api")[0][1]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("fifo", "a FIFO"), ("socket", "a socket"), ("device", "a device file"), ("loop", "leads back to itself"),
+     ("dangling", "a link to nothing"), ("link to fifo", "a FIFO")],
+)  # fmt: skip
+@pytest.mark.parametrize("pattern", ["*.log", "x.log"])
+def test_what_is_no_log_file_is_named_with_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, kind: str, pattern: str
+) -> None:
+    (tmp_path / "good.log").write_bytes(LINE)
+    path = tmp_path / "x.log"
+    with socket.socket(socket.AF_UNIX) as listener:
+        match name:
+            case "fifo":
+                os.mkfifo(path)
+            case "socket":
+                listener.bind(str(path))
+            case "device":
+                path.symlink_to("/dev/null")
+            case "link to fifo":
+                os.mkfifo(tmp_path / "fifo")
+                path.symlink_to(tmp_path / "fifo")
+            case _:
+                path.symlink_to({"loop": "x.log", "dangling": "nowhere"}[name])
+        report = check(tmp_path, capsys, f"paths: ['{pattern}', 'good.log']")
+    (message,) = [text for level, text in about(report, "api") if level == "warning" and str(path) in text]
+    assert kind in message
+    assert "it is not read" in message
+
+
+def warnings(report: Any) -> str:
+    return " ".join(found["message"] + found["hint"] for found in report["findings"] if found["level"] == "warning")
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("folder_owner", "mode", "folder_mode", "is_told"),
+    [
+        (65534, 0o600, 0o755, True),
+        (65534, 0o640, 0o755, True),
+        (65534, 0o644, 0o700, True),
+        (65534, 0o644, 0o755, False),
+        (0, 0o600, 0o755, False),
+    ],
+)
+def test_a_link_to_a_file_that_its_directorys_owner_can_not_read_is_told(
+    logs: Path, capsys: pytest.CaptureFixture[str], folder_owner: int, mode: int, folder_mode: int, is_told: bool
+) -> None:
+    (logs / "others").mkdir()
+    (logs / "secret").mkdir()
+    target = logs / "secret/target.log"
+    target.write_bytes(LINE)
+    target.chmod(mode)
+    (logs / "secret").chmod(folder_mode)
+    os.chown(logs / "others", folder_owner, 65534)
+    (logs / "others/link.log").symlink_to(target)
+    said = warnings(check(logs, capsys, "paths: ['others/*.log']"))
+    assert (f"{logs}/others/link.log is a link to {target}" in said) is is_told
+    (logs / "secret").chmod(0o755)
+
+
+@pytest.mark.parametrize("writable", ["logship.yml", "map.yml", "conf.d/more.yml", "conf.d", None])
+def test_a_configuration_that_everyone_may_write_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], writable: str | None
+) -> None:
+    (tmp_path / "conf.d").mkdir()
+    (tmp_path / "conf.d/more.yml").write_text("sources: [{name: more, paths: b.log, format: combined}]\n")
+    (tmp_path / "map.yml").write_text("extends: default\n")
+    (tmp_path / "logship.yml").touch()
+    if writable:
+        (tmp_path / writable).chmod(0o777 if writable == "conf.d" else 0o666)
+    said = warnings(check(tmp_path, capsys, "paths: a.log, mapping: map.yml", top="include: conf.d/*.yml\n"))
+    assert ("everyone may" in said) is (writable is not None)
+    if writable:
+        assert f"run: chmod o-w {tmp_path / writable}" in said
+
+
+@pytest.mark.parametrize("how", ["application_id_file: id", "application_id: '${file:id}'"])
+@pytest.mark.parametrize(("mode", "is_told"), [(0o644, True), (0o604, True), (0o640, False), (0o600, False)])
+def test_an_application_id_that_everyone_may_read_is_told(
+    logs: Path, capsys: pytest.CaptureFixture[str], how: str, mode: int, is_told: bool
+) -> None:
+    (logs / "id").write_text("an-id")
+    (logs / "id").chmod(mode)
+    (logs / "logship.yml").write_text(
+        f"endpoint: {{url: 'http://127.0.0.1:9', {how}}}\nsources: [{{paths: a.log, format: combined}}]\n"
+    )
+    execute(["check", "--json", "-c", str(logs / "logship.yml")])
+    report = json.loads(capsys.readouterr().out)
+    assert (f"{logs}/id: everyone may read this secret ({mode:04o})" in warnings(report)) is is_told
+    assert "an-id" not in json.dumps(report)
 
 
 def test_a_fifo_is_not_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,6 +46,31 @@ def test_patterns_fit_as_in_a_shell(pattern: str, path: str, fits: bool) -> None
     assert Globs([pattern]).fits(path) is fits
 
 
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("[prod] access.log", None),
+        ("a{b,c}.log", None),
+        ("access[1].log", None),
+        ("[a]{b,c}[d.log", None),
+        ("{x}[!y]*?.log", None),
+        ("[prod] access.log", "[[]prod] *.log"),
+        ("[prod]/a{b,c}.log", "[prod]/*.log"),
+    ],
+)
+def test_a_name_that_holds_a_patterns_signs_is_found_as_it_is_written(
+    tmp_path: Path, name: str, written: str | None
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    expected = write(path, "one")
+    rig = Rig(tmp_path / "state", source(tmp_path / (written or name)))
+    assert rig.step() == expected
+    rig.restart()
+    expected += write(path, "two")
+    assert rig.step() == expected
+
+
 def test_braces_nest() -> None:
     assert expand_braces("/{a,b{c,d}}/x") == ["/a/x", "/bc/x", "/bd/x"]
     assert expand_braces("/{a}/x") == ["/{a}/x"]
