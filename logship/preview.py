@@ -33,7 +33,7 @@ from logship.formats.envelope import Envelope
 from logship.mapping import Constants, LineTrace, MappingErrors, MappingSpec
 from logship.tail.archives import open_log
 from logship.tail.globs import Globs
-from logship.tail.identity import file_key, first_line_of, is_log_of, place_of
+from logship.tail.identity import file_key, first_line_of, owner_of, place_of
 
 SAMPLE_LINES = 200  # looked at to detect a format
 READ_BYTES = 65_536
@@ -250,7 +250,7 @@ class Bench:
         if self._overrides.source:
             return source_named(self.settings, self._overrides.source)
         absolute = str(Path(path).absolute())
-        found = next((one for one in sources if is_log_of(absolute, one.paths, one.rotated, one.exclude)), None)
+        found = owner_of(absolute, sources)
         return found or (sources[0] if len(sources) == 1 else None)
 
     def newest(self, count: int) -> Iterator[tuple[Lens, list[LogLine]]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -21,8 +22,11 @@ from logship.formats.envelope import EnvelopeKind
 from logship.mapping import LineTrace
 from logship.state import State
 from logship.tail.archives import open_log
+from logship.tail.content import open_content
 from logship.tail.discovery import Discovery
-from logship.tail.identity import digest, file_key, first_line_of, place_of
+from logship.tail.identity import Place, digest, file_key, first_line_of, place_of
+from logship.tail.naming import unpacked
+from logship.tail.rotation import known_as
 
 READ_BYTES = 1_048_576
 SHOWN_BYTES = 65_536  # of a line without an end
@@ -107,6 +111,8 @@ class _Judge:
             origin = self.settings.origin_of(source)(path)
             file = LogFile(0, path, source.name, file_key(origin, directory, stem, first_line), origin)
             checkpoint = self._checkpoint(digest(first_line), directory, stem, file.key)
+            if checkpoint is None:
+                checkpoint = self._known_elsewhere(path, digest(first_line), Place(directory, stem))
             if checkpoint is not None:
                 file = LogFile(0, path, source.name, checkpoint.key or file.key, checkpoint.origin)
             for traced, position in self._traced(source, file, text):
@@ -131,6 +137,12 @@ class _Judge:
             if known.first_line == first_line and (known.directory, known.stem) == (directory, stem)
         ]
         return next((known for known in candidates if known.key == key), candidates[-1] if candidates else None)
+
+    def _known_elsewhere(self, path: str, first_line: bytes, place: Place) -> Checkpoint | None:
+        """The checkpoint of another log that this content is of, under a name that is not its log's."""
+        with closing(open_content(path)) as content:
+            is_own = unpacked(os.path.basename(path)) == place.stem
+            return known_as(content, first_line, place, self.checkpoints, is_own=is_own)
 
     def _judge(
         self, source: SourceSettings, file: LogFile, checkpoint: Checkpoint | None, position: int, traced: LineTrace

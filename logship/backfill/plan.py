@@ -16,12 +16,15 @@ from logship.backfill.order import Log
 from logship.backfill.overlaps import Overlaps
 from logship.backfill.paths import STDIN, Expansion, Found, Remark, is_remote
 from logship.backfill.sources import Choice, Chooser, NoFormatError
+from logship.checkpoint import Checkpoint
 from logship.config import Settings
 from logship.event import LogFile
 from logship.tail.archives import MAGIC_BYTES, compression_of
 from logship.tail.content import Content, FromStart
 from logship.tail.globs import Globs
-from logship.tail.identity import FIRST_LINE_BYTES, Place, file_key, first_line_of, is_packed, place_of, stem_of
+from logship.tail.identity import FIRST_LINE_BYTES, Place, digest, file_key, first_line_of, place_of, stem_of
+from logship.tail.naming import is_packed, unpacked
+from logship.tail.rotation import known_as
 
 SAMPLE_BYTES = 65_536
 SAMPLE_LINES = 200
@@ -73,8 +76,12 @@ class NoLogError(SkipError):
 class Planner:
     """Looks at each log once; what can't be read or is no log becomes a remark."""
 
-    def __init__(self, settings: Settings, chooser: Chooser, identity: Identity, now_s: float) -> None:
+    def __init__(
+        self, settings: Settings, chooser: Chooser, identity: Identity, now_s: float, known: Sequence[Checkpoint] = ()
+    ) -> None:
+        """`known`: what the state knows; a log that is recognised there has its key, whatever its name is now."""
         self._settings = settings
+        self._known = known
         self._chooser = chooser
         self._identity = identity
         self._now_s = now_s
@@ -175,6 +182,8 @@ class Planner:
         origin = self._identity.origin or self._settings.origin_of(source)(found.path)
         keyed = f"{origin}\0{self._identity.label}" if self._identity.label else origin
         key = file_key(keyed, place.directory, place.stem, first_line)
+        if (known := self._recognised(found, choice, place, first_line, content)) is not None and known.key is not None:
+            key, origin = known.key, known.origin
         return Log(
             number=number,
             path=found.path,
@@ -186,6 +195,17 @@ class Planner:
             compression=_compression(found.path, content),
             is_final=True,
         )
+
+    def _recognised(
+        self, found: Found, choice: Choice, place: Place, first_line: bytes, content: Content
+    ) -> Checkpoint | None:
+        if self._identity != Identity() or found.path == STDIN:
+            return None  # who says where it stood knows better; stdin can't be read twice
+        is_own = choice.belongs and unpacked(os.path.basename(found.path)) == place.stem
+        try:
+            return known_as(content, digest(first_line), place, self._known, is_own=is_own)
+        except OSError:
+            return None  # damaged before the place that tells: its worker will say so
 
     def _is_final(self, path: str, content: Content, mtime_s: float) -> bool:
         """Whether nobody writes to it any more."""

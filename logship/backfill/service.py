@@ -18,6 +18,7 @@ from logship.backfill.paths import expand
 from logship.backfill.plan import Identity, Plan, Planner
 from logship.backfill.sources import Chooser
 from logship.backfill.summary import Progress, Summary
+from logship.checkpoint import Checkpoint
 from logship.clock import SystemClock
 from logship.config import Settings
 from logship.config.overrides import Overrides
@@ -93,7 +94,7 @@ class Backfill:
         """
         options = self._options
         chooser = Chooser(self._settings, options.overrides, self._environ)
-        planner = Planner(self._settings, chooser, options.identity, self._clock.time())
+        planner = Planner(self._settings, chooser, options.identity, self._clock.time(), self._known())
         plan = planner.plan(expand(options.paths))
         plan.logs = [replace(one, window=self._window(one)) for one in plan.logs]
         return plan
@@ -137,16 +138,28 @@ class Backfill:
             driver.stop()
         return driver.run(show)
 
+    def _known(self) -> list[Checkpoint]:
+        if not self._settings.state_dir.exists():
+            return []
+        state = self._state()
+        try:
+            return state.load()
+        finally:
+            state.close()
+
     def _ledger(self) -> Ledger | None:
         folder = self._settings.state_dir
         if self._options.is_dry and not folder.exists():
             return None
+        return Ledger(self._state(), DeadLetters(folder, counters=Counters()), self._clock)
+
+    def _state(self) -> State:
+        folder = self._settings.state_dir
         try:
-            state = State.open(folder, self._clock, daemon=False)
+            return State.open(folder, self._clock, daemon=False)
         except OSError as exc:
             message = f"{folder}: can't be used for the state: {exc.strerror}; set state_dir, or $STATE_DIRECTORY"
             raise StateError(message) from exc
-        return Ledger(state, DeadLetters(folder, counters=Counters()), self._clock)
 
     def _window(self, log: Log) -> Window:
         age_s = log.endpoint.max_event_age_s

@@ -14,7 +14,7 @@ from logship.config.reading import FileReader
 from logship.errors import UsageError
 from logship.formats import FormatSpec, detect, read_spec
 from logship.mapping import MappingSpec
-from logship.tail.identity import is_log_of
+from logship.tail.identity import owner_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Chooser:
         Raises: NoFormatError where it had to be detected and nothing fits, UsageError where no source is clear.
         """
         sources = self._settings.sources
-        source = next((one for one in sources if is_log_of(path, one.paths, one.rotated, one.exclude)), None)
+        source = owner_of(path, sources)
         lent = source or self._lent(path)
         converter = self._settings.compile_source(lent)
         if self._overrides.format and self._format is None:

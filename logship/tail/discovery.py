@@ -5,11 +5,12 @@ from __future__ import annotations
 import operator
 import os
 import time
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from logship.tail.globs import Glob, Globs
-from logship.tail.identity import stripped_names
+from logship.tail.naming import base_of, is_relative, likely_names
 from logship.tail.source import TailSource
 
 _MTIME_GRAIN_S = 0.05  # a directory's mtime moves in steps of a clock tick: one that is younger may hide a change
@@ -36,7 +37,9 @@ class Listing:
     is_settled: bool = False
     names: frozenset[str] = frozenset()
     folders: tuple[str, ...] = ()
-    family: dict[str, list[str]] | None = None  # stem -> names that rotation may have made of it
+    family: dict[str, list[str]] = field(default_factory=dict)  # stem -> names that rotation may have made of it
+    ordered: tuple[str, ...] = ()  # the names sorted, once they are searched
+    inodes: dict[int, list[str]] | None = None  # names by inode, once they are searched
 
 
 @dataclass(slots=True, eq=False)
@@ -105,31 +108,66 @@ class Discovery:
         return next(each for each in self.watched if each.source is source)
 
     def take_appeared(self) -> list[tuple[str, str]]:
-        """(directory, name) of what was not there when its directory was listed before."""
+        """(directory, stem) of what rotation may have made since the directory was listed before."""
         appeared, self._appeared = self._appeared, []
         return appeared
 
     def siblings(self, watched: Watched, directory: str, stem: str) -> list[str]:
-        """Paths that rotation may have made of the log `stem` in `directory`: beside it and where `rotated` says."""
-        folders = [directory]
-        seen: set[str] = set()
-        for glob in watched.rotated.globs:
-            folders += self._folders_of(glob, seen)
-        paths = (
-            os.path.join(folder, name) for folder in dict.fromkeys(folders) for name in self._family(folder, stem)
-        )
-        beside = [path for path in paths if os.path.dirname(path) == directory or watched.rotated.fits(path)]
+        """Paths that rotation makes of the log `stem` in `directory`: beside it and where `rotated` says."""
+        beside = [
+            path
+            for folder in self.rotation_folders(watched, directory)
+            for name in sorted(self._listing(folder).family.get(stem, ()))
+            if watched.rotated.fits(path := os.path.join(folder, name)) or folder == directory
+        ]
         return [os.path.join(directory, stem), *beside]
 
-    def _family(self, folder: str, stem: str) -> Sequence[str]:
+    def rotation_folders(self, watched: Watched, directory: str) -> list[str]:
+        """The directories that rotation may move a log of `directory` to, its own first."""
+        folders, seen = [directory], set[str]()
+        for glob in watched.rotated.globs:
+            folders += self._folders_of(glob, seen)
+        return list(dict.fromkeys(folders))
+
+    def relatives(self, directory: str, stem: str) -> list[str]:
+        """Paths beside a log whose names begin with its name, or with its name without extension and a separator."""
+        listing = self._listing(directory)
+        if not listing.ordered:
+            listing.ordered = tuple(sorted(listing.names))
+        base = base_of(stem)
+        found, at = [], bisect_left(listing.ordered, base)
+        while at < len(listing.ordered) and (name := listing.ordered[at]).startswith(base):
+            if is_relative(name, stem):
+                found.append(os.path.join(directory, name))
+            at += 1
+        return found
+
+    def put_away(self, watched: Watched) -> list[str]:
+        """Everything that the source's `rotated` matches."""
+        return [
+            path
+            for glob in watched.rotated.globs
+            for folder in self._folders_of(glob, set())
+            for path in self._fitting(folder, self._listing(folder), glob, watched)
+        ]
+
+    def by_inode(self, folder: str, inode: int) -> list[str]:
+        """Paths in a directory whose inode had this number when it was listed; one directory entry may lie."""
         listing = self._listing(folder)
-        if listing.family is None:
-            family: dict[str, list[str]] = {}
-            for name in sorted(listing.names):
-                for shorter in stripped_names(name):
-                    family.setdefault(shorter, []).append(name)
-            listing.family = family
-        return listing.family.get(stem, ())
+        if listing.inodes is None:
+            listing.inodes = {}
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        listing.inodes.setdefault(entry.inode(), []).append(entry.name)
+            except OSError:
+                return []  # it is reported as closed, or is gone
+        return [os.path.join(folder, name) for name in listing.inodes.get(inode, ())]
+
+    def release_searched(self) -> None:
+        """Nothing is searched any more: the memory of it is given back."""
+        for listing in self._listings.values():
+            listing.ordered, listing.inodes = (), None
 
     @staticmethod
     def _fitting(folder: str, listing: Listing, glob: Glob, watched: Watched) -> Iterable[str]:
@@ -199,17 +237,31 @@ class Discovery:
                 (folders if _is_folder(entry) else files).append(entry.name)
         names = frozenset(files)
         known = self._listings[folder]
-        self._appeared += [(folder, name) for name in names - known.names]
+        family = self._family(folder, known, names)
         listing = Listing(
             stamp=stamp,
             listed_s=now_s,
             is_settled=now_s - stamp[1] / 1e9 > _MTIME_GRAIN_S,
             names=names,
             folders=tuple(sorted(folders)),
-            family=known.family if known.names == names else None,
+            family=family,
         )
         self._listings[folder] = listing
         return listing
+
+    def _family(self, folder: str, known: Listing, names: frozenset[str]) -> dict[str, list[str]]:
+        """The family of a listing brought up to date: only names that came or went are looked at."""
+        family = known.family
+        for name in sorted(known.names - names):
+            for former in likely_names(name):
+                family[former.name].remove(name)
+                if not family[former.name]:
+                    del family[former.name]
+        for name in sorted(names - known.names):
+            for former in likely_names(name):
+                family.setdefault(former.name, []).append(name)
+                self._appeared.append((folder, former.name))
+        return family
 
 
 def kernel_time_s() -> float:

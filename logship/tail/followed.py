@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from logship.tail.aging import CUT_AFTER_S, Aging, descriptors_max
 from logship.tail.beginning import Beginnings
@@ -14,11 +14,13 @@ from logship.tail.content import Content, Facts, PlainContent, facts_of, open_co
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
 from logship.tail.globs import Globs
-from logship.tail.identity import Place, is_packed, stripped_names
+from logship.tail.identity import Place, owner_of, place_of
+from logship.tail.naming import any_names, is_packed, unpacked
 from logship.tail.notices import Notice, What
 from logship.tail.refusals import Refusals, Remedy, not_regular
 from logship.tail.register import Name, Register
-from logship.tail.rotation import Stranger, Verdict, by_age, first_line_hash, verdicts
+from logship.tail.rotation import Stranger, Verdict, by_age, compare, first_line_hash, verdicts
+from logship.tail.search import Search, missing_of
 from logship.tail.source import Memory
 
 log = logging.getLogger(__name__)
@@ -49,6 +51,8 @@ class Followed:
         self._has_warned = False
         self._unheard: list[tuple[str, int]] = []
         self._late_due_s = float("-inf")
+        self._search = Search(self._is_taken)
+        self._put_away: dict[bytes, list[Generation]] | None = None  # by first line, while strangers are settled
         self.register.restore(state.load(), discovery)
 
     def follow(self, discovery: Discovery) -> None:
@@ -285,7 +289,7 @@ class Followed:
             content.close()
             return
         self._undecided.pop(path, None)
-        self._strangers.setdefault(its, []).append(Stranger(path, content, facts, is_sibling))
+        self._strangers.setdefault(its, []).append(Stranger(path, content, facts, is_sibling, first_line=first_line))
         self._strangers_open += 1
         self.register.unsettled.setdefault(its, watched)
         if self._strangers_open >= self._descriptors_max // 2:
@@ -357,12 +361,12 @@ class Followed:
     def _settle_all(self, now_s: float) -> None:
         for generation in list(self.register.loose):
             self._refresh(generation, now_s)
-        for folder, name in self.discovery.take_appeared():
-            for stem in stripped_names(name):
-                for its in self.register.family_of(folder, stem) or self._log_without_its_name(folder, stem):
-                    self.register.unsettled.setdefault(its, self.discovery.of(its.source))
+        for folder, stem in dict.fromkeys(self.discovery.take_appeared()):
+            for its in self.register.family_of(folder, stem) or self._log_without_its_name(folder, stem):
+                self.register.unsettled.setdefault(its, self.discovery.of(its.source))
         for its in list(self.register.unsettled):
             self._settle(its, now_s)
+        self._put_away = None
 
     def _log_without_its_name(self, folder: str, stem: str) -> list[Log]:
         """A log that was rotated away before anybody saw it under its own name."""
@@ -373,38 +377,92 @@ class Followed:
         return [self.register.log_at(Place(os.path.realpath(folder), stem), watched)]
 
     def _settle(self, its: Log, now_s: float) -> None:
-        """Looks for what has lost its name among the siblings, then begins with what nobody claims, oldest first."""
+        """Looks for what has lost its name, then begins with what nobody claims, oldest first."""
         watched = self.register.unsettled.pop(its)
         known = (each for each in reversed(its.generations) if each.key is not None and each.is_stored)
         newest = next(known, None)  # known before this look: what was empty then says nothing of age
+        self._search_missing(its, watched, now_s)
         self._look_at_siblings(its, watched, newest, now_s)
         strangers = self._strangers.pop(its, [])
         self._strangers_open -= len(strangers)
         for stranger in by_age(strangers, its.place.stem):
+            if self._is_known_elsewhere(its, watched, stranger, now_s):
+                continue
             if stranger.is_sibling and not self.beginnings.is_wanted(stranger.path, stranger.facts, newest, its):
                 its.rejected[stranger.path] = stranger.facts
                 stranger.content.close()
                 continue
             self._begin(its, watched, stranger, now_s)
         self.register.unsettled.pop(its, None)
-        if its in self._young or any(not each.names and not each.is_finished for each in its.generations):
+        if its in self._young or missing_of(its):
             self.register.unsettled[its] = watched
             self._young.discard(its)
 
+    def _search_missing(self, its: Log, watched: Watched, now_s: float) -> None:
+        """What no name holds any more is read on wherever its content is."""
+        if missing_of(its):
+            for match in self._search.find(its, watched, self.discovery, now_s):
+                self._adopt(match.generation, match.content, match.facts, now_s)
+                self._bind(match.path, watched, match.facts, match.generation, is_sibling=True)
+        elif self._search.ends(its):
+            self.discovery.release_searched()
+
+    def _is_taken(self, path: str) -> bool:
+        return path in self._found or path in self.register.names
+
     def _look_at_siblings(self, its: Log, watched: Watched, newest: Generation | None, now_s: float) -> None:
-        """Opens those that may be what is looked for, or newer than what is known."""
-        seeks = any(not each.names and not each.is_finished for each in its.generations)
+        """Opens the siblings that may be newer than what is known: files rotated before anybody saw them."""
         for path in self.discovery.siblings(watched, its.place.directory, its.place.stem):
-            if path in self._found or path in self.register.names:
+            if self._is_taken(path):
                 continue
             try:
                 facts = facts_of(os.stat(path))
             except OSError:
                 continue  # gone again, or no file: no sibling
-            if facts == its.rejected.get(path):
+            if facts == its.rejected.get(path) or not self.beginnings.is_wanted(path, facts, newest, its):
                 continue
-            if seeks or self.beginnings.is_wanted(path, facts, newest, its):
+            if self._is_its(its, path):
                 self._identify(path, watched, now_s, is_sibling=True)
+
+    def _is_its(self, its: Log, path: str) -> bool:
+        """Whether a file that nobody knows is, by its name, this log's rather than another's."""
+        owner = owner_of(path, self.discovery.watched)
+        return owner is not None and place_of(path, owner.paths, owner.rotated) == its.place
+
+    def _is_known_elsewhere(self, its: Log, watched: Watched, stranger: Stranger, now_s: float) -> bool:
+        """Gives a content to a generation of another log where it is that one's: what is missing anywhere, or what was
+        rotated away under a name that this one may have been made of."""
+        if stranger.is_nameless or stranger.first_line is None:
+            return False
+        try:
+            for each in self._candidates_elsewhere(its, stranger, stranger.first_line):
+                verdict = compare(stranger.content, stranger.facts, stranger.first_line, each)
+                if verdict is Verdict.SAME:
+                    self._adopt(each, stranger.content, stranger.facts, now_s)
+                    self._bind(stranger.path, watched, stranger.facts, each, is_sibling=stranger.is_sibling)
+                    return True
+                if self._is_undecided(stranger.path, [verdict], now_s):
+                    stranger.content.close()
+                    return True
+        except OSError:
+            return False  # its reading will say so
+        return False
+
+    def _candidates_elsewhere(self, its: Log, stranger: Stranger, first_line: bytes) -> Iterator[Generation]:
+        if self._put_away is None:
+            self._put_away = {}
+            for log_ in self.register.logs.values():
+                for each in log_.generations:
+                    if each.key is not None and not each.is_live:
+                        self._put_away.setdefault(each.first_line, []).append(each)
+        folder, name = os.path.split(stranger.path)
+        formers = {os.path.join(folder, each) for each in (unpacked(name), *any_names(name))}
+        for each in reversed(self._put_away.get(first_line, ())):
+            if each.log is its or each.is_live or each.log.is_parked:
+                continue
+            own = os.path.join(each.log.place.directory, each.log.place.stem)
+            if (not each.names and not each.is_finished) or own in formers or each.path in formers:
+                yield each
 
     def _look_for_late_lines(self, now_s: float) -> None:
         """A server that was not told of a rotation may write to a file again that seemed finished.
@@ -412,11 +470,13 @@ class Followed:
         The inode is only the hint that it is worth opening: first line and anchor decide, as always.
         """
         for its in self.register.logs.values():
-            if its.is_parked or not any(each.is_finished for each in its.generations):
+            done = [] if its.is_parked else [each.path for each in its.generations if each.is_finished]
+            if not done:
                 continue
             watched = self.discovery.of(its.source)
-            for path in self.discovery.siblings(watched, its.place.directory, its.place.stem):
-                if path in self._found or path in self.register.names or is_packed(path):
+            siblings = self.discovery.siblings(watched, its.place.directory, its.place.stem)
+            for path in dict.fromkeys((*siblings, *done)):
+                if self._is_taken(path) or is_packed(path):
                     continue
                 try:
                     facts = facts_of(os.stat(path))

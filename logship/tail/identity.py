@@ -1,29 +1,22 @@
-"""Is it the same file? First lines, anchors, stems and the file key made from them."""
+"""Is it the same file? First lines, anchors, places and the file key made from them."""
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from sys import intern
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from logship.event import ANCHOR_BYTES, KEY_BITS
 from logship.tail.globs import Globs
+from logship.tail.naming import any_names, likely_names, stem_among, unpacked
 
 FIRST_LINE_BYTES = 1024  # what stands for a first line that is longer
 _NUL_BLOCK_BYTES = 65_536
 _DIGEST_BYTES = 16
 _KEY_MASK = (1 << KEY_BITS) - 1
-_LONGEST_SUFFIX_CHAIN = 4  # "-20260101" ".1" ".gz" and one to spare
-
-# what rotation appends: a number, a date (with hour or epoch), a compression
-_PACKED = (".gz", ".bz2", ".xz", ".zst")
-_SUFFIX = re.compile(
-    r"(?:\.[1-9][0-9]{0,2}|-(?:19|20)[0-9]{6}(?:-[0-9]{2}|-[0-9]{9,11})?|\.[0-9]{4}-[0-9]{2}-[0-9]{2}|\.(?:gz|bz2|xz|zst))$"
-)
 
 
 class Stream(Protocol):
@@ -69,40 +62,46 @@ def file_key(origin: str, directory: str, stem: str, first_line: bytes) -> int:
     return int.from_bytes(blake2b(framed, digest_size=8).digest(), "big") & _KEY_MASK
 
 
-def stripped_names(name: str) -> list[str]:
-    """What a name may have been before rotation appended to it: the least stripped first."""
-    names: list[str] = []
-    for _ in range(_LONGEST_SUFFIX_CHAIN):
-        shorter = _SUFFIX.sub("", name)
-        if not shorter or shorter == name:
-            break
-        names.append(shorter)
-        name = shorter
-    return names
-
-
-def is_packed(path: str) -> bool:
-    """Whether a name says that its file is compressed."""
-    return path.endswith(_PACKED)
-
-
 def stem_of(path: str, paths: Globs | Sequence[str]) -> str:
-    """The name of a file's log: its own without rotation's suffixes, where `paths` matches what remains."""
-    globs = paths if isinstance(paths, Globs) else Globs(paths)
-    directory, name = os.path.split(path)
-    for shorter in reversed(stripped_names(name)):
-        if globs.fits(os.path.join(directory, shorter)):
-            return shorter
-    return name
+    """The name of a file's log: what `paths` matches of its own name, or of it without what rotation added."""
+    directory = os.path.dirname(path)
+    globs = _compiled(paths)
+    return stem_among(os.path.basename(path), lambda name: globs.fits(os.path.join(directory, name)))
 
 
-def is_log_of(path: str, paths: Sequence[str], rotated: Sequence[str], exclude: Sequence[str]) -> bool:
-    """Whether a log, under the name it has or had before rotation, is one that these patterns mean."""
-    if Globs(exclude).fits(path):
-        return False
+class Patterns(Protocol):
+    """The files of a source, as patterns, compiled or not."""
+
+    @property
+    def paths(self) -> Globs | Sequence[str]: ...
+
+    @property
+    def rotated(self) -> Globs | Sequence[str]: ...
+
+    @property
+    def exclude(self) -> Globs | Sequence[str]: ...
+
+
+P = TypeVar("P", bound=Patterns)
+
+
+def owner_of(path: str, sources: Iterable[P]) -> P | None:
+    """The source that a log is of, under the name it has, or had before rotation: the first whose patterns match it."""
     directory, name = os.path.split(path)
-    names = (path, *(os.path.join(directory, shorter) for shorter in stripped_names(name)))
-    return Globs(rotated).fits(path) or any(map(Globs(paths).fits, names))
+    candidates = [each for each in sources if not _compiled(each.exclude).fits(path)]
+    likely = [os.path.join(directory, each.name) for each in likely_names(name)]
+    others = [os.path.join(directory, each) for each in (unpacked(name), *any_names(name))]
+    for former in (path, *likely):
+        if (own := next((each for each in candidates if _compiled(each.paths).fits(former)), None)) is not None:
+            return own
+    if (own := next((each for each in candidates if _compiled(each.rotated).fits(path)), None)) is not None:
+        return own
+    fitting = (each for former in others for each in candidates if _compiled(each.paths).fits(former))
+    return next(fitting, None)
+
+
+def _compiled(patterns: Globs | Sequence[str]) -> Globs:
+    return patterns if isinstance(patterns, Globs) else Globs(patterns)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -121,12 +120,10 @@ def place_of(path: str, paths: Globs, rotated: Globs) -> Place:
         if os.path.islink(path):
             return Place(*os.path.split(real))
         return Place(intern(os.path.dirname(real)), stem_of(path, paths))  # one text for all logs of a directory
-    for shorter in reversed(stripped_names(name)):
-        glob = paths.fitting_name(shorter)
-        if glob is not None:
-            home = directory_of_entry(directory, shorter, paths)
-            return Place(os.path.realpath(home), shorter)
-    return Place(os.path.realpath(directory), name)
+    stem = stem_among(name, lambda each: paths.fitting_name(each) is not None)
+    if paths.fitting_name(stem) is None:
+        return Place(os.path.realpath(directory), stem)
+    return Place(os.path.realpath(directory_of_entry(directory, stem, paths)), stem)
 
 
 def directory_of_entry(olddir: str, stem: str, paths: Globs) -> str:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from logship.checkpoint import Anchor, Checkpoint
 from logship.event import ANCHOR_BYTES
 from logship.tail.content import Content, Facts, FromStart, has_anchor
 from logship.tail.generation import Generation, Log
-from logship.tail.identity import anchor_of, digest, first_line_of
+from logship.tail.identity import Place, anchor_of, digest, first_line_of
+from logship.tail.naming import rotation_number
 
 _BACKWARDS_BYTES = 65_536
-_NUMBER = re.compile(r"\.([1-9][0-9]{0,2})(?:\.(?:gz|bz2|xz|zst))?$")
 
 
 class Verdict(Enum):
@@ -70,6 +70,35 @@ def verdicts(
     return judged
 
 
+def known_as(
+    content: Content, first_line: bytes, place: Place, rows: Iterable[Checkpoint], *, is_own: bool
+) -> Checkpoint | None:
+    """The checkpoint of a log whose content this is, under whatever name it is now; its key makes the same ids.
+
+    `first_line` is hashed; `is_own`: the name is a log's own, so what is known of other logs does not count.
+    Raises: OSError as reading gives it.
+    """
+    alike = [each for each in rows if each.key is not None and each.first_line == first_line and each.anchors]
+    for row in sorted(alike, key=lambda each: (_place(each) != place, -each.generation)):
+        if (_place(row) == place or not is_own) and _reaches_an_anchor(content, row.anchors):
+            return row
+    return None
+
+
+def _place(row: Checkpoint) -> Place:
+    return Place(row.directory, row.stem)
+
+
+def _reaches_an_anchor(content: Content, anchors: Sequence[Anchor]) -> bool:
+    """Whether the first anchor that can be looked at agrees: the last of a plain file, the lowest of an archive."""
+    for anchor in anchors if content.is_archive else reversed(anchors):
+        at = max(0, anchor.position - ANCHOR_BYTES)
+        before = content.read_at(at, anchor.position - at)
+        if anchor.digest and len(before) == anchor.position - at:
+            return anchor_of(before) == anchor.digest
+    return False
+
+
 def _compare_archive(content: Content, generation: Generation) -> Verdict:
     """An archive is read forwards: the lowest anchor that it reaches decides."""
     for anchor in generation.anchors:
@@ -100,12 +129,13 @@ class Stranger:
     facts: Facts
     is_sibling: bool  # found beside the log, not by `paths`
     is_nameless: bool = False  # deleted: only the descriptor is left
+    first_line: bytes | None = None  # hashed
 
 
 def by_age(strangers: Iterable[Stranger], live_stem: str) -> list[Stranger]:
     """Oldest first: by rotation number where all have one, else by the time of the last write."""
     known = list(strangers)
-    numbers = {id(each): rotation_number(each.path, live_stem) for each in known}
+    numbers = {id(each): rotation_number(os.path.basename(each.path), live_stem) for each in known}
     if all(number is not None for number in numbers.values()):
         return sorted(known, key=lambda each: -(numbers[id(each)] or 0))
     return sorted(known, key=lambda each: (_is_live(each.path, live_stem), each.facts.mtime_ns, each.path))
@@ -115,19 +145,10 @@ def _is_live(path: str, live_stem: str) -> bool:
     return os.path.basename(path) == live_stem
 
 
-def rotation_number(path: str, live_stem: str) -> int | None:
-    """0 for the log itself, N for its `.N`; None for names by date."""
-    name = os.path.basename(path)
-    if name == live_stem:
-        return 0
-    found = _NUMBER.search(name)
-    return int(found.group(1)) if found else None
-
-
 def is_newer(path: str, facts: Facts, known: Generation, live_stem: str) -> bool:
     """Whether a sibling was rotated away after what the newest known generation is."""
-    mine = rotation_number(path, live_stem)
-    its = rotation_number(known.path, live_stem) if known.names else None
+    mine = rotation_number(os.path.basename(path), live_stem)
+    its = rotation_number(os.path.basename(known.path), live_stem) if known.names else None
     if mine is not None and its is not None:
         return mine < its
     return facts.mtime_ns >= known.facts.mtime_ns

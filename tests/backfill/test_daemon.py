@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 
 import pytest
 
 from tests.backfill.receiver import Receiver
-from tests.backfill.world import World, access_lines, joined
+from tests.backfill.world import START_S, World, access_lines, joined
 from tests.rigs.daemon import Daemon
 from tests.rigs.waiting import wait_until
 
@@ -64,6 +65,18 @@ def test_without_the_daemons_state_the_same_ids_are_sent(shipped: World, receive
     summary = shipped.here(shipped.logs)
     assert (summary.code, summary["sent"]) == (0, GENERATIONS * EACH)
     assert receiver.ids == before, "the receiver drops them all"
+
+
+@pytest.mark.parametrize("name", ["nothing-like-it", "2023.gz", "access.log-of-november.gz"])
+def test_a_log_that_the_daemon_knows_has_its_ids_under_any_name(shipped: World, receiver: Receiver, name: str) -> None:
+    copy = shipped.directory / "elsewhere" / name
+    copy.parent.mkdir()
+    shutil.copy(shipped.logs / ("access.log.2.gz" if name.endswith(".gz") else "access.log.1"), copy)
+    os.utime(copy, (START_S, START_S))
+    before = receiver.ids
+    summary = shipped.here(copy)
+    assert (summary.code, summary["sent"], summary["already_confirmed"]) == (0, 0, EACH)
+    assert receiver.ids == before
 
 
 def test_the_daemon_passes_over_what_a_backfill_of_the_live_log_has_sent(world: World, receiver: Receiver) -> None:

@@ -95,23 +95,46 @@ def test_names_are_matched_anew_only_when_a_directory_has_changed(tmp_path: Path
     assert [*discovery.names()] == [f"{tmp_path}/b/3.log"]
 
 
+ROTATED = [
+    "access.log.1", "access.log.0", "access.log.999.gz", "access.log.1000", "access.log-1", "access.log~",
+    "access.log.~1~", "access.log-20260131", "access.log-20260131-23.zst", "access.log-2026013114",
+    "access.log-2026-01-31.xz", "access.log-20260131-1769817600.bz2", "access.log.2026-01-31.xz",
+    "access.log-20260131.1.gz", "access.log.old", "access.log.bak.gz", "access.log-1769817600",
+    "access.log.20260131-142000", "access.log.31Jan2026", "access.log@1.gz", "access.1.log", "access-20260131.log",
+    "access-2026-01-31T14-20-00.123.log", "access.2026013114200.log.gz",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pattern", ["access.log", "access.log*", "*.log", "*.log*", "*"])
+@pytest.mark.parametrize("name", ROTATED)
+def test_the_stem_is_the_name_without_what_rotation_added(name: str, pattern: str) -> None:
+    assert stem_of(f"/var/log/{name}", [f"/var/log/{pattern}"]) == "access.log"
+
+
 @pytest.mark.parametrize(
-    ("name", "stem"),
+    ("name", "patterns", "stem"),
     [
-        ("access.log", "access.log"),
-        ("access.log.1", "access.log"),
-        ("access.log.999.gz", "access.log"),
-        ("access.log.1000", "access.log.1000"),
-        ("access.log-20260131", "access.log"),
-        ("access.log-20260131-23.zst", "access.log"),
-        ("access.log-20260131-1769817600.bz2", "access.log"),
-        ("access.log.2026-01-31.xz", "access.log"),
-        ("access.log-20260131.1.gz", "access.log"),
-        ("error.log.1", "error.log.1"),
+        ("access.log", ["*"], "access.log"),
+        ("error.log.1", ["access.log"], "error.log.1"),
+        ("access.log-yesterday-at-noon.gz", ["access.log"], "access.log"),  # any part, from what is no log itself
+        ("access.log-api", ["access.log*"], "access.log-api"),
+        ("access.log-api", ["access.log", "access.log-api"], "access.log-api"),
+        ("access.log-api-20260131.gz", ["access.log", "access.log-api"], "access.log-api"),
+        ("access.log-api.1", ["access.log*"], "access.log-api"),
+        ("access_ssl.log", ["*.log"], "access_ssl.log"),
+        ("access_ssl.log.2.gz", ["*.log"], "access_ssl.log"),
+        ("access_ssl-20260131.log", ["*.log"], "access_ssl.log"),
+        ("web-1.log", ["*.log"], "web-1.log"),
+        ("web-1.log.2.gz", ["*.log"], "web-1.log"),
+        ("access-20260131.log", ["access-*.log"], "access-20260131.log"),
+        ("access-2026-01-31.log.gz", ["access-*.log*"], "access-2026-01-31.log"),
+        ("access.log.10.0.0.7", ["access.log*"], "access.log.10.0.0.7"),  # a host's log
+        ("0.log.20260131-142000.gz", ["*.log"], "0.log"),
+        ("2026-01-31.log", ["*.log"], "2026-01-31.log"),
     ],
 )
-def test_the_stem_is_the_name_without_what_rotation_appends(name: str, stem: str) -> None:
-    assert stem_of(f"/var/log/{name}", ["/var/log/access.log"]) == stem
+def test_a_log_of_its_own_keeps_its_name(name: str, patterns: list[str], stem: str) -> None:
+    assert stem_of(f"/var/log/{name}", [f"/var/log/{each}" for each in patterns]) == stem
 
 
 def test_a_file_put_away_by_olddir_belongs_to_the_log_it_came_from() -> None:

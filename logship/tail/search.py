@@ -1,0 +1,118 @@
+"""Where has it gone? What no name holds any more is looked for by its content, in whatever may be it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from logship.tail.content import Content, Facts, facts_of, open_content
+from logship.tail.discovery import Discovery, Watched
+from logship.tail.generation import Generation, Log
+from logship.tail.rotation import Verdict, compare, first_line_hash
+
+SEARCH_EVERY_S = 5.0  # for other names of what is open still
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A name that holds a generation's content, opened."""
+
+    path: str
+    content: Content
+    facts: Facts
+    generation: Generation
+
+
+@dataclass(slots=True)
+class _Tried:
+    """What was looked at for the missing generations of a log, as it was then."""
+
+    numbers: tuple[int, ...]
+    paths: dict[str, Facts] = field(default_factory=dict)
+    due_s: float = float("-inf")
+
+
+class Search:
+    """Looks for missing generations; `is_taken` says whether a path's content is known, or judged by itself."""
+
+    def __init__(self, is_taken: Callable[[str], bool]) -> None:
+        self._is_taken = is_taken
+        self._tried: dict[Log, _Tried] = {}
+        self._heads: dict[str, tuple[Facts, bytes | None]] = {}  # first lines, for many logs that look in one place
+
+    def looked_at(self, its: Log) -> list[str]:
+        """The paths that were opened in vain for what is missing of a log."""
+        tried = self._tried.get(its)
+        return sorted(tried.paths) if tried else []
+
+    def ends(self, its: Log) -> bool:
+        """Nothing is missing of this log; True where that was the last one."""
+        self._tried.pop(its, None)
+        if not self._tried:
+            self._heads.clear()
+        return not self._tried
+
+    def find(self, its: Log, watched: Watched, discovery: Discovery, now_s: float) -> Iterator[Match]:
+        """The names that hold what is missing; the caller takes over each match's content before the next one."""
+        numbers = tuple(each.number for each in missing_of(its))
+        tried = self._tried.get(its)
+        if tried is None or tried.numbers != numbers:
+            tried = self._tried[its] = _Tried(numbers)
+        if now_s < tried.due_s and all(each.content is not None for each in missing_of(its)):
+            return
+        tried.due_s = now_s + SEARCH_EVERY_S
+        for path in self._places(its, watched, discovery):
+            missing = missing_of(its)
+            if not missing:
+                return
+            if not self._is_taken(path) and (match := self._compared(path, tried, missing)) is not None:
+                yield match
+
+    @staticmethod
+    def _places(its: Log, watched: Watched, discovery: Discovery) -> Iterator[str]:
+        """Everything that may be it, each once: what its inode and names say first."""
+        directory, stem = its.place.directory, its.place.stem
+        yield from discovery.siblings(watched, directory, stem)[:1]
+        for folder in discovery.rotation_folders(watched, directory):
+            for each in missing_of(its):
+                yield from discovery.by_inode(folder, each.facts.inode)
+        yield from discovery.siblings(watched, directory, stem)
+        yield from discovery.relatives(directory, stem)
+        yield from discovery.put_away(watched)
+
+    def _compared(self, path: str, tried: _Tried, missing: list[Generation]) -> Match | None:
+        try:
+            facts = facts_of(os.stat(path))
+        except OSError:
+            return None  # gone again, or no file
+        if tried.paths.get(path) == facts:
+            return None
+        tried.paths[path] = facts
+        at, first_line = self._heads.get(path, (None, None))
+        if at == facts and all(each.key and each.first_line != first_line for each in missing):
+            return None
+        try:
+            content = open_content(path)
+        except OSError:
+            return None  # what can't be read is no copy that can be read on; `paths` and `rotated` report it
+        try:
+            facts = content.facts()
+            first_line = first_line_hash(content)
+            self._heads[path] = facts, first_line
+            own = sorted(missing, key=lambda each: (each.facts.hint != facts.hint, -each.number))
+            for each in own:
+                verdict = compare(content, facts, first_line, each)
+                if verdict is Verdict.SAME:
+                    return Match(path, content, facts, each)
+                if verdict is Verdict.UNDECIDED:
+                    each.lost_at_s = None  # a copy in the making: there is hope for as long as it grows
+        except OSError:
+            pass  # damaged before anything could be compared
+        content.close()
+        return None
+
+
+def missing_of(its: Log) -> list[Generation]:
+    """The generations that no name holds, though more is expected of them."""
+    return [each for each in its.generations if not each.names and not each.is_finished]

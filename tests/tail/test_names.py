@@ -1,0 +1,192 @@
+"""Names only say where to look first: what a log's content is called after rotation is found under any name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from logship.tail import What
+from tests.tail.driver import Rig, source
+from tests.tail.test_rotation import COMPRESS, compress, write
+
+MADE = [
+    "access.log.0", "access.log.1", "access.log.1000", "access.log-2026112914", "access.log-2026-11-29",
+    "access.log.20261129", "access.log-1795961000", "access.log-20261129-142000", "access.log.old", "access.log~",
+    "access.1.log", "access-20261129.log", "access-2026-11-29T14-20-00.123.log", "access_20261129.log",
+]  # fmt: skip
+ANY = ["access.log-before-the-move", "access.logX", "access_of_monday_morning.log", "access.x"]
+UNRELATED = ["kept", "2026.txt", ".hidden", "other.log.1"]
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("pattern", ["access.log", "access.log*"])
+@pytest.mark.parametrize("name", [*MADE, *ANY, *UNRELATED])
+def test_the_rest_of_a_renamed_log_is_read_whatever_its_name(
+    tmp_path: Path, log: Path, name: str, pattern: str, is_running: bool
+) -> None:
+    rig = Rig(tmp_path / "state", source(log.parent / pattern))
+    expected = write(log, "a1", "a2")
+    rig.step()
+    if not is_running:
+        rig.stop()
+    expected += write(log, "a3")
+    log.rename(log.with_name(name))
+    expected += write(log, "b1")
+    if not is_running:
+        rig.start()
+    assert rig.step() == expected
+    rig.restart()
+    assert rig.settle() == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+    assert len({each.id for each in rig.receiver.arrivals}) == len(expected)
+
+
+@pytest.mark.parametrize("kind", COMPRESS)
+@pytest.mark.parametrize("pattern", ["access.log", "access.log*"])
+@pytest.mark.parametrize("name", [*MADE, *ANY])
+def test_the_rest_of_a_log_renamed_and_compressed_while_stopped_is_read_on(
+    tmp_path: Path, log: Path, name: str, pattern: str, kind: str
+) -> None:
+    rig = Rig(tmp_path / "state", source(log.parent / pattern))
+    expected = write(log, "a1", "a2")
+    rig.step()
+    rig.stop()
+    expected += write(log, "a3")
+    compress(log.rename(log.with_name(name)), kind)
+    expected += write(log, "b1")
+    rig.start()
+    assert sorted(rig.settle()) == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
+@pytest.mark.parametrize("pattern", ["access.log", "access.log*", "*"])
+@pytest.mark.parametrize("name", [*MADE, *ANY])
+def test_a_log_compressed_while_the_daemon_runs_is_not_sent_again(
+    tmp_path: Path, log: Path, name: str, pattern: str
+) -> None:
+    rig = Rig(tmp_path / "state", source(log.parent / pattern))
+    expected = write(log, "a1", "a2")
+    rig.step()
+    log.rename(log.with_name(name))
+    expected += write(log, "b1")
+    rig.step()
+    compress(log.with_name(name))
+    rig.step()
+    rig.restart()
+    assert sorted(rig.settle()) == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+@pytest.mark.parametrize("name", ["access.log-2026", "2026-11-29", "log.7", "access.log"])
+def test_what_rotated_matches_is_found_under_any_name(tmp_path: Path, log: Path, name: str, is_packed: bool) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    rig = Rig(tmp_path / "state", source(log, rotated=[f"{away}/*"]))
+    expected = write(log, "a1")
+    rig.step()
+    rig.stop()
+    expected += write(log, "a2")
+    shutil.move(log, away / name)
+    if is_packed:
+        compress(away / name)
+    expected += write(log, "b1")
+    rig.start()
+    assert rig.settle() == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_file_rotated_entirely_while_stopped_is_read_before_the_log(tmp_path: Path, log: Path, name: str) -> None:
+    rig = Rig(tmp_path / "state", source(log))
+    expected = write(log, "a1")
+    rig.step()
+    rig.stop()
+    log.rename(log.with_name("access.log.2000"))
+    expected += write(log, "b1", "b2")
+    log.rename(log.with_name(name))
+    expected += write(log, "c1")
+    os.utime(log.with_name(name))
+    rig.start()
+    assert sorted(rig.settle()) == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
+@pytest.mark.parametrize("name", ["access.log-api", "access_ssl.log", "access-api.log", "access.log.json", "access2"])
+def test_another_log_whose_name_begins_alike_is_nobodys_sibling(tmp_path: Path, log: Path, name: str) -> None:
+    rig = Rig(tmp_path / "state", source(log))
+    expected = write(log, "a1")
+    rig.step()
+    rig.stop()
+    log.rename(log.with_name("access.log.1"))
+    write(log.with_name(name), "not ours")
+    expected += write(log, "b1")
+    rig.start()
+    assert rig.settle() == expected
+
+
+@pytest.mark.parametrize("is_one_source", [True, False])
+@pytest.mark.parametrize("name", ["access.log-api", "access_ssl.log", "access-api.log"])
+def test_two_logs_whose_names_and_first_lines_begin_alike_keep_their_own(
+    tmp_path: Path, log: Path, name: str, is_one_source: bool
+) -> None:
+    """Rotated, compressed, and read again from nothing: the same ids for the same log each time."""
+    other = log.with_name(name)
+    patterns = [str(log), str(other)]
+    sources = [source(*patterns)] if is_one_source else [source(each, name=each) for each in patterns]
+    rig = Rig(tmp_path / "state", *sources)
+    for path, letter in ((log, "a"), (other, "o")):
+        write(path, "the same check", f"{letter}1")
+    rig.step()
+    rig.stop()
+    for path, letter in ((log, "a"), (other, "o")):
+        write(path, f"{letter}2")
+        compress(path.rename(path.with_name(f"{path.name}-20261129")))
+        write(path, "the same check", f"{letter}3")
+    rig.start()
+    lines = rig.settle()
+    # a second generation that begins like the first has its id for what is the same at the same place
+    assert sorted(lines) == sorted([b"the same check"] * 2 + [b"a1", b"a2", b"a3", b"o1", b"o2", b"o3"])
+    ours = {each.line for each in rig.receiver.arrivals if each.path == str(log)}
+    assert ours == {b"the same check", b"a1", b"a2", b"a3"}
+    assert not rig.told(What.LOST)
+
+
+def test_a_hard_link_that_moved_on_leaves_its_old_target_to_be_read(tmp_path: Path, log: Path) -> None:
+    first, second = log.with_name("of-monday"), log.with_name("of-tuesday")
+    expected = write(first, "a1")
+    os.link(first, log)
+    rig = Rig(tmp_path / "state", source(log))
+    rig.step()
+    rig.stop()
+    expected += write(first, "a2")
+    expected += write(second, "b1")
+    log.unlink()
+    os.link(second, log)
+    rig.start()
+    assert rig.settle() == expected
+
+
+@pytest.mark.parametrize("name", ["access.20261129.log", "2026-11-29.log", "of-monday.log"])
+@pytest.mark.parametrize("is_link_first", [True, False])
+def test_a_hard_link_and_its_target_are_one_log_and_so_is_its_archive(
+    tmp_path: Path, log: Path, name: str, is_link_first: bool
+) -> None:
+    target = log.with_name(name)
+    rig = Rig(tmp_path / "state", source(log.parent / "*"))
+    expected = write(tmp_path / "made", "a1")
+    for path in (log, target) if is_link_first else (target, log):
+        os.link(tmp_path / "made", path)
+        rig.step()
+    (tmp_path / "made").unlink()
+    log.unlink()
+    expected += write(log, "b1")
+    rig.step()
+    compress(target)
+    rig.step()
+    rig.restart()
+    assert sorted(rig.settle()) == expected
+    assert len(rig.receiver.arrivals) == len(expected)
