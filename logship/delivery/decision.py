@@ -66,6 +66,13 @@ def decide(answer: Answer | Failure, paths: Paths, api: Api) -> Decision:
     return Decision(Verdict.HOLD, _hint(status, paths, api))
 
 
+def is_timeout(answer: Answer | Failure) -> bool:
+    """Whether the time was over before everything was there, here or (408, 504) at the other end."""
+    if isinstance(answer, Failure):
+        return answer.kind is FailureKind.TIMEOUT
+    return answer.status in (408, 504)
+
+
 def is_wrong_path(answer: Answer | Failure) -> bool:
     """Whether `api: auto` tries the other pair of paths after this answer."""
     return isinstance(answer, Answer) and (answer.status in (404, 405) or 300 <= answer.status < 400)

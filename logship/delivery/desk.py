@@ -35,7 +35,7 @@ class Desk:
         self._counters = counters
         self._exchange = Exchange(endpoint)
         self._journal = Journal(endpoint.url)
-        self._dispatch = Dispatch(settings, random)
+        self._dispatch = Dispatch(settings, endpoint.timeout_s, random)
         self._lock = threading.Lock()
         self._is_closed = False
         self._last_status: int | None = None
@@ -48,7 +48,7 @@ class Desk:
 
     @property
     def max_body_bytes(self) -> int:
-        return self._dispatch.max_body_bytes
+        return self._dispatch.limit.bytes
 
     def room(self) -> int:
         with self._lock:
@@ -111,7 +111,7 @@ class Desk:
             if self._is_closed:
                 return
             now_s = self._clock.monotonic()
-            before = self._dispatch.max_body_bytes
+            before = self._dispatch.limit.bytes
             self._dispatch.settle(job, reply.answer, reply.decision, now_s, wait_s)
             self._count(reply, now_s)
             self._journal.tell(self._dispatch, reply, now_s, before)
@@ -149,7 +149,7 @@ class Desk:
                 window=dispatch.pace.window,
                 posts=self._posts,
                 retries=self._retries,
-                max_body_bytes=dispatch.max_body_bytes,
+                max_body_bytes=dispatch.limit.bytes,
             )
 
     def _state(self, now_s: float) -> DeliveryState:

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from enum import Enum
 
 from logship.delivery.answer import Answer, Failure
-from logship.delivery.decision import Decision, Verdict
+from logship.delivery.body_limit import QUICK, BodyLimit
+from logship.delivery.decision import Decision, Verdict, is_timeout
 from logship.delivery.endpoint import DeliverySettings
 from logship.delivery.pace import Attempt, Pace
 from logship.delivery.parcel import Parcel, Stretch
 from logship.delivery.suspicion import Suspect, Suspicions, Trial
 from logship.event import Batch, Outcome, RefusedEvent
 
+TIMEOUTS = 2  # of one batch in a row: it is not chance, the way is too slow for its size
 READY_AHEAD = 1  # batches beyond the window, so that a sender that is done finds the next one at once
 
 
@@ -37,6 +39,11 @@ class Job:
     stretch: Stretch
     attempt: Attempt
     purpose: Purpose
+    started_s: float
+
+    @property
+    def size(self) -> int:
+        return self.parcel.size_bytes(self.stretch)
 
     @property
     def is_single(self) -> bool:
@@ -56,10 +63,12 @@ class Rest:
 class Dispatch:
     """All that is on its way to one receiver. Not thread-safe: its owner has the lock."""
 
-    def __init__(self, settings: DeliverySettings, random: random_module.Random) -> None:
+    def __init__(self, settings: DeliverySettings, timeout_s: float, random: random_module.Random) -> None:
         self._random = random
+        self._timeout_s = timeout_s
         self.pace = Pace(settings.concurrency, settings.retry_initial_s, settings.retry_max_s, random)
-        self.max_body_bytes = settings.max_body_bytes
+        self.limit = BodyLimit(settings.max_body_bytes, timeout_s)
+        self._probe: Attempt | None = None  # out with a body larger than any that was accepted
         self.last_error: Answer | Failure | None = None  # of the newest try that went wrong since the last success
         self.hint = ""
         self._open: list[Parcel] = []
@@ -119,19 +128,19 @@ class Dispatch:
             return Rest(burial_s)
         if not self.pace.may_start(now_s):
             return Rest(_earlier(burial_s, self.pace.next_start_s(now_s)))
-        return (self._hearing(trial, now_s) if trial else self._delivery()) or Rest(burial_s)
+        return (self._hearing(trial, now_s) if trial else self._delivery(now_s)) or Rest(burial_s)
 
     def settle(
         self, job: Job, answer: Answer | Failure, decision: Decision, now_s: float, retry_after_s: float | None = None
     ) -> None:
         """What the answer changes."""
+        is_probe = self._probe is job.attempt
+        self._probe = None if is_probe else self._probe
         match decision.verdict:
             case Verdict.CONFIRMED:
-                self._accept(job)
+                self._accept(job, now_s)
             case Verdict.RETRY:
-                self._return(job)
-                self.pace.failed(now_s, job.attempt, retry_after_s)
-                self._note(answer)
+                self._retry(job, answer, now_s, retry_after_s, is_probe=is_probe)
             case Verdict.HOLD:
                 self._return(job)
                 self.pace.held(now_s, job.attempt)
@@ -140,10 +149,16 @@ class Dispatch:
                 self._refuse(job, answer, decision.verdict, now_s)
         self._close([job.parcel])
 
-    def _delivery(self) -> Job | None:
+    def _delivery(self, now_s: float) -> Job | None:
         """The earliest events that wait: their positions hold the others' back."""
         parcel = next((parcel for parcel in self._open if parcel.is_waiting), None)
-        return self._start(parcel, parcel.take(self.max_body_bytes), Purpose.DELIVER) if parcel else None
+        if parcel is None:
+            return None
+        stretch = parcel.take(self.limit.safe_bytes if self._probe else self.limit.bytes)
+        job = self._start(parcel, stretch, Purpose.DELIVER, now_s)
+        if self.limit.is_trying and job.size > self.limit.safe_bytes:
+            self._probe = job.attempt
+        return job
 
     def _hearing(self, trial: Trial, now_s: float) -> Job | None:
         """The next try of a trial; where no event is to be tried the other sources go on."""
@@ -153,23 +168,23 @@ class Dispatch:
         if trial.is_retaking or (trial.is_lost and not behind):
             suspect = trial.suspicion.suspects[0]
             index = suspect.refusal.index
-            return self._start(suspect.parcel, Stretch(index, index + 1), Purpose.RETAKE)
+            return self._start(suspect.parcel, Stretch(index, index + 1), Purpose.RETAKE, now_s)
         if not behind:
             if self._is_finishing and not any(parcel.is_waiting for parcel in self._open):
                 self._lose(trial, now_s, None)
-            return self._delivery()
+            return self._delivery(now_s)
         parcel, events = self._random.choice(behind) if trial.is_lost else behind[0]
         index = self._random.choice(events) if trial.is_lost else events[-1]
-        return self._start(parcel, Stretch(index, index + 1), Purpose.PROBE)
+        return self._start(parcel, Stretch(index, index + 1), Purpose.PROBE, now_s)
 
     def _behind(self, trial: Trial) -> list[tuple[Parcel, range]]:
         """Events of the source on trial that are still to be sent, farthest first."""
         source = trial.suspicion.source
         return [(parcel, events) for parcel in reversed(self._open) for events in parcel.pending_of(source)]
 
-    def _start(self, parcel: Parcel, stretch: Stretch, purpose: Purpose) -> Job:
+    def _start(self, parcel: Parcel, stretch: Stretch, purpose: Purpose, now_s: float) -> Job:
         parcel.is_out = True
-        return Job(parcel, stretch, self.pace.start(), purpose)
+        return Job(parcel, stretch, self.pace.start(), purpose, now_s)
 
     def _return(self, job: Job) -> None:
         """Nothing is decided."""
@@ -177,8 +192,32 @@ class Dispatch:
         if job.purpose is Purpose.DELIVER:
             job.parcel.put_back(job.stretch)
 
-    def _accept(self, job: Job) -> None:
-        self.pace.accepted(job.attempt)
+    def _retry(
+        self, job: Job, answer: Answer | Failure, now_s: float, retry_after_s: float | None, *, is_probe: bool
+    ) -> None:
+        """Nothing is known of the events; where they time out again and again, fewer of them at once."""
+        self._return(job)
+        if not is_timeout(answer):
+            self.pace.failed(now_s, job.attempt, retry_after_s)
+            self._note(answer)
+            return
+        self.pace.failed(now_s, job.attempt, retry_after_s, is_too_slow=True)
+        job.parcel.timeouts += 1
+        if job.parcel.timeouts < TIMEOUTS and not is_probe:
+            self._note(answer)
+            return
+        self.limit.timed_out(job.size, now_s)
+        self._note(
+            answer,
+            f"{job.size} bytes at once are too many for endpoint.timeout ({self._timeout_s:g}s): fewer are sent,"
+            " by fewer senders; a longer timeout or a smaller batch.max_bytes saves the repeats",
+        )
+
+    def _accept(self, job: Job, now_s: float) -> None:
+        took_s = now_s - job.started_s
+        self.limit.accepted(job.size, took_s, now_s)
+        self.pace.accepted(job.attempt, is_quick=took_s < QUICK * self._timeout_s)
+        job.parcel.timeouts = 0
         self.last_error, self.hint = None, ""
         trial = self._suspicions.trial
         if job.purpose is Purpose.RETAKE and trial:
@@ -208,7 +247,7 @@ class Dispatch:
             self._suspicions.refuse(source, Suspect(job.parcel, refusal, job.attempt), now_s)
             return
         if verdict is Verdict.SMALLER:
-            self.max_body_bytes = min(self.max_body_bytes, job.parcel.size_bytes(job.stretch) // 2)
+            self.limit.refused(job.size, now_s)
         job.parcel.divide(job.stretch, is_refused=verdict is Verdict.REFUSED)
 
     def _testify(self, job: Job, trial: Trial, now_s: float) -> None:

@@ -22,15 +22,16 @@ class Journal:
         self._is_held = False
         self._failures = 0  # attempts since the last success
         self._untold = 0
+        self._hint = ""  # of the newest failure
         self._told_s: float | None = None
 
     def tell(self, dispatch: Dispatch, reply: Reply, now_s: float, limit_before: int) -> None:
         """One attempt was settled; `limit_before` is the body limit before it."""
-        if dispatch.max_body_bytes < limit_before:
-            log.info("the receiver takes smaller bodies only url=%s max_bytes=%d", self._url, dispatch.max_body_bytes)
+        if reply.decision.verdict is Verdict.SMALLER and dispatch.limit.bytes < limit_before:
+            log.info("the receiver takes smaller bodies only url=%s max_bytes=%d", self._url, dispatch.limit.bytes)
         self._tell_hold(dispatch)
         if reply.decision.verdict is Verdict.RETRY:
-            self._tell_failure(reply.answer, now_s)
+            self._tell_failure(reply.answer, dispatch.hint, now_s)
         elif reply.decision.verdict is Verdict.CONFIRMED and self._failures:
             if self._untold < self._failures:  # trouble that nobody heard of ends in silence too
                 log.info("delivery goes on url=%s after_failed_attempts=%d", self._url, self._failures)
@@ -49,12 +50,16 @@ class Journal:
             log.info("delivery is no longer held url=%s", self._url)
         self._is_held = is_held
 
-    def _tell_failure(self, answer: Answer | Failure, now_s: float) -> None:
+    def _tell_failure(self, answer: Answer | Failure, hint: str, now_s: float) -> None:
         self._failures += 1
         self._untold += 1
-        if self._told_s is not None and now_s < self._told_s + REPEAT_S:
+        is_news = bool(hint) and not self._hint
+        self._hint = hint
+        if self._told_s is not None and now_s < self._told_s + REPEAT_S and not is_news:
             return
-        log.warning("delivery fails and is retried url=%s why=%s attempts=%d", self._url, _named(answer), self._untold)
+        said = f" hint={hint}" if hint else ""
+        why = _named(answer)
+        log.warning("delivery fails and is retried url=%s why=%s attempts=%d%s", self._url, why, self._untold, said)
         self._told_s, self._untold = now_s, 0
 
 

@@ -10,6 +10,7 @@ import random as random_module
 from dataclasses import dataclass
 
 HOLD_INTERVAL_S = 60.0  # a door that needs a person is tried again every minute
+CAUTION = 8.0  # after a timeout: several senders share one way, and together they may be too slow again
 DOUBLINGS = 30  # beyond this every ceiling is over any retry_max; keeps the power finite
 
 
@@ -39,6 +40,7 @@ class Pace:
         self._retry_max_s = retry_max_s
         self._random = random
         self._window = 1.0
+        self._caution = 1.0  # the window grows by so much less while attempts take almost all of their time
         self._is_ramping = True  # until the first failure the window grows by one with each answer
         self._number = 0
         self._round = 0  # first attempt number of the present round
@@ -69,9 +71,10 @@ class Pace:
         self._number += 1
         return Attempt(self._number)
 
-    def accepted(self, attempt: Attempt) -> None:
+    def accepted(self, attempt: Attempt, *, is_quick: bool = True) -> None:
         """The receiver took what it was sent."""
-        step = 1.0 if self._is_ramping else 1.0 / self._window
+        self._caution = 1.0 if is_quick else self._caution
+        step = 1.0 if self._is_ramping else 1.0 / (self._window * self._caution)
         self._window = min(float(self._concurrency), self._window + step)
         self.refused(attempt)
 
@@ -86,8 +89,12 @@ class Pace:
         """The receiver said no, and whether door or events are at fault is what the hold is about."""
         self.in_flight -= 1
 
-    def failed(self, now_s: float, attempt: Attempt, retry_after_s: float | None = None) -> None:
-        """No answer, or one that asks to come again: everybody pauses."""
+    def failed(
+        self, now_s: float, attempt: Attempt, retry_after_s: float | None = None, *, is_too_slow: bool = False
+    ) -> None:
+        """No answer, or one that asks to come again: everybody pauses. `is_too_slow`: the time was over."""
+        if is_too_slow:
+            self._caution = CAUTION
         self.in_flight -= 1
         if self._is_of_this_round(attempt):
             ceiling_s = min(self._retry_max_s, self._retry_initial_s * 2.0 ** min(self.failures, DOUBLINGS))

@@ -41,6 +41,7 @@ class Parcel:
         self.refused: list[RefusedEvent] = []
         self.suspects = 0  # events refused alone that are not judged yet
         self.is_out = False
+        self.timeouts = 0  # in a row
         self._pending = [Stretch(0, len(batch))]  # a stack: the earliest events are its last item
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -78,6 +79,64 @@ def test_a_body_that_is_too_large_is_halved_and_the_limit_is_learned() -> None:
     rig.run()
     assert sorted(rig.receiver.stored) == list(range(800))
     assert all(request.size <= 100_000 for request in rig.receiver.requests[lessons:])
+
+
+def test_of_bodies_larger_than_any_that_was_taken_one_at_a_time_is_tried() -> None:
+    rig = Rig(limit(100_000))
+    for number in range(4):
+        rig.desk.submit(make_batch(1000 * number, 400, pad=600))
+    rig.run()
+    rig.clock.now_s += 601
+    rig.desk.submit(make_batch(9000, 1))
+    rig.run(for_s=1)
+    for number in range(10, 14):
+        rig.desk.submit(make_batch(1000 * number, 180, pad=600))
+    jobs = []
+    while isinstance(job := rig.desk.take(), Job):
+        jobs.append(job)
+    assert len(jobs) > 1
+    assert sum(job.size > 100_000 for job in jobs) == 1
+
+
+def carrying(most_bytes: int) -> PlayReceiver:
+    """A way over which larger bodies never arrive in time."""
+    late = Failure(FailureKind.TIMEOUT, "no complete answer within 30 s")
+    return PlayReceiver(lambda request: late if request.size > most_bytes else CREATED)
+
+
+@pytest.mark.parametrize("most_bytes", [200_000, 60_000, 5_000])
+def test_a_body_that_times_out_again_and_again_is_halved_and_the_hint_names_the_keys(most_bytes: int) -> None:
+    rig = Rig(carrying(most_bytes))
+    rig.desk.submit(make_batch(0, 400, pad=600))
+    while not rig.desk.status().hint:
+        rig.step()
+        rig.clock.now_s += 60
+    assert {"endpoint.timeout", "batch.max_bytes"} <= set(re.findall(r"[a-z_.]+[a-z]", rig.desk.status().hint))
+    assert rig.desk.status().window == 1
+    rig.run()
+    assert sorted(rig.receiver.stored) == list(range(400))
+    assert rig.settled == [0]
+
+
+@pytest.mark.parametrize("answer", [Failure(FailureKind.TIMEOUT, "mute"), Answer(504), Answer(408)])
+def test_after_an_hour_without_an_answer_whole_batches_are_sent_again_soon(answer: Answer | Failure) -> None:
+    is_mute = [True]
+    rig = Rig(PlayReceiver(lambda request: answer if is_mute[0] else CREATED))
+    rig.desk.submit(make_batch(0, 400, pad=600))
+    rig.run(for_s=3600)
+    is_mute[0] = False
+    rig.run()
+    assert sorted(rig.receiver.stored) == list(range(400))
+    rig.desk.submit(make_batch(400, 400, pad=600))
+    rig.run()
+    assert rig.desk.max_body_bytes == 250_000
+
+
+def test_one_timeout_alone_makes_nothing_smaller() -> None:
+    rig = Rig(PlayReceiver(in_turn([Failure(FailureKind.TIMEOUT, "late")])))
+    rig.desk.submit(make_batch(0, 400, pad=600))
+    rig.run()
+    assert [len(request.numbers) for request in rig.receiver.requests] == [400, 400]
 
 
 def test_an_event_between_the_learned_and_the_true_limit_is_still_sent() -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import ssl
+import struct
 from collections.abc import Mapping
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ from logship.delivery.http.tls import TlsContext
 
 OF_IDLE_CONNECTIONS = (400, 408, 415, 422)  # what servers and balancers write while they close one
 PROXY_AUTHENTICATION = 407
+RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a reset instead of what waits
 NO_RETRIES = urllib3.Retry(False)  # when to try again is not the pool's to decide
 HEADER_VALUE = re.compile(r"[\x20-\x7e]*\Z")
 CREATED = Answer(201)
@@ -80,7 +82,10 @@ class HttpTransport:
         return self._attempt(path, body, headers)
 
     def cut(self) -> None:
-        """Shut the socket down under the attempt; a sender that is dialling is bounded by the connect timeout."""
+        """Shut the socket down under the attempt; a sender that is dialling is bounded by the connect timeout.
+
+        What is still in the kernel's buffer is thrown away: over a slow link it would delay the next attempt.
+        """
         self._is_cut = True
         connection = self._connection
         if connection is None or connection.fd < 0:
@@ -88,6 +93,7 @@ class HttpTransport:
         try:
             # The descriptor's twin: the TLS layer's own shutdown() would pull the session from under its reader.
             with socket.socket(fileno=os.dup(connection.fd)) as twin:
+                twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 twin.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # it was closed meanwhile
