@@ -15,7 +15,8 @@ from logship.lane import Lane, Route
 from logship.letterbox import Letterbox
 from logship.pipeline import Pipeline
 from logship.state import State
-from logship.tail import Tailer, TailSource
+from logship.tail.source import TailSource
+from logship.tail.tailer import Tailer
 
 
 class Wake(threading.Event):

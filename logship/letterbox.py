@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters
 from logship.event import EventOrigin, transaction_id
-from logship.tail import Clock
+from logship.tail.source import Clock
 
 log = logging.getLogger(__name__)
 

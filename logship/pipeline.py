@@ -14,7 +14,9 @@ from logship.counters import Counters
 from logship.event import Batch, Chunk, Conversion, Outcome, Span, Window
 from logship.lane import Lane, Route
 from logship.letterbox import Letterbox, iso_time
-from logship.tail import Clock, Look, Tailer, What
+from logship.tail.notices import Look, What
+from logship.tail.source import Clock
+from logship.tail.tailer import Tailer
 from logship.unfit import Settled, UnfitRun
 
 log = logging.getLogger(__name__)

@@ -119,7 +119,7 @@ def purge(ids: tuple[str, ...], config: Path | None, source: str | None, yes: bo
 def _settings(config: Path | None) -> Settings:
     from logship.config import load_settings
 
-    return load_settings(config, os.environ, sending=False)
+    return load_settings(config, os.environ, sending=False, converting=False)
 
 
 def _store(settings: Settings) -> DeadLetters:

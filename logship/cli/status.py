@@ -30,7 +30,7 @@ def command(config: Path | None, as_json: bool, watch: bool) -> int:
 
     from logship.config import load_settings
 
-    settings = load_settings(config, os.environ, sending=False)
+    settings = load_settings(config, os.environ, sending=False, converting=False)
     if watch:
         return _watch(settings, as_json=as_json)
     status = _status(settings)

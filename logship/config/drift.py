@@ -11,6 +11,7 @@ from logship.config.settings import SourceSettings
 from logship.errors import FormatError
 from logship.formats import Format, compile_format, read_spec
 from logship.servers import ServedLog
+from logship.tail.globs import Globs
 
 NO_MATTER = frozenset({"remote_logname"})  # %l is a literal '-' in nginx's strings: the lines are the same
 
@@ -45,8 +46,6 @@ def differences(
     source: SourceSettings, converter: SourceConverter, served: Iterable[ServedLog]
 ) -> Iterator[Difference]:
     """The served logs among the source's whose lines our format was not made for."""
-    from logship.tail.globs import Globs  # its package brings SQLite and more
-
     ours, globs, excluded = converter.format, Globs(source.paths), Globs(source.exclude)
     if ours is None:
         return

@@ -40,25 +40,36 @@ def config_path(path: Path | None, environ: Mapping[str, str]) -> Path:
 
 
 def load_settings(
-    path: Path | None, environ: Mapping[str, str], *, sending: bool = True, proving: bool = False
+    path: Path | None,
+    environ: Mapping[str, str],
+    *,
+    sending: bool = True,
+    proving: bool = False,
+    converting: bool = True,
 ) -> Settings:
     """The settings of a logship.yml with all it includes; formats and mappings are compiled.
 
     Shapes: with `sending` false an endpoint without URL or application id is no mistake (preview, status, trace); with
-    `proving` an example of a mapping that doesn't hold is one.
+    `proving` an example of a mapping that doesn't hold is one; with `converting` false no format or mapping is looked
+    at, and the settings have no converters (status, dead-letters).
     Raises: ConfigError with every Problem of all files, in the order of the files.
     """
-    loaded = examine(path, environ, sending=sending, proving=proving)
+    loaded = examine(path, environ, sending=sending, proving=proving, converting=converting)
     if loaded.settings is None or loaded.has_errors:
         raise ConfigError(loaded.problems)
     return replace(loaded.settings, problems=loaded.problems)
 
 
 def examine(
-    path: Path | None, environ: Mapping[str, str], *, sending: bool = True, proving: bool = False
+    path: Path | None,
+    environ: Mapping[str, str],
+    *,
+    sending: bool = True,
+    proving: bool = False,
+    converting: bool = True,
 ) -> Loaded:
     """Like load_settings, but mistakes don't end it: whatever is right in the files can be looked at."""
-    return Loader(config_path(path, environ), environ, sending, proving).load()
+    return Loader(config_path(path, environ), environ, sending, proving, converting).load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,7 @@ class Loader:
     environ: Mapping[str, str]
     is_sending: bool
     is_proving: bool = False
+    is_converting: bool = True
     reader: FileReader = field(init=False)
 
     def __post_init__(self) -> None:
@@ -251,6 +263,8 @@ class Loader:
     def _converters(
         self, document: Document, tree: dict[str, Any], entries: list[Entry], origin: str
     ) -> dict[str, SourceConverter]:
+        if not self.is_converting:
+            return {}
         from logship.config.compiling import Compiler  # formats and mappings cost what looking at a status needn't
 
         compiler = Compiler(self.reader, self.is_proving)

@@ -16,6 +16,7 @@ from logship.config.permissions import Obstacle, User, obstacles
 from logship.config.settings import SourceSettings
 from logship.event import LogFile
 from logship.formats import Detection, Misfit, detect
+from logship.tail.globs import Globs, spellings
 
 NEWEST_LINES = 1_000  # of each source; so many are read fast enough for a check before every reload
 NEWEST_BYTES = 1_000_000  # read at most from the end of a file
@@ -120,16 +121,12 @@ def _matched(source: SourceSettings) -> tuple[tuple[Found, ...], tuple[str, ...]
 def _excluder(patterns: Sequence[str]) -> Callable[[str], bool]:
     if not patterns:
         return lambda path: False
-    from logship.tail.globs import Globs  # its package brings SQLite and more: only who excludes pays for that
-
     return Globs(patterns).fits
 
 
 def _spellings(pattern: str) -> list[str]:
     if not SEVERAL.search(pattern):
         return [pattern]
-    from logship.tail.globs import spellings
-
     return spellings(pattern)
 
 

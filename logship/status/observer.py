@@ -17,7 +17,7 @@ from logship.status.model import HELD, PAUSED, FileReport, FileState, ReceiverRe
 
 if TYPE_CHECKING:  # `logship status` needs neither senders nor tailers
     from logship.delivery import DeliveryStatus
-    from logship.tail import FileStatus
+    from logship.tail.notices import FileStatus
 
 __all__ = ["Faults", "Observer", "Receiver"]
 

@@ -18,7 +18,7 @@ from logship.status.board import StatusBoard
 from logship.status.model import FileState, Status
 from logship.status.observer import Faults, Observer, Receiver
 from logship.status.server import StatusServer
-from logship.tail import FileStatus
+from logship.tail.notices import FileStatus
 
 FILE = FileStatus("shop", "/var/log/shop.log", 7, position=100, read_to=100, size_bytes=100, lag_bytes=0)
 DELIVERY = DeliveryStatus(DeliveryState.OK, "v1", "gzip", last_status=201, last_success_s=99.5, in_flight=2)

@@ -24,8 +24,9 @@ from logship.letterbox import Letterbox
 from logship.mapping import Constants, parse_mapping
 from logship.pipeline import Pipeline
 from logship.state import State
-from logship.tail import Tailer, TailSource
 from logship.tail.identity import anchor_of, file_key
+from logship.tail.source import TailSource
+from logship.tail.tailer import Tailer
 from logship.unfit import RUN_LIMIT
 
 RECEIVER = "http://receiver.example"

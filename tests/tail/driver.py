@@ -12,7 +12,9 @@ from typing import ClassVar
 
 from logship.event import Chunk, Span, transaction_id
 from logship.state import State
-from logship.tail import Look, Notice, Tailer, TailSource, What
+from logship.tail.notices import Look, Notice, What
+from logship.tail.source import TailSource
+from logship.tail.tailer import Tailer
 
 ORIGIN = "web-1"
 RECEIVER = "https://receiver.test"

@@ -28,8 +28,8 @@ from logship.delivery.dispatch import Job
 from logship.event import Chunk
 from logship.pipeline import Pipeline, Step
 from logship.state import State
-from logship.tail import Look, What
 from logship.tail.hints import NO_HINTS, Hints
+from logship.tail.notices import Look, What
 from tests.tail.driver import FakeClock
 
 MAX_LINE_BYTES = 1_024

@@ -16,8 +16,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.tail import What
 from logship.tail.archives import compression_of, open_log
+from logship.tail.notices import What
 from tests.tail.driver import Rig, source
 
 SKIPPABLE = b"\x50\x2a\x4d\x18\x04\0\0\0" + b"size"  # as pzstd writes one before each frame

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from logship.tail import What
 from logship.tail.discovery import Discovery
 from logship.tail.globs import Globs, expand_braces
 from logship.tail.identity import Place, file_key, place_of, stem_of
+from logship.tail.notices import What
 from tests.tail.driver import ORIGIN, Rig, as_nobody, source
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.tail import What
+from logship.tail.notices import What
 from tests.tail.driver import Rig, source
 
 ROOT = Path(__file__).parents[2]

@@ -24,8 +24,8 @@ from logship.delivery import DeadLetter, DeadLetters
 from logship.event import key_digits
 from logship.state import State
 from logship.state.folder import COPY, DATABASE, SIDE_FILES
-from logship.tail import Tailer
 from logship.tail.aging import FINAL_AFTER_S
+from logship.tail.tailer import Tailer
 from tests.rigs.machine import in_soak, scaled
 from tests.tail.lives import MAX_LINE_BYTES, HandClock, Killed, Life, Receiver, settings_for
 from tests.tail.world import ANYWHERE, ServerLog, World

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.tail import What
+from logship.tail.notices import What
 from tests.tail.driver import Rig, source
 from tests.tail.test_rotation import COMPRESS, compress, write
 

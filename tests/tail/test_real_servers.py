@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from logship.tail import Look, TailSource, What
+from logship.tail.notices import Look, What
+from logship.tail.source import TailSource
 from tests.rigs.apache import Apache
 from tests.rigs.load import Load
 from tests.rigs.logrotate import rotate

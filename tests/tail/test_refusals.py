@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.tail import What
+from logship.tail.notices import What
 from tests.tail.driver import Rig, as_nobody, source
 
 CLOSED = {"nothing": 0o000, "no entering": 0o444, "no listing": 0o111}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from logship.tail import What
+from logship.tail.notices import What
 from tests.tail.driver import Rig, source
 
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
