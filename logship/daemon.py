@@ -126,7 +126,8 @@ class Daemon:
                 lane.delivery.finish()
         refusing = [lane.delivery.status().state is DeliveryState.HELD for lane in self.pipeline.lanes.values()]
         open_lanes = [lane for lane, refuses in zip(self.pipeline.lanes.values(), refusing, strict=True) if not refuses]
-        return (step.is_at_end or any(refusing)) and all(lane.is_empty for lane in open_lanes)
+        is_over = step.is_at_end or any(refusing) or self.pipeline.letterbox.is_full
+        return is_over and all(lane.is_empty for lane in open_lanes)
 
     def _stop(self) -> Exit:
         """Drain for at most shutdown_timeout, write what was confirmed, and say what became of the lines."""
@@ -157,6 +158,8 @@ class Daemon:
             files = "1 file is" if held == 1 else f"{held} files are"
             problems.append(f"{files} held: the lines fit no format; see logship preview")
         problems += [f"{file.path}: {file.problem}" for file in self.pipeline.tailer.files() if file.problem]
+        if problem := self.pipeline.letterbox.problem:
+            problems.append(f"dead letters can't be written: {problem}; the next run makes them")
         if letters := self.pipeline.counters.total().dead_letters:
             problems.append(f"{letters} dead letter{'s' if letters > 1 else ''}; see logship dead-letters list")
         return problems

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from logship.counters import Counters
@@ -12,11 +14,27 @@ from logship.tail.source import Clock
 
 log = logging.getLogger(__name__)
 
+OWED_BYTES_MAX = 4_000_000  # of memory for what can't be written; above it reading stops
+LETTER_BYTES = 600  # what a letter takes beside its texts
+WRITE_BYTES = 1_000_000  # of letters in one write
+RETRY_EVERY_S = 1.0
+REPORT_EVERY_S = 60.0
+NUMBERS = re.compile(r"[0-9]+")
+
+
+@dataclass(slots=True)
+class Repeats:
+    """Dead letters of one source and reason: `more` came since the last log line, the next is due at `due_s`."""
+
+    due_s: float
+    more: int = 0
+
 
 class Letterbox:
-    """Collects what can't be delivered, counts it, and writes it before any position passes it.
+    """Collects what can't be delivered, and writes and counts it before any position passes it.
 
-    Shapes: `problem` is why the letters can't be written now, "" while they can.
+    Shapes: `problem` is why the letters can't be written now, "" while they can; `is_full`: nothing more should be
+    read until they can.
     """
 
     def __init__(self, store: DeadLetters, counters: Counters, clock: Clock) -> None:
@@ -25,6 +43,10 @@ class Letterbox:
         self._counters = counters
         self._clock = clock
         self._owed: list[DeadLetter] = []
+        self._owed_bytes = 0
+        self._retry_at_s = float("-inf")
+        self._problem_due_s = float("-inf")
+        self._repeats: dict[tuple[str, str], Repeats] = {}
         self._counted_bytes = 0
         self._kept = 0
 
@@ -33,8 +55,8 @@ class Letterbox:
     ) -> None:
         """One line more to set aside; `event`, `status` and `answer` where there are such."""
         file = origin.file
-        self._counters.of_source(file.source).dead_letters += 1
-        self._counters.of_file(file.file_id).dead_letters += 1
+        self._report(origin, reason, status)
+        self._owed_bytes += LETTER_BYTES + len(origin.raw) + len(event)
         self._owed.append(
             DeadLetter(
                 id=transaction_id(origin.raw.removesuffix(b"\r"), file.key, origin.position),
@@ -49,18 +71,79 @@ class Letterbox:
             )
         )
 
-    def write(self) -> bool:
-        """True when nothing is owed any more: positions may move."""
-        if self._owed:
-            try:
-                self._store.append(self._owed)
-            except OSError as exc:
-                log.error("dead letters can't be written, checkpoints wait error=%s", exc)
-                self.problem = str(exc)
-                return False
-            self._owed = []
-            self.problem = ""
+    @property
+    def is_full(self) -> bool:
+        return self._owed_bytes > OWED_BYTES_MAX
+
+    def write(self, *, at_once: bool = False) -> bool:
+        """True when nothing is owed any more: positions may move. After a failure it is tried once a second.
+
+        Only what is on disk counts as a dead letter; until then its line waits.
+        """
+        now_s = self._clock.monotonic()
+        self._report_more(now_s)
+        if not self._owed:
+            return True
+        if now_s < self._retry_at_s and not at_once:
+            return False
+        try:
+            while self._owed:
+                self._write_some()
+        except OSError as exc:
+            self._fail(exc, now_s)
+            return False
+        if self.problem:
+            log.info("dead letters can be written again")
+        self.problem, self._retry_at_s = "", float("-inf")
         return True
+
+    def close(self) -> None:
+        """Reports what was not reported yet."""
+        self._report_more(float("inf"))
+
+    def _write_some(self) -> None:
+        size, count = 0, 0
+        while count < len(self._owed) and size < WRITE_BYTES:
+            size += LETTER_BYTES + len(self._owed[count].raw) + len(self._owed[count].event)
+            count += 1
+        some = self._owed[:count]
+        self._store.append(some)
+        del self._owed[:count]
+        self._owed_bytes -= size
+        for letter in some:
+            self._counters.of_source(letter.file.source).dead_letters += 1
+            self._counters.of_file(letter.file.file_id).dead_letters += 1
+
+    def _fail(self, error: OSError, now_s: float) -> None:
+        if str(error) != self.problem or now_s >= self._problem_due_s:
+            log.error("dead letters can't be written, positions wait for it count=%d error=%s", len(self._owed), error)
+            self._problem_due_s = now_s + REPORT_EVERY_S
+        self.problem = str(error)
+        self._retry_at_s = now_s + RETRY_EVERY_S
+
+    def _report(self, origin: EventOrigin, reason: str, status: int | None) -> None:
+        """The first of a source and reason at once, the others once a minute."""
+        said = reason if status is None else f"{reason} (HTTP {status})"
+        key = origin.file.source, NUMBERS.sub("N", reason) if status is None else said
+        repeats = self._repeats.get(key)
+        if repeats is not None:
+            repeats.more += 1
+            return
+        self._repeats[key] = Repeats(self._clock.monotonic() + REPORT_EVERY_S)
+        log.warning(
+            "a line is a dead letter: %s source=%s path=%s position=%d hint=see: logship dead-letters list",
+            said, origin.file.source, origin.file.path, origin.position,
+        )  # fmt: skip
+
+    def _report_more(self, now_s: float) -> None:
+        for (source, reason), repeats in list(self._repeats.items()):
+            if now_s < repeats.due_s:
+                continue
+            if not repeats.more:
+                del self._repeats[source, reason]
+                continue
+            log.warning("more lines are dead letters: %s source=%s count=%d", reason, source, repeats.more)
+            repeats.more, repeats.due_s = 0, now_s + REPORT_EVERY_S
 
     def kept(self) -> int:
         """Letters in the store, of this run and earlier ones; the store is read only when its size has changed."""

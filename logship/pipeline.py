@@ -109,7 +109,8 @@ class Pipeline:
         for lane in self.lanes.values():
             lane.delivery.close(max(0.0, deadline_s - self._clock.monotonic()))
         self._collect(Step())
-        self._checkpoint(self._clock.monotonic())
+        self._checkpoint(self._clock.monotonic(), at_once=True)
+        self.letterbox.close()
         return sum(len(lane.ready) + lane.unsettled for lane in self.lanes.values())
 
     @property
@@ -152,7 +153,7 @@ class Pipeline:
 
     def _read(self, now_s: float, step: Step) -> None:
         sources = [lane.sources for lane in self.lanes.values() if lane.wants_more]
-        if not sources:
+        if not sources or self.letterbox.is_full:
             return
         chunk = self.tailer.read(CHUNK_BYTES, frozenset[str]().union(*sources))
         if chunk is None:
@@ -271,9 +272,9 @@ class Pipeline:
             self.letterbox.owe(origin, "the receiver refused it", event, refused.status, refused.reason)
         self._confirmed += batch.spans
 
-    def _checkpoint(self, now_s: float) -> None:
+    def _checkpoint(self, now_s: float, *, at_once: bool = False) -> None:
         """Dead letters first, then positions: a crash in between repeats a letter and loses none."""
-        if not self.letterbox.write():
+        if not self.letterbox.write(at_once=at_once):
             return
         if self._confirmed:
             self.tailer.confirm(self._confirmed)

@@ -130,6 +130,9 @@ class Driver:
         self._collect()
         if self._ledger is not None:
             self._ledger.flush()
+            if self._ledger.is_full:
+                self._summary.stopped_by = self._summary.stopped_by or self._ledger.problem
+                self._drain()
         return bool(self._running) or (not self._is_draining and bool(self._workload))
 
     def _submit(self) -> None:
@@ -307,6 +310,6 @@ class Driver:
         self._crew.close(at_once=at_once)
         self._take_all()
         if self._ledger is not None:
-            self._ledger.flush()
+            self._ledger.flush(at_once=True)
             if self._ledger.problem:
                 self._summary.stopped_by = self._summary.stopped_by or self._ledger.problem

@@ -11,6 +11,7 @@ from logship.checkpoint import Range
 from logship.clock import SystemClock
 from logship.delivery import DeadLetter, DeadLetters
 from logship.event import transaction_id
+from logship.letterbox import LETTER_BYTES, OWED_BYTES_MAX, RETRY_EVERY_S
 from logship.state import State
 
 
@@ -26,6 +27,8 @@ class Ledger:
         self._dead_letters = dead_letters
         self._clock = clock
         self._letters: list[DeadLetter] = []
+        self._letters_bytes = 0
+        self._retry_at_s = float("-inf")
         self._ranges: list[tuple[str, int, Range]] = []
         self._problem = ""
 
@@ -44,26 +47,37 @@ class Ledger:
 
     def write(self, log: Log, letters: Iterable[Letter], confirmed: Iterable[Confirmed], *, records: bool) -> None:
         """Takes what a report brings and writes it, with what waits; `records` false keeps no ranges of this log."""
-        self._letters += [self._dead_letter(log, letter) for letter in letters]
+        new = [self._dead_letter(log, letter) for letter in letters]
+        self._letters += new
+        self._letters_bytes += sum(LETTER_BYTES + len(one.raw) + len(one.event) for one in new)
         if records:
             receiver, key = log.endpoint.receiver, log.file.key
             self._ranges += [(receiver, key, Range(one.start, one.end, one.anchor)) for one in confirmed]
         self.flush()
 
-    def flush(self) -> None:
-        """Writes what waits, letters first."""
+    @property
+    def is_full(self) -> bool:
+        """So many dead letters wait for the disk that no more may come."""
+        return self._letters_bytes > OWED_BYTES_MAX
+
+    def flush(self, *, at_once: bool = False) -> None:
+        """Writes what waits, letters first; after a failure they are tried once a second."""
+        now_s = self._clock.monotonic()
+        if self._letters and now_s < self._retry_at_s and not at_once:
+            return
         if self._letters:
             try:
                 self._dead_letters.append(self._letters)
             except OSError as exc:
                 self._problem = f"dead letters can't be written: {exc.strerror or exc}"
+                self._retry_at_s = now_s + RETRY_EVERY_S
                 return
-            self._letters, self._problem = [], ""
+            self._letters, self._letters_bytes, self._problem = [], 0, ""
         if self._ranges and self._state.add_ranges(self._ranges):
             self._ranges = []
 
     def close(self) -> None:
-        self.flush()
+        self.flush(at_once=True)
         self._state.close()
 
     def _dead_letter(self, log: Log, letter: Letter) -> DeadLetter:

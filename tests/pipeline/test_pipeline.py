@@ -195,6 +195,64 @@ def test_an_unfit_line_is_on_disk_before_the_position_passes_it(world: World, mo
     assert world.pipeline.letterbox.problem == ""
 
 
+def test_dead_letters_that_can_not_be_written_stop_reading_before_they_fill_the_memory(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = 0
+
+    def full_disk(self: DeadLetters, letters: Sequence[DeadLetter]) -> None:
+        nonlocal tries
+        tries += 1
+        raise OSError(28, "No space left on device")
+
+    lines = "".join(f"{number}\n!{'x' * 30_000}\n" for number in range(1_000))
+    world.write(lines + "last\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(DeadLetters, "append", full_disk)
+        for _ in range(1_200):
+            world.pipeline.step()
+            world.receiver.accept_all()
+            world.clock.now_s += 0.1
+        owed = world.pipeline.letterbox._owed
+        assert 3_500_000 < sum(len(letter.raw) for letter in owed) < 4_500_000
+        assert tries <= 121, "at most once a second"
+        tally = world.counters.total()
+        assert (tally.dead_letters, tally.waiting) == (0, len(owed)), "what is on no disk is no dead letter yet"
+    while world.position < world.log.stat().st_size:
+        world.pass_on()
+        world.receiver.accept_all()
+    assert len(world.set_aside) == 1_000
+    tally = world.counters.total()
+    assert (tally.sent, tally.dead_letters, tally.waiting) == (1_001, 1_000, 0)
+
+
+def test_the_first_dead_letter_of_a_reason_is_logged_at_once_and_the_others_once_a_minute(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    def logged() -> list[str]:
+        found = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+        caplog.clear()
+        return [one for one in found if "dead letter" in one]
+
+    for number in range(5):
+        world.write(f"a\n!{number}\nbad\n{'x' * 11_000}{number}\nb\n")
+    world.pass_on()
+    world.receiver.accept_all(refused=[1, 4])
+    world.pass_on()
+    first = logged()
+    assert len(first) == 3
+    for text in ("fits no format", "over batch.max_bytes", "the receiver refused it (HTTP 400)"):
+        assert any(text in one for one in first)
+    world.clock.now_s += 61
+    world.pass_on()
+    assert [one for one in logged() if "no format" in one] == [
+        "more lines are dead letters: fits no format source=site count=4"
+    ]
+    world.clock.now_s += 61
+    world.pass_on()
+    assert logged() == []
+
+
 def test_an_event_the_receiver_refuses_is_a_dead_letter_with_its_line(world: World) -> None:
     world.write("a\nbad\nc\n")
     world.pass_on()
