@@ -19,9 +19,10 @@ ASK_S = 8.0  # longer than the daemon takes before it calls itself stuck (5 s)
 @click.command()
 @click.option("-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use.")
 @click.option("--json", "as_json", is_flag=True, help="The snapshot as JSON, as /status gives it; one a line.")
+@click.option("--all", "shows_all", is_flag=True, help="Every file, also those at their end.")
 @click.option("--watch", is_flag=True, help="Show it anew every 2 seconds, until Ctrl-C.")
-def command(config: Path | None, as_json: bool, watch: bool) -> int:
-    """Show each file's position, the receiver, and what needs a person.
+def command(config: Path | None, as_json: bool, shows_all: bool, watch: bool) -> int:
+    """Show each file's position, the receiver, and what needs a person; of many files those that need attention.
 
     Asks the running daemon; when none answers, reads the state directory and says so. Exit 1 when something needs a
     person.
@@ -32,13 +33,13 @@ def command(config: Path | None, as_json: bool, watch: bool) -> int:
 
     settings = load_settings(config, os.environ, sending=False, converting=False)
     if watch:
-        return _watch(settings, as_json=as_json)
+        return _watch(settings, as_json=as_json, shows_all=shows_all)
     status = _status(settings)
-    _print(status, as_json=as_json)
+    _print(status, as_json=as_json, shows_all=shows_all)
     return 1 if status.needs_a_person else 0
 
 
-def _watch(settings: Settings, *, as_json: bool) -> int:
+def _watch(settings: Settings, *, as_json: bool, shows_all: bool) -> int:
     """A picture every WATCH_S, until Ctrl-C, wherever that meets it."""
     import sys
     import time
@@ -48,7 +49,7 @@ def _watch(settings: Settings, *, as_json: bool) -> int:
         while True:
             status = _status(settings)
             click.clear()  # does nothing where no terminal is
-            _print(status, as_json=as_json)
+            _print(status, as_json=as_json, shows_all=shows_all)
             if not as_json and not sys.stdout.isatty():
                 click.echo()
             time.sleep(WATCH_S)
@@ -56,17 +57,17 @@ def _watch(settings: Settings, *, as_json: bool) -> int:
         return 1 if status is None or status.needs_a_person else 0
 
 
-def _print(status: Status, *, as_json: bool) -> None:
+def _print(status: Status, *, as_json: bool, shows_all: bool) -> None:
     if as_json:
         click.echo(status.to_json())
     else:
-        _show(status)
+        _show(status, shows_all=shows_all)
 
 
-def _show(status: Status) -> None:
+def _show(status: Status, *, shows_all: bool) -> None:
     from logship.cli.status_table import lines
 
-    for line in lines(status, width=_width()):
+    for line in lines(status, width=_width(), shows_all=shows_all):
         click.echo(line)
 
 

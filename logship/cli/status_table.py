@@ -8,25 +8,74 @@ import click
 
 from logship.logs import escaped
 from logship.status.model import FileReport, FileState, ReceiverReport, Status
-from logship.status.words import bytes_words, count_words, duration_words
+from logship.status.words import bytes_words, count_words, counted, duration_words
 
 HEAD = ("SOURCE", "FILE", "CONFIRMED", "LAG", "RATE", "SENT", "DROPPED", "SAMPLED OUT")
 MARKS = {FileState.HELD: "HELD", FileState.UNREADABLE: "UNREADABLE", FileState.DELETED: "deleted"}
 COLOURS = {FileState.HELD: "red", FileState.UNREADABLE: "red", FileState.CATCHING_UP: "yellow"}
+PAGE = 20  # files: of more, only those are shown that need attention, then the busiest
+MOST_TROUBLED = 100  # files that need attention, and sentences on what is wrong; --all shows every one
 MIN_PATH = 16  # columns; a path is cut at its beginning to fit the terminal, but not below
 
 
-def lines(status: Status, width: int) -> list[str]:
-    """What `logship status` prints, styled; `width` are the terminal's columns."""
+def lines(status: Status, width: int, *, shows_all: bool = False) -> list[str]:
+    """What `logship status` prints, styled; `width` are the terminal's columns.
+
+    With many files a page: those that need attention, the busiest, and how many more there are.
+    """
+    files = list(status.files) if shows_all or len(status.files) <= PAGE else _page(status.files)
+    advices = status.advice if shows_all else status.advice[:MOST_TROUBLED]
     shown = [_daemon(status), *(_receiver(receiver) for receiver in status.receivers)]
-    if status.files:
-        shown += _table(status.files, width)
-    elif status.state == "running":
+    if files:
+        shown += _table(files, width)
+    elif status.state == "running" and not status.files:
         shown.append("no file is followed: no path of the sources exists yet")
-    for advice in status.advice:
+    for advice in advices:
         colour = "red" if advice.severity == "error" else "yellow"
         shown.append(click.style(f"{'!' if advice.severity == 'error' else '·'} {escaped(str(advice))}", fg=colour))
-    return shown
+    if left := len(status.advice) - len(advices):
+        shown.append(f"  {left:,} more of these (--all)")
+    return shown + _rest(status.files, files)
+
+
+def _page(files: Sequence[FileReport]) -> list[FileReport]:
+    """The files that need attention, what matters most first, then those that are written to, the busiest first."""
+    troubled = sorted((file for file in files if _needs_attention(file)), key=_urgency)[:MOST_TROUBLED]
+    calm = (file for file in files if not _needs_attention(file))
+    busy = sorted((file for file in calm if file.rate), key=lambda file: -(file.rate or 0.0))
+    return troubled + busy[: max(0, PAGE - len(troubled))]
+
+
+def _needs_attention(file: FileReport) -> bool:
+    return file.state is not FileState.OK or bool(file.lost_bytes or file.problem)
+
+
+def _urgency(file: FileReport) -> tuple[bool, bool, int]:
+    needs_a_person = file.state in (FileState.UNREADABLE, FileState.HELD)
+    return not needs_a_person, not file.lost_bytes, -file.lag_bytes
+
+
+def _rest(files: Sequence[FileReport], shown: Sequence[FileReport]) -> list[str]:
+    """How many files are not shown, and how they are."""
+    seen = set(map(id, shown))
+    noun = "more file" if shown else "file"
+    rest = [file for file in files if id(file) not in seen]
+    behind = [file for file in rest if _needs_attention(file)]
+    words = []
+    if behind:
+        lag = bytes_words(sum(file.lag_bytes for file in behind))
+        words.append(f"  {counted(len(behind), noun)} {_are(behind)} behind or can't be read, {lag} (--all)")
+    if at_end := rest[len(behind) :]:
+        words.append(f"  {counted(len(at_end), noun)} {_are(at_end)} at {_their(at_end)} end (--all)")
+    return words
+
+
+def _are(files: Sequence[FileReport]) -> str:
+    return "is" if len(files) == 1 else "are"
+
+
+def _their(files: Sequence[FileReport]) -> str:
+    return "its" if len(files) == 1 else "their"
 
 
 def _daemon(status: Status) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -47,8 +48,15 @@ NO_HINTS = Hints()
 class _Handler:
     """Watchdog's callback for one directory; runs in watchdog's thread."""
 
-    def __init__(self, folder: str, queue: deque[tuple[str, str, bool]], wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        folder: str,
+        queue: deque[tuple[str, str, bool]],
+        wake: Callable[[], None],
+        only: Callable[[str], bool] = lambda path: True,
+    ) -> None:
         self._folder = folder
+        self._only = only
         self._queue = queue
         self._wake = wake
 
@@ -56,9 +64,10 @@ class _Handler:
         is_written = event.event_type == "modified" and not event.is_directory
         was_empty = not self._queue
         for path in (event.src_path, event.dest_path):  # a name that another is moved over holds a new file
-            if path:
-                self._queue.append((self._folder, os.path.basename(os.fsdecode(path)), is_written))
-        if was_empty:
+            name = os.path.basename(os.fsdecode(path))
+            if name and self._only(os.path.join(self._folder, name)):
+                self._queue.append((self._folder, name, is_written))
+        if was_empty and self._queue:
             self._wake()
 
 
@@ -70,6 +79,8 @@ class Watcher:
         self._queue: deque[tuple[str, str, bool]] = deque(maxlen=QUEUE_MAX)
         self._observer: Any = None  # watchdog's, whose types differ between its versions
         self._watches: dict[str, Any] = {}
+        self._marks: dict[str, tuple[int, bool]] = {}  # of what is watched: inode, whether only as a parent
+        self._wanted: set[str] = set()
         self._deaf: set[str] = set()  # directories that can't be watched, or change without a hint
         self._unheard: Counter[str] = Counter()
         self._counts: Counter[str] = Counter()
@@ -86,19 +97,29 @@ class Watcher:
         return all((each in self._watches or each in self.busy) and each not in self._deaf for each in folders)
 
     def watch(self, folders: set[str], now_s: float) -> bool:
-        """Watches exactly these directories (the first FOLDERS_MAX of them), busy ones later; True for new ones."""
-        before = len(self._watches)
+        """Watches exactly these directories (the first FOLDERS_MAX of them), busy ones later; True for new ones.
+
+        Their parents tell when one is made again: its watch is of the directory that was there before.
+        """
+        self._wanted = folders
+        parents = {os.path.dirname(each) for each in folders} - folders
+        has_new = False
         for folder in [each for each, until_s in self.busy.items() if now_s >= until_s or each not in folders]:
             del self.busy[folder]
-        for folder in [each for each in self._watches if each not in folders or not os.path.isdir(each)]:
+        marks = {each: (_inode(each), each in parents) for each in folders | parents}
+        for folder in [each for each in self._watches if self._marks[each] != marks.get(each)]:
             self._forget(folder)
-        for folder in sorted(folders - self._watches.keys() - self._deaf - self.busy.keys()):
+        unwatched = marks.keys() - self._watches.keys() - self._deaf - self.busy.keys()
+        for folder in sorted(unwatched, key=lambda each: (each in parents, each)):
             if len(self._watches) >= FOLDERS_MAX:
-                self._warn(f"more than {FOLDERS_MAX} directories")
+                if folder in folders:
+                    self._warn(f"more than {FOLDERS_MAX} directories")
                 break
-            if os.path.isdir(folder):
-                self._add(folder)
-        return len(self._watches) > before
+            if marks[folder][0]:
+                self._marks[folder] = marks[folder]  # as before it is watched: one made again meanwhile has another
+                self._add(folder, is_parent=folder in parents)
+                has_new |= folder in folders
+        return has_new
 
     def take(self, now_s: float) -> Hints:
         """What came in since the last call."""
@@ -109,7 +130,10 @@ class Watcher:
             folder, name, is_written = self._queue.popleft()
             self._counts[folder] += 1
             has_new_names |= not is_written
-            paths.add(os.path.join(folder, name))
+            path = os.path.join(folder, name)
+            # a directory that went or came: what is in it was not heard of, and it has to be watched anew
+            is_overflow |= not is_written and path in self._wanted
+            paths.add(path)
         if now_s - self._window_s >= BUSY_WINDOW_S:
             self._poll_busy(now_s)
         return Hints(frozenset(paths), has_new_names, is_overflow)
@@ -143,7 +167,7 @@ class Watcher:
         self._counts.clear()
         self._window_s = now_s
 
-    def _add(self, folder: str) -> None:
+    def _add(self, folder: str, *, is_parent: bool) -> None:
         from watchdog import events
 
         names = [events.FileCreatedEvent, events.FileDeletedEvent, events.FileMovedEvent]
@@ -155,14 +179,16 @@ class Watcher:
                 observer = Observer()
                 observer.start()
                 self._observer = observer
+            only = (lambda path: path in self._wanted) if is_parent else (lambda path: True)
             self._watches[folder] = self._observer.schedule(
-                _Handler(folder, self._queue, self._wake),
+                _Handler(folder, self._queue, self._wake, only),
                 os.path.realpath(folder),
-                event_filter=[events.FileModifiedEvent, *names, *folders],
+                event_filter=[*([] if is_parent else [events.FileModifiedEvent]), *names, *folders],
             )
         except OSError as exc:
             self._deaf.add(folder)
-            self._warn(exc.strerror or str(exc))
+            if not is_parent:
+                self._warn(exc.strerror or str(exc))
 
     def _forget(self, folder: str) -> None:
         watch = self._watches.pop(folder)
@@ -175,3 +201,12 @@ class Watcher:
         if not self._has_warned:
             self._has_warned = True
             log.warning("not every directory can be watched, those are polled reason=%s", why)
+
+
+def _inode(folder: str) -> int:
+    """0 for what is no directory now."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return 0
+    return found.st_ino if stat.S_ISDIR(found.st_mode) else 0

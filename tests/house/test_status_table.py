@@ -51,6 +51,52 @@ def test_what_is_wrong_stands_below_with_what_to_do() -> None:
     assert shown[4] == "! shop: 401 application id refused for 2 h; nothing is lost; put the right id in /x"
 
 
+def many(count: int, **changed: object) -> tuple[FileReport, ...]:
+    """Idle logs, but for what is changed of all of them."""
+    idle = [replace(FILE, path=f"/var/log/{number}.log", generation=number, rate=0.0) for number in range(count)]
+    return tuple(replace(file, **changed) for file in idle)  # type: ignore[arg-type]
+
+
+def test_of_many_files_those_that_need_attention_are_shown_and_the_rest_counted() -> None:
+    calm = many(296)
+    lost = replace(FILE, path="/var/log/lost.log", lost_bytes=4_200_000)
+    behind = replace(FILE, path="/var/log/behind.log", state=FileState.CATCHING_UP, lag_bytes=9_000)
+    closed = replace(FILE, path="/var/log/closed.log", state=FileState.UNREADABLE, problem="Permission denied")
+    status = replace(STATUS, files=(*calm[:200], behind, lost, closed, *calm[200:]))
+    shown = plain(status)
+    assert [line.split()[1] for line in shown[3:6]] == [closed.path, lost.path, behind.path]
+    assert shown[6:] == ["  296 more files are at their end (--all)"]
+    assert len([click.unstyle(line) for line in lines(status, 120, shows_all=True)]) == 3 + 299
+
+
+def test_the_busiest_of_many_files_fill_the_page() -> None:
+    busy = tuple(replace(file, rate=float(file.generation)) for file in many(300))
+    shown = plain(replace(STATUS, files=busy))
+    assert [line.split()[1] for line in shown[3:23]] == [f"/var/log/{number}.log" for number in range(299, 279, -1)]
+    assert shown[23:] == ["  280 more files are at their end (--all)"]
+
+
+def test_many_files_that_need_attention_are_cut_and_counted() -> None:
+    files = (*many(2_000, state=FileState.CATCHING_UP, lag_bytes=1_000), *many(1))
+    advice = tuple(Advice("error", "api", f"problem {number}") for number in range(300))
+    shown = plain(replace(STATUS, files=files, advice=advice))
+    assert len(shown) == 2 + 1 + 100 + 100 + 3
+    assert shown[-3:] == [
+        "  200 more of these (--all)",
+        "  1,900 more files are behind or can't be read, 1.9 MB (--all)",
+        "  1 more file is at its end (--all)",
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 20])
+def test_a_page_of_files_is_shown_whole(count: int) -> None:
+    assert len(plain(replace(STATUS, files=many(count)))) == 3 + count
+
+
+def test_two_thousand_idle_logs_are_one_line() -> None:
+    assert plain(replace(STATUS, files=many(2_000)))[2:] == ["  2,000 files are at their end (--all)"]
+
+
 def test_a_stopped_daemon_is_called_stopped() -> None:
     assert plain(replace(STATUS, state="stopped", receivers=()))[0] == "STOPPED · what /var/lib/logship says"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -64,6 +65,42 @@ def test_a_wait_ends_when_a_line_is_written_long_before_the_next_full_look(tmp_p
     append(log.with_name("access.log.new"), b"three\n")
     log.with_name("access.log.new").rename(log)
     wait_until(lambda: arrived(b"one", b"two", b"three"), 10)
+    rig.stop()
+
+
+@pytest.mark.parametrize("how", ["removed", "renamed", "replaced at once", "link changed"])
+def test_a_log_directory_that_is_made_again_is_heard_of_at_once_each_time(tmp_path: Path, log: Path, how: str) -> None:
+    folder = log.parent
+    if how == "link changed":
+        folder.rename(tmp_path / "release-0")
+        folder.symlink_to("release-0")
+    append(log, b"one\n")
+    rig = Rig(tmp_path / "state", source(log), clock=RealClock(), use_hints=True, full_look_s=3600.0)
+    expected = rig.step()
+
+    def arrived() -> bool:
+        rig.tail.wait(5.0)
+        return rig.step() == expected
+
+    for number in range(1, 4):
+        aside = tmp_path / f"release-{number}"
+        if how == "link changed":
+            aside.mkdir()
+            (tmp_path / "next").symlink_to(aside.name)
+            (tmp_path / "next").rename(folder)
+        elif how == "removed":
+            shutil.rmtree(folder)
+            rig.step()
+            folder.mkdir()
+        else:
+            folder.rename(aside)
+            if how == "renamed":
+                rig.step()
+            folder.mkdir()
+        for count in range(2):
+            append(log, b"%d/%d\n" % (number, count))
+            expected = [*expected, b"%d/%d" % (number, count)]
+            wait_until(arrived, 10)
     rig.stop()
 
 
