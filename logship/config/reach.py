@@ -7,11 +7,12 @@ import socket
 import ssl
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 from uuid import uuid4
 
 import orjson
@@ -21,12 +22,14 @@ from logship.clock import SystemClock
 from logship.config.inspection import Finding
 from logship.delivery import Endpoint
 from logship.delivery.answer import Answer
-from logship.delivery.decision import Verdict
+from logship.delivery.decision import HINTS, Verdict
 from logship.delivery.exchange import ID_HEADER, Exchange
 from logship.delivery.http import HttpTransport, TlsContext
 
 CLOCK_ERRORS = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 SUBJECT = "endpoint"
+PROXY_AUTHENTICATION = 407
+TUNNEL_REFUSED = f"Tunnel connection failed: {PROXY_AUTHENTICATION}"  # http.client's words
 MAX_ANSWER_BYTES = 65_536
 CLOCK_SKEW_S = 300.0  # beyond it the hosted service calls events late
 
@@ -54,7 +57,8 @@ def reach(endpoint: Endpoint, origin: str, *, send_test: bool) -> Iterator[Findi
     try:
         addresses = _addresses(way)
     except OSError as exc:
-        hint = "check endpoint.url and this machine's DNS (/etc/resolv.conf)"
+        key = "endpoint.proxy" if way.proxy else "endpoint.url"
+        hint = f"check {key} and this machine's DNS (/etc/resolv.conf)"
         yield Finding("error", SUBJECT, f"DNS: {way.host}: {exc.strerror or exc}", hint)
         return
     yield Finding("ok", SUBJECT, f"DNS: {way.host} is {', '.join(addresses)}")
@@ -70,6 +74,9 @@ def reach(endpoint: Endpoint, origin: str, *, send_test: bool) -> Iterator[Findi
         yield Finding("error", SUBJECT, f"TLS: {exc.reason or exc}", "is this port a TLS port? see endpoint.url")
         return
     except (OSError, http.client.HTTPException) as exc:
+        if TUNNEL_REFUSED in str(exc):
+            yield _proxy_refuses(way)
+            return
         message = f"{way.host}:{way.port}: {getattr(exc, 'strerror', None) or exc or type(exc).__name__}"
         yield Finding("error", SUBJECT, message, "is it running, and does a firewall let this machine through?")
         return
@@ -89,6 +96,8 @@ def _ask(endpoint: Endpoint, way: Way) -> Iterator[Finding]:
     headers = {"User-Agent": f"logship/{__version__}", "Accept": "application/json"}
     if endpoint.application_id:
         headers[ID_HEADER] = endpoint.application_id
+    if is_relayed:
+        headers |= _proxy_authorization(way)
     try:
         connection.request("GET", f"{endpoint.url}/v1/config" if is_relayed else path, headers=headers)
         if isinstance(connection.sock, ssl.SSLSocket):
@@ -97,6 +106,9 @@ def _ask(endpoint: Endpoint, way: Way) -> Iterator[Finding]:
         answer.read(MAX_ANSWER_BYTES)
     finally:
         connection.close()
+    if answer.status == PROXY_AUTHENTICATION:
+        yield _proxy_refuses(way)
+        return
     yield _config_answer(answer.status, path)
     yield from _clock_skew(answer.getheader("Date"))
 
@@ -109,8 +121,21 @@ def _connection(endpoint: Endpoint, way: Way) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(way.host, way.port, timeout=timeout_s)
     connection = http.client.HTTPSConnection(way.host, way.port, timeout=timeout_s, context=context)
     if way.proxy is not None and way.url.scheme == "https":
-        connection.set_tunnel(way.url.hostname or "", way.url.port or 443)
+        connection.set_tunnel(way.url.hostname or "", way.url.port or 443, _proxy_authorization(way))
     return connection
+
+
+def _proxy_authorization(way: Way) -> dict[str, str]:
+    """User and password of the proxy's URL, as requests sends them for the daemon."""
+    if way.proxy is None or way.proxy.username is None:
+        return {}
+    credentials = f"{unquote(way.proxy.username)}:{unquote(way.proxy.password or '')}".encode("latin-1", "replace")
+    return {"Proxy-Authorization": f"Basic {b64encode(credentials).decode()}"}
+
+
+def _proxy_refuses(way: Way) -> Finding:
+    message = f"the proxy {way.host}:{way.port} answers {PROXY_AUTHENTICATION}"
+    return Finding("error", SUBJECT, message, HINTS[PROXY_AUTHENTICATION])
 
 
 def _tls(sock: ssl.SSLSocket) -> Finding:

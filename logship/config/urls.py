@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 from logship.config.quantities import UnfitError
@@ -45,16 +46,40 @@ def normalised(url: str, *, may_hold_password: bool = False) -> str:
 
 def environment_proxy(parts: SplitResult, environ: Mapping[str, str]) -> str | None:
     """The proxy that $HTTPS_PROXY, $HTTP_PROXY, $ALL_PROXY and $NO_PROXY give for a URL, None for a direct way."""
-    host = parts.hostname or ""
-    for entry in _variable(environ, "NO_PROXY").split(","):
-        name, _, port = entry.strip().lower().partition(":")
-        name = name.lstrip("*").lstrip(".")
-        if entry.strip() == "*":
-            return None
-        if name and (host == name or host.endswith("." + name)) and (not port or port == str(parts.port or "")):
-            return None
+    host = (parts.hostname or "").rstrip(".")
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    entries = _variable(environ, "NO_PROXY").replace(",", " ").split()
+    if any(_leaves_out(entry.lower(), host, port) for entry in entries):
+        return None
     proxy = _variable(environ, f"{parts.scheme}_proxy") or _variable(environ, "ALL_PROXY")
     return proxy or None
+
+
+def _leaves_out(entry: str, host: str, port: int) -> bool:
+    """Whether an entry of NO_PROXY means this host: `*`, a name with its subdomains, an address, a CIDR; each `:port`.
+
+    Names are not looked up for an address, as in curl and Go.
+    """
+    name, given_port = entry, ""
+    if entry.startswith("["):
+        name, _, given_port = entry[1:].partition("]")
+        given_port = given_port.removeprefix(":")
+    elif entry.count(":") == 1:
+        name, _, given_port = entry.partition(":")
+    if given_port and given_port != str(port):
+        return False
+    if name == "*":
+        return True
+    try:
+        network = ip_network(name, strict=False)
+    except ValueError:
+        name = name.removeprefix("*").strip(".")
+        return bool(name) and (host == name or host.endswith("." + name))
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return address in network
 
 
 def _variable(environ: Mapping[str, str], name: str) -> str:

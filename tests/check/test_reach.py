@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 import subprocess
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +24,17 @@ from tests.rigs.machine import require
 from tests.rigs.receiver import Receiver
 
 CONFIG = """\
-endpoint: {{url: "{url}", application_id: {id}}}
+endpoint: {{url: "{url}", application_id: {id}{more}}}
 origin: web-1
 sources:
   - {{name: api, paths: [access.log], format: nginx_timed, fields: {{host: api.example.com}}}}
 """
 
 
-def check(tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, *options: str, id: str = "the-id") -> Any:
-    (tmp_path / "logship.yml").write_text(CONFIG.format(url=url, id=id))
+def check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, *options: str, id: str = "the-id", more: str = ""
+) -> Any:
+    (tmp_path / "logship.yml").write_text(CONFIG.format(url=url, id=id, more=more))
     code = execute(["check", "--json", "-c", str(tmp_path / "logship.yml"), *options])
     report = json.loads(capsys.readouterr().out)
     assert report["exit"] == code
@@ -122,7 +127,7 @@ def test_a_clock_in_1970_is_told_where_a_certificate_is_not_valid_yet(tmp_path: 
     faketime = require("faketime")
     authority = Authority.make(tmp_path / "authority")
     with Receiver(certificate=authority.certificate("receiver")) as receiver:
-        config = CONFIG.format(url=receiver.url, id="the-id").replace("{url:", f"{{ca_file: {authority.pem}, url:")
+        config = CONFIG.format(url=receiver.url, id="the-id", more=f", ca_file: {authority.pem}")
         (tmp_path / "logship.yml").write_text(config)
         done = subprocess.run(
             [faketime, "1970-01-01 00:10", *logship_command("check", "--connect", "-c", str(tmp_path / "logship.yml"))],
@@ -161,7 +166,7 @@ def test_a_clock_that_is_wrong_by_years_is_told(
 def test_a_wrong_config_is_not_tried_on_the_receiver(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], collector: CollectorServer
 ) -> None:
-    (tmp_path / "logship.yml").write_text(CONFIG.format(url=collector.url, id="the-id") + "orgin: x\n")
+    (tmp_path / "logship.yml").write_text(CONFIG.format(url=collector.url, id="the-id", more="") + "orgin: x\n")
     assert execute(["check", "-c", str(tmp_path / "logship.yml"), "--send-test"]) == 78
     assert stored(tmp_path) == []
     assert "nothing sent (exit 78)" in capsys.readouterr().out
@@ -170,3 +175,75 @@ def test_a_wrong_config_is_not_tried_on_the_receiver(
 def stored(tmp_path: Path) -> list[Any]:
     with sqlite3.connect(tmp_path / "events.db") as connection:
         return [json.loads(event) for (event,) in connection.execute("select event from events")]
+
+
+class Forwarding(BaseHTTPRequestHandler):
+    """A proxy that wants a user and password; behind it every name is this machine."""
+
+    def do_CONNECT(self) -> None:
+        if self.is_let_in():
+            server = socket.create_connection(("127.0.0.1", int(self.path.rpartition(":")[2])))
+            self.send_response(200)
+            self.end_headers()
+            threading.Thread(target=self.pump, args=(server, self.connection), daemon=True).start()
+            self.pump(self.connection, server)
+
+    def do_GET(self) -> None:
+        if self.is_let_in():
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def is_let_in(self) -> bool:
+        if self.headers["Proxy-Authorization"] == "Basic " + b64encode(b"u:p@ss:w/rd").decode():
+            return True
+        self.send_response(407)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return False
+
+    @staticmethod
+    def pump(one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while data := one.recv(65_536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def proxy() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forwarding) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_gets_user_and_password_as_from_the_daemon_and_its_refusal_is_its_own(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    authority: Authority,
+    proxy: str,
+    scheme: str,
+) -> None:
+    """Behind the tunnel stands a receiver without GET /v1/config: that TLS was spoken with it is enough."""
+    with Receiver(certificate=authority.certificate("receiver", "DNS:receiver.localhost")) as receiver:
+        url, more = f"{scheme}://receiver.localhost:{receiver.port}", f', ca_file: "{authority.pem}"'
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://u:p%40ss%3Aw%2Frd@{proxy}")
+        said = sentences(check(tmp_path, capsys, url, "--connect", more=more))
+        reached = "ok TLS: TLSv1.3" if scheme == "https" else "ok GET /v1/config: 404"
+        assert any(sentence.startswith(reached) for sentence in said), said
+        monkeypatch.setenv(f"{scheme}_proxy", f"http://u:wrong@{proxy}")
+        report = check(tmp_path, capsys, url, "--connect", more=more)
+        refusal = next(finding for finding in report["findings"] if "407" in finding["message"])
+        assert (report["exit"], refusal["level"]) == (1, "error")
+        assert "the proxy" in refusal["message"]
+        assert "endpoint.proxy" in refusal["hint"]
+        assert "wrong" not in json.dumps(report)

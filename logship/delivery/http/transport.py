@@ -130,7 +130,7 @@ class HttpTransport:
         except urllib3.exceptions.HTTPError as exc:
             proxy_says = getattr(exc, "original_error", None)
             if isinstance(proxy_says, TunnelRefused) and proxy_says.status == PROXY_AUTHENTICATION:
-                return Answer(PROXY_AUTHENTICATION)
+                return Answer(PROXY_AUTHENTICATION, excerpt="Proxy Authentication Required")
             failure = self._failure(exc)
             if failure.kind is FailureKind.TLS:
                 self.close()

@@ -1,0 +1,62 @@
+"""NO_PROXY as other programs read it: names, suffixes, addresses, networks, ports."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from logship.config.urls import environment_proxy
+
+PROXY = "http://proxy:3128"
+LEFT_OUT = [
+    ("api.example.com", "https://api.example.com"),
+    ("API.Example.com", "https://api.example.com"),
+    ("example.com", "https://api.example.com"),
+    (".example.com", "https://api.example.com"),
+    ("*.example.com", "https://api.example.com"),
+    ("example.com", "https://api.example.com."),
+    ("a.org, .example.com", "https://api.example.com"),
+    ("a.org .example.com", "https://api.example.com"),
+    ("example.com:8443", "https://api.example.com:8443"),
+    ("example.com:443", "https://api.example.com"),
+    ("*", "https://api.example.com"),
+    ("a.org,*", "https://api.example.com"),
+    ("10.1.2.3", "https://10.1.2.3"),
+    ("10.1.2.3:8443", "https://10.1.2.3:8443"),
+    ("10.0.0.0/8", "https://10.1.2.3"),
+    ("10.1.2.3/8", "https://10.1.2.3"),
+    ("192.168.0.0/16,10.0.0.0/8", "http://10.1.2.3:8080"),
+    ("::1", "https://[::1]"),
+    ("[::1]", "https://[::1]"),
+    ("[::1]:8443", "https://[::1]:8443"),
+    ("fd00::/8", "https://[fd12:3456::1]"),
+    ("2001:0db8:0:0::1", "https://[2001:db8::1]"),
+]
+NOT_LEFT_OUT = [
+    ("", "https://api.example.com"),
+    (",", "https://api.example.com"),
+    (".", "https://api.example.com"),
+    ("ample.com", "https://api.example.com"),
+    ("api.example.com", "https://example.com"),
+    ("example.com:8443", "https://api.example.com"),
+    ("10.0.0.0/8", "https://11.1.2.3"),
+    ("10.0.0.0/99", "https://10.1.2.3"),
+    ("10.1.2.3:8443", "https://10.1.2.3"),
+    ("10.0.0.0/8", "https://api.example.com"),
+    ("1.2.3", "https://10.1.2.3x"),
+    ("[::1]:8443", "https://[::1]"),
+    ("0.0.0.0/0", "https://[::1]"),
+]
+
+
+@pytest.mark.parametrize(("entries", "url"), LEFT_OUT)
+def test_an_entry_leaves_a_host_out(entries: str, url: str) -> None:
+    environ = {"HTTPS_PROXY": PROXY, "HTTP_PROXY": PROXY, "NO_PROXY": entries}
+    assert environment_proxy(urlsplit(url), environ) is None
+
+
+@pytest.mark.parametrize(("entries", "url"), NOT_LEFT_OUT)
+def test_an_entry_leaves_no_other_host_out(entries: str, url: str) -> None:
+    environ = {"https_proxy": PROXY, "no_proxy": entries}
+    assert environment_proxy(urlsplit(url), environ) == PROXY
