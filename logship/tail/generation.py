@@ -141,15 +141,21 @@ class Generation:
         content = self.content
         assert content is not None
         if self.before is None:
+            return self.learn_before() and (content.is_archive or self._begins_the_same(content))
+        # an archive is read forwards on one descriptor, and was recognised when it was opened
+        return content.is_archive or (self._is_as_before(content, self.before) and self._begins_the_same(content))
+
+    def learn_before(self) -> bool:
+        """Reads what stands before the reading position, unless it is known; False where it fits no anchor."""
+        content = self.content
+        assert content is not None
+        if self.before is None:
             start = max(0, self.read_to - ANCHOR_BYTES)
             before = content.read_at(start, self.read_to - start)
             if len(before) < self.read_to - start or not self._fits_anchor(before):
                 return False
             self.before = before
-        elif not content.is_archive and not self._is_as_before(content, self.before):
-            return False
-        # an archive is read forwards on one descriptor, and was recognised when it was opened
-        return content.is_archive or self._begins_the_same(content)
+        return True
 
     def _is_as_before(self, content: Content, before: bytes) -> bool:
         return content.read_at(self.read_to - len(before), len(before)) == before

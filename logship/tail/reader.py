@@ -10,6 +10,10 @@ from logship.tail.content import Content
 _SCAN_BYTES = 262_144
 
 
+class ReplacedError(Exception):
+    """What stands before a position is not what stood there: the content is another one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stretch:
     """Bytes that become one chunk; see event.Chunk for the shapes.
@@ -43,23 +47,33 @@ class Bounds:
     end: int | None = None
     is_final: bool = False
 
+    def room(self, position: int, size: int) -> int:
+        """How much of `size` bytes at a position may be read; not above 0 where that is nothing."""
+        return size if self.end is None else min(size, self.end - position)
 
-def next_stretch(content: Content, start: int, bounds: Bounds, ahead: Lookahead) -> Stretch | None:
+
+def next_stretch(
+    content: Content, start: int, bounds: Bounds, ahead: Lookahead, before: bytes = b""
+) -> Stretch | None:
     """The stretch at `start` (a line start); None while there is none to be had.
 
-    Raises: OSError as reading gives it.
+    `before` is what must stand before `start`: one read brings both, so that a look at it costs nothing.
+    Raises: ReplacedError where something else stands there; OSError as reading gives it.
     """
-    block = _read(content, start, bounds.limit_bytes, bounds)
-    if not block:
+    head = len(before)
+    block = content.read_at(start - head, head + max(0, bounds.room(start, bounds.limit_bytes)))
+    if not block.startswith(before):
+        raise ReplacedError
+    if len(block) == head:
         return None
-    if block[0] == 0:
+    if block[head] == 0:
         return _hole(content, start, bounds, ahead)
-    cut = block.rfind(b"\n") + 1
+    cut = block.rfind(b"\n", head) + 1
     if not cut:
         return _unfinished_line(content, start, bounds, ahead)
     # one byte is looked for at memory speed, two are not: the usual chunk holds no NUL at all
-    nul = block.find(b"\n\0", 0, cut) if b"\0" in block else -1
-    data = block[: cut if nul < 0 else nul + 1]
+    nul = block.find(b"\n\0", head, cut) if b"\0" in block else -1
+    data = block[head : cut if nul < 0 else nul + 1]
     monster = over_long_line(data, bounds.max_line_bytes)
     if monster is None:
         return _lines(start, data)
@@ -88,8 +102,7 @@ def over_long_line(data: bytes, max_line_bytes: int) -> int | None:
 
 
 def _read(content: Content, position: int, size: int, bounds: Bounds) -> bytes:
-    if bounds.end is not None:
-        size = min(size, bounds.end - position)
+    size = bounds.room(position, size)
     return content.read_at(position, size) if size > 0 else b""
 
 

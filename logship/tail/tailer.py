@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from time import thread_time
 
 from logship.checkpoint import Range
 from logship.event import ANCHOR_BYTES, Chunk, Span
+from logship.tail.content import Content
 from logship.tail.discovery import Discovery
 from logship.tail.elsewhere import Elsewhere
 from logship.tail.followed import Followed
@@ -15,7 +17,7 @@ from logship.tail.generation import Generation, Log
 from logship.tail.hints import NO_HINTS, Hints, Watcher
 from logship.tail.identity import anchor_of
 from logship.tail.notices import FileStatus, Look
-from logship.tail.reader import Bounds, Lookahead, Stretch, next_stretch
+from logship.tail.reader import Bounds, Lookahead, ReplacedError, Stretch, next_stretch
 from logship.tail.refusals import Remedy
 from logship.tail.source import Clock, Memory, TailSource
 from logship.tail.turns import Alarm, Turns
@@ -281,20 +283,14 @@ class Tailer:
         return generation.elsewhere.next_at(generation.read_to, generation.content)
 
     def _read_stretch(self, generation: Generation, bounds: Bounds, confirmed: Range | None) -> Stretch | None:
-        """What stands at the reading position, compared with what stood before it, before and after.
+        """What stands at the reading position, with what stood before it compared before and after.
 
         It does not reach over an end of a range that is confirmed already.
         """
         content = generation.content
         assert content is not None
-        stretch = None
-        if generation.still_holds():
-            if confirmed is not None:
-                end = confirmed.end if confirmed.start <= generation.read_to else confirmed.start
-                if bounds.end is None or end <= bounds.end:
-                    stretch = next_stretch(content, generation.read_to, replace(bounds, end=end), Lookahead())
-            if stretch is None:
-                stretch = next_stretch(content, generation.read_to, bounds, generation.ahead)
+        with contextlib.suppress(ReplacedError):
+            stretch = self._next_stretch(generation, content, bounds, confirmed)
             facts = content.facts()
             if generation.still_holds() and (content.is_archive or not stretch or facts.size_bytes >= stretch.end):
                 generation.take_facts(facts)
@@ -305,6 +301,22 @@ class Tailer:
         self._followed.detach(generation, self._clock.monotonic())
         self._look_due_s = float("-inf")
         return None
+
+    @staticmethod
+    def _next_stretch(
+        generation: Generation, content: Content, bounds: Bounds, confirmed: Range | None
+    ) -> Stretch | None:
+        """Raises: ReplacedError, OSError."""
+        if not generation.learn_before():
+            raise ReplacedError
+        start, before = generation.read_to, b"" if content.is_archive else generation.before or b""
+        if confirmed is not None:
+            end = confirmed.end if confirmed.start <= start else confirmed.start
+            if bounds.end is None or end <= bounds.end:
+                stretch = next_stretch(content, start, replace(bounds, end=end), Lookahead(), before)
+                if stretch is not None:
+                    return stretch
+        return next_stretch(content, start, bounds, generation.ahead, before)
 
     def _take(self, generation: Generation, stretch: Stretch, *, is_confirmed: bool) -> Chunk:
         start, before = generation.read_to, generation.before or b""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from logship.event import Chunk
 from logship.tail.content import PlainContent
-from logship.tail.reader import Bounds, Lookahead, Stretch, next_stretch, over_long_line
+from logship.tail.reader import Bounds, Lookahead, ReplacedError, Stretch, next_stretch, over_long_line
 from tests.tail.driver import Rig, source
 
 
@@ -183,10 +183,12 @@ def test_every_line_is_read_byte_for_byte_and_every_position_is_a_line_start(
     path.write_bytes(b"".join(line + b"\n" for line in lines) + tail)
     content = PlainContent(os.open(path, os.O_RDONLY))
     found: list[Stretch] = []
-    at = 0
-    while (stretch := next_stretch(content, at, Bounds(limit, longest), Lookahead())) is not None:
+    at, before = 0, b""
+    while (stretch := next_stretch(content, at, Bounds(limit, longest), Lookahead(), before)) is not None:
         found.append(stretch)
-        at = stretch.end
+        at, before = stretch.end, stretch.before_end
+        with pytest.raises(ReplacedError):
+            next_stretch(content, at, Bounds(limit, longest), Lookahead(), before[:-1] + b"x")
         assert content.read_at(at - 1, 1) == b"\n"
         assert content.read_at(max(0, at - 256), min(256, at)).endswith(stretch.before_end)
     content.close()

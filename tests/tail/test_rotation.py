@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import zstandard
 
+from logship.event import ANCHOR_BYTES
+from logship.tail.identity import FIRST_LINE_BYTES
 from logship.tail.notices import What
 from tests.tail.driver import Rig, source
 
@@ -289,3 +291,47 @@ def test_a_recreated_file_with_a_reused_inode_is_read_from_its_start(rig: Rig, l
     expected += write(log, *content)
     rig.start()
     assert rig.settle() == expected
+
+
+@pytest.mark.parametrize("read", range(1, 7))
+def test_a_log_rewritten_between_two_reads_gives_whole_lines_of_each(
+    rig: Rig, log: Path, monkeypatch: pytest.MonkeyPatch, read: int
+) -> None:
+    old = [b"the old line %03d" % number for number in range(40)]
+    new = [b"a new and longer line %03d" % number for number in range(80)]
+    log.write_bytes(b"".join(line + b"\n" for line in old[:20]))
+    assert rig.settle() == old[:20]
+    with log.open("ab") as file:
+        file.write(b"".join(line + b"\n" for line in old[20:]))
+    pread, reads = os.pread, iter(range(1, 1_000))
+
+    def rewritten(descriptor: int, size: int, position: int) -> bytes:
+        if next(reads) == read:
+            log.write_bytes(b"".join(line + b"\n" for line in new))  # the same file, truncated and refilled
+        return pread(descriptor, size, position)
+
+    monkeypatch.setattr(os, "pread", rewritten)
+    rig.settle()
+    monkeypatch.undo()
+    rig.settle()
+    assert next(reads) > read, "nothing was rewritten"
+    arrived = [each.line for each in rig.receiver.arrivals]
+    assert [line for line in arrived if line not in old] == new
+    assert len(arrived) == len(set(arrived))
+
+
+def test_a_chunk_costs_three_reads(rig: Rig, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chunk with what stands before it; then, again, what stands before it, and the first line."""
+    write(log, *(f"line {number:04}" for number in range(1_000)))
+    rig.look()
+    rig.tail.read(1_000)
+    sizes: list[int] = []
+    pread = os.pread
+
+    def counted(descriptor: int, size: int, position: int) -> bytes:
+        sizes.append(size)
+        return pread(descriptor, size, position)
+
+    monkeypatch.setattr(os, "pread", counted)
+    assert rig.tail.read(1_000) is not None
+    assert sizes == [1_000 + ANCHOR_BYTES, ANCHOR_BYTES, FIRST_LINE_BYTES]
