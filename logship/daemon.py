@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import FrameType
 
 from logship import early_signals
@@ -70,6 +71,9 @@ class Daemon:
         self._notifier = Notifier.from_environ(environ)
         self._stop_requested = False
         self._reload_requested = False
+        self._starting = ExitStack()  # until it is ready
+        self._starting.enter_context(self._notifier.starting())
+        gc.set_threshold(COLLECT_EVERY)
         self._state = State.open(settings.state_dir, self._clock)
         self.pipeline: Pipeline = build_pipeline(settings, self._state, self._clock, once=once)
         self._alarm.wake = self.pipeline.tailer.wake
@@ -89,7 +93,6 @@ class Daemon:
         """
         log.info("started sources=%d state_dir=%s", len(self.settings.sources), self.settings.state_dir)
         gc.freeze()  # what stands after start-up lives as long as the process: no collection need look at it
-        gc.set_threshold(COLLECT_EVERY)
         is_ready = False
         try:
             while not self._stop_requested:
@@ -101,6 +104,7 @@ class Daemon:
                 self._reporter.report()
                 if not is_ready:
                     is_ready = True
+                    self._starting.close()
                     self._notifier.ready()
                     log.info("ready files=%d", len(self.pipeline.tailer.files()))
                 if step.was_idle:
@@ -109,6 +113,7 @@ class Daemon:
                     self._wait(step)
             return self._stop()
         finally:
+            self._starting.close()
             self._reporter.close()
             self._state.close()
 

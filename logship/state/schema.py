@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping
+from sys import intern
 from typing import Any
 from zlib import crc32
 
@@ -179,11 +180,11 @@ def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
     first_line, key, range_start, position, anchors, is_finished, lost_bytes, gone_at_s = rest
     return Checkpoint(
         generation=generation,
-        source=source,
-        receiver=receiver,
-        directory=os.fsdecode(directory),
+        source=intern(source),  # one text for all rows
+        receiver=intern(receiver),
+        directory=intern(os.fsdecode(directory)),
         stem=os.fsdecode(stem),
-        origin=origin,
+        origin=intern(origin),
         path=os.fsdecode(path),
         device=_unsigned(device),
         inode=_unsigned(inode),

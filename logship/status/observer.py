@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -40,7 +40,7 @@ class Receiver:
 class _Past:
     """What was seen of a file before."""
 
-    sizes: deque[tuple[float, int]] = field(default_factory=deque)  # (moment, size) while bytes are not confirmed
+    sizes: deque[tuple[float, int]] | None = None  # (moment, size) while bytes are not confirmed; 10,000 are idle
     position: int = -1
     confirmed_at_s: float | None = None
     rate_since: tuple[float, int] = (0.0, 0)
@@ -160,6 +160,11 @@ class Observer:
 def _age_of_lag(past: _Past, now_s: float, file: FileStatus) -> float:
     """How long ago the first byte that is not confirmed was first seen."""
     sizes = past.sizes
+    if file.position >= file.size_bytes:
+        past.sizes = None
+        return 0.0
+    if sizes is None:
+        sizes = past.sizes = deque()
     if not sizes or sizes[-1][1] < file.size_bytes:
         sizes.append((now_s, file.size_bytes))
     elif sizes[-1][1] > file.size_bytes:  # truncated

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from logship.tail.notices import Notice, What
 from logship.tail.positions import Positions
 
 log = logging.getLogger(__name__)
+
+TOLD_AT_ONCE = 100  # files that the same happened to in one look; the log tells how many more there were
 
 # WARN: nothing is lost; ERROR: something is; INFO: the daily round
 _LEVELS = {
@@ -59,6 +62,7 @@ class Register:
         self.changed: dict[Log, None] = {}
         self.dirty: dict[Generation, None] = {}
         self.notices: list[Notice] = []
+        self._told: Counter[What] = Counter()  # since notices were taken last
         self._next_number = 1
 
     # logs and generations
@@ -208,8 +212,20 @@ class Register:
         """Logs it, and keeps it for the next Look."""
         source = generation.log.source.name
         level = _LEVELS.get(what, logging.WARNING)
+        self._told[what] += 1
+        if level == logging.INFO and self._told[what] > TOLD_AT_ONCE:
+            level = logging.DEBUG
         log.log(level, "a log %s path=%s source=%s generation=%d", message, generation.path, source, generation.number)
         self.notices.append(Notice(what, generation.path, source, message, size_bytes))
+
+    def take_notices(self) -> tuple[Notice, ...]:
+        """What happened since it was asked last; of what happened to very many files the log gets their number."""
+        for what, count in self._told.items():
+            if count > TOLD_AT_ONCE and _LEVELS.get(what) == logging.INFO:
+                log.info("the same of more logs what=%s more=%d", what.value, count - TOLD_AT_ONCE)
+        self._told.clear()
+        notices, self.notices = self.notices, []
+        return tuple(notices)
 
     def fails(self, generation: Generation, error: OSError) -> None:
         """Reading failed: reported once, tried again at the next look; what is damaged, once it has changed."""

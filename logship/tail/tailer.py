@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import islice
 from time import thread_time
 
 from logship.checkpoint import Range
@@ -25,6 +26,7 @@ from logship.tail.turns import Alarm, Turns
 CHUNK_BYTES = 131_072
 UNREAD = -1  # the generation of a file that could not be opened yet
 SAVE_EVERY_S = 0.1  # a confirmation is on disk within 200 ms
+SAVED_AT_ONCE = 1_000  # checkpoints in a transaction: 50,000 would take 100 MB on their way
 NOTE_EVERY_S = 60.0
 FORGET_EVERY_S = 3600.0
 HINTED_LOOK_S = 5.0  # hints may be missing for reasons nobody sees
@@ -105,8 +107,7 @@ class Tailer:
         self._settle_due_s = now_s + SETTLE_EVERY_S if is_unsettled else float("inf")
         self._store_new()
         self._queue_changed()
-        notices, self._register.notices = self._register.notices, []
-        return Look(tuple(notices), self._turns.has_any)
+        return Look(self._register.take_notices(), self._turns.has_any)
 
     def read(self, limit_bytes: int = CHUNK_BYTES, only: frozenset[str] | None = None) -> Chunk | None:
         """The next chunk of the next file whose turn it is; None when there is nothing to read now.
@@ -343,7 +344,7 @@ class Tailer:
         return dirty
 
     def _store_new(self) -> None:
-        """A file's checkpoint stands in the state before its first event is sent; all new ones in one transaction."""
+        """A file's checkpoint stands in the state before its first event is sent; new ones in few transactions."""
         if any(not each.is_stored for each in self._register.dirty):
             self._unsaved.update(self._take_dirty())
             self._write()
@@ -354,7 +355,12 @@ class Tailer:
         if now_s >= self._note_due_s:
             self._note_due_s = now_s + NOTE_EVERY_S
             self._followed.beginnings.note_look()
-        is_written = self._state.save([each.checkpoint() for each in self._unsaved])
+        unsaved = iter(list(self._unsaved))
+        is_written = self._state.save([each.checkpoint() for each in islice(unsaved, SAVED_AT_ONCE)])
+        while is_written and (more := [each.checkpoint() for each in islice(unsaved, SAVED_AT_ONCE)]):
+            is_written = self._state.save(more)
+        if not is_written:
+            self._state.save([each.checkpoint() for each in unsaved])  # waits there, as what was given before
         for each in self._unsaved:
             each.is_stored = True
         if is_written:  # else it stays due: room on the disk is found without a new line

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 
 import pytest
 
+from logship import sdnotify
 from logship.sdnotify import Notifier
+from tests.rigs.waiting import wait_until
 
 
 @pytest.fixture
@@ -30,6 +33,26 @@ def test_each_step_is_told_in_one_message(manager: socket.socket) -> None:
         b"WATCHDOG=1",
         b"STOPPING=1\nSTATUS=draining 2 batches",
     ]
+
+
+def test_a_start_is_extended_while_it_works_and_not_when_it_hangs(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent = iter([0.0, 0.0, 1.0, 1.0, 2.0, 2.0])  # asked twice for each extension; then it works no more
+    monkeypatch.setattr("time.process_time", lambda: next(spent, 2.0))
+    monkeypatch.setattr(sdnotify, "EXTENDED_S", 0.03)
+    with Notifier(manager.getsockname()).starting():
+        wait_until(lambda: all(thread.name != "starting" for thread in threading.enumerate()), 10)
+    assert [manager.recv(500) for _ in range(3)] == [b"EXTEND_TIMEOUT_USEC=30000"] * 3
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        manager.recv(500)
+
+
+def test_a_start_that_is_over_is_not_extended(manager: socket.socket) -> None:
+    with Notifier(manager.getsockname()).starting():
+        assert manager.recv(500) == b"EXTEND_TIMEOUT_USEC=30000000"
+    assert all(thread.name != "starting" for thread in threading.enumerate())
 
 
 def test_an_abstract_socket_is_reached_too() -> None:

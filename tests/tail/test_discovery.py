@@ -162,6 +162,20 @@ def test_files_that_appear_later_are_read_from_the_beginning(tmp_path: Path) -> 
     assert rig.step() == expected
 
 
+def test_what_happens_to_very_many_logs_at_once_is_counted_in_the_journal(
+    tmp_path: Path, log: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    for number in range(150):
+        write(log.with_name(f"{number}.log"), "x")
+    rig = Rig(tmp_path / "state", source(log.parent / "*.log"))
+    rig.look()
+    said = [record.getMessage() for record in caplog.records if record.name.startswith("logship.tail")]
+    assert len([line for line in said if "a log is followed" in line]) == 100
+    assert [line for line in said if "more" in line] == ["the same of more logs what=found more=50"]
+    assert len(rig.told(What.FOUND)) == 150
+
+
 def test_start_at_end_leaves_what_stands_there_at_the_first_start_and_says_so(tmp_path: Path, log: Path) -> None:
     write(log, "old")
     with log.open("ab") as file:
