@@ -15,41 +15,32 @@ class LearnedLimit:
 
     def __init__(self, most_bytes: int, patience_s: float) -> None:
         self.bytes = most_bytes
-        self.accepted_bytes = 0  # the largest body that was accepted since none of its size failed
+        self.safe_bytes = most_bytes  # what it was before it grew, until a larger body is accepted
         self._most = most_bytes
         self._least_patience_s = self._patience_s = patience_s
         self._since_s = 0.0  # the last failure, or the last step up
-        self._has_grown = False  # a step up that no body has confirmed yet
-
-    @property
-    def is_trying(self) -> bool:
-        """Whether it is above what was accepted, since a step up."""
-        return self._has_grown and 0 < self.accepted_bytes < self.bytes
 
     def accepted(self, size: int) -> None:
-        if size > self.accepted_bytes:
-            self.accepted_bytes = size
-            if self._has_grown:
-                self._has_grown, self._patience_s = False, self._least_patience_s
+        if size > self.safe_bytes:
+            self.safe_bytes, self._patience_s = self.bytes, self._least_patience_s
 
     def may_grow(self, now_s: float) -> None:
         """Nothing speaks against a larger one but what failed earlier."""
         if self.bytes < self._most and now_s - self._since_s >= self._patience_s:
-            self.bytes, self._since_s, self._has_grown = min(self._most, self.bytes * 2), now_s, True
+            self.bytes, self._since_s = min(self._most, self.bytes * 2), now_s
 
     def failed(self, size: int, now_s: float) -> None:
-        if size <= self.accepted_bytes:  # the bound is a new one
-            self.accepted_bytes, self._has_grown, self._patience_s = 0, False, self._least_patience_s
-        if self._has_grown:
+        if self.safe_bytes < size <= self.bytes:
+            self.bytes = self.safe_bytes
             self._patience_s = min(MAX_PATIENCE_S, max(LEAST_PATIENCE_S, 2 * self._patience_s))
-            self._has_grown = False
-        if size <= self.bytes:
-            self.bytes = self.accepted_bytes or size // 2
+        elif size <= self.bytes:  # the bound is a new one
+            self.bytes = self.safe_bytes = size // 2
+            self._patience_s = self._least_patience_s
         self._since_s = now_s
 
 
 class BodyLimit:
-    """The smaller of two bounds. Of bodies above all that were accepted one at a time is tried."""
+    """The smaller of two bounds. Of bodies above what it was before it grew one at a time is tried."""
 
     def __init__(self, most_bytes: int, timeout_s: float) -> None:
         self._timeout_s = timeout_s
@@ -62,15 +53,9 @@ class BodyLimit:
         return min(self._by_refusals.bytes, self._by_timeouts.bytes)
 
     @property
-    def is_trying(self) -> bool:
-        """Whether a body above safe_bytes is a try."""
-        return self._by_refusals.is_trying or self._by_timeouts.is_trying
-
-    @property
     def safe_bytes(self) -> int:
-        """What was accepted before, where anything was."""
-        accepted = min(self._by_refusals.accepted_bytes, self._by_timeouts.accepted_bytes)
-        return min(self.bytes, accepted or self.bytes)
+        """What it was before it grew; a body above that is a try."""
+        return min(self._by_refusals.safe_bytes, self._by_timeouts.safe_bytes)
 
     def accepted(self, size: int, took_s: float, now_s: float) -> None:
         """A body arrived; its answer took `took_s`."""

@@ -68,7 +68,7 @@ class Dispatch:
         self._timeout_s = timeout_s
         self.pace = Pace(settings.concurrency, settings.retry_initial_s, settings.retry_max_s, random)
         self.limit = BodyLimit(settings.max_body_bytes, timeout_s)
-        self._probe: Attempt | None = None  # out with a body larger than any that was accepted
+        self._probe: Attempt | None = None  # out with a body that is a try
         self.last_error: Answer | Failure | None = None  # of the newest try that went wrong since the last success
         self.hint = ""
         self._open: list[Parcel] = []
@@ -156,7 +156,7 @@ class Dispatch:
             return None
         stretch = parcel.take(self.limit.safe_bytes if self._probe else self.limit.bytes)
         job = self._start(parcel, stretch, Purpose.DELIVER, now_s)
-        if self.limit.is_trying and job.size > self.limit.safe_bytes:
+        if self.limit.safe_bytes < job.size <= self.limit.bytes:
             self._probe = job.attempt
         return job
 

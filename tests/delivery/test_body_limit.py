@@ -76,6 +76,13 @@ def test_a_way_that_never_carries_large_bodies_is_not_tried_with_them_all_day(ca
     assert way.late <= 24 + 9 + 8
 
 
+def test_a_small_body_that_was_accepted_says_nothing_of_the_limit() -> None:
+    limit = BodyLimit(MOST_BYTES, TIMEOUT_S)
+    limit.accepted(300, 0.1, 0.0)
+    limit.refused(MOST_BYTES, 1.0)
+    assert limit.bytes == MOST_BYTES // 2
+
+
 @pytest.mark.parametrize("hours", [0.1, 1, 24])
 def test_after_a_silence_whole_batches_are_sent_again_soon(hours: float) -> None:
     way = Way(carried=0)

@@ -12,10 +12,14 @@ from logship.delivery.pace import HOLD_INTERVAL_S
 from tests.delivery.plugs import CREATED, DOWN, PlayReceiver, Request, Rig, make_batch
 
 LIMIT_BYTES = 400  # no event of these tests is larger
+LATE = Failure(FailureKind.TIMEOUT, "no complete answer within 30 s")
 
 FAULTS: list[Answer | Failure] = [
     DOWN,
-    Failure(FailureKind.TIMEOUT, "mute"),
+    LATE,
+    Failure(FailureKind.LOST, "an answer cut in its head"),
+    Failure(FailureKind.GARBAGE, "Content-Length is 'two'"),
+    Answer(408),
     Answer(500),
     Answer(503, retry_after="7"),
     Answer(429, retry_after="Wed, 21 Oct 2015 07:28:00 GMT"),
@@ -35,7 +39,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         self.bad: set[int] = set()
         self.in_flight: list[Job] = []
         self.fault: Answer | Failure | None = None
-        self.has_limit = self.loses = False
+        self.has_limit = self.is_slow = self.loses = False
 
     @initialize(concurrency=st.integers(1, 6), seed=st.integers(0, 2**32))
     def begin(self, concurrency: int, seed: int) -> None:
@@ -47,6 +51,8 @@ class DeliveryMachine(RuleBasedStateMachine):
             return self.fault
         if self.has_limit and request.size > LIMIT_BYTES:
             return Answer(413)
+        if self.is_slow and request.size > LIMIT_BYTES:
+            return LATE
         return Answer(422) if self.bad & set(request.numbers) else CREATED
 
     @precondition(lambda self: self.rig.desk.room() > 0)
@@ -68,7 +74,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         job = self.in_flight.pop(place % len(self.in_flight))
         self.rig.desk.perform(job, self.rig.receiver)
 
-    @rule(seconds=st.sampled_from([0.01, 0.5, 5.0, HOLD_INTERVAL_S]))
+    @rule(seconds=st.sampled_from([0.01, 0.5, 5.0, HOLD_INTERVAL_S, 700.0]))
     def time_passes(self, seconds: float) -> None:
         self.rig.clock.now_s += seconds
 
@@ -76,9 +82,14 @@ class DeliveryMachine(RuleBasedStateMachine):
     def the_receiver_breaks(self, fault: Answer | Failure) -> None:
         self.fault = fault
 
-    @rule(has_limit=st.booleans(), loses=st.booleans())
-    def the_receiver_is_mended(self, has_limit: bool, loses: bool) -> None:
-        self.fault, self.has_limit, self.loses = None, has_limit, loses
+    @rule(has_limit=st.booleans(), is_slow=st.booleans(), loses=st.booleans())
+    def the_receiver_works_again(self, has_limit: bool, is_slow: bool, loses: bool) -> None:
+        """Perhaps behind another proxy, with a limit, or over a slow link."""
+        self.fault, self.has_limit, self.is_slow, self.loses = None, has_limit, is_slow, loses
+
+    @rule()
+    def somebody_reloads(self) -> None:
+        self.rig.desk.resume()
 
     @invariant()
     def what_is_settled_is_stored_or_a_dead_letter_that_is_bad(self) -> None:
