@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 
 from logship.tail.content import ArchiveContent
@@ -19,6 +20,7 @@ FINAL_AFTER_S = 60.0  # a rotated file unchanged for so long gets no more lines
 CUT_AFTER_S = 60.0  # a cut archive that doesn't change for so long is no archive in the making
 FINISHED_AFTER_S = 600.0  # servers write on after a rename, until they are told
 KEPT_S = 30 * 86_400.0  # a generation without any sibling left stays in the state for so long
+NAMES_SHOWN = 5  # of those that were looked at in vain
 DESCRIPTORS_KEPT_FREE = 40  # for senders' sockets, the state, watches, the status page
 DESCRIPTORS_MIN = 8
 DESCRIPTORS_WANTED = 65_536
@@ -30,7 +32,9 @@ class Aging:
 
     register: Register
     held_max_bytes: int
+    looked_at: Callable[[Log], Sequence[str]]  # the names that were opened in vain for what is missing of a log
     cut_after_s: float = CUT_AFTER_S
+    forgotten: list[int] = field(default_factory=list)  # since the state was told last
 
     def age(self, generation: Generation, now_s: float) -> None:
         """What the time since its last change means for a generation."""
@@ -71,9 +75,32 @@ class Aging:
         lost = max(0, generation.size_bytes - generation.read_to)
         if lost and not generation.is_read_out:
             generation.lost_bytes += lost
-            message = f"is gone before it was read: {lost} bytes are lost"
+            where = self._where(generation.log)
+            message = f"is gone before it was read: {lost:,} bytes are lost, unless they are found later; {where}"
             self.register.tell(What.LOST, generation, message, lost)
+        elif not generation.is_met and not self._is_continued(generation):
+            where, seen = self._where(generation.log), generation.size_bytes
+            message = f"was not found again: what was written to it after byte {seen:,} is lost; {where}"
+            self.register.tell(What.MISSING, generation, message)
         self.finish(generation)
+
+    def note_cut_off(self, generation: Generation, lost: int) -> None:
+        """Bytes that were seen at its end, and not read yet, were cut off."""
+        generation.lost_bytes += lost
+        self.register.tell(What.LOST, generation, f"was cut off before it was read: {lost:,} bytes are lost", lost)
+
+    def _where(self, its: Log) -> str:
+        names = self.looked_at(its)
+        if not names:
+            return "no other file is there that may be it"
+        more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+        return f"these are not it: {', '.join(names[:NAMES_SHOWN])}{more}"
+
+    @staticmethod
+    def _is_continued(generation: Generation) -> bool:
+        """Whether another generation continues what this one began."""
+        others = generation.log.generations
+        return any(each is not generation and each.key == generation.key for each in others)
 
     def finish(self, generation: Generation) -> None:
         """Nothing more is expected of it; it stays known, so that its copies are recognised."""
@@ -84,6 +111,10 @@ class Aging:
             if register.names[path].is_sibling:
                 del register.names[path]
                 generation.names = without_path(generation.names, path)
+        if generation.is_offshoot:
+            register.forget(generation)
+            self.forgotten.append(generation.number)
+            return
         register.dirty[generation] = None
         register.tell(What.GONE, generation, "is done with")
 

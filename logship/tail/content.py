@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
+import signal
 import stat
 from dataclasses import dataclass
 
@@ -14,6 +16,7 @@ from logship.tail.identity import anchor_of
 
 _WINDOW_KEPT_BYTES = 131_072  # of what an archive gave before: an anchor or a line's start need no second pass
 _SKIP_BYTES = 1_048_576
+_F_SETSIG = 10  # of Linux; the fcntl module has no name for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,19 @@ class PlainContent:
             return os.lseek(self._fd, position, os.SEEK_DATA)
         except OSError:
             return position  # a hole up to the end, or a file system that knows no holes
+
+    def has_writer(self) -> bool:
+        """Whether a process has it open for writing; False where the system does not say.
+
+        A read lease is given only where nobody has (fcntl(2), F_SETLEASE); it takes the file's owner, or CAP_LEASE.
+        """
+        try:
+            fcntl.fcntl(self._fd, _F_SETSIG, signal.SIGURG)  # whoever opens it in this moment: SIGIO would end us
+            fcntl.fcntl(self._fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+            fcntl.fcntl(self._fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        except OSError as exc:
+            return exc.errno == errno.EAGAIN
+        return False
 
     def close(self) -> None:
         os.close(self._fd)

@@ -6,7 +6,7 @@ import errno
 import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from logship.tail.aging import CUT_AFTER_S, Aging, descriptors_max
 from logship.tail.beginning import Beginnings
@@ -19,7 +19,17 @@ from logship.tail.naming import any_names, is_packed, unpacked
 from logship.tail.notices import Notice, What
 from logship.tail.refusals import Refusals, Remedy, not_regular
 from logship.tail.register import Name, Register
-from logship.tail.rotation import Stranger, Verdict, by_age, compare, first_line_hash, verdicts
+from logship.tail.replaced import Replaced
+from logship.tail.rotation import (
+    Stranger,
+    Verdict,
+    by_age,
+    compare,
+    first_line_hash,
+    is_copy_in_the_making,
+    last_common,
+    verdicts,
+)
 from logship.tail.search import Search, missing_of
 from logship.tail.source import Memory
 
@@ -37,7 +47,9 @@ class Followed:
 
     def __init__(self, discovery: Discovery, state: Memory, held_max_bytes: int, remedy: Remedy, *, once: bool) -> None:
         self.register = Register()
-        self.aging = Aging(self.register, held_max_bytes, cut_after_s=0.0 if once else CUT_AFTER_S)
+        self._search = Search(self._is_taken)
+        cut_after_s = 0.0 if once else CUT_AFTER_S
+        self.aging = Aging(self.register, held_max_bytes, self._search.looked_at, cut_after_s)
         self.discovery = discovery
         self.beginnings = Beginnings(self.register, state, once=once)
         self.beginnings.know(discovery)
@@ -51,7 +63,7 @@ class Followed:
         self._has_warned = False
         self._unheard: list[tuple[str, int]] = []
         self._late_due_s = float("-inf")
-        self._search = Search(self._is_taken)
+        self.replaced = Replaced(self.register)
         self._put_away: dict[bytes, list[Generation]] | None = None  # by first line, while strangers are settled
         self.register.restore(state.load(), discovery)
 
@@ -97,7 +109,8 @@ class Followed:
     def forget_old(self, wall_s: float) -> list[int]:
         """Generations that nothing is left of for long enough."""
         logs = [its for its in self.register.logs.values() if not its.is_parked]
-        return [number for its in logs for number in self.aging.forget_old(its, self.discovery, wall_s)]
+        forgotten, self.aging.forgotten = self.aging.forgotten, []
+        return forgotten + [number for its in logs for number in self.aging.forget_old(its, self.discovery, wall_s)]
 
     def unmatched(self) -> list[tuple[str, str]]:
         """See Tailer.unmatched()."""
@@ -198,7 +211,7 @@ class Followed:
         content = generation.content
         assert content is not None
         try:
-            facts = content.facts()
+            facts, seen = content.facts(), generation.size_bytes
             if facts == generation.facts and (generation.is_damaged or not generation.problem):
                 return True
             if not content.is_archive and not self._is_continued(generation, facts):
@@ -207,6 +220,8 @@ class Followed:
             generation.changed_s = now_s
             self.register.recovers(generation)
             self._grew(generation, facts)
+            if generation.size_bytes < seen:
+                self.aging.note_cut_off(generation, seen - generation.size_bytes)
         except OSError as exc:
             self.register.fails(generation, exc)
         return True
@@ -283,7 +298,14 @@ class Followed:
             return
         if path in self.register.names:
             self.register.unbind(self.register.names[path])
-        if (is_sibling and first_line is None) or self._is_undecided(path, judged.values(), now_s):
+        is_own = not is_sibling and path in its.live_names
+        cut_back = self._most_of(content, facts, judged, is_own=is_own)
+        if cut_back is not None:
+            generation = self._cut_back(cut_back, path, content, facts, now_s)
+            self._bind(path, watched, facts, generation, is_sibling=is_sibling)
+            return
+        is_copy = not is_own and any(is_copy_in_the_making(verdict, facts, each) for each, verdict in judged.items())
+        if (is_sibling and first_line is None) or (is_copy and self._is_waited_for(path, now_s)):
             if kernel_time_s() - facts.mtime_ns / 1e9 < YOUNG_S:
                 self._young.add(its)
             content.close()
@@ -296,9 +318,41 @@ class Followed:
             for each in list(self._strangers):
                 self._settle(each, now_s)
 
-    def _is_undecided(self, path: str, judged: Iterable[Verdict], now_s: float) -> bool:
+    def _is_waited_for(self, path: str, now_s: float) -> bool:
         """A copy that is still too short to tell is waited for, but not for ever."""
-        return Verdict.UNDECIDED in judged and now_s - self._undecided.setdefault(path, now_s) < UNDECIDED_S
+        return now_s - self._undecided.setdefault(path, now_s) < UNDECIDED_S
+
+    @staticmethod
+    def _most_of(
+        content: Content, facts: Facts, judged: Mapping[Generation, Verdict], *, is_own: bool
+    ) -> Generation | None:
+        """Of what a log's own name, or the same inode, still holds the beginning of: the generation with the most."""
+        if content.is_archive:
+            return None
+        shorter = [
+            (anchor.position, each.number, each)
+            for each, verdict in judged.items()
+            if verdict is Verdict.SHORTER and not each.is_finished and (is_own or each.facts.hint == facts.hint)
+            if (anchor := last_common(content, facts.size_bytes, each)) is not None
+        ]
+        return max(shorter)[2] if shorter else None
+
+    def _cut_back(self, old: Generation, path: str, content: Content, facts: Facts, now_s: float) -> Generation:
+        """A new generation for a log that came back shorter: it continues from the last anchor that still holds.
+
+        What was read beyond is under way as the old one's, and must not move the new one's position.
+        """
+        anchor = last_common(content, facts.size_bytes, old)
+        assert anchor is not None
+        generation = self.register.begin(old.log, path, content, facts, now_s)
+        generation.begin_as(old, anchor)
+        self.beginnings.limit(generation, facts)
+        message = (
+            f"was cut back: of {old.read_to} bytes that were read, the first {anchor.position} are unchanged;"
+            " it is read from there, and lines that come again have the same ids"
+        )
+        self.register.tell(What.TRUNCATED, generation, message)
+        return generation
 
     def _bind(self, path: str, watched: Watched, facts: Facts, generation: Generation, *, is_sibling: bool) -> None:
         stamp = (facts.device, facts.inode, facts.size_bytes, facts.mtime_ns)
@@ -325,6 +379,20 @@ class Followed:
         self.register.dirty[generation] = None
         if generation.is_finished:
             self.register.take(generation)
+
+    def _move_over(self, generation: Generation, now_s: float) -> None:
+        """A file that was replaced, and is read to its end, is read on where a name has more of it."""
+        for name in self.replaced.names_to_compare(generation):
+            content = self._open(name.path, name.watched)
+            if content is None:
+                continue
+            facts = content.facts()
+            if self.replaced.has_more(generation, name, content):
+                self.replaced.keep(generation, now_s)
+                self._adopt(generation, content, facts, now_s)
+                self._bind(name.path, name.watched, facts, generation, is_sibling=name.is_sibling)
+                return
+            content.close()
 
     def detach(self, generation: Generation, now_s: float) -> None:
         """The content on this inode is another now: the generation's own is looked for elsewhere."""
@@ -360,7 +428,9 @@ class Followed:
 
     def _settle_all(self, now_s: float) -> None:
         for generation in list(self.register.loose):
-            self._refresh(generation, now_s)
+            if self._refresh(generation, now_s):
+                self._move_over(generation, now_s)
+        self.replaced.look(now_s)
         for folder, stem in dict.fromkeys(self.discovery.take_appeared()):
             for its in self.register.family_of(folder, stem) or self._log_without_its_name(folder, stem):
                 self.register.unsettled.setdefault(its, self.discovery.of(its.source))
@@ -402,8 +472,12 @@ class Followed:
         """What no name holds any more is read on wherever its content is."""
         if missing_of(its):
             for match in self._search.find(its, watched, self.discovery, now_s):
-                self._adopt(match.generation, match.content, match.facts, now_s)
-                self._bind(match.path, watched, match.facts, match.generation, is_sibling=True)
+                if match.is_cut_back:
+                    generation = self._cut_back(match.generation, match.path, match.content, match.facts, now_s)
+                else:
+                    generation = match.generation
+                    self._adopt(generation, match.content, match.facts, now_s)
+                self._bind(match.path, watched, match.facts, generation, is_sibling=True)
         elif self._search.ends(its):
             self.discovery.release_searched()
 
@@ -441,7 +515,8 @@ class Followed:
                     self._adopt(each, stranger.content, stranger.facts, now_s)
                     self._bind(stranger.path, watched, stranger.facts, each, is_sibling=stranger.is_sibling)
                     return True
-                if self._is_undecided(stranger.path, [verdict], now_s):
+                is_copy = is_copy_in_the_making(verdict, stranger.facts, each)
+                if is_copy and self._is_waited_for(stranger.path, now_s):
                     stranger.content.close()
                     return True
         except OSError:

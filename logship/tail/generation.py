@@ -10,6 +10,7 @@ from logship.event import ANCHOR_BYTES, LogFile, Span
 from logship.tail.content import ArchiveContent, Content, Facts, FromStart, PlainContent
 from logship.tail.elsewhere import Elsewhere
 from logship.tail.identity import FIRST_LINE_BYTES, Place, anchor_of, digest, file_key, first_line_of
+from logship.tail.naming import base_of
 from logship.tail.notices import FileStatus
 from logship.tail.positions import Positions
 from logship.tail.reader import Lookahead
@@ -39,6 +40,7 @@ class Generation:
     key: int | None = None
     first_line: bytes = b""
     size_bytes: int = 0
+    sure_bytes: int = 0  # of size_bytes, when what stands before read_to was compared last
     seen: Anchor | None = None  # of its size at some time, while nothing is confirmed
     read_to: int = 0
     before: bytes | None = None
@@ -55,6 +57,8 @@ class Generation:
     problem: str = ""
     is_damaged: bool = False  # the problem is in its bytes: reading them again without a change brings the same
     is_stored: bool = False
+    is_offshoot: bool = False  # what was written to a file that was replaced, and to its descriptor only
+    is_met: bool = False  # its content was open since the program began
     is_held: bool = False
     is_finished: bool = False
     is_final: bool = False  # nothing will follow: a last line without newline counts
@@ -85,8 +89,15 @@ class Generation:
 
     @property
     def is_live(self) -> bool:
-        """Whether the log's own name, or a link to it, holds it."""
-        return any(path in self.log.live_names for path in self.names)
+        """Whether the log's own name, or a link to it, holds it; or it is the last of those with a date inside."""
+        if any(path in self.log.live_names for path in self.names):
+            return True
+        return self is self.log.generations[-1] and any(map(self._has_part_inside, self.names))
+
+    def _has_part_inside(self, path: str) -> bool:
+        """rotatelogs and cronolog write to access-20261129.log itself."""
+        stem, name = self.log.place.stem, os.path.basename(path)
+        return not name.startswith(stem) and name.endswith(stem[len(base_of(stem)) :] or "/")
 
     @property
     def is_followed(self) -> bool:
@@ -110,6 +121,14 @@ class Generation:
         self.first_line = digest(line)
         self.key = file_key(self.origin, self.log.place.directory, self.log.place.stem, line)
         return True
+
+    def begin_as(self, other: Generation, anchor: Anchor) -> None:
+        """Continues what another generation began, from one of its positions."""
+        self.origin, self.key, self.first_line = other.origin, other.key, other.first_line
+        self.positions = Positions(min(other.positions.start, anchor.position))
+        self.positions.confirmed = anchor.position
+        self.positions.anchors = [each for each in other.positions.anchors if each.position <= anchor.position]
+        self.read_from(anchor.position)
 
     def passed(self, end: int, data: bytes) -> None:
         """Reading stands at `end` now; `data` are the bytes before it that were read last."""
@@ -169,6 +188,13 @@ class Generation:
         line = first_line_of(FromStart(content))
         return line is not None and digest(line) == self.first_line
 
+    def is_read_on_in(self, other: Content) -> bool:
+        """Whether another content has the same bytes before the reading position. Raises: OSError."""
+        assert self.content is not None
+        start = max(0, self.read_to - ANCHOR_BYTES)
+        before = self.content.read_at(start, self.read_to - start)
+        return len(before) == self.read_to - start and other.read_at(start, len(before)) == before
+
     def still_has_seen(self, size_bytes: int) -> bool:
         """Whether what is known of it while nothing is confirmed stands there yet: it finds the copy if not."""
         if self.positions.anchors or self.seen is None or self.content is None:
@@ -188,8 +214,11 @@ class Generation:
         """Takes over what fstat(2) said of the open content; True where there is more or less of it than before."""
         content = self.content
         assert content is not None
-        if self.facts.size_bytes != facts.size_bytes and content.is_archive:
-            self.stalled_at = -1
+        if self.facts.size_bytes != facts.size_bytes:
+            if content.is_archive:
+                self.stalled_at = -1
+            else:
+                self.is_final = False  # whoever wrote to it may write more
         self.facts = facts
         size = content.seen_bytes if isinstance(content, ArchiveContent) else facts.size_bytes
         has_changed = size != self.size_bytes

@@ -16,6 +16,7 @@ class What(StrEnum):
     REPLACED = "replaced"  # the name holds other content: a new generation from 0
     DELETED = "deleted"  # no name holds it; read to its end while it is open
     GONE = "gone"  # not followed any more
+    MISSING = "missing"  # not found again after a restart; nothing that was seen of it is lost
     LOST = "lost"  # bytes that no file holds any more were not read
     UNREADABLE = "unreadable"
     READABLE = "readable"

@@ -131,7 +131,7 @@ class Register:
 
     def give(self, generation: Generation, content: Content, facts: Facts) -> None:
         """An opened content is this generation's."""
-        generation.content = content
+        generation.content, generation.is_met = content, True
         self.open[generation] = None
         self.hinted[facts.hint] = generation
         if not content.is_archive:
@@ -141,14 +141,20 @@ class Register:
 
     def take(self, generation: Generation) -> None:
         """Closes what it has open."""
-        if generation.content is None:
-            return
+        if (content := self.release(generation)) is not None:
+            content.close()
+
+    def release(self, generation: Generation) -> Content | None:
+        """What it had open is not its any more; the caller closes it."""
+        content = generation.content
+        if content is None:
+            return None
         if self.inodes.get(generation.facts.hint) is generation:
             del self.inodes[generation.facts.hint]
         self.open.pop(generation, None)
         self.loose.pop(generation, None)
-        generation.content.close()
         generation.content = None
+        return content
 
     def used(self, generation: Generation) -> None:
         """It was read: the last to be closed for want of descriptors."""

@@ -21,6 +21,7 @@ class Verdict(Enum):
     """Whether a content is a generation's."""
 
     SAME = "same"
+    SHORTER = "shorter"  # it begins as the generation did, and ends before or differs after an anchor
     OTHER = "other"
     UNDECIDED = "undecided"  # too short yet to tell: a copy in the making
 
@@ -45,12 +46,26 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
         return _compare_archive(content, generation)
     size = content.facts().size_bytes
     below = [anchor for anchor in generation.anchors if anchor.position <= size]
+    if below and has_anchor(content, below[-1]):
+        return Verdict.SAME if size >= generation.positions.confirmed else Verdict.SHORTER
     if below:
-        return _verdict(has_anchor(content, below[-1]))
+        return Verdict.OTHER if last_common(content, size, generation) is None else Verdict.SHORTER
     if generation.content is not None and not generation.content.is_archive:
         return _compare_ends(content, size, generation.content)
     # too short to tell; of one that nothing is known of, reading from the start is right either way
     return Verdict.UNDECIDED if generation.anchors else Verdict.SAME
+
+
+def last_common(content: Content, size: int, generation: Generation) -> Anchor | None:
+    """The last anchor of a generation that a content of `size` bytes still has. Raises: OSError."""
+    below = (anchor for anchor in reversed(generation.positions.anchors) if anchor.digest and anchor.position <= size)
+    return next((anchor for anchor in below if has_anchor(content, anchor)), None)
+
+
+def is_copy_in_the_making(verdict: Verdict, facts: Facts, generation: Generation) -> bool:
+    """Whether a content may become the generation's, once it has grown."""
+    is_short = verdict is Verdict.SHORTER and facts.size_bytes < generation.positions.confirmed
+    return verdict is Verdict.UNDECIDED or is_short
 
 
 def verdicts(
@@ -61,7 +76,8 @@ def verdicts(
     Those whose numbers agree come first, then the newest; `moved` is the one whose numbers agree, perhaps another log's
     (the file was given that log's name).
     """
-    own = sorted(its.generations, key=lambda each: (each.facts.hint != facts.hint, -each.number))
+    known = (each for each in its.generations if not each.is_offshoot)
+    own = sorted(known, key=lambda each: (each.facts.hint != facts.hint, -each.number))
     judged: dict[Generation, Verdict] = {}
     for each in [*own, moved] if moved is not None and moved not in own else own:
         judged[each] = compare(content, facts, first_line, each)

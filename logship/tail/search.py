@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from logship.tail.content import Content, Facts, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched
 from logship.tail.generation import Generation, Log
-from logship.tail.rotation import Verdict, compare, first_line_hash
+from logship.tail.rotation import Verdict, compare, first_line_hash, is_copy_in_the_making
 
 SEARCH_EVERY_S = 5.0  # for other names of what is open still
 
@@ -22,6 +22,7 @@ class Match:
     content: Content
     facts: Facts
     generation: Generation
+    is_cut_back: bool  # only up to one of its anchors
 
 
 @dataclass(slots=True)
@@ -103,9 +104,10 @@ class Search:
             own = sorted(missing, key=lambda each: (each.facts.hint != facts.hint, -each.number))
             for each in own:
                 verdict = compare(content, facts, first_line, each)
-                if verdict is Verdict.SAME:
-                    return Match(path, content, facts, each)
-                if verdict is Verdict.UNDECIDED:
+                is_cut_back = verdict is Verdict.SHORTER and facts.hint == each.facts.hint
+                if verdict is Verdict.SAME or is_cut_back:
+                    return Match(path, content, facts, each, is_cut_back)
+                if is_copy_in_the_making(verdict, facts, each):
                     each.lost_at_s = None  # a copy in the making: there is hope for as long as it grows
         except OSError:
             pass  # damaged before anything could be compared
@@ -115,4 +117,4 @@ class Search:
 
 def missing_of(its: Log) -> list[Generation]:
     """The generations that no name holds, though more is expected of them."""
-    return [each for each in its.generations if not each.names and not each.is_finished]
+    return [each for each in its.generations if not (each.names or each.is_finished or each.is_offshoot)]

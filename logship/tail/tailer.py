@@ -10,7 +10,7 @@ from time import thread_time
 
 from logship.checkpoint import Range
 from logship.event import ANCHOR_BYTES, Chunk, Span
-from logship.tail.content import Content
+from logship.tail.content import Content, Facts, PlainContent
 from logship.tail.discovery import Discovery
 from logship.tail.elsewhere import Elsewhere
 from logship.tail.followed import Followed
@@ -215,9 +215,12 @@ class Tailer:
         """Saves what moved and closes every descriptor and watch."""
         self._followed.beginnings.note_look()
         self._unsaved.update(self._take_dirty())
+        numbered = self._register.numbered.values()
+        self._unsaved.update((each, None) for each in numbered if each.size_bytes > each.read_to and each.key)
         self._write()
         if self._watcher:
             self._watcher.close()
+        self._followed.replaced.close()
         for generation in list(self._register.open):
             self._register.take(generation)
         self._alarm.close()
@@ -293,12 +296,16 @@ class Tailer:
         with contextlib.suppress(ReplacedError):
             stretch = self._next_stretch(generation, content, bounds, confirmed)
             facts = content.facts()
+            if bounds.is_final and stretch is not None and not self._is_last(generation, stretch, facts):
+                return None
             if generation.still_holds() and (content.is_archive or not stretch or facts.size_bytes >= stretch.end):
                 generation.take_facts(facts)
+                generation.sure_bytes = generation.size_bytes
                 if stretch is None:
                     generation.exhausted()
                     self._followed.aging.note_cut(generation, self._clock.monotonic())
                 return stretch
+        generation.size_bytes = max(generation.sure_bytes, generation.read_to)  # it may have grown as another
         self._followed.detach(generation, self._clock.monotonic())
         self._look_due_s = float("-inf")
         return None
@@ -318,6 +325,27 @@ class Tailer:
                 if stretch is not None:
                     return stretch
         return next_stretch(content, start, bounds, generation.ahead, before)
+
+    @staticmethod
+    def _is_unchanged(generation: Generation) -> bool:
+        """Whether a file that got no more for long enough has not got more just now."""
+        content = generation.content
+        assert content is not None
+        return content.is_archive or content.facts().size_bytes == generation.facts.size_bytes
+
+    def _is_last(self, generation: Generation, stretch: Stretch, facts: Facts) -> bool:
+        """Whether a last line without its newline counts: nobody has written to the file meanwhile, or may yet."""
+        content = generation.content
+        if not isinstance(content, PlainContent) or stretch.end < generation.facts.size_bytes:
+            return True
+        if content.read_at(stretch.end - 1, 1) in (b"\n", b""):
+            return True
+        if facts.size_bytes == stretch.end and not content.has_writer():
+            return True
+        generation.is_final = False
+        generation.changed_s = self._clock.monotonic()
+        generation.stalled_at = facts.size_bytes
+        return False
 
     def _take(self, generation: Generation, stretch: Stretch, *, is_confirmed: bool) -> Chunk:
         start, before = generation.read_to, generation.before or b""

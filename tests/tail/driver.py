@@ -191,6 +191,7 @@ class Rig:
     def kill(self) -> None:
         """SIGKILL: nothing is saved; descriptors and the lock are closed, as the kernel does."""
         self.running.remove(self)
+        self.tail._followed.replaced.close()
         for generation in list(self.tail._register.open):
             self.tail._register.take(generation)
         if self.tail._watcher is not None:

@@ -330,6 +330,7 @@ class Life:
 
     def kill(self) -> None:
         """Nothing is closed but what the kernel closes: descriptors, and the lock with its own."""
+        self.tailer._followed.replaced.close()
         for generation in list(self.tailer._register.open):
             self.tailer._register.take(generation)
         for strangers in self.tailer._followed._strangers.values():
