@@ -1,7 +1,9 @@
 """What happened, as numbers; metrics, status and the summaries read them.
 
 The sum that always holds, per file, per source and in all:
-lines = sent + dropped by rule + sampled out + out of range + too old + dead letters + lost + waiting
+lines = sent + dropped by rule + sampled out + out of range + too old + dead letters + waiting
+
+Bytes that no file holds any more are no lines: they follow the sum.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from logship.event import Conversion
+from logship.words import bytes_words
 
 
 def add_counts(into: dict[str, int], counts: Mapping[str, int]) -> None:
@@ -32,7 +35,7 @@ class Tally:
     out_of_range: int = 0
     too_old: int = 0
     dead_letters: int = 0
-    lost: int = 0
+    unmatched: int = 0  # fitted no format, and were dropped by wish
     already_confirmed: int = 0
     nul_bytes: int = 0
     lost_bytes: int = 0
@@ -56,7 +59,7 @@ class Tally:
             + self.out_of_range
             + self.too_old
             + self.dead_letters
-            + self.lost
+            + self.unmatched
         )
 
     @property
@@ -68,6 +71,7 @@ class Tally:
         """Count what the converter decided by itself; events count when they are confirmed."""
         add_counts(self.dropped, conversion.dropped)
         add_counts(self.sampled_out, conversion.sampled_out)
+        self.unmatched += conversion.unmatched
         self.too_old += conversion.too_old
         self.out_of_range += conversion.out_of_range
 
@@ -87,17 +91,16 @@ class Tally:
             f"out of range {self.out_of_range:,}",
             f"too old {self.too_old:,}",
             f"dead letters {self.dead_letters:,}",
-            f"lost {self.lost:,}",
         ]
+        if self.unmatched:
+            parts.append(f"dropped unmatched {self.unmatched:,}")
         if self.waiting:
             parts.append(f"waiting {self.waiting:,}")
-        beside = []
+        beside = [f"LOST {bytes_words(self.lost_bytes)}"] if self.lost_bytes else []
         if self.already_confirmed:
             beside.append(f"already confirmed, skipped {self.already_confirmed:,}")
         if self.nul_bytes:
             beside.append(f"NUL bytes skipped {self.nul_bytes:,}")
-        if self.lost_bytes:
-            beside.append(f"bytes lost {self.lost_bytes:,}")
         return " · ".join([" + ".join(parts), *beside])
 
 
@@ -107,7 +110,7 @@ PLAIN_COUNTS = (
     "out_of_range",
     "too_old",
     "dead_letters",
-    "lost",
+    "unmatched",
     "already_confirmed",
     "nul_bytes",
     "lost_bytes",

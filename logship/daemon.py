@@ -20,6 +20,7 @@ from logship.pipeline import Pipeline, Step
 from logship.reporting import Reporter
 from logship.sdnotify import Notifier
 from logship.state import State
+from logship.words import bytes_words
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +166,8 @@ class Daemon:
         problems += [f"{file.path}: {file.problem}" for file in self.pipeline.tailer.files() if file.problem]
         if problem := self.pipeline.letterbox.problem:
             problems.append(f"dead letters can't be written: {problem}; the next run makes them")
+        if lost := self.pipeline.counters.total().lost_bytes:
+            problems.append(f"{bytes_words(lost)} of the logs are in no file any more and were not read")
         if letters := self.pipeline.counters.total().dead_letters:
             problems.append(f"{letters} dead letter{'s' if letters > 1 else ''}; see logship dead-letters list")
         return problems

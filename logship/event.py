@@ -74,6 +74,11 @@ class Conversion:
     too_old: int = 0
     out_of_range: int = 0
     outer_lines: Sequence[bytes] | None = None
+    unmatched: int = 0  # were in `unfit`, and are dropped by wish
+
+    def drop_unmatched(self) -> None:
+        """Lines that fit no format are dropped and counted, whatever a rule may be called."""
+        self.unmatched, self.unfit = len(self.unfit), ()
 
     @classmethod
     def of(

@@ -170,9 +170,9 @@ METRICS = (
         ("source",),
     ),
     Metric(
-        "logship_lines_lost_total",
-        "Lines gone before they could be read (copytruncate, deleted files over held_max).",
-        _per_source(lambda source: source.lost),
+        "logship_lines_unmatched_total",
+        "Lines dropped because they fit no format (on_unmatched: drop).",
+        _per_source(lambda source: source.unmatched),
         ("source",),
     ),
     Metric(
@@ -183,7 +183,7 @@ METRICS = (
     ),
     Metric(
         "logship_lost_bytes_total",
-        "Log bytes gone before they could be read.",
+        "Log bytes that no file holds any more and that were not read (copytruncate, deleted files over held_max).",
         _per_source(lambda source: source.lost_bytes),
         ("source",),
     ),

@@ -177,9 +177,7 @@ class Pipeline:
         else:
             conversion = route.converter.convert(chunk.data, chunk.start, chunk.file, self._window(lane))
             if route.drops_unmatched:
-                if conversion.unfit:
-                    conversion.dropped["unmatched"] = len(conversion.unfit)
-                conversion.unfit = ()
+                conversion.drop_unmatched()
             settled = run.settle(chunk, conversion)
         self._keep(chunk, run)
         if settled.newly_held:

@@ -171,8 +171,7 @@ class Attempt:
                 self._route_halves(chunk, conversion)
                 return
             if self._piece.log.drops_unmatched:
-                conversion.dropped["unmatched"] = len(conversion.unfit)
-                conversion.unfit = ()
+                conversion.drop_unmatched()
             settled = self._unfit.settle(chunk, conversion)
         if settled.rewind_to is not None:
             assert self._reading is not None

@@ -207,7 +207,7 @@ def tally_object(tally: Tally) -> dict[str, object]:
         "out_of_range": tally.out_of_range,
         "too_old": tally.too_old,
         "dead_letters": tally.dead_letters,
-        "lost": tally.lost,
+        "unmatched": tally.unmatched,
         "already_confirmed": tally.already_confirmed,
         "nul_bytes": tally.nul_bytes,
     }

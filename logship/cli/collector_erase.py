@@ -6,7 +6,7 @@ import click
 
 from logship.cli.collector import needing_extra
 from logship.errors import Exit
-from logship.status.words import counted
+from logship.words import counted
 
 
 @click.command()

@@ -39,7 +39,7 @@ def command() -> None:
 def list_letters(config: Path | None, source: str | None, as_json: bool) -> int:
     """One line for each dead letter, oldest first."""
     from logship.cli.terminal import Terminal
-    from logship.status.words import counted
+    from logship.words import counted
 
     store = _store(_settings(config))
     letters = _chosen(store, (), source)
@@ -104,7 +104,7 @@ def retry(ids: tuple[str, ...], config: Path | None, source: str | None) -> int:
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def purge(ids: tuple[str, ...], config: Path | None, source: str | None, yes: bool) -> int:
     """Forget letters for good; without ID all of them."""
-    from logship.status.words import counted
+    from logship.words import counted
 
     store = _store(_settings(config))
     letters = _chosen(store, ids, source)

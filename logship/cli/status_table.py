@@ -8,7 +8,7 @@ import click
 
 from logship.logs import escaped
 from logship.status.model import FileReport, FileState, ReceiverReport, Status
-from logship.status.words import bytes_words, count_words, counted, duration_words
+from logship.words import bytes_words, count_words, counted, duration_words
 
 HEAD = ("SOURCE", "FILE", "CONFIRMED", "LAG", "RATE", "SENT", "DROPPED", "SAMPLED OUT")
 MARKS = {FileState.HELD: "HELD", FileState.UNREADABLE: "UNREADABLE", FileState.DELETED: "deleted"}
@@ -107,12 +107,14 @@ def _receiver(receiver: ReceiverReport) -> str:
 
 
 def _table(files: Sequence[FileReport], width: int) -> list[str]:
-    rows = [_row(file) for file in files]
-    widths = [max(len(row[column]) for row in (HEAD, *rows)) for column in range(len(HEAD))]
-    spare = width - sum(widths) - 2 * (len(HEAD) - 1)
+    has_lost = any(file.lost_bytes for file in files)
+    head = (*HEAD, "LOST") if has_lost else HEAD
+    rows = [_row(file)[: len(head)] for file in files]
+    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+    spare = width - sum(widths) - 2 * (len(head) - 1)
     if spare < 0:
         widths[1] = max(MIN_PATH, widths[1] + spare)
-    shown = [click.style(_join(HEAD, widths), bold=True)]
+    shown = [click.style(_join(head, widths), bold=True)]
     for file, row in zip(files, rows, strict=True):
         colour = COLOURS.get(file.state)
         shown.append(click.style(_join(row, widths), fg=colour) if colour else _join(row, widths))
@@ -134,4 +136,5 @@ def _row(file: FileReport) -> tuple[str, ...]:
     rate = "-" if not file.rate else f"{file.rate:,.0f}/s" if file.rate >= 1 else f"{file.rate * 60:.1f}/min"
     confirmed = f"{bytes_words(file.position)} of {bytes_words(file.size_bytes)}"
     counts = (file.sent, file.dropped, file.sampled_out)
-    return (escaped(file.source), path, confirmed, lag, rate, *(count_words(count) for count in counts))
+    lost = bytes_words(file.lost_bytes) if file.lost_bytes else ""
+    return (escaped(file.source), path, confirmed, lag, rate, *(count_words(count) for count in counts), lost)

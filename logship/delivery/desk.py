@@ -113,10 +113,10 @@ class Desk:
             now_s = self._clock.monotonic()
             before = self._dispatch.limit.bytes
             self._dispatch.settle(job, reply.answer, reply.decision, now_s, wait_s)
-            self._count(reply, now_s)
+            self._count(job, reply, now_s)
             self._journal.tell(self._dispatch, reply, now_s, before)
 
-    def _count(self, reply: Reply, now_s: float) -> None:
+    def _count(self, job: Job, reply: Reply, now_s: float) -> None:
         for answer in reply.posted:
             self._counters.answers[answer.name] = self._counters.answers.get(answer.name, 0) + 1
         self._counters.posts += len(reply.posted)
@@ -125,6 +125,8 @@ class Desk:
             self._last_status = reply.answer.status
         if reply.decision.verdict is Verdict.CONFIRMED:
             self._last_success_s = now_s
+            self._counters.batches += 1
+            self._counters.body_bytes += job.size
         elif reply.decision.verdict in (Verdict.RETRY, Verdict.HOLD):
             self._counters.retries += 1
             self._retries += 1

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from logship.status.model import Advice, FileReport, FileState, ReceiverReport, SourceReport
-from logship.status.words import duration_words
+from logship.words import bytes_words, duration_words
 
 DOWN_TOO_LONG_S = 300.0  # a receiver away for longer than a restart of it needs a person
 
@@ -97,10 +97,10 @@ def _of_dead_letters(count: int) -> Iterator[Advice]:
 
 
 def _of_source(source: SourceReport) -> Iterator[Advice]:
-    if source.lost or source.lost_bytes:
+    if source.lost_bytes:
         yield Advice(
-            "warning",
+            "error",
             source.name,
-            f"{source.lost:,} lines ({source.lost_bytes:,} bytes) were lost before they could be read",
-            "see the log for when and why; rename rotation loses none",
+            f"{bytes_words(source.lost_bytes)} of its logs are in no file any more and were not read",
+            "the log says of which, and where it looked; rotation by rename loses none",
         )

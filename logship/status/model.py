@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import orjson
 
-from logship.status.words import bytes_words, counted
+from logship.words import bytes_words, counted
 
 PROGRAM = "logship"
 PAUSED, HELD = "paused", "held"  # states of a receiver in which nothing is delivered: one mends itself, one doesn't
@@ -90,7 +90,7 @@ class SourceReport:
     out_of_range: int = 0
     too_old: int = 0
     dead_letters: int = 0
-    lost: int = 0
+    unmatched: int = 0
     waiting: int = 0
     already_confirmed: int = 0
     nul_bytes: int = 0

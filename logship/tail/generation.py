@@ -274,6 +274,8 @@ class Generation:
     def status(self) -> FileStatus:
         """As people see it."""
         size = max(self.size_bytes, self.read_to)
+        is_newest = self is self.log.generations[-1]  # it shows what was lost of those that are gone, too
+        lost_bytes = sum(each.lost_bytes for each in self.log.generations) if is_newest else self.lost_bytes
         return FileStatus(
             source=self.log.source.name,
             path=self.path,
@@ -282,7 +284,7 @@ class Generation:
             read_to=self.read_to,
             size_bytes=size,
             lag_bytes=size - self.positions.confirmed,
-            lost_bytes=self.lost_bytes,
+            lost_bytes=lost_bytes,
             held_bytes=self.facts.blocks_bytes if self.is_deleted else 0,
             is_deleted=self.is_deleted,
             is_live=self.is_live,

@@ -207,5 +207,5 @@ class Summary:
 def decided(tally: Mapping[str, Any]) -> int:
     """The right side of the sum."""
     rules = sum(tally["dropped_by_rule"].values()) + sum(tally["sampled_out"].values())
-    names = ("sent", "out_of_range", "too_old", "dead_letters", "lost")
+    names = ("sent", "out_of_range", "too_old", "dead_letters", "unmatched")
     return int(rules + sum(tally[name] for name in names))

@@ -60,7 +60,7 @@ def test_every_alert_says_what_is_wrong_and_what_to_do() -> None:
         "logship_receiver_trouble_seconds",
         "logship_files",
         "logship_lines_dead_letters_total",
-        "logship_lines_lost_total",
+        "logship_lost_bytes_total",
         "logship_config_reload_failed_total",
         "logship_state_writable",
         "logship_needs_person",

@@ -201,7 +201,7 @@ def test_another_programs_answer_is_no_status(text: bytes) -> None:
 def test_metrics_add_up_like_the_sum() -> None:
     world = World(dead_letters=1)
     tally = world.counters.of_source("shop")
-    tally.lines, tally.sent, tally.dead_letters, tally.lost, tally.too_old = 100, 50, 1, 2, 3
+    tally.lines, tally.sent, tally.dead_letters, tally.unmatched, tally.too_old = 100, 50, 1, 2, 3
     tally.dropped, tally.sampled_out = {"probes": 10, "ads": 4}, {"rest": 20}
     metrics = metrics_of(world.at(100.0))
     parts = sum(
@@ -213,6 +213,15 @@ def test_metrics_add_up_like_the_sum() -> None:
     assert metrics["logship_lines_dropped_total{probes,shop}"] == 10
     assert metrics["logship_files{shop,ok}"] == 1
     assert metrics["process_resident_memory_bytes{}"] > 0
+
+
+def test_lost_bytes_need_a_person() -> None:
+    world = World()
+    world.counters.of_source("shop").lost_bytes = 4_200_000
+    status = world.at(100.0)
+    assert status.needs_a_person
+    assert any("shop: 4.2 MB of its logs are in no file any more" in str(advice) for advice in status.advice)
+    assert metrics_of(status)["logship_lost_bytes_total{shop}"] == 4_200_000
 
 
 def test_every_metric_has_a_unit_or_counts_things_and_a_help_that_is_a_sentence() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from logship.cli.status_table import lines
 from logship.status.model import Advice, FileReport, FileState, ReceiverReport, SourceReport, Status
 from logship.status.stopped import stopped_status
-from logship.status.words import bytes_words, count_words, duration_words
+from logship.words import bytes_words, count_words, duration_words
 
 FILE = FileReport(
     "api", "/var/log/nginx/access.log", 1, FileState.OK, 88_100_000, 88_100_000, 0, 0.0, rate=412.4, sent=1_200_000,
@@ -95,6 +95,11 @@ def test_a_page_of_files_is_shown_whole(count: int) -> None:
 
 def test_two_thousand_idle_logs_are_one_line() -> None:
     assert plain(replace(STATUS, files=many(2_000)))[2:] == ["  2,000 files are at their end (--all)"]
+
+
+def test_lost_bytes_have_a_column_while_there_are_some() -> None:
+    shown = plain(replace(STATUS, files=(replace(FILE, lost_bytes=4_200_000), FILE)))
+    assert [line.split()[-2:] for line in shown[2:]] == [["OUT", "LOST"], ["4.2", "MB"], ["0", "0"]]
 
 
 def test_a_stopped_daemon_is_called_stopped() -> None:

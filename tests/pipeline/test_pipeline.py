@@ -15,7 +15,7 @@ from logship.clock import SystemClock
 from logship.config.converting import PathFields, SourceConverter
 from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
-from logship.counters import Counters
+from logship.counters import Counters, Tally
 from logship.delivery import DeadLetter, DeadLetters, Delivery
 from logship.event import Batch, Conversion, LogFile, Outcome, RefusedEvent, Window, transaction_id
 from logship.formats import compile_format, read_spec
@@ -345,8 +345,30 @@ def test_unmatched_lines_may_be_dropped_by_wish(tmp_path: Path) -> None:
     world.write("!\n" * (RUN_LIMIT + 5))
     world.pass_on()
     assert world.position == 2 * (RUN_LIMIT + 5)
-    assert world.counters.total().dropped == {"unmatched": RUN_LIMIT + 5}
+    assert world.counters.total().unmatched == RUN_LIMIT + 5
     assert world.set_aside == []
+
+
+def test_a_rule_may_be_called_as_what_is_dropped_unmatched(tmp_path: Path) -> None:
+    class Named(Lines):
+        def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
+            conversion = super().convert(data, start, file, window)
+            conversion.dropped = {"unmatched": sum(conversion.dropped.values())}
+            return conversion
+
+    world = World(tmp_path)
+    world.pipeline.routes["site"] = Route("site", Named(), "lane", drops_unmatched=True)
+    world.write("a\n-\n!\n-\n!\n-\nb\n")
+    world.pass_on()
+    world.receiver.accept_all()
+    world.pass_on()
+    total = world.counters.total()
+    assert (total.lines, total.sent, total.dropped, total.unmatched, total.waiting) == (7, 2, {"unmatched": 3}, 2, 0)
+    assert total.sentence().endswith(" + dead letters 0 + dropped unmatched 2")
+
+
+def test_lost_bytes_follow_the_sum() -> None:
+    assert Tally(lines=1, sent=1, lost_bytes=4_200_000).sentence().endswith(" + dead letters 0 · LOST 4.2 MB")
 
 
 def test_what_a_sender_thread_died_of_ends_the_pass(world: World) -> None:
