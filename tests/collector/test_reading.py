@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hmac
 import io
 import json
 import time
@@ -11,8 +12,12 @@ from pathlib import Path
 import orjson
 import pytest
 import requests
+from starlette.requests import Request
 
 from logship.collector import CollectorOptions, CollectorServer
+from logship.collector.access import matches
+from logship.collector.ingest import Ingest
+from logship.collector.read_api import inert
 from logship.errors import UsageError
 from tests.collector.conftest import APPLICATION_ID
 from tests.collector.sending import event, many, post
@@ -149,3 +154,32 @@ def test_what_is_stored_is_what_was_sent(collector: CollectorServer) -> None:
     assert json.loads(get(collector, "/api/events/1").text)["event"] == sent
     assert get(collector, "/api/events/2").status_code == 404
     assert get(collector, "/api/events/99999999999999999999999").status_code == 404
+
+
+@pytest.mark.parametrize("begin", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_table_begins_as_a_formula_does(begin: str) -> None:
+    """Source: OWASP, CSV Injection."""
+    assert inert(f'{begin}HYPERLINK("http://x")') == f"'{begin}HYPERLINK(\"http://x\")"
+    assert [inert(cell) for cell in ("a=b", "", -5, None)] == ["a=b", "", -5, None]
+
+
+def test_secrets_are_compared_in_a_time_that_says_nothing_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+    real = hmac.compare_digest
+
+    def compare(given: bytes, secret: bytes) -> bool:
+        compared.append((given, secret))
+        return real(given, secret)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    assert [matches(given, TOKEN) for given in (TOKEN, "wrong", "")] == [True, False, False]
+    known = CollectorOptions(store="unused", application_ids=("one", "two"))
+    ingest = Ingest.__new__(Ingest)
+    ingest._options = known
+    request = Request({"type": "http", "headers": [(b"x-moesif-application-id", b"two")]})
+    assert ingest.application_of(request) == "two"
+    assert compared == [
+        *((given, TOKEN.encode()) for given in (TOKEN.encode(), b"wrong", b"")),
+        (b"two", b"one"),
+        (b"two", b"two"),
+    ]
