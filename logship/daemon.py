@@ -74,7 +74,6 @@ class Daemon:
         self._reload_requested = False
         self._starting = ExitStack()  # until it is ready
         self._starting.enter_context(self._notifier.starting())
-        gc.set_threshold(COLLECT_EVERY)
         self._state = State.open(settings.state_dir, self._clock)
         self.pipeline: Pipeline = build_pipeline(settings, self._state, self._clock, once=once)
         self._alarm.wake = self.pipeline.tailer.wake
@@ -93,7 +92,7 @@ class Daemon:
         Raises: whatever a thread died of.
         """
         log.info("started sources=%d state_dir=%s", len(self.settings.sources), self.settings.state_dir)
-        gc.freeze()  # what stands after start-up lives as long as the process: no collection need look at it
+        gc.disable()
         is_ready = False
         try:
             while not self._stop_requested:
@@ -107,6 +106,9 @@ class Daemon:
                     is_ready = True
                     self._starting.close()
                     self._notifier.ready()
+                    gc.freeze()  # what start-up made lives as long as the process: no collection need look at it
+                    gc.set_threshold(COLLECT_EVERY)
+                    gc.enable()
                     log.info("ready files=%d", len(self.pipeline.tailer.files()))
                 if step.was_idle:
                     if self.once and self._is_done(step):
@@ -114,6 +116,7 @@ class Daemon:
                     self._wait(step)
             return self._stop()
         finally:
+            gc.enable()
             self._starting.close()
             self._reporter.close()
             self._state.close()

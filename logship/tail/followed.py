@@ -129,6 +129,7 @@ class Followed:
         """A full look: every name."""
         began_s = kernel_time_s() - _STAMP_GRAIN_S
         self.refusals.now_s = now_s
+        self.register.real_folders.clear()
         self._unheard.clear()
         self._take_names()
         for path, watched in self._found.items():
@@ -149,6 +150,7 @@ class Followed:
         """A look at some paths; with `has_new_names` also at what came and went in the directories."""
         known = self.register.names
         self.refusals.now_s = now_s
+        self.register.real_folders.clear()
         if has_new_names:
             before = self._found
             self._take_names()
@@ -418,6 +420,7 @@ class Followed:
 
     def reopen(self, generation: Generation, now_s: float) -> bool:
         """Opens a resting generation for its turn; False where its name holds something else by now."""
+        self.register.real_folders.clear()
         for path in generation.names:
             name = self.register.names[path]
             self._identify(path, name.watched, now_s, is_sibling=name.is_sibling)

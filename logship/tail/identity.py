@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from sys import intern
@@ -112,14 +112,18 @@ class Place:
     stem: str
 
 
-def place_of(path: str, paths: Globs, rotated: Globs) -> Place:
-    """The place of a file; one that only `rotated` matches takes the directory of the `paths` entry with its stem."""
+def place_of(
+    path: str, paths: Globs, rotated: Globs, real_folder: Callable[[str], str] = os.path.realpath
+) -> Place:
+    """The place of a file; one that only `rotated` matches takes the directory of the `paths` entry with its stem.
+
+    `real_folder` gives a directory without links; who asks for many files at a time remembers it for that time.
+    """
     directory, name = os.path.split(path)
     if paths.fits(path) or not rotated.fits(path):
-        real = os.path.realpath(path)
         if os.path.islink(path):
-            return Place(*os.path.split(real))
-        return Place(intern(os.path.dirname(real)), stem_of(path, paths))  # one text for all logs of a directory
+            return Place(*os.path.split(os.path.realpath(path)))
+        return Place(intern(real_folder(directory)), stem_of(path, paths))  # one text for all logs of a directory
     stem = stem_among(name, lambda each: paths.fitting_name(each) is not None)
     if paths.fitting_name(stem) is None:
         return Place(os.path.realpath(directory), stem)

@@ -61,6 +61,7 @@ class Register:
         self.unsettled: dict[Log, Watched] = {}
         self.changed: dict[Log, None] = {}
         self.dirty: dict[Generation, None] = {}
+        self.real_folders: dict[str, str] = {}  # without links; forgotten before each look
         self.notices: list[Notice] = []
         self._told: Counter[What] = Counter()  # since notices were taken last
         self._next_number = 1
@@ -84,13 +85,18 @@ class Register:
 
     def log_of(self, path: str, watched: Watched, *, is_sibling: bool) -> Log:
         """The log that a file belongs to by its name."""
-        its = self.log_at(place_of(path, watched.paths, watched.rotated), watched)
+        its = self.log_at(place_of(path, watched.paths, watched.rotated, self._real_folder), watched)
         is_link = os.path.islink(path)
         if is_link:
             self.links[os.path.join(its.place.directory, its.place.stem)] = path
         if not is_sibling and (is_link or os.path.basename(path) == its.place.stem):
             its.live_names = with_path(its.live_names, path)
         return its
+
+    def _real_folder(self, folder: str) -> str:
+        if folder not in self.real_folders:
+            self.real_folders[folder] = os.path.realpath(folder)
+        return self.real_folders[folder]
 
     def log_at(self, place: Place, watched: Watched) -> Log:
         its = self.logs.get(place)
