@@ -72,7 +72,7 @@ def command(
         click.echo(f"listening {url}")
         notifier.ready(f"listening {url}")
 
-    serve(options, announce, listeners)
+    serve(options, announce, listeners, lambda text: click.echo(text, err=True))
 
 
 @contextmanager

@@ -17,19 +17,17 @@ from logship.words import counted
 @click.option("--application-id", metavar="ID", help="only this application's")
 @click.option("--yes", is_flag=True, help="don't ask")
 def command(store: str, user_id: str, application_id: str | None, yes: bool) -> int:
-    """Erase every event of a user, also from the counts; works beside a running collector.
+    """Erase every event of a user, also from the figures; works beside a running collector.
 
-    The file is rewritten nowhere: SQLite overwrites what is deleted (secure_delete); backups of it are yours to mend.
+    SQLite overwrites what is deleted (secure_delete). Backups of the file still have it: correct them yourself.
     """
     with needing_extra("collector"):
-        from logship.collector.retention import erase
+        from logship.collector.retention import erase, events_of
         from logship.collector.server import open_existing
 
     database = open_existing(store)
     try:
-        where = "user_id = ?" if application_id is None else "user_id = ? AND application_id = ?"
-        values = (user_id,) if application_id is None else (user_id, application_id)
-        count = int(database.read(f"SELECT count(*) FROM events WHERE {where}", values)[0][0])  # noqa: S608 - ours
+        count = sum(map(len, events_of(database, user_id, application_id).values()))
         if not count:
             click.echo(f"no event of user {user_id!r} is stored")
             return Exit.FINE

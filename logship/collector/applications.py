@@ -9,8 +9,10 @@ from logship.collector.database import Database
 from logship.collector.refusal import RefusalError
 
 LABEL_CHARS = 8
-NEXT = "SELECT application_id FROM events WHERE application_id > ? ORDER BY application_id LIMIT 1"
-MAX_APPLICATIONS = 100
+STORED = """
+SELECT application_id FROM segments UNION
+SELECT application_id FROM events WHERE id > (SELECT max(last_id) FROM folded) ORDER BY 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,15 @@ def label_of(application_id: str) -> str:
     return hashlib.blake2b(application_id.encode(), digest_size=LABEL_CHARS // 2, person=b"logship-label").hexdigest()
 
 
+def application_ids(database: Database) -> list[str]:
+    """Every application that has events."""
+    return [str(record[0]) for record in database.read(STORED)]
+
+
 def applications(database: Database, configured: tuple[str, ...]) -> list[Application]:
     """The configured applications, then others that have events."""
     ids = list(configured)
-    last = ""
-    for _ in range(MAX_APPLICATIONS):  # jumps from id to id in the index, whatever the number of events
-        records = database.read(NEXT, (last,))
-        if not records:
-            break
-        last = str(records[0][0])
-        if last not in ids:
-            ids.append(last)
+    ids += [one for one in application_ids(database) if one not in ids]
     return [Application(one, label_of(one)) for one in ids]
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from logship.collector.row import EventRow
 from logship.errors import LogshipError
 
-Value = str | int | float | None
+Value = str | int | float | bytes | None
 Record = tuple[Any, ...]  # the columns a SELECT names, in their order
 Run = Callable[[str, Sequence[Value]], list[Record]]  # one statement inside a transaction
 
@@ -21,8 +21,11 @@ class StoreUnavailableError(LogshipError):
 class Database(Protocol):
     """One writer (a single thread of this process) and any number of readers.
 
-    Statements are written once, with `?` for values, in the part of SQL that both databases share.
+    Statements are written once, with `?` for values, in the part of SQL that both databases share. `holds_text` is a
+    condition on the table `events` with one `?`: whether the JSON is LIKE a pattern, in any case, with ! as ESCAPE.
     """
+
+    holds_text: str
 
     def insert(self, rows: Sequence[EventRow]) -> int | None:
         """Stores the rows whose ids are new, all in one transaction; durable after the next `make_durable`.

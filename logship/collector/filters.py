@@ -1,91 +1,102 @@
-"""Which events somebody wants to see."""
+"""Which events somebody wants to see: one definition, from which figures, chart, lists, events and exports all come."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from logship.collector.database import Value
 from logship.collector.refusal import RefusalError
-from logship.collector.row import MAX_PATH_CHARS, MAX_SOURCE_CHARS, MAX_VERB_CHARS, TimeReader
+from logship.collector.row import (
+    MAX_CLIENT_CHARS,
+    MAX_COMPANY_CHARS,
+    MAX_PATH_CHARS,
+    MAX_ROUTE_CHARS,
+    MAX_SOURCE_CHARS,
+    MAX_VERB_CHARS,
+)
+from logship.collector.times import read_moment
 
 RANGES_S = {"15m": 900, "1h": 3_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000, "all": 0}
 DEFAULT_RANGE = "24h"
 MAX_TEXT_CHARS = 512
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 NO_RESPONSE = "none"
+EXCLUDING = "not-"  # before a parameter's name: all but those
+FIELDS = {  # parameter: column, longest value
+    "verb": ("verb", MAX_VERB_CHARS),
+    "status": ("status", 4),
+    "route": ("route", MAX_ROUTE_CHARS),
+    "path": ("path", MAX_PATH_CHARS),
+    "user": ("user_id", MAX_TEXT_CHARS),
+    "company": ("company", MAX_COMPANY_CHARS),
+    "client": ("client", MAX_CLIENT_CHARS),
+    "source": ("source", MAX_SOURCE_CHARS),
+    "host": ("host", MAX_SOURCE_CHARS),
+    "agent": ("agent", MAX_SOURCE_CHARS),
+    "referrer": ("referrer", MAX_SOURCE_CHARS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition on a column of FIELDS.
+
+    Shapes: `statuses` is the lowest and highest status of a condition on the status (-1: no response), None of others;
+    `is_prefix` asks for texts that begin so; `is_excluded` turns it round. An event without a value has the value "".
+    """
+
+    column: str
+    text: str = ""
+    statuses: tuple[int, int] | None = None
+    is_prefix: bool = False
+    is_excluded: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of which one must match: a path is also looked for among the routes."""
+        return ("path", "route") if self.column == "path" else (self.column,)
+
+    def sql(self) -> tuple[str, list[Value]]:
+        """The condition on the table `events`, not turned round."""
+        if self.statuses is not None:
+            return "coalesce(status, -1) BETWEEN ? AND ?", [*self.statuses]
+        if self.is_prefix:
+            parts = " OR ".join(f"substr({column}, 1, ?) = ?" for column in self.columns)
+            return f"({parts})", [len(self.text), self.text] * len(self.columns)
+        parts = " OR ".join(f"coalesce({column}, '') = ?" for column in self.columns)
+        return f"({parts})", [self.text] * len(self.columns)
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Conditions that must all hold; "" and None are no condition.
+    """Conditions that must all hold.
 
-    Shapes: `since_ms` is inclusive, `until_ms` exclusive, both of request.time; `statuses` is the lowest and highest
-    status, `no_response` asks for events without one; `path` matches path or route, as a whole or, ending in *, from
-    its beginning; `search` is looked for anywhere in the event's JSON, in any case.
+    Shapes: `since_ms` is inclusive, `until_ms` exclusive, both of request.time, None is no bound; `search` is looked
+    for anywhere in the event's JSON, in any case, "" for no such condition.
     """
 
     application_id: str
     since_ms: int | None = None
     until_ms: int | None = None
-    verb: str = ""
-    statuses: tuple[int, int] | None = None
-    no_response: bool = False
-    path: str = ""
-    user_id: str = ""
-    source: str = ""
+    conditions: tuple[Condition, ...] = ()
     search: str = ""
 
-    @property
-    def is_counted(self) -> bool:
-        """Whether the kept counts can answer it: they know times, verbs and statuses."""
-        return not (self.path or self.user_id or self.source or self.search)
-
-    def within(self) -> tuple[str, list[Value]]:
-        """The conditions an index answers."""
+    def sql(self) -> tuple[str, list[Value]]:
+        """The same as conditions on the table `events`, without the text."""
         parts = ["application_id = ?"]
-        bounds: list[Value] = [self.application_id]
-        if self.user_id:
-            parts.append("user_id = ?")
-            bounds.append(self.user_id)
+        values: list[Value] = [self.application_id]
         if self.since_ms is not None:
             parts.append("time_ms >= ?")
-            bounds.append(self.since_ms)
+            values.append(self.since_ms)
         if self.until_ms is not None:
             parts.append("time_ms < ?")
-            bounds.append(self.until_ms)
-        return " AND ".join(parts), bounds
-
-    def among(self) -> tuple[str, list[Value]]:
-        """The conditions that are tried on each event; "" when there are none."""
-        parts: list[str] = []
-        values: list[Value] = []
-        if self.verb:
-            parts.append("verb = ?")
-            values.append(self.verb)
-        if self.no_response:
-            parts.append("status IS NULL")
-        if self.statuses is not None:
-            parts.append("status BETWEEN ? AND ?")
-            values.extend(self.statuses)
-        if self.path:
-            condition, wanted = _path_condition(self.path)
-            parts.append(condition)
+            values.append(self.until_ms)
+        for one in self.conditions:
+            condition, wanted = one.sql()
+            parts.append(f"NOT ({condition})" if one.is_excluded else condition)
             values.extend(wanted)
-        if self.source:
-            parts.append("source = ?")
-            values.append(self.source)
-        if self.search:
-            parts.append("lower(CAST(event AS TEXT)) LIKE ? ESCAPE '!'")
-            values.append(f"%{like_literal(self.search.lower())}%")
         return " AND ".join(parts), values
-
-
-def _path_condition(path: str) -> tuple[str, list[Value]]:
-    if path.endswith("*"):
-        pattern = like_literal(path[:-1]) + "%"
-        return "(path LIKE ? ESCAPE '!' OR route LIKE ? ESCAPE '!')", [pattern, pattern]
-    return "(path = ? OR route = ?)", [path, path]
 
 
 def like_literal(text: str) -> str:
@@ -96,20 +107,42 @@ def like_literal(text: str) -> str:
 def read_filter(parameters: Mapping[str, str], application_id: str, now_ms: int) -> EventFilter:
     """The filter that a query string describes.
 
-    Shapes: `range` is one of RANGES_S; `since` and `until` are ISO 8601 and win over it; `status` is 404, 4xx or none.
+    Shapes: `range` is one of RANGES_S; `since` and `until` are ISO 8601 or dates and win over it; `status` is 404, 4xx
+    or none; each of FIELDS may begin with `not-`.
     Raises: RefusalError 400 naming the parameter.
     """
-    wanted = EventFilter(
+    conditions: list[Condition] = []
+    for name, (column, limit) in FIELDS.items():
+        for given, is_excluded in ((name, False), (EXCLUDING + name, True)):
+            text = _text(parameters, given, limit)
+            if text:
+                conditions.append(_condition(given, column, text, is_excluded=is_excluded))
+    return EventFilter(
         application_id,
-        verb=_text(parameters, "verb", MAX_VERB_CHARS).upper(),
-        path=_text(parameters, "path", MAX_PATH_CHARS),
-        user_id=_text(parameters, "user", MAX_TEXT_CHARS),
-        source=_text(parameters, "source", MAX_SOURCE_CHARS),
-        search=_text(parameters, "q", MAX_TEXT_CHARS),
         since_ms=_since(parameters, now_ms),
         until_ms=_time(parameters, "until"),
+        conditions=tuple(conditions),
+        search=_text(parameters, "q", MAX_TEXT_CHARS),
     )
-    return _with_status(wanted, _text(parameters, "status", MAX_TEXT_CHARS).lower())
+
+
+def _condition(name: str, column: str, text: str, *, is_excluded: bool) -> Condition:
+    if column == "status":
+        return Condition(column, text, statuses=_statuses(name, text.lower()), is_excluded=is_excluded)
+    if column == "path" and text.endswith("*"):
+        return Condition(column, text[:-1], is_prefix=True, is_excluded=is_excluded)
+    return Condition(column, text.upper() if column == "verb" else text, is_excluded=is_excluded)
+
+
+def _statuses(name: str, text: str) -> tuple[int, int]:
+    if text == NO_RESPONSE:
+        return -1, -1
+    if text in STATUS_CLASSES:
+        lowest = int(text[0]) * 100
+        return lowest, lowest + 99
+    if text.isascii() and text.isdigit() and len(text) <= 3:
+        return int(text), int(text)
+    raise bad_parameter(name, text, "give a status as 404, a class as 4xx, or none")
 
 
 def _since(parameters: Mapping[str, str], now_ms: int) -> int | None:
@@ -128,7 +161,7 @@ def _time(parameters: Mapping[str, str], name: str) -> int | None:
     if not text:
         return None
     try:
-        return TimeReader().read(text)
+        return read_moment(text)
     except ValueError as exc:
         raise bad_parameter(name, text, str(exc)) from exc
 
@@ -140,19 +173,6 @@ def _text(parameters: Mapping[str, str], name: str, limit: int) -> str:
     if "\x00" in text:
         raise bad_parameter(name, text, "NUL can't be looked for")
     return text
-
-
-def _with_status(wanted: EventFilter, text: str) -> EventFilter:
-    if not text:
-        return wanted
-    if text == NO_RESPONSE:
-        return replace(wanted, no_response=True)
-    if text in STATUS_CLASSES:
-        lowest = int(text[0]) * 100
-        return replace(wanted, statuses=(lowest, lowest + 99))
-    if text.isascii() and text.isdigit() and len(text) <= 3:
-        return replace(wanted, statuses=(int(text), int(text)))
-    raise bad_parameter("status", text, "give a status as 404, a class as 4xx, or none")
 
 
 def bad_parameter(name: str, value: str, advice: str) -> RefusalError:

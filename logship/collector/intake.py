@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from logship.collector.callers import Agents, header, referrer_host
 from logship.collector.elements import WHITESPACE, decode, elements, has_too_many_values, too_many_values
 from logship.collector.model import ONE
 from logship.collector.refusal import MAX_FAULTS, Fault, RefusalError
 from logship.collector.routes import Routes
 from logship.collector.row import (
+    MAX_CLIENT_CHARS,
+    MAX_COMPANY_CHARS,
     MAX_DURATION_MS,
     MAX_PATH_CHARS,
     MAX_SOURCE_CHARS,
@@ -53,6 +56,7 @@ class Intake:
 
     def __init__(self) -> None:
         self._times = TimeReader()
+        self._agents = Agents()
         self._routes: dict[str, Routes] = {}
 
     def rows(self, body: bytes, *, batch: bool, application_id: str, received_ms: int, peer: str) -> list[EventRow]:
@@ -121,6 +125,7 @@ class Intake:
             return None
         application_id, received_ms, peer, routes = arrival
         read_time, route_of, match, row = self._times.read, routes.of, USUAL_URI.match, tuple.__new__
+        agent_of = self._agents.of
         rows: list[EventRow] = []
         status: int | None
         lasted_ms: float | None
@@ -155,6 +160,11 @@ class Intake:
                     source_of(event.metadata, host) if event.metadata else host[:MAX_SOURCE_CHARS],
                     lasted_ms,
                     event.weight or 1,
+                    request.ip_address[:MAX_CLIENT_CHARS],
+                    event.company_id[:MAX_COMPANY_CHARS] if event.company_id else None,
+                    host[:MAX_SOURCE_CHARS],
+                    agent_of(header(request.headers or None, "User-Agent")),
+                    referrer_host(header(request.headers or None, "Referer")),
                     text,
                 )
                 rows.append(row(EventRow, columns))
@@ -200,6 +210,11 @@ class Intake:
                 source_of(event.get("metadata"), host),
                 lasted_ms,
                 event.get("weight") or 1,
+                request["ip_address"][:MAX_CLIENT_CHARS],
+                (event.get("company_id") or "")[:MAX_COMPANY_CHARS] or None,
+                host[:MAX_SOURCE_CHARS],
+                self._agents.of(header(request.get("headers"), "User-Agent")),
+                referrer_host(header(request.get("headers"), "Referer")),
                 text,
             )
             rows.append(row if NUL_ESCAPED not in text else EventRow(*printable(row)))

@@ -1,17 +1,21 @@
-"""Pages of stored events, newest first, in bounded time however rare the wanted ones are."""
+"""Pages of stored events, newest first, however rare the wanted ones are and however old."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from logship.collector.database import Database, Value
-from logship.collector.filters import EventFilter, bad_parameter
+import numpy as np
 
-WINDOW_EVENTS = 8_000  # looked through with one statement
-SEARCH_BUDGET_S = 0.15  # of one page; then the cursor says where to go on
+from logship.collector.filters import EventFilter, bad_parameter
+from logship.collector.matching import matching, overlaps
+from logship.collector.segments import GoneError, Known, Segments
+from logship.collector.text_search import NEVER_MS, SearchBudget, TextSearch, behind, newest_first
+
+SEARCH_BUDGET_S = 0.15  # of one page for a text; then the cursor says where to go on
+TRIES = 5  # of a reader whose segments are merged meanwhile
+LAST_ID = (1 << 62) - 1
 COLUMNS = (
     "id, time_ms, received_at, verb, status, path, source, user_id, duration_ms, weight, transaction_id, "
     "CAST(event AS TEXT)"  # PostgreSQL's driver would take JSON apart
@@ -36,7 +40,7 @@ class StoredEvent:
     event: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where a page ended: the next one begins right behind, whatever arrived since."""
 
@@ -73,61 +77,78 @@ class EventPage:
     is_complete: bool = True
 
 
-def page(
-    database: Database, wanted: EventFilter, *, limit: int, after: Place | None, clock: Callable[[], float]
-) -> EventPage:
-    """Up to `limit` events behind `after`, newest request first."""
-    deadline = clock() + SEARCH_BUDGET_S
-    found: list[StoredEvent] = []
-    while True:
-        window_end = _window_end(database, wanted, after) if wanted.among()[0] else None
-        found.extend(_matches(database, wanted, after, window_end, limit + 1 - len(found)))
-        if len(found) > limit:
-            last = found[limit - 1]
-            return EventPage(tuple(found[:limit]), Place(last.time_ms, last.id))
-        if window_end is None:
-            return EventPage(tuple(found), None)
-        after = window_end
-        if clock() >= deadline:
-            return EventPage(tuple(found), after, is_complete=False)
+class Listing:
+    """Gives pages of events; any thread."""
 
+    def __init__(self, segments: Segments, search: TextSearch) -> None:
+        self._segments = segments
+        self._search = search
+        self._database = segments.database
 
-def _window_end(database: Database, wanted: EventFilter, after: Place | None) -> Place | None:
-    """The last event of the next window, None when the events end inside it."""
-    where, values = _behind(wanted, after)
-    records = database.read(
-        f"SELECT time_ms, id FROM events WHERE {where} ORDER BY time_ms DESC, id DESC LIMIT 1 OFFSET ?",  # noqa: S608
-        (*values, WINDOW_EVENTS - 1),
-    )
-    return Place(*records[0]) if records else None
+    def page(
+        self, wanted: EventFilter, *, limit: int, after: Place | None = None, budget: SearchBudget | None = None
+    ) -> EventPage:
+        """Up to `limit` events behind `after`, newest request first, however old they are.
 
+        `budget` ends the search for a text early.
+        """
+        for attempt in range(TRIES):
+            try:
+                places, following, is_complete = self._places(wanted, limit, after, budget)
+                return EventPage(self._stored(places), following, is_complete)
+            except GoneError:
+                if attempt == TRIES - 1:
+                    raise
+        raise AssertionError
 
-def _matches(
-    database: Database, wanted: EventFilter, after: Place | None, until: Place | None, limit: int
-) -> Iterator[StoredEvent]:
-    """The wanted events behind `after`, as far as `until`."""
-    where, values = _behind(wanted, after)
-    if until is not None:
-        where += " AND (time_ms, id) >= (?, ?)"
-        values += (until.time_ms, until.id)
-    among, among_values = wanted.among()
-    if among:
-        where += f" AND {among}"
-    statement = f"SELECT {COLUMNS} FROM events WHERE {where} ORDER BY time_ms DESC, id DESC LIMIT ?"  # noqa: S608
-    return (StoredEvent(*record) for record in database.read(statement, (*values, *among_values, limit)))
+    def _places(
+        self, wanted: EventFilter, limit: int, after: Place | None, budget: SearchBudget | None
+    ) -> tuple[list[Place], Place | None, bool]:
+        """Where the events of the page are, where the next one begins, and whether the page is as full as it can be."""
+        known = [one for one in self._segments.of(wanted.application_id) if overlaps(one, wanted)]
+        if after is not None:
+            known = [one for one in known if one.oldest_ms <= after.time_ms]
+        ordered = newest_first(known)
+        found: list[Place] = []
+        for index, one in enumerate(ordered):
+            found += self._newest(one, wanted, limit + 1, after)
+            found = sorted(found, reverse=True)[: limit + 1]
+            rest_ms = behind(ordered, index)
+            if len(found) > limit and found[-1].time_ms > rest_ms:
+                break
+            if budget is not None and budget.is_over() and rest_ms != NEVER_MS:
+                newer = [place for place in found if place.time_ms > rest_ms][:limit]
+                return newer, Place(rest_ms, LAST_ID), False
+        return found[:limit], found[limit - 1] if len(found) > limit else None, True
 
+    def _newest(self, known: Known, wanted: EventFilter, limit: int, after: Place | None) -> list[Place]:
+        """The newest wanted events of a segment behind `after`."""
+        mask = self._search.mask(known, wanted) if wanted.search else matching(known, wanted)
+        times, ids = known.columns.numbers("time_ms"), known.columns.numbers("id")
+        if mask is not None:
+            times, ids = times[mask], ids[mask]
+        if after is not None:
+            is_behind = (times < after.time_ms) | ((times == after.time_ms) & (ids < after.id))
+            times, ids = times[is_behind], ids[is_behind]
+        if len(times) > 4 * limit:
+            oldest = np.partition(times, len(times) - limit)[len(times) - limit]
+            times, ids = times[times >= oldest], ids[times >= oldest]
+        order = np.lexsort((ids, times))[::-1][:limit]
+        return [Place(int(times[one]), int(ids[one])) for one in order]
 
-def _behind(wanted: EventFilter, after: Place | None) -> tuple[str, tuple[Value, ...]]:
-    where, values = wanted.within()
-    if after is None:
-        return where, tuple(values)
-    return f"{where} AND (time_ms, id) < (?, ?)", (*values, after.time_ms, after.id)
+    def _stored(self, places: list[Place]) -> tuple[StoredEvent, ...]:
+        """The events themselves; one that was removed meanwhile is left out."""
+        if not places:
+            return ()
+        marks = ",".join("?" * len(places))
+        statement = f"SELECT {COLUMNS} FROM events WHERE id IN ({marks})"  # noqa: S608 - names of columns
+        records = {int(one[0]): one for one in self._database.read(statement, [place.id for place in places])}
+        return tuple(StoredEvent(*records[place.id]) for place in places if place.id in records)
 
-
-def one(database: Database, application_id: str, number: int) -> StoredEvent | None:
-    """The event with this number, None when it is another application's or not there."""
-    records = database.read(
-        f"SELECT {COLUMNS} FROM events WHERE id = ? AND application_id = ?",  # noqa: S608 - names of columns
-        (number, application_id),
-    )
-    return StoredEvent(*records[0]) if records else None
+    def one(self, application_id: str, number: int) -> StoredEvent | None:
+        """The event with this number, None when it is another application's or not there."""
+        records = self._database.read(
+            f"SELECT {COLUMNS} FROM events WHERE id = ? AND application_id = ?",  # noqa: S608 - names of columns
+            (number, application_id),
+        )
+        return StoredEvent(*records[0]) if records else None

@@ -9,12 +9,12 @@ from starlette.responses import Response
 
 from logship import __version__
 from logship.collector.answers import json_answer
-from logship.collector.filters import RANGES_S
+from logship.collector.filters import EXCLUDING, FIELDS, RANGES_S
 from logship.collector.ingest import ID_HEADER
 from logship.collector.model import MANY
 from logship.collector.options import CollectorOptions
 from logship.collector.read_api import MAX_LIMIT
-from logship.collector.summary import CLASSES
+from logship.collector.summary import CLASSES, LISTS
 
 JSON = "application/json"
 ERROR = {
@@ -26,7 +26,7 @@ ERROR = {
         "events": {
             "type": "array",
             "maxItems": 100,
-            "description": "every mistake of every bad event",
+            "description": "the first mistakes of the first bad events",
             "items": {
                 "type": "object",
                 "required": ["index", "field", "reason"],
@@ -59,12 +59,14 @@ EVENT_PAGE = {
 }
 SUMMARY = {
     "type": "object",
-    "required": ["step_s", "bars", "requests", "by_class", "mean_ms", "frequent", "slowest", "failing", "statuses"],
+    "required": ["step_s", "bars", "events", "requests", "by_class", "mean_ms", "frequent", "slowest", "failing"],
     "properties": {
+        "events": {"type": "integer"},
         "requests": {"type": "integer", "description": "the sum of the events' weights"},
         "by_class": {"type": "object", "properties": {name: {"type": "integer"} for name in CLASSES}},
-        "mean_ms": {"type": ["number", "null"]},
-        "looked_through": {"type": ["integer", "null"], "description": "null: the counts are of everything"},
+        "mean_ms": {"type": ["number", "null"], "description": "null: no duration was measured"},
+        "p95_ms": {"type": ["number", "null"], "description": "within 5 %, as p50_ms and p99_ms"},
+        "values": {"type": "array", "description": "of the list that was asked for, else routes; most requests first"},
     },
 }
 FILTER = (
@@ -76,9 +78,19 @@ FILTER = (
     ("verb", "GET, POST, …", {"type": "string", "maxLength": 24}),
     ("status", "404, 4xx, or none for no response", {"type": "string", "pattern": "^([0-9]{1,3}|[1-5]xx|none)$"}),
     ("path", "path or route; ending in * for all that begin so", {"type": "string", "maxLength": 400}),
+    ("route", "a path with its ids replaced", {"type": "string", "maxLength": 160}),
     ("user", "user_id", {"type": "string", "maxLength": 512}),
+    ("company", "company_id", {"type": "string", "maxLength": 256}),
+    ("client", "request.ip_address", {"type": "string", "maxLength": 60}),
     ("source", "metadata.source, else the host of the URI", {"type": "string", "maxLength": 120}),
+    ("host", "of the URI", {"type": "string", "maxLength": 120}),
+    ("agent", "the program in User-Agent: curl, Firefox, Googlebot", {"type": "string", "maxLength": 120}),
+    ("referrer", "the host of Referer", {"type": "string", "maxLength": 120}),
 )
+NOT_EXCLUDED = ("app", "range", "since", "until", "q")
+
+
+LISTS_BY_NAME = [name for name, (column, _) in FIELDS.items() if column in LISTS]
 
 
 def document(options: CollectorOptions) -> dict[str, Any]:
@@ -118,10 +130,13 @@ def _reading_paths(options: CollectorOptions) -> dict[str, Any]:
     number = {"name": "number", "in": "path", "required": True, "schema": {"type": "integer", "minimum": 0}}
     app = _parameter(*FILTER[0])
     filters = [_parameter(*one) for one in FILTER]
+    excluded = [one for one in FILTER if one[0] not in NOT_EXCLUDED]
+    filters += [_parameter(EXCLUDING + name, f"all but: {text}", kind) for name, text, kind in excluded]
+    values = _parameter("list", "what to count the values of", {"type": "string", "enum": LISTS_BY_NAME})
     kind = _parameter("format", "how to write them", {"type": "string", "enum": ["ndjson", "csv"]})
     events = _getting("Events, newest first", {"$ref": "#/components/schemas/EventPage"}, [*filters, cursor, limit])
     one = _getting("One event", {"$ref": "#/components/schemas/StoredEvent"}, [number, app])
-    summary = _getting("Counts", {"$ref": "#/components/schemas/Summary"}, filters)
+    summary = _getting("Counts", {"$ref": "#/components/schemas/Summary"}, [*filters, values, limit])
     known = _getting("The applications of the store", {"type": "object"})
     export = _getting("Every event, as a file", {"type": "string"}, [*filters, kind])
     export["responses"]["200"]["content"] = {

@@ -20,18 +20,26 @@ from logship.collector.applications import applications
 from logship.collector.chart import draw
 from logship.collector.database import Database
 from logship.collector.event_view import view_of
-from logship.collector.filters import DEFAULT_RANGE, RANGES_S, STATUS_CLASSES, EventFilter, read_filter
-from logship.collector.listing import Place, page
+from logship.collector.filters import (
+    DEFAULT_RANGE,
+    EXCLUDING,
+    FIELDS,
+    RANGES_S,
+    STATUS_CLASSES,
+    EventFilter,
+    read_filter,
+)
+from logship.collector.listing import Place
 from logship.collector.options import CollectorOptions
-from logship.collector.read_api import ReadApi, now_ms
+from logship.collector.read_api import ReadApi, now_ms, search_budget
 from logship.collector.refusal import RefusalError
-from logship.collector.summary import CLASSES, status_class, summarise
-from logship.collector.tally import VERBS
+from logship.collector.summary import CLASSES, status_class
 from logship.collector.times import iso_time, moment, percentage, rate, short_count, short_duration
 
 FILES = Path(__file__).parent / "page"
 ROWS = 50
-PARAMETERS = ("app", "range", "since", "until", "q", "verb", "status", "path", "user", "source")
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+PARAMETERS = ("app", "range", "since", "until", "q", *FIELDS, *(EXCLUDING + name for name in FIELDS))
 LABELS = {"q": "search", "since": "from", "until": "to"}
 MEDIA = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 SECURITY = {
@@ -106,8 +114,8 @@ class Page:
             wanted = read_filter(asked.given, application.id, now)
         cursor = request.query_params.get("cursor", "")
         after = Place.of_cursor(cursor) if cursor else None
-        found = page(self._database, wanted, limit=ROWS, after=after, clock=time.monotonic)
-        summary = summarise(self._database, wanted, now)
+        found = self._api.listing.page(wanted, limit=ROWS, after=after, budget=search_budget())
+        summary = self._api.summaries.of(wanted, now, budget=search_budget())
         span_s = max(((wanted.until_ms or now) - (wanted.since_ms or _first_ms(summary.bars, now))) / 1000, 1)
         return {
             "asked": asked,
@@ -126,8 +134,7 @@ class Page:
         }
 
     def _has_events(self, wanted: EventFilter) -> bool:
-        where, values = wanted.within()
-        return bool(self._database.read(f"SELECT 1 FROM events WHERE {where} LIMIT 1", values))  # noqa: S608
+        return bool(self._api.listing.page(wanted, limit=1).events)
 
     def event(self, request: Request) -> Response:
         asked = self._asked(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -11,10 +12,14 @@ from psycopg import errors
 
 from logship.collector import schema
 from logship.collector.database import Record, Run, StoreUnavailableError, Value
+from logship.collector.migrations import Progress, fold_all, migrate
 from logship.collector.pool import Pool
 from logship.collector.row import EventRow
 from logship.errors import StateError
 
+log = logging.getLogger(__name__)
+
+FOLDED = "CREATE TABLE IF NOT EXISTS folded (version INTEGER PRIMARY KEY, last_id BIGINT NOT NULL)"
 FOLD_LOCK = 0x6C6F6773  # "logs": inserts hold it together, a fold holds it alone, so that it sees no gap of ids
 SET_UP_LOCK = FOLD_LOCK + 1
 ATTEMPTS = 5  # of a transaction that lost a deadlock against another collector
@@ -31,16 +36,27 @@ UNREACHABLE = re.compile(r"connection to server (?:at|on) .* failed: .*|connecti
 class PostgresStore:
     """A Database in PostgreSQL; connections that broke are made anew at the next use."""
 
-    def __init__(self, url: str) -> None:
+    holds_text = "CAST(event AS TEXT) ILIKE ? ESCAPE '!'"
+
+    def __init__(self, url: str, progress: Progress = log.info) -> None:
         self.url = url
         self._connections = Pool(self._connect)
+        with self._transaction(SET_UP_LOCK) as run:
+            run(FOLDED, ())
+            version = run("SELECT max(version) FROM folded", ())[0][0]
+        if version is not None and version > schema.VERSION:
+            raise StateError(f"the store has version {version} of the tables, this program knows {schema.VERSION}")
+        if version is not None and version < schema.VERSION:
+            migrate(self, schema.POSTGRES, progress)
+        if version != schema.VERSION:  # asking whether an index is there would lock out those who store
+            self._make_tables()
+        fold_all(self, progress)
+
+    def _make_tables(self) -> None:
         with self._transaction(SET_UP_LOCK) as run:
             for statement in schema.statements(schema.POSTGRES):
                 run(statement, ())
             run("INSERT INTO folded VALUES (?, 0) ON CONFLICT DO NOTHING", (schema.VERSION,))
-            versions = run("SELECT version FROM folded", ())
-        if versions != [(schema.VERSION,)]:
-            raise StateError(f"the store has versions {versions} of the tables, this program knows {schema.VERSION}")
 
     def _connect(self) -> psycopg.Connection[Record]:
         return psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)

@@ -6,7 +6,7 @@ import csv
 import io
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -19,11 +19,13 @@ from logship.collector.access import Access
 from logship.collector.answers import json_answer
 from logship.collector.applications import Application, applications, choose
 from logship.collector.database import Database
-from logship.collector.filters import EventFilter, bad_parameter, read_filter
-from logship.collector.listing import EventPage, Place, StoredEvent, one, page
+from logship.collector.filters import FIELDS, EventFilter, bad_parameter, read_filter
+from logship.collector.listing import SEARCH_BUDGET_S, EventPage, Listing, Place, StoredEvent
 from logship.collector.options import CollectorOptions
 from logship.collector.refusal import RefusalError
-from logship.collector.summary import CLASSES, Summary, summarise
+from logship.collector.segments import Segments
+from logship.collector.summary import CLASSES, LISTS, Summaries, Summary
+from logship.collector.text_search import SearchBudget, TextSearch
 from logship.collector.times import iso_time
 
 DEFAULT_LIMIT = 50
@@ -41,6 +43,9 @@ class ReadApi:
         self._options = options
         self._database = database
         self._access = access
+        segments, search = Segments(database), TextSearch(database)
+        self.listing = Listing(segments, search)
+        self.summaries = Summaries(segments, search)
 
     def routes(self) -> list[Route]:
         return [
@@ -73,7 +78,7 @@ class ReadApi:
         limit = read_limit(request.query_params.get("limit", ""))
         cursor = request.query_params.get("cursor", "")
         after = Place.of_cursor(cursor) if cursor else None
-        found = page(self._database, wanted, limit=limit, after=after, clock=time.monotonic)
+        found = self.listing.page(wanted, limit=limit, after=after, budget=search_budget())
         return Response(page_document(found), 200, PRIVATE, media_type="application/json")
 
     def event(self, request: Request) -> Response:
@@ -87,14 +92,17 @@ class ReadApi:
         """
         application_id = self.chosen(request).id
         number = int(request.path_params["number"])
-        found = one(self._database, application_id, number) if number < 1 << 63 else None
+        found = self.listing.one(application_id, number) if number < 1 << 63 else None
         if found is None:
             raise RefusalError(404, "no_event", f"no event {str(number)[:20]} in this application")
         return found
 
     def summary(self, request: Request) -> Response:
         wanted = self.wanted(request)
-        return json_answer(summary_document(summarise(self._database, wanted, now_ms())), headers=PRIVATE)
+        column = read_list(request.query_params.get("list", ""))
+        limit = read_limit(request.query_params.get("limit", ""))
+        summary = self.summaries.of(wanted, now_ms(), column=column)
+        return json_answer(summary_document(summary, limit), headers=PRIVATE)
 
     async def export(self, request: Request) -> Response:
         """Every matching event, newest first, as they are read: memory stays flat."""
@@ -112,9 +120,7 @@ class ReadApi:
             yield CSV_HEAD.encode()
         after: Place | None = None
         while True:
-            found = await run_in_threadpool(
-                page, self._database, wanted, limit=EXPORT_PAGE, after=after, clock=time.monotonic
-            )
+            found = await run_in_threadpool(self.listing.page, wanted, limit=EXPORT_PAGE, after=after)
             if found.events:
                 yield write(found.events)
             if found.next is None:
@@ -129,6 +135,23 @@ def read_limit(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MAX_LIMIT):
         raise bad_parameter("limit", text, f"give a number from 1 to {MAX_LIMIT}")
     return int(text)
+
+
+def read_list(text: str) -> str:
+    """The column whose values are wanted, "" for none.
+
+    Raises: RefusalError 400 for what is no list.
+    """
+    if not text:
+        return ""
+    if text not in FIELDS or FIELDS[text][0] not in LISTS:
+        known = ", ".join(name for name, (column, _) in FIELDS.items() if column in LISTS)
+        raise bad_parameter("list", text, f"give one of {known}")
+    return FIELDS[text][0]
+
+
+def search_budget() -> SearchBudget:
+    return SearchBudget(SEARCH_BUDGET_S, time.monotonic)
 
 
 def now_ms() -> int:
@@ -152,11 +175,12 @@ def page_document(found: EventPage) -> bytes:
     )
 
 
-def summary_document(summary: Summary) -> dict[str, object]:
-    """The summary as the API gives it."""
-    document: dict[str, Any] = asdict(summary)
+def summary_document(summary: Summary, limit: int) -> dict[str, object]:
+    """The summary as the API gives it, with `limit` values of the wanted list."""
+    document: dict[str, Any] = asdict(replace(summary, values=summary.values[:limit]))
     document["by_class"] = dict(zip(CLASSES, summary.by_class, strict=True))
     document["statuses"] = [{"status": status, "requests": count} for status, count in summary.statuses]
+    document["histogram"] = [{"duration_ms": middle, "requests": count} for middle, count in summary.histogram]
     document["bars"] = [
         {"start": iso_time(bar.start_s * 1000), **dict(zip(CLASSES, bar.requests, strict=True))} for bar in summary.bars
     ]

@@ -6,10 +6,15 @@ import asyncio
 import logging
 import time
 
+import numpy as np
+
+from logship.collector.applications import application_ids
+from logship.collector.columns import Array
 from logship.collector.database import Database, StoreUnavailableError
+from logship.collector.filters import Condition, EventFilter
+from logship.collector.matching import matching
 from logship.collector.options import CollectorOptions
-from logship.collector.rollup import remove
-from logship.collector.tally import MINUTE_S, RECENT_MS
+from logship.collector.segments import Known, Segments, erase_ids
 from logship.collector.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -17,7 +22,6 @@ log = logging.getLogger(__name__)
 SWEEP_EVERY_S = 60.0
 IDS_AT_ONCE = 20_000  # events removed in one transaction, so that senders wait for a moment only
 DAY_MS = 86_400_000
-MINUTES_KEPT_MS = 2 * RECENT_MS  # counts by minute; the charts ask for two days of them
 SHRINK_TO = 0.95  # of the size limit, so that the next event doesn't start the next sweep
 
 
@@ -31,31 +35,45 @@ def expire(database: Database, *, oldest_ms: int | None, max_bytes: int | None, 
         gone += _remove_oldest(database, received_before=oldest_ms)
     if max_bytes is not None and not gone and database.size_bytes() > max_bytes:
         gone += _remove_oldest(database, received_before=now_ms + DAY_MS)
-    if not gone:
-        before_s = (now_ms - MINUTES_KEPT_MS) // 1000
-        with database.transaction() as run:
-            run("DELETE FROM traffic WHERE step_s = ? AND start_s < ?", (MINUTE_S, before_s))
     return gone
 
 
 def _remove_oldest(database: Database, *, received_before: int) -> int:
     """Removes the next events in order of arrival, as long as they arrived before that time."""
     found = database.read(
-        "SELECT max(id) FROM (SELECT id, received_at FROM events ORDER BY id LIMIT ?) AS oldest WHERE received_at < ?",
+        "SELECT application_id, id FROM (SELECT application_id, id, received_at FROM events ORDER BY id LIMIT ?) "
+        "AS oldest WHERE received_at < ?",
         (IDS_AT_ONCE, received_before),
     )
-    last = found[0][0]
-    if last is None:
-        return 0
-    return remove(database, "id <= ? AND received_at < ?", (int(last), received_before))
+    ids: dict[str, list[int]] = {}
+    for application_id, number in found:
+        ids.setdefault(application_id, []).append(int(number))
+    return erase_ids(database, {owner: np.array(numbers) for owner, numbers in ids.items()}) if ids else 0
 
 
 def erase(database: Database, user_id: str, application_id: str | None = None) -> int:
-    """Removes every event of a user, also from the counts; how many there were."""
-    where, values = "user_id = ?", [user_id]
-    if application_id is not None:
-        where, values = "user_id = ? AND application_id = ?", [user_id, application_id]
-    return remove(database, where, tuple(values))
+    """Removes every event of a user, also from the figures; how many there were."""
+    found = events_of(database, user_id, application_id)
+    return erase_ids(database, found) if found else 0
+
+
+def events_of(database: Database, user_id: str, application_id: str | None = None) -> dict[str, Array]:
+    """The ids of a user's events by application."""
+    owners = [application_id] if application_id is not None else application_ids(database)
+    segments = Segments(database)
+    found: dict[str, Array] = {}
+    for owner in owners:
+        wanted = EventFilter(owner, conditions=(Condition("user_id", user_id),))
+        ids = [_matching_ids(known, wanted) for known in segments.of(owner)]
+        if sum(map(len, ids)):
+            found[owner] = np.concatenate(ids)
+    return found
+
+
+def _matching_ids(known: Known, wanted: EventFilter) -> Array:
+    mask = matching(known, wanted)
+    ids = known.columns.numbers("id")
+    return ids.astype(np.int64) if mask is None else ids[mask].astype(np.int64)
 
 
 async def sweep(database: Database, writer: Writer, options: CollectorOptions) -> None:

@@ -20,6 +20,8 @@ MAX_VERB_CHARS = 24
 MAX_PATH_CHARS = 400
 MAX_SOURCE_CHARS = 120
 MAX_ROUTE_CHARS = 160
+MAX_CLIENT_CHARS = 60
+MAX_COMPANY_CHARS = 256
 MAX_DURATION_MS = 86_400_000_000.0  # a thousand days; beyond, clocks disagree
 
 
@@ -28,7 +30,8 @@ class EventRow(NamedTuple):
 
     Shapes: times and durations in milliseconds; `transaction_id` None = never deduplicated; `status` and `duration_ms`
     None = no response; `path` as logged without the query, `route` the path with its ids replaced; `source` is what
-    the event says under metadata.source, else the URI's host; `event` is compact JSON.
+    the event says under metadata.source, else the URI's host; `client` is the address of the request, `agent` the name
+    of the program in its User-Agent, `referrer` the host of its Referer; `event` is compact JSON.
     """
 
     application_id: str
@@ -43,6 +46,11 @@ class EventRow(NamedTuple):
     source: str
     duration_ms: float | None
     weight: int
+    client: str | None
+    company: str | None
+    host: str
+    agent: str
+    referrer: str
     event: str
 
 

@@ -1,9 +1,9 @@
 """The tables of a collector's store: one schema, two databases.
 
-events   every event once; `id` is the order of arrival
-traffic  requests by time step, verb and status: what the charts read
-routes   requests, errors and durations by time step and route
-folded   how far `events` is counted in the two above
+events    every event once; `id` is the order of arrival
+segments  the same events as columns, some thousands at a time: what figures, charts, lists and filters read
+columns   the columns of each segment, see columns.py
+folded    how far `events` is in segments
 
 events_once makes (application_id, transaction_id) unique. It holds the id turned round: ours begin with a checksum and
 end with the place in the log, so that the index grows at one end instead of touching a random page for each event.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from logship.collector.row import EventRow
 
-VERSION = 1  # of the tables; a store with another number is not touched
+VERSION = 2  # of the tables; an older store is migrated, see migrations.py, a newer one is not touched
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS events (
@@ -33,37 +33,31 @@ CREATE TABLE IF NOT EXISTS events (
   source TEXT NOT NULL,
   duration_ms DOUBLE PRECISION,
   weight BIGINT NOT NULL,
+  client TEXT,
+  company TEXT,
+  host TEXT,
+  agent TEXT,
+  referrer TEXT,
   event JSON NOT NULL
 );
 CREATE UNIQUE INDEX IF NOT EXISTS events_once
   ON events ((substr(transaction_id, 10)), (substr(transaction_id, 1, 9)), application_id);
-CREATE INDEX IF NOT EXISTS events_by_time ON events (application_id, time_ms, id);
-CREATE INDEX IF NOT EXISTS events_by_user ON events (user_id, application_id, time_ms, id) WHERE user_id IS NOT NULL;
-CREATE TABLE IF NOT EXISTS traffic (
+CREATE TABLE IF NOT EXISTS segments (
+  id {serial},
   application_id TEXT NOT NULL,
-  step_s INTEGER NOT NULL,
-  start_s BIGINT NOT NULL,
-  verb TEXT NOT NULL,
-  status INTEGER NOT NULL,
-  events BIGINT NOT NULL,
-  requests BIGINT NOT NULL,
-  duration_ms DOUBLE PRECISION NOT NULL,
-  timed BIGINT NOT NULL,
-  PRIMARY KEY (application_id, step_s, start_s, verb, status)
-){clustered};
-CREATE TABLE IF NOT EXISTS routes (
-  application_id TEXT NOT NULL,
-  step_s INTEGER NOT NULL,
-  start_s BIGINT NOT NULL,
-  route TEXT NOT NULL,
-  requests BIGINT NOT NULL,
-  client_errors BIGINT NOT NULL,
-  server_errors BIGINT NOT NULL,
-  duration_ms DOUBLE PRECISION NOT NULL,
-  timed BIGINT NOT NULL,
-  slowest_ms DOUBLE PRECISION NOT NULL,
-  PRIMARY KEY (application_id, step_s, start_s, route)
-){clustered};
+  events INTEGER NOT NULL,
+  first_id BIGINT NOT NULL,
+  last_id BIGINT NOT NULL,
+  oldest_ms BIGINT NOT NULL,
+  newest_ms BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS segments_by_application ON segments (application_id, last_id);
+CREATE TABLE IF NOT EXISTS columns (
+  segment_id BIGINT NOT NULL,
+  name TEXT NOT NULL,
+  data {bytes} NOT NULL,
+  PRIMARY KEY (segment_id, name)
+);
 CREATE TABLE IF NOT EXISTS folded (version INTEGER PRIMARY KEY, last_id BIGINT NOT NULL);
 """
 
@@ -75,14 +69,14 @@ class Dialect:
     """Where the two databases differ."""
 
     serial: str
-    clustered: str
+    bytes: str
 
 
-SQLITE = Dialect(serial="INTEGER PRIMARY KEY AUTOINCREMENT", clustered=" WITHOUT ROWID")
-POSTGRES = Dialect(serial="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", clustered="")
+SQLITE = Dialect(serial="INTEGER PRIMARY KEY AUTOINCREMENT", bytes="BLOB")
+POSTGRES = Dialect(serial="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", bytes="BYTEA")
 
 
 def statements(dialect: Dialect) -> list[str]:
     """The statements that make the tables where they are missing."""
-    text = TABLES.format(serial=dialect.serial, clustered=dialect.clustered)
+    text = TABLES.format(serial=dialect.serial, bytes=dialect.bytes)
     return [statement.strip() for statement in text.split(";") if statement.strip()]

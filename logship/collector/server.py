@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import logging
 import signal
 import socket
 import sqlite3
@@ -26,6 +27,8 @@ from logship.collector.options import CollectorOptions
 from logship.collector.sqlite_store import SqliteStore
 from logship.errors import LogshipError, UsageError
 
+log = logging.getLogger(__name__)
+
 KEEP_ALIVE_S = 75  # longer than what balancers in front keep idle connections for
 STOP_WITHIN_S = 15  # for what was accepted; then connections are cut
 MAX_HEAD_BYTES = 65_536
@@ -33,17 +36,20 @@ SWITCH_INTERVAL_S = 0.001  # the writing thread needs the GIL for a moment betwe
 GC_CONTAINERS = 50_000  # allocated between two looks for cycles; a 250 kB batch makes about 5,000
 
 
-def open_database(store: str) -> Database:
-    """The store that `--store` names: a PostgreSQL URL or a SQLite file."""
+def open_database(store: str, progress: Callable[[str], None] = log.info) -> Database:
+    """The store that `--store` names: a PostgreSQL URL or a SQLite file.
+
+    `progress` gets a line now and then while a store of an older version is migrated.
+    """
     if store.startswith(("postgresql://", "postgres://")):
         try:
             from logship.collector.postgres_store import PostgresStore
         except ImportError as exc:
             raise UsageError(f"{exc.name} is missing; run: pip install 'logship[collector,postgres]'") from exc
-        return PostgresStore(store)
+        return PostgresStore(store, progress)
     if "://" in store:
         raise UsageError(f"--store {store.split(':')[0]}://… is neither a file nor postgresql://…")
-    return SqliteStore(store)
+    return SqliteStore(store, progress)
 
 
 def open_existing(store: str) -> Database:
@@ -79,14 +85,19 @@ def make_server(options: CollectorOptions, database: Database) -> uvicorn.Server
     return server
 
 
-def serve(options: CollectorOptions, announce: Callable[[str], None], listeners: Sequence[socket.socket] = ()) -> None:
+def serve(
+    options: CollectorOptions,
+    announce: Callable[[str], None],
+    listeners: Sequence[socket.socket] = (),
+    progress: Callable[[str], None] = log.info,
+) -> None:
     """Runs a collector until SIGTERM or SIGINT; what was accepted by then is stored and answered.
 
     `announce` gets the URL once connections are taken. `listeners` are sockets that listen already; without any, the
-    address of `options` is bound.
+    address of `options` is bound. `progress` see `open_database`.
     Raises: LogshipError when the address or the store can't be used.
     """
-    database = open_database(options.store)
+    database = open_database(options.store, progress)
     try:
         sockets = [*listeners] or [bind(options.host, options.port)]
     except LogshipError:

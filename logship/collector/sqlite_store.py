@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -11,9 +12,12 @@ from pathlib import Path
 
 from logship.collector import schema
 from logship.collector.database import Record, Run, StoreUnavailableError, Value
+from logship.collector.migrations import Progress, fold_all, migrate
 from logship.collector.pool import Pool
 from logship.collector.row import EventRow
 from logship.errors import StateError
+
+log = logging.getLogger(__name__)
 
 ROWS_AT_ONCE = (1_024, 128, 16, 4, 1)  # rows of one INSERT: few texts, each compiled once; a step frees the GIL for all
 WRITER_CACHE_KIB = 24_000
@@ -26,7 +30,9 @@ BUSY_TIMEOUT_S = 10.0
 class SqliteStore:
     """A Database in one file; the readers see each commit at once and never wait for the writer."""
 
-    def __init__(self, path: str | Path) -> None:
+    holds_text = "event LIKE ? ESCAPE '!'"  # SQLite's LIKE knows no case
+
+    def __init__(self, path: str | Path, progress: Progress = log.info) -> None:
         self._path = str(path)
         self._lost: str | None = None
         self._readers = Pool(self._connect_reader)
@@ -36,22 +42,25 @@ class SqliteStore:
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA secure_delete = ON")  # what is erased is overwritten
             self._writer.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
-            self._prepare()
+            self._prepare(progress)
             # Commits only append to the log; `make_durable` fsyncs it. Before its pages move on to the file, and before
             # it begins anew, SQLite fsyncs both itself.
             self._writer.execute("PRAGMA synchronous = NORMAL")
             self._log_fd = self._open_log()
         self._inserts = {count: insert_statement(count) for count in ROWS_AT_ONCE}
 
-    def _prepare(self) -> None:
+    def _prepare(self, progress: Progress) -> None:
         version = self._writer.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, schema.VERSION):
+        if version > schema.VERSION:
             raise StateError(f"{self._path} has version {version} of the tables, this program knows {schema.VERSION}")
+        if 0 < version < schema.VERSION:
+            migrate(self, schema.SQLITE, progress)
         with self.transaction() as run:
             for statement in schema.statements(schema.SQLITE):
                 run(statement, ())
             run("INSERT INTO folded VALUES (?, 0) ON CONFLICT DO NOTHING", (schema.VERSION,))
             run(f"PRAGMA user_version = {schema.VERSION}", ())
+        fold_all(self, progress)
 
     def _open_log(self) -> int:
         """SQLite's write-ahead log, to be fsynced; the writer's connection keeps it where it is."""

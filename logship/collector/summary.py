@@ -1,26 +1,36 @@
-"""What the stored events say as a whole: traffic over time, status classes, routes.
+"""What the wanted events say as a whole: figures, chart, durations, routes and other lists; exact, whatever the filter.
 
-Without path, user, source or search the kept counts answer, exactly and for any number of events; with one of them the
-newest matching events are looked through, and the summary says how many those were.
+Each segment gives its part; parts of whole segments are kept, so that a page that is looked at again costs what is new.
 """
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from dataclasses import dataclass, field, replace
 
-from logship.collector.database import Database, Record, Value
+import numpy as np
+
+from logship.collector.columns import BUCKETS, NO_DURATION, NO_STATUS, Array, Segment, bucket_ms
 from logship.collector.filters import EventFilter
-from logship.collector.tally import DAY_S, HOUR_S, MINUTE_S, OTHER_VERB, VERBS
+from logship.collector.matching import is_inside, matching, overlaps
+from logship.collector.segments import GoneError, Known, Segments
+from logship.collector.text_search import SearchBudget, TextSearch
 
+MINUTE_S, DAY_S = 60, 86_400
 MAX_BARS = 96
 NICE_STEPS_S = (60, 300, 900, 3_600, 7_200, 21_600, 86_400, 604_800, 2_592_000, 7_776_000, 31_536_000)
-MINUTES_KEPT_S = 2 * DAY_S  # see tally.RECENT_MS
-LOOKED_THROUGH = 20_000  # events, for a filter that the counts can't answer
-HOURS_SHOWN_S = 10 * DAY_S  # beyond, days are bars enough
 TOP = 8
+SLOW_REQUESTS = 20  # a route with fewer timed requests is not called slow: one of them would decide
 CLASSES = ("2xx", "3xx", "4xx", "5xx", "other")
+CLASS_OF_STATUS = np.array(
+    [status // 100 - 2 if 200 <= status <= 599 else len(CLASSES) - 1 for status in range(-1, 1_000)], np.int64
+)
+PERCENTILES = (50, 95, 99)
+TRIES = 5  # of a reader whose segments are merged meanwhile
+PARTS_KEPT = 4_000
+LISTS = ("route", "path", "user_id", "client", "company", "host", "source", "agent", "referrer", "verb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,34 +46,75 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class RouteCount:
-    """One route: weighted requests, errors, mean and longest duration (None without responses)."""
+class ValueCount:
+    """One value of a list: weighted requests and errors; of a route durations too, None where none were measured."""
 
-    route: str
+    value: str
     requests: int
     client_errors: int
     server_errors: int
-    mean_ms: float | None
-    slowest_ms: float
+    timed: int = 0
+    mean_ms: float | None = None
+    p50_ms: float | None = None
+    p95_ms: float | None = None
+    p99_ms: float | None = None
+    slowest_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Shapes: `step_s` is the width of a bar; bars are in order of time, without gaps; counts are sums of `weight`.
 
-    `looked_through` is None when the counts are of everything, else how many events they are of.
+    Durations are None where none were measured: all of the events have none, or the same beginning and end. Percentiles
+    are within 5 %. `covered_since_ms` is None when the counts are of everything wanted, else how far back they reach.
     """
 
     step_s: int
     bars: tuple[Bar, ...]
+    events: int
     requests: int
     by_class: tuple[int, ...]
+    statuses: tuple[tuple[int | None, int], ...]
+    timed: int
     mean_ms: float | None
-    frequent: tuple[RouteCount, ...] = ()
-    slowest: tuple[RouteCount, ...] = ()
-    failing: tuple[RouteCount, ...] = ()
-    looked_through: int | None = None
-    statuses: tuple[tuple[int | None, int], ...] = field(default=())
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    slowest_ms: float | None
+    histogram: tuple[tuple[float, int], ...] = ()
+    frequent: tuple[ValueCount, ...] = ()
+    slowest: tuple[ValueCount, ...] = ()
+    failing: tuple[ValueCount, ...] = ()
+    values: tuple[ValueCount, ...] = field(default=())
+    values_in_all: int = 0
+    covered_since_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one segment adds. Shapes: `bars` are rows of (start_s, one count for each class)."""
+
+    events: int
+    statuses: Array
+    bars: Array
+    sums: tuple[float, int, float]  # duration, timed requests, longest
+    buckets: Array
+    routes: Values
+    values: Values | None
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Counts of the values of a column.
+
+    Shapes: `counts` has a row for each text: requests, 4xx, 5xx; `durations` likewise sum, timed, longest; `spread` has
+    rows of (index of the text, bucket, requests); both None unless durations are wanted.
+    """
+
+    texts: list[bytes]
+    counts: Array
+    durations: Array | None = None
+    spread: Array | None = None
 
 
 def status_class(status: int | None) -> int:
@@ -71,196 +122,258 @@ def status_class(status: int | None) -> int:
     return status // 100 - 2 if status is not None and 200 <= status <= 599 else len(CLASSES) - 1
 
 
-def summarise(database: Database, wanted: EventFilter, now_ms: int) -> Summary:
-    """The summary of the events that `wanted` names."""
-    if wanted.is_counted and (not wanted.verb or wanted.verb in VERBS or wanted.verb == OTHER_VERB):
-        return _from_counts(database, wanted, now_ms)
-    return _from_events(database, wanted, now_ms)
+class Summaries:
+    """Makes summaries; any thread."""
+
+    def __init__(self, segments: Segments, search: TextSearch) -> None:
+        self._segments = segments
+        self._search = search
+        self._parts: OrderedDict[tuple[object, ...], Part] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(
+        self, wanted: EventFilter, now_ms: int, *, column: str = "", budget: SearchBudget | None = None
+    ) -> Summary:
+        """The summary of the events that `wanted` names; `values` are those of `column`, one of LISTS.
+
+        `budget` ends the search for a text early; what it covers is said.
+        """
+        for attempt in range(TRIES):
+            try:
+                return self._of(wanted, now_ms, column, budget)
+            except GoneError:
+                if attempt == TRIES - 1:
+                    raise
+        raise AssertionError
+
+    def _of(self, wanted: EventFilter, now_ms: int, column: str, budget: SearchBudget | None) -> Summary:
+        known = [one for one in self._segments.of(wanted.application_id) if overlaps(one, wanted)]
+        first_ms = wanted.since_ms
+        if first_ms is None:
+            first_ms = min((one.oldest_ms for one in known), default=now_ms)
+        until_ms = wanted.until_ms
+        if until_ms is None:
+            until_ms = max(now_ms, *(one.newest_ms for one in known)) if known else now_ms
+        step_s = nice_step(max((until_ms - first_ms) // 1000, 1))
+        covered_ms: int | None = None
+        if wanted.search:
+            known, covered_ms = self._search.searched(known, wanted, budget)
+        parts = [part for one in known if (part := self._part(one, wanted, step_s, column)) is not None]
+        return assembled(parts, step_s, first_ms, until_ms, covered_ms)
+
+    def _part(self, known: Known, wanted: EventFilter, step_s: int, column: str) -> Part | None:
+        if wanted.search or not known.id or not is_inside(known, wanted):
+            return part_of(known, wanted, step_s, column)
+        key = (known.id, wanted.conditions, step_s, column)
+        with self._lock:
+            kept = self._parts.get(key)
+            if kept is not None:
+                self._parts.move_to_end(key)
+        if kept is not None:
+            return kept
+        made = part_of(known, wanted, step_s, column)
+        if made is not None:
+            with self._lock:
+                self._parts[key] = made
+                while len(self._parts) > PARTS_KEPT:
+                    self._parts.popitem(last=False)
+        return made
 
 
-def _from_counts(database: Database, wanted: EventFilter, now_ms: int) -> Summary:
-    step_s = _counted_step(wanted, now_ms)
-    where, values = _count_bounds(wanted, step_s)
-    verb_and_status, more_values = _verb_and_status(wanted)
-    counts = database.read(
-        "SELECT start_s, status, sum(requests), sum(duration_ms), sum(timed) FROM traffic "  # noqa: S608
-        f"WHERE {where} AND {verb_and_status} GROUP BY start_s, status",
-        (*values, *more_values),
-    )
-    if more_values:  # the counts of routes know no verb and no status
-        routes = _top_routes(_by_route(_looked_through(database, wanted, step_s)))
-    else:
-        routes = _top_routes(_counted_routes(database, wanted, now_ms))
-    return _assemble(counts, wanted, now_ms, step_s, routes, None)
+def part_of(known: Known, wanted: EventFilter, step_s: int, column: str) -> Part | None:
+    """The counts of the wanted events of a segment, None when there are none."""
+    segment = known.columns
+    mask = matching(known, wanted)
+    if mask is not None and not mask.any():
+        return None
+    names = ("time_ms", "status", "weight", "duration_ms", "bucket", "route", *((column,) if column else ()))
+    segment.load(*names)
 
 
-def _counted_step(wanted: EventFilter, now_ms: int) -> int:
-    """The coarsest kept step that still gives enough bars."""
-    if wanted.since_ms is None:
-        return DAY_S
-    span_s = max((_until(wanted, now_ms) - wanted.since_ms) // 1000, 1)
-    is_recent = now_ms - wanted.since_ms <= MINUTES_KEPT_S * 1000
-    if span_s <= 1.5 * DAY_S and is_recent:
-        return MINUTE_S
-    return HOUR_S if span_s <= HOURS_SHOWN_S else DAY_S
+    def numbers(name: str) -> Array:
+        all_of_them = segment.numbers(name)
+        return all_of_them if mask is None else all_of_them[mask]
 
+    weights, durations = numbers("weight"), numbers("duration_ms")
+    statuses, buckets = numbers("status").astype(np.int64), numbers("bucket").astype(np.int64)
+    classes = CLASS_OF_STATUS[statuses + 1]
+    starts = numbers("time_ms").astype(np.int64) // (step_s * 1000)
+    width = len(CLASSES)
+    used, places = np.unique(starts, return_inverse=True)  # hostile times are far apart
+    bars = weighted(places * width + classes, weights, len(used) * width).reshape(len(used), width)
+    measured = np.nan_to_num(durations)
+    timed = np.where(np.isnan(durations), 0, weights)
+    sums = (float((measured * weights).sum()), int(timed.sum()), float(measured.max(initial=0.0)))
 
-def _until(wanted: EventFilter, now_ms: int) -> int:
-    return now_ms if wanted.until_ms is None else wanted.until_ms
+    def values(name: str, timing: tuple[Array, Array, Array] | None) -> Values:
+        return values_of(segment, name, numbers(name).astype(np.int64), weights, classes, timing)
 
-
-def _count_bounds(wanted: EventFilter, step_s: int) -> tuple[str, list[Value]]:
-    """Steps that begin inside the wanted time; the first one counts as a whole."""
-    parts = "application_id = ? AND step_s = ?"
-    bounds: list[Value] = [wanted.application_id, step_s]
-    if wanted.since_ms is not None:
-        parts += " AND start_s >= ?"
-        bounds.append(wanted.since_ms // 1000 // step_s * step_s)
-    if wanted.until_ms is not None:
-        parts += " AND start_s < ?"
-        bounds.append(-(-wanted.until_ms // 1000))
-    return parts, bounds
-
-
-def _verb_and_status(wanted: EventFilter) -> tuple[str, list[Value]]:
-    parts = ["1 = 1"]
-    values: list[Value] = []
-    if wanted.verb:
-        parts.append("verb = ?")
-        values.append(wanted.verb)
-    if wanted.no_response:
-        parts.append("status = ?")
-        values.append(-1)
-    if wanted.statuses is not None:
-        parts.append("status BETWEEN ? AND ?")
-        values.extend(wanted.statuses)
-    return " AND ".join(parts), values
-
-
-def _from_events(database: Database, wanted: EventFilter, now_ms: int) -> Summary:
-    """Counts of the newest LOOKED_THROUGH events within time and user that match the rest."""
-    step_s = _bar_step(wanted, now_ms)
-    looked = _looked_through(database, wanted, step_s)
-    where, values = wanted.within()
-    newest = f"SELECT 1 FROM events WHERE {where} ORDER BY time_ms DESC, id DESC LIMIT {LOOKED_THROUGH}"  # noqa: S608
-    number = int(database.read(f"SELECT count(*) FROM ({newest}) AS newest", tuple(values))[0][0])  # noqa: S608
-    counts = [(one.start_s, one.status, one.requests, one.duration_ms, one.timed) for one in looked]
-    limit = number if number >= LOOKED_THROUGH else None
-    return _assemble(counts, wanted, now_ms, step_s, _top_routes(_by_route(looked)), limit)
-
-
-class Looked(NamedTuple):
-    """Counts of one bar, status and route among the events that were looked through."""
-
-    start_s: int
-    status: int
-    route: str
-    requests: int
-    duration_ms: float
-    timed: int
-    slowest_ms: float
-
-
-def _looked_through(database: Database, wanted: EventFilter, step_s: int) -> list[Looked]:
-    """One pass over the newest events."""
-    where, values = wanted.within()
-    among, among_values = wanted.among()
-    columns = "time_ms, verb, status, path, route, source, weight, duration_ms" + (", event" if wanted.search else "")
-    records = database.read(
-        "SELECT time_ms / 1000 / ? * ?, coalesce(status, -1), route, sum(weight), "  # noqa: S608
-        "coalesce(sum(duration_ms * weight), 0), sum(CASE WHEN duration_ms IS NULL THEN 0 ELSE weight END), "
-        f"coalesce(max(duration_ms), 0) FROM (SELECT {columns} FROM events WHERE {where} "
-        f"ORDER BY time_ms DESC, id DESC LIMIT {LOOKED_THROUGH}) AS newest WHERE {among or '1 = 1'} GROUP BY 1, 2, 3",
-        (step_s, step_s, *values, *among_values),
-    )
-    return [Looked(int(r[0]), int(r[1]), r[2], int(r[3]), float(r[4]), int(r[5]), float(r[6])) for r in records]
-
-
-def _by_route(looked: list[Looked]) -> list[Record]:
-    """The same counts for whole routes, as `_top_routes` takes them."""
-    routes: dict[str, list[float]] = {}
-    for one in looked:
-        sums = routes.setdefault(one.route, [0, 0, 0, 0.0, 0, 0.0])
-        sums[0] += one.requests
-        sums[1] += one.requests if 400 <= one.status <= 499 else 0
-        sums[2] += one.requests if 500 <= one.status <= 599 else 0
-        sums[3] += one.duration_ms
-        sums[4] += one.timed
-        sums[5] = max(sums[5], one.slowest_ms)
-    return [(route, *sums) for route, sums in routes.items()]
-
-
-def _counted_routes(database: Database, wanted: EventFilter, now_ms: int) -> list[Record]:
-    step_s = DAY_S if _counted_step(wanted, now_ms) == DAY_S else HOUR_S
-    where, values = _count_bounds(wanted, step_s)
-    return database.read(
-        "SELECT route, sum(requests), sum(client_errors), sum(server_errors), sum(duration_ms), sum(timed), "  # noqa: S608
-        f"max(slowest_ms) FROM routes WHERE {where} GROUP BY route",
-        tuple(values),
+    return Part(
+        events=len(weights),
+        statuses=weighted(statuses + 1, weights, len(CLASS_OF_STATUS)),
+        bars=np.column_stack((used * step_s, bars)),
+        sums=sums,
+        buckets=weighted(buckets, weights, BUCKETS),
+        routes=values("route", (measured, timed, buckets)),
+        values=values(column, None) if column and column != "route" else None,
     )
 
 
-def _top_routes(records: list[Record]) -> Sequence[tuple[RouteCount, ...]]:
-    """The most frequent, the slowest, and those with most errors."""
-    counts = [
-        RouteCount(r[0], int(r[1]), int(r[2]), int(r[3]), float(r[4]) / int(r[5]) if r[5] else None, float(r[6]))
-        for r in records
-    ]
-    failing = [count for count in counts if count.client_errors or count.server_errors]
-    timed = [count for count in counts if count.mean_ms is not None]
-    return (
-        tuple(sorted(counts, key=lambda c: (-c.requests, c.route))[:TOP]),
-        tuple(sorted(timed, key=lambda c: (-(c.mean_ms or 0), c.route))[:TOP]),
-        tuple(sorted(failing, key=lambda c: (-c.server_errors, -c.client_errors, c.route))[:TOP]),
-    )
+def values_of(
+    segment: Segment,
+    name: str,
+    codes: Array,
+    weights: Array,
+    classes: Array,
+    timing: tuple[Array, Array, Array] | None,
+) -> Values:
+    """Counts by the values of a column; `timing` are durations, the requests they were measured of, their buckets."""
+    present = np.flatnonzero(np.bincount(codes))
+    size = int(present[-1]) + 1
+    width = len(CLASSES)
+    by_class = weighted(codes * width + classes, weights, size * width).reshape(size, width)[present]
+    counts = np.column_stack((by_class.sum(axis=1), by_class[:, 2], by_class[:, 3]))
+    texts = segment.texts(name)
+    found = [texts[code] for code in present.tolist()]
+    if timing is None:
+        return Values(found, counts)
+    measured, timed, buckets = timing
+    longest = np.zeros(size)
+    np.maximum.at(longest, codes, measured)
+    total = np.bincount(codes, measured * weights, size)
+    durations = np.column_stack((total[present], np.bincount(codes, timed, size)[present], longest[present]))
+    spread = weighted(codes * BUCKETS + buckets, weights, size * BUCKETS)
+    cells = np.flatnonzero(spread)
+    places = np.searchsorted(present, cells // BUCKETS)
+    return Values(found, counts, durations, np.column_stack((places, cells % BUCKETS, spread[cells])))
 
 
-def _assemble(
-    counts: Sequence[Record],
-    wanted: EventFilter,
-    now_ms: int,
-    fine_s: int,
-    routes: Sequence[tuple[RouteCount, ...]],
-    looked_through: int | None,
+def weighted(codes: Array, weights: Array, size: int) -> Array:
+    """Sums of weights by code, as integers: exact, as long as a segment has fewer than 2**53 requests."""
+    return np.bincount(codes, weights, size).astype(np.int64)
+
+
+def assembled(
+    parts: Sequence[Part], step_s: int, first_ms: int, until_ms: int, covered_since_ms: int | None
 ) -> Summary:
-    """A Summary of counts (start, status, requests, duration, timed requests)."""
-    first_s = wanted.since_ms // 1000 if wanted.since_ms is not None else min((int(c[0]) for c in counts), default=0)
-    last_s = _until(wanted, now_ms) // 1000
-    step_s = _nice_step(max(last_s - first_s, 1), fine_s)
-    by_class = [0] * len(CLASSES)
-    bars: dict[int, list[int]] = {}
-    by_status: dict[int, int] = {}
-    for start_s, status, weighted, _, _ in counts:
-        index = status_class(status if status >= 0 else None)
-        requests = int(weighted)
-        by_class[index] += requests
-        bars.setdefault(int(start_s) // step_s * step_s, [0] * len(CLASSES))[index] += requests
-        by_status[status] = by_status.get(status, 0) + requests
-    starts = range(first_s // step_s * step_s, last_s + 1, step_s) if counts else range(0)
-    empty = [0] * len(CLASSES)
-    timed = sum(int(count[4]) for count in counts)
-    ranked = sorted(by_status.items(), key=lambda item: -item[1])
+    """The summary of parts."""
+    bars: dict[int, Array] = {}
+    for part in parts:
+        for row in part.bars:
+            start_s = int(row[0])
+            bars[start_s] = bars[start_s] + row[1:] if start_s in bars else row[1:]
+    statuses = sum((part.statuses for part in parts), np.zeros(len(CLASS_OF_STATUS), np.int64))
+    buckets = sum((part.buckets for part in parts), np.zeros(BUCKETS, np.int64))
+    total_ms, timed, slowest_ms = sum(p.sums[0] for p in parts), sum(p.sums[1] for p in parts), 0.0
+    slowest_ms = max((part.sums[2] for part in parts), default=0.0)
+    is_measured = slowest_ms > 0
+    by_class = np.bincount(CLASS_OF_STATUS, statuses, len(CLASSES)).astype(np.int64)
+    ranked = sorted(((int(count), status - 1) for status, count in enumerate(statuses) if count), key=by_count)
+    routes = joined_values([part.routes for part in parts], are_measured=is_measured)
+    others = [part.values for part in parts if part.values is not None]
+    values = joined_values(others, are_measured=False) if others else routes
+    percentiles = percentiles_of(buckets) if is_measured else (None, None, None)
     return Summary(
         step_s=step_s,
-        bars=tuple(Bar(start, tuple(bars.get(start, empty))) for start in starts),
-        requests=sum(by_class),
-        by_class=tuple(by_class),
-        mean_ms=sum(float(count[3]) for count in counts) / timed if timed else None,
-        frequent=routes[0],
-        slowest=routes[1],
-        failing=routes[2],
-        looked_through=looked_through,
-        statuses=tuple((status if status >= 0 else None, requests) for status, requests in ranked),
+        bars=tuple(all_bars(bars, step_s, first_ms, until_ms)) if parts else (),
+        events=sum(part.events for part in parts),
+        requests=int(statuses.sum()),
+        by_class=tuple(by_class.tolist()),
+        statuses=tuple((None if status == NO_STATUS else status, count) for count, status in ranked),
+        timed=timed if is_measured else 0,
+        mean_ms=total_ms / timed if is_measured else None,
+        p50_ms=percentiles[0],
+        p95_ms=percentiles[1],
+        p99_ms=percentiles[2],
+        slowest_ms=slowest_ms if is_measured else None,
+        histogram=histogram_of(buckets) if is_measured else (),
+        frequent=tuple(sorted(routes, key=lambda c: (-c.requests, c.value))[:TOP]),
+        slowest=tuple(
+            sorted(
+                (one for one in routes if one.timed >= SLOW_REQUESTS and one.slowest_ms),
+                key=lambda c: (-(c.p95_ms or 0), c.value),
+            )[:TOP]
+        ),
+        failing=tuple(
+            sorted(
+                (one for one in routes if one.client_errors or one.server_errors),
+                key=lambda c: (-c.server_errors, -c.client_errors, c.value),
+            )[:TOP]
+        ),
+        values=tuple(sorted(values, key=lambda c: (-c.requests, c.value))),
+        values_in_all=len(values),
+        covered_since_ms=covered_since_ms,
     )
 
 
-def _bar_step(wanted: EventFilter, now_ms: int) -> int:
-    if wanted.since_ms is None:
-        return DAY_S
-    return _nice_step(max((_until(wanted, now_ms) - wanted.since_ms) // 1000, 1), MINUTE_S)
+def by_count(counted: tuple[int, int]) -> tuple[int, int]:
+    return -counted[0], counted[1]
 
 
-def _nice_step(span_s: int, finest_s: int) -> int:
-    """A round width of bars, a multiple of `finest_s`, that gives at most MAX_BARS of them."""
-    fitting = (step for step in NICE_STEPS_S if step % finest_s == 0 and step * MAX_BARS >= span_s)
+def all_bars(bars: dict[int, Array], step_s: int, first_ms: int, until_ms: int) -> list[Bar]:
+    """Every step from the first to the last, empty ones too."""
+    first_s = min(first_ms // 1000 // step_s * step_s, *bars)
+    last_s = max((until_ms - 1) // 1000, *bars)
+    empty = np.zeros(len(CLASSES), np.int64)
+    return [
+        Bar(start, tuple(int(one) for one in bars.get(start, empty))) for start in range(first_s, last_s + 1, step_s)
+    ]
+
+
+def joined_values(parts: Sequence[Values], *, are_measured: bool) -> list[ValueCount]:
+    """The counts of all parts by value."""
+    places: dict[bytes, int] = {}
+    indices = [np.array([places.setdefault(text, len(places)) for text in part.texts], np.int64) for part in parts]
+    counts = np.zeros((len(places), 3), np.int64)
+    for index, part in zip(indices, parts, strict=True):
+        np.add.at(counts, index, part.counts)
+    made = [
+        ValueCount(text.decode("utf-8", "replace"), *row) for text, row in zip(places, counts.tolist(), strict=True)
+    ]
+    if not are_measured:
+        return made
+    sums = np.zeros((len(places), 3))
+    spread = np.zeros((len(places), BUCKETS), np.int64)
+    for index, part in zip(indices, parts, strict=True):
+        if part.durations is not None and part.spread is not None:
+            np.add.at(sums[:, :2], index, part.durations[:, :2])
+            np.maximum.at(sums[:, 2], index, part.durations[:, 2])
+            np.add.at(spread, (index[part.spread[:, 0]], part.spread[:, 1]), part.spread[:, 2])
+    return [timed_value(one, row, cells) for one, row, cells in zip(made, sums.tolist(), spread, strict=True)]
+
+
+def timed_value(value: ValueCount, sums: Sequence[float], spread: Array) -> ValueCount:
+    """The same with its durations; none where all of them are 0: nothing measured them."""
+    total_ms, timed, slowest_ms = sums
+    if not timed or not slowest_ms:
+        return value
+    p50_ms, p95_ms, p99_ms = percentiles_of(spread)
+    return replace(
+        value,
+        timed=int(timed),
+        mean_ms=total_ms / timed,
+        p50_ms=p50_ms,
+        p95_ms=p95_ms,
+        p99_ms=p99_ms,
+        slowest_ms=slowest_ms,
+    )
+
+
+def percentiles_of(buckets: Array) -> tuple[float | None, float | None, float | None]:
+    """The durations that PERCENTILES of the timed requests stay below; None without any."""
+    summed = np.cumsum(buckets[:NO_DURATION])
+    if not summed[-1]:
+        return None, None, None
+    found = [bucket_ms(int(np.searchsorted(summed, summed[-1] * one / 100))) for one in PERCENTILES]
+    return found[0], found[1], found[2]
+
+
+def histogram_of(buckets: Array) -> tuple[tuple[float, int], ...]:
+    """Requests by duration: the middle of each bucket that has any, and their number."""
+    return tuple((bucket_ms(int(one)), int(buckets[one])) for one in np.flatnonzero(buckets[:NO_DURATION]))
+
+
+def nice_step(span_s: int) -> int:
+    """A round width of bars that gives at most MAX_BARS of them."""
+    fitting = (step for step in NICE_STEPS_S if step * MAX_BARS >= span_s)
     return next(fitting, -(-span_s // MAX_BARS // DAY_S) * DAY_S)

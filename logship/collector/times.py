@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from logship.collector.row import TimeReader
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KILO = 1_000
+DATE_CHARS = len("2026-10-10")
 
 
 def moment(time_ms: int) -> datetime:
@@ -19,6 +22,14 @@ def moment(time_ms: int) -> datetime:
 def iso_time(time_ms: int) -> str:
     """YYYY-MM-DDTHH:MM:SS.mmmZ"""
     return moment(time_ms).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+
+
+def read_moment(text: str) -> int:
+    """Milliseconds since 1970 of ISO 8601 or of a date alone, which is its midnight in UTC.
+
+    Raises: ValueError for what is neither.
+    """
+    return TimeReader().read(f"{text}T00:00:00Z" if len(text) == DATE_CHARS else text)
 
 
 def short_count(number: int) -> str:

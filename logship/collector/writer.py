@@ -13,14 +13,13 @@ from typing import Any
 
 from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.durability import Durability
-from logship.collector.rollup import fold, fold_tally
 from logship.collector.row import EventRow
-from logship.collector.tally import Tally
+from logship.collector.segments import Pending, fold
 
 log = logging.getLogger(__name__)
 
 GROUP_ROWS = 8_000  # of one commit; more would make the first of them wait
-FOLD_EVERY_GROUPS = 16  # under load the counts lag this many commits behind
+FOLD_EVERY_GROUPS = 8  # under load so many commits are read from the events and not from segments
 IDLE_FOLD_S = 0.2  # after the last commit, when nothing else is waiting
 
 
@@ -61,12 +60,12 @@ class Writer:
         self._news = threading.Condition()
         self._closing = False
         self._unfolded = 0  # groups committed since the last fold
-        self._tally = Tally()  # of them
+        self._pending = Pending()  # their events
         self._durability = Durability(database.make_durable, on_death)
         self._thread = threading.Thread(target=self._run, name="collector-writer", daemon=True)
 
     def start(self) -> None:
-        self._unfolded = 1  # a predecessor may have died before it counted what it stored
+        self._unfolded = 1  # a predecessor may have died before it put what it stored into segments
         self._thread.start()
 
     def submit(self, rows: list[EventRow]) -> Future[None]:
@@ -121,7 +120,7 @@ class Writer:
             self._work(group[0])
         else:
             self._commit([item for item in group if isinstance(item, Submission)])
-        if self._unfolded >= FOLD_EVERY_GROUPS or self._tally.is_full:
+        if self._unfolded >= FOLD_EVERY_GROUPS:
             self._fold()
         return True
 
@@ -152,7 +151,7 @@ class Writer:
             raise
         self._unfolded += 1
         self._durability.promise(submission.done for submission in group)
-        self._tally.add(rows, last_id)
+        self._pending.add(rows, last_id)
 
     def _work(self, job: Job) -> None:
         try:
@@ -163,13 +162,13 @@ class Writer:
                 raise
 
     def _fold(self) -> None:
-        tally, self._tally = self._tally, Tally()
+        pending, self._pending = self._pending, Pending()
         try:
-            fold_tally(self._database, tally)
-            while fold(self._database):  # what the tally didn't count
+            fold(self._database, pending)
+            while fold(self._database):
                 pass
-        except StoreUnavailableError as exc:  # the events are safe; the next fold counts them
-            log.warning("the charts are behind error=%s", exc)
+        except StoreUnavailableError as exc:  # the events are safe; the next fold takes them
+            log.warning("the figures are behind error=%s", exc)
         self._unfolded = 0
 
     def _fail_waiting(self) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from logship.collector.chart import LABELS, draw
 from logship.collector.page_views import Asked
-from logship.collector.summary import Bar, Summary
+from logship.collector.summary import Bar, assembled
 
 MIDNIGHT_S = 1_791_590_400  # 2026-10-10 00:00 UTC
 QUARTER_S = 900
@@ -14,7 +16,7 @@ QUARTER_S = 900
 
 def labels(first_s: int, bars: int, step_s: int) -> list[str]:
     made = tuple(Bar(first_s + number * step_s, (1, 0, 0, 0, 0)) for number in range(bars))
-    chart = draw(Summary(step_s, made, bars, (bars, 0, 0, 0, 0), None), Asked("", {}))
+    chart = draw(replace(assembled([], step_s, 0, 0, None), bars=made), Asked("", {}))
     return [text for _, text in chart.labels]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -12,15 +13,16 @@ import requests
 
 from logship.collector import CollectorServer
 from logship.collector.database import Database, StoreUnavailableError
-from logship.collector.filters import EventFilter
+from logship.collector.filters import Condition, EventFilter
 from logship.collector.intake import Intake
-from logship.collector.listing import one, page
+from logship.collector.listing import Listing
 from logship.collector.postgres_store import PostgresStore
 from logship.collector.retention import erase, expire
-from logship.collector.rollup import fold
 from logship.collector.row import EventRow
+from logship.collector.segments import Segments, fold
 from logship.collector.server import open_database
-from logship.collector.summary import summarise
+from logship.collector.summary import Summaries, Summary
+from logship.collector.text_search import SearchBudget, TextSearch
 from tests.collector.sending import event, many, post
 
 ARRIVED_MS = 1_791_640_600_000  # 2026-10-10 13:56:40, shortly after the events of `event()`
@@ -34,7 +36,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     else:
         opened = open_database(request.getfixturevalue("postgres_url"))
         with opened.transaction() as run:
-            run("TRUNCATE events, traffic, routes RESTART IDENTITY", ())
+            run("TRUNCATE events, segments, columns RESTART IDENTITY", ())
             run("UPDATE folded SET last_id = 0", ())
     yield opened
     opened.close()
@@ -45,9 +47,20 @@ def rows_of(documents: list[dict[str, object]], application_id: str = APP) -> li
     return Intake().rows(body, batch=True, application_id=application_id, received_ms=ARRIVED_MS, peer="127.0.0.1")
 
 
+def reader(database: Database) -> Listing:
+    return Listing(Segments(database), TextSearch(database))
+
+
+def summarised(database: Database, wanted: EventFilter) -> Summary:
+    return Summaries(Segments(database), TextSearch(database)).of(wanted, ARRIVED_MS)
+
+
+def where(column: str, text: str = "", **more: Any) -> EventFilter:
+    return EventFilter(APP, conditions=(Condition(column, text, **more),))
+
+
 def listed(database: Database, wanted: EventFilter, limit: int = 100) -> list[str]:
-    found = page(database, wanted, limit=limit, after=None, clock=lambda: 0.0)
-    return [stored.path for stored in found.events]
+    return [stored.path for stored in reader(database).page(wanted, limit=limit).events]
 
 
 def test_seen_ids_are_passed_over_in_one_insert_and_in_later_ones(database: Database) -> None:
@@ -59,8 +72,8 @@ def test_seen_ids_are_passed_over_in_one_insert_and_in_later_ones(database: Data
 def test_the_same_id_of_two_applications_is_two_events(database: Database) -> None:
     database.insert(rows_of([event(1)]) + rows_of([event(1)], "other"))
     assert listed(database, EventFilter(APP)) == listed(database, EventFilter("other")) == ["/items/1"]
-    stored = page(database, EventFilter(APP), limit=1, after=None, clock=lambda: 0.0).events[0]
-    assert one(database, "other", stored.id) is None
+    stored = reader(database).page(EventFilter(APP), limit=1).events[0]
+    assert reader(database).one("other", stored.id) is None
 
 
 @pytest.mark.parametrize("count", [1, 3, 255, 256, 257, 700])
@@ -74,7 +87,7 @@ def test_pages_meet_without_gap_or_overlap_while_events_arrive(database: Databas
     seen: list[int] = []
     after = None
     while True:
-        found = page(database, EventFilter(APP), limit=10, after=after, clock=lambda: 0.0)
+        found = reader(database).page(EventFilter(APP), limit=10, after=after)
         seen.extend(stored.id for stored in found.events)
         database.insert(rows_of(many(5, first=1_000 + len(seen), time="2026-10-10T14:00:00.000Z")))
         if found.next is None:
@@ -86,21 +99,30 @@ def test_pages_meet_without_gap_or_overlap_while_events_arrive(database: Databas
 @pytest.mark.parametrize(
     ("wanted", "paths"),
     [
-        (EventFilter(APP, verb="POST"), ["/cart"]),
-        (EventFilter(APP, statuses=(500, 599)), ["/cart"]),
-        (EventFilter(APP, no_response=True), ["/open"]),
-        (EventFilter(APP, path="/items/*"), ["/items/1"]),
-        (EventFilter(APP, path="/items/{id}"), ["/items/1"]),
-        (EventFilter(APP, path="/items/%"), []),
-        (EventFilter(APP, user_id="ann"), ["/cart"]),
-        (EventFilter(APP, source="web-1"), ["/open"]),
+        (where("verb", "POST"), ["/cart"]),
+        (where("status", statuses=(500, 599)), ["/cart"]),
+        (where("status", statuses=(-1, -1)), ["/open"]),
+        (where("path", "/items/", is_prefix=True), ["/items/1"]),
+        (where("path", "/items/{id}"), ["/items/1"]),
+        (where("path", "/items/%"), []),
+        (where("user_id", "ann"), ["/cart"]),
+        (where("source", "web-1"), ["/open"]),
+        (where("source", "web-1", is_excluded=True), ["/cart", "/items/1"]),
+        (where("user_id", "ann", is_excluded=True), ["/items/1", "/open"]),
+        (where("status", statuses=(500, 599), is_excluded=True), ["/items/1", "/open"]),
+        (where("client", "203.0.113.9"), ["/cart", "/items/1", "/open"]),
+        (where("agent", "curl"), ["/cart", "/items/1", "/open"]),
+        (where("company", "acme"), ["/cart"]),
+        (where("referrer", "search.example"), ["/cart"]),
+        (where("host", "shop.example.com"), ["/cart", "/items/1"]),
         (EventFilter(APP, search="CURL/8"), ["/cart", "/items/1", "/open"]),
         (EventFilter(APP, search="100%_sure"), []),
         (EventFilter(APP, since_ms=ARRIVED_MS), []),
     ],
 )
 def test_each_filter_finds_what_it_says(database: Database, wanted: EventFilter, paths: list[str]) -> None:
-    cart = event(2, user_id="ann")
+    cart = event(2, user_id="ann", company_id="acme")
+    cart["request"]["headers"]["referer"] = "https://search.example/?q=cart"
     cart["request"] |= {"verb": "POST", "uri": "https://shop.example.com/cart"}
     cart["response"]["status"] = 503
     unanswered = event(3, response=None, metadata={"source": "web-1"})
@@ -114,13 +136,13 @@ def test_counts_are_weighted_and_equal_what_is_stored(database: Database) -> Non
     slow["response"] |= {"status": 503, "time": "2026-10-10T13:55:38.123Z"}
     database.insert(rows_of([event(1), slow, event(3, response=None)]))
     assert not fold(database)
-    counted = summarise(database, EventFilter(APP), ARRIVED_MS)
-    looked = summarise(database, EventFilter(APP, path="/items/*"), ARRIVED_MS)
+    counted = summarised(database, EventFilter(APP))
+    looked = summarised(database, where("path", "/items/", is_prefix=True))
     for summary in (counted, looked):
         assert summary.requests == 12
         assert summary.by_class == (1, 0, 0, 10, 1)
         assert summary.mean_ms == pytest.approx((100 + 10 * 2_000) / 11)
-        assert (summary.frequent[0].route, summary.frequent[0].server_errors) == ("/items/{id}", 10)
+        assert (summary.frequent[0].value, summary.frequent[0].server_errors) == ("/items/{id}", 10)
         assert sum(bar.total for bar in summary.bars) == 12
 
 
@@ -128,15 +150,15 @@ def test_folding_twice_counts_once(database: Database) -> None:
     database.insert(rows_of(many(10)))
     fold(database)
     fold(database)
-    assert summarise(database, EventFilter(APP), ARRIVED_MS).requests == 10
+    assert summarised(database, EventFilter(APP)).requests == 10
 
 
 def test_an_erased_user_leaves_events_and_counts(database: Database) -> None:
     database.insert(rows_of([*many(5), *many(3, first=100, user_id="ann")]))
     assert erase(database, "ann") == 3
     assert erase(database, "ann") == 0
-    assert listed(database, EventFilter(APP, user_id="ann")) == []
-    assert summarise(database, EventFilter(APP), ARRIVED_MS).requests == 5
+    assert listed(database, where("user_id", "ann")) == []
+    assert summarised(database, EventFilter(APP)).requests == 5
 
 
 def test_old_events_expire_with_their_counts(database: Database) -> None:
@@ -145,7 +167,7 @@ def test_old_events_expire_with_their_counts(database: Database) -> None:
     database.insert(younger)
     assert expire(database, oldest_ms=ARRIVED_MS + 1, max_bytes=None, now_ms=ARRIVED_MS) == 5
     assert expire(database, oldest_ms=ARRIVED_MS + 1, max_bytes=None, now_ms=ARRIVED_MS) == 0
-    assert summarise(database, EventFilter(APP), ARRIVED_MS).requests == 2
+    assert summarised(database, EventFilter(APP)).requests == 2
 
 
 def test_the_oldest_go_when_the_store_is_too_large(database: Database) -> None:
@@ -182,18 +204,25 @@ def test_nul_and_unpaired_things_in_texts_are_stored(database: Database) -> None
     odd = event(1, user_id="a\x00b", metadata={"source": "\x00"})
     odd["request"] |= {"uri": "https://x/\x00?\u2028", "verb": "\x00"}
     database.insert(rows_of([odd]))
-    assert listed(database, EventFilter(APP, user_id="a\ufffdb")) == ["/\ufffd"]
+    assert listed(database, where("user_id", "a\ufffdb")) == ["/\ufffd"]
 
 
-def test_a_search_ends_in_time_and_says_where_to_go_on(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("logship.collector.listing.WINDOW_EVENTS", 10)
-    database.insert(rows_of([*many(35), event(99, user_id="ann")]))
-    ticks = iter([0.0, 0.1, 0.2, 0.2, 0.4])
-    wanted = EventFilter(APP, search="/items/3?")
-    first = page(database, wanted, limit=5, after=None, clock=lambda: next(ticks))
-    assert (first.events, first.is_complete) == ((), False)
-    second = page(database, wanted, limit=5, after=first.next, clock=lambda: 0.0)
-    assert [stored.path for stored in second.events] == ["/items/3"]
+def test_a_search_ends_in_time_says_how_far_it_came_and_continues_there(database: Database) -> None:
+    for number, count in enumerate((300, 100, 33, 11)):
+        database.insert(rows_of(many(count, first=1_000 * number, time=f"2026-10-10T1{number}:00:00.000Z")))
+        fold(database)  # each smaller than half of the one before: they stay four
+    listing = reader(database)
+    over = SearchBudget(0.0, lambda: 0.0)
+    wanted = EventFilter(APP, search="ITEMS/3?")
+    places = []
+    found = listing.page(wanted, limit=5, budget=over)
+    while found.next is not None:
+        assert (found.events, found.is_complete) == ((), False)
+        places.append(found.next)
+        found = listing.page(wanted, limit=5, after=found.next, budget=over)
+    assert [stored.path for stored in found.events] == ["/items/3"]
+    assert len(places) == 3
+    assert places == sorted(places, reverse=True)
 
 
 def test_collectors_behind_a_balancer_share_one_database(postgres_url: str) -> None:

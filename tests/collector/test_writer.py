@@ -22,6 +22,8 @@ class Gate:
     Its disk answers an fsync when `disk` is set, with `disk_failure` if there is one.
     """
 
+    holds_text = ""
+
     def __init__(self, failure: Exception | None = None) -> None:
         self.disk = threading.Event()
         self.disk.set()
@@ -48,7 +50,7 @@ class Gate:
     @contextmanager
     def transaction(self) -> Iterator[Run]:
         def nothing(statement: str, values: Sequence[Value]) -> list[Record]:
-            return [(0 if "last_id" in statement else None,)]
+            return [(0,)] if "last_id" in statement else []
 
         yield nothing
 

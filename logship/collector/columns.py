@@ -1,0 +1,157 @@
+"""Events as columns of numbers: what a filter or a figure needs is a few arrays, whatever else the events hold.
+
+A text column is an array of codes with the texts they mean, so that a filter compares numbers and a list counts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+TEXTS: Final = ("verb", "path", "route", "user_id", "source", "client", "company", "host", "agent", "referrer")
+NUMBERS: Final = ("id", "time_ms", "status", "duration_ms", "weight")
+NAMES: Final = NUMBERS + TEXTS  # in the order of a row that `packed` takes
+NO_STATUS = -1
+BUCKETS = 256
+BUCKET_GROWTH = 1.085  # of durations: a percentile is at most 4.2 % off
+NO_DURATION = BUCKETS - 1  # the bucket of events without one
+SEPARATOR = b"\0"  # of the texts of a column, which hold none
+
+Array = NDArray[Any]
+Packed = dict[str, bytes]
+
+
+def packed(columns: Mapping[str, Sequence[Any]]) -> Packed:
+    """The columns of some events as bytes, by name; `NAME.texts` are the texts of a text column.
+
+    Shapes: a sequence for each of NAMES, all equally long; None is no text, no status, no duration.
+    """
+    made: Packed = {}
+    for name in TEXTS:
+        made[name], made[f"{name}.texts"] = packed_texts(columns[name])
+    statuses = [NO_STATUS if status is None else status for status in columns["status"]]
+    durations = np.array([np.nan if one is None else one for one in columns["duration_ms"]], np.float64)
+    made["id"] = packed_numbers(np.array(columns["id"], np.int64))
+    made["time_ms"] = packed_numbers(np.array(columns["time_ms"], np.int64))
+    made["status"] = packed_numbers(np.array(statuses, np.int64))
+    made["weight"] = packed_numbers(np.array(columns["weight"], np.int64))
+    made["duration_ms"] = packed_numbers(durations)
+    made["bucket"] = packed_numbers(buckets_of(durations))
+    return made
+
+
+def packed_texts(texts: Sequence[str | None]) -> tuple[bytes, bytes]:
+    """The codes of texts, and the texts in the order of their codes."""
+    codes = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+    if None in codes and "" in codes:  # both are no text
+        codes = {text: code for code, text in enumerate(dict.fromkeys(text or "" for text in texts))}
+        codes[None] = codes[""]
+    array = np.fromiter(map(codes.__getitem__, texts), np.int64, len(texts))
+    ordered = sorted({code: text or "" for text, code in codes.items()}.items())
+    return packed_numbers(array), joined([text.encode() for _, text in ordered])
+
+
+def joined(texts: Iterable[bytes]) -> bytes:
+    return SEPARATOR + b"".join(text.replace(SEPARATOR, b"\xef\xbf\xbd") + SEPARATOR for text in texts)
+
+
+def packed_numbers(numbers: Array) -> bytes:
+    """Their type as one character, then they themselves: of the smallest type that fits, once if all are equal."""
+    if len(numbers) and (numbers == numbers[0]).all():
+        numbers = numbers[:1]
+    elif len(numbers) and numbers.dtype.kind == "i":
+        lowest, highest = int(numbers.min()), int(numbers.max())
+        kinds = "BHI" if lowest >= 0 else "bhi"
+        kind = next((one for one in kinds if np.iinfo(one).min <= lowest and highest <= np.iinfo(one).max), "q")
+        numbers = numbers.astype(kind)
+    return numbers.dtype.char.replace("l", "q").encode() + numbers.tobytes()
+
+
+def numbers_of(data: bytes, count: int) -> Array:
+    """The array that `packed_numbers` packed; read only."""
+    array = np.frombuffer(data, chr(data[0]), offset=1)
+    return array if len(array) == count else np.broadcast_to(array, count)
+
+
+def buckets_of(durations: Array) -> Array:
+    """The bucket of each duration: 0 is none at all, each further one BUCKET_GROWTH times the one before."""
+    with np.errstate(invalid="ignore"):
+        steps = np.floor(np.log(np.maximum(durations, 1.0)) / np.log(BUCKET_GROWTH)) + 1
+        steps = np.where(durations <= 0, 0, np.minimum(steps, NO_DURATION - 1))
+    return np.where(np.isnan(durations), NO_DURATION, steps).astype(np.int64)
+
+
+def bucket_ms(bucket: int) -> float:
+    """The duration in the middle of a bucket."""
+    return 0.0 if bucket == 0 else BUCKET_GROWTH ** (bucket - 0.5)
+
+
+class Segment:
+    """Some events of one application as columns, each fetched when it is needed.
+
+    Shapes: arrays are `events` long; `fetch` gives packed columns by name.
+    """
+
+    def __init__(self, events: int, fetch: Callable[[tuple[str, ...]], Packed]) -> None:
+        self.events = events
+        self._fetch = fetch
+        self._data: Packed = {}
+
+    def load(self, *names: str) -> None:
+        """Fetches columns together, those of texts with their texts."""
+        wanted = [one for name in names for one in ((name, f"{name}.texts") if name in TEXTS else (name,))]
+        missing = tuple(name for name in wanted if name not in self._data)
+        if missing:
+            self._data.update(self._fetch(missing))
+
+    def numbers(self, name: str) -> Array:
+        """The numbers of a column, the codes of a text column."""
+        self.load(name)
+        return numbers_of(self._data[name], self.events)
+
+    def texts(self, name: str) -> list[bytes]:
+        """The texts of a text column in the order of their codes."""
+        self.load(name)
+        return self._data[f"{name}.texts"][1:-1].split(SEPARATOR)
+
+    def code_of(self, name: str, text: str) -> int | None:
+        """The code of a text, None when no event here has it."""
+        self.load(name)
+        data = self._data[f"{name}.texts"]
+        at = data.find(SEPARATOR + text.encode("utf-8", "replace") + SEPARATOR)
+        return None if at < 0 else data.count(SEPARATOR, 0, at)
+
+
+def only(segment: Segment, keep: Array) -> Packed:
+    """The columns of those events of a segment for which `keep` is true; no text is left that only others had."""
+    made: Packed = {}
+    for name in (*NUMBERS, "bucket"):
+        made[name] = packed_numbers(_widened(segment.numbers(name)[keep]))
+    for name in TEXTS:
+        used, codes = np.unique(segment.numbers(name)[keep], return_inverse=True)
+        texts = segment.texts(name)
+        made[name] = packed_numbers(codes.astype(np.int64))
+        made[f"{name}.texts"] = joined(texts[code] for code in used.tolist())
+    return made
+
+
+def merged(first: Segment, second: Segment) -> Packed:
+    """The columns of both, one after the other."""
+    made: Packed = {}
+    for name in (*NUMBERS, "bucket"):
+        both = (_widened(first.numbers(name)), _widened(second.numbers(name)))
+        made[name] = packed_numbers(np.concatenate(both))
+    for name in TEXTS:
+        codes = {text: code for code, text in enumerate(first.texts(name))}
+        translated = np.array([codes.setdefault(text, len(codes)) for text in second.texts(name)], np.int64)
+        both = (_widened(first.numbers(name)), translated[second.numbers(name)])
+        made[name] = packed_numbers(np.concatenate(both))
+        made[f"{name}.texts"] = joined(codes)
+    return made
+
+
+def _widened(numbers: Array) -> Array:
+    return numbers if numbers.dtype.kind == "f" else numbers.astype(np.int64)

@@ -1,0 +1,58 @@
+"""Which events of a segment a filter wants: one answer for figures, lists and exports."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logship.collector.columns import Array, Segment
+from logship.collector.filters import Condition, EventFilter
+from logship.collector.segments import Known
+
+
+def overlaps(known: Known, wanted: EventFilter) -> bool:
+    """Whether any event of a segment can be in the wanted time."""
+    is_too_old = wanted.since_ms is not None and known.newest_ms < wanted.since_ms
+    is_too_new = wanted.until_ms is not None and known.oldest_ms >= wanted.until_ms
+    return not (is_too_old or is_too_new)
+
+
+def is_inside(known: Known, wanted: EventFilter) -> bool:
+    """Whether all events of a segment are in the wanted time."""
+    is_from = wanted.since_ms is None or known.oldest_ms >= wanted.since_ms
+    return is_from and (wanted.until_ms is None or known.newest_ms < wanted.until_ms)
+
+
+def matching(known: Known, wanted: EventFilter) -> Array | None:
+    """Which events are wanted, as truth values; None for all of them. The text that `wanted` looks for is left out."""
+    masks: list[Array] = []
+    if not is_inside(known, wanted):
+        times = known.columns.numbers("time_ms")
+        if wanted.since_ms is not None:
+            masks.append(times >= wanted.since_ms)
+        if wanted.until_ms is not None:
+            masks.append(times < wanted.until_ms)
+    masks += [_fits(known.columns, one) for one in wanted.conditions]
+    return np.logical_and.reduce(masks) if masks else None
+
+
+def _fits(segment: Segment, condition: Condition) -> Array:
+    if condition.statuses is not None:
+        lowest, highest = condition.statuses
+        statuses = segment.numbers("status")
+        found = (statuses >= lowest) & (statuses <= highest)
+    else:
+        found = np.logical_or.reduce([_has_text(segment, name, condition) for name in condition.columns])
+    return ~found if condition.is_excluded else found
+
+
+def _has_text(segment: Segment, name: str, condition: Condition) -> Array:
+    if condition.is_prefix:
+        prefix = condition.text.encode("utf-8", "replace")
+        begins = np.array([text.startswith(prefix) for text in segment.texts(name)])
+        found: Array = begins[segment.numbers(name)]
+        return found
+    code = segment.code_of(name, condition.text)
+    if code is None:
+        return np.zeros(segment.events, bool)
+    is_equal: Array = np.equal(segment.numbers(name), code)
+    return is_equal

@@ -1,0 +1,259 @@
+"""The events of a store as segments of columns, made from the events themselves some moments after they were stored.
+
+A crash can't make both differ: a segment is written in one transaction with `folded`, which says up to which id the
+events are in segments. Those behind it are few and are read from the events. Small neighbours are merged, so that the
+number of segments grows with the logarithm of a trickle and with the events only where they are many.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from logship.collector.columns import NAMES, Array, Packed, Segment, merged, only, packed
+from logship.collector.database import Database, Record, Run
+
+SEGMENT_EVENTS = 65_536  # at most, so that a code takes two bytes
+FOLDED_AT_ONCE = 50_000  # events in one transaction
+TAIL_EVENTS = 100_000  # not in a segment yet and read all the same; what is behind them has to wait for its segment
+CACHED_BYTES = 48_000_000  # of columns
+COLUMNS = ", ".join(NAMES)
+
+NEXT = f"SELECT application_id, {COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608
+TAIL = f"SELECT {COLUMNS} FROM events WHERE id > ? AND application_id = ? ORDER BY id LIMIT ?"  # noqa: S608
+KNOWN = """
+SELECT f.last_id, s.id, s.events, s.first_id, s.last_id, s.oldest_ms, s.newest_ms
+FROM folded f LEFT JOIN segments s ON s.application_id = ? ORDER BY s.last_id
+"""
+LAST_TWO = "SELECT id, events FROM segments WHERE application_id = ? ORDER BY last_id DESC LIMIT 2"
+ADD = """
+INSERT INTO segments (application_id, events, first_id, last_id, oldest_ms, newest_ms) VALUES (?, ?, ?, ?, ?, ?)
+RETURNING id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a segment without its columns; `id` 0 is the tail."""
+
+    id: int
+    events: int
+    first_id: int
+    last_id: int
+    oldest_ms: int
+    newest_ms: int
+    columns: Segment
+
+
+class GoneError(Exception):
+    """A segment was merged or rewritten while it was read; its events are in another one."""
+
+
+class Segments:
+    """The segments of a database for its readers; any thread. Keeps the columns that were used last."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._cached: OrderedDict[tuple[int, str], bytes] = OrderedDict()
+        self._cached_bytes = 0
+        self._lock = threading.Lock()
+
+    def of(self, application_id: str) -> list[Known]:
+        """Every segment of an application, the events behind the last one as a segment with the id 0."""
+        records = self.database.read(KNOWN, (application_id,))
+        known = [
+            Known(number, events, first, last, oldest, newest, Segment(events, partial(self._fetch, number)))
+            for _, number, events, first, last, oldest, newest in records
+            if number is not None
+        ]
+        tail = self.database.read(TAIL, (int(records[0][0]), application_id, TAIL_EVENTS))
+        if tail:
+            ids, times = [record[0] for record in tail], [record[1] for record in tail]
+            known.append(Known(0, len(tail), ids[0], ids[-1], min(times), max(times), segment_of(tail)))
+        return known
+
+    def _fetch(self, segment_id: int, names: tuple[str, ...]) -> Packed:
+        found: Packed = {}
+        with self._lock:
+            for name in names:
+                data = self._cached.get((segment_id, name))
+                if data is not None:
+                    self._cached.move_to_end((segment_id, name))
+                    found[name] = data
+        missing = [name for name in names if name not in found]
+        if missing:
+            read = fetched(self.database.read, segment_id, missing)
+            found.update(read)
+            self._keep(segment_id, read)
+        return found
+
+    def _keep(self, segment_id: int, read: Packed) -> None:
+        with self._lock:
+            for name, data in read.items():
+                if (segment_id, name) not in self._cached:
+                    self._cached[segment_id, name] = data
+                    self._cached_bytes += len(data)
+            while self._cached_bytes > CACHED_BYTES:
+                self._cached_bytes -= len(self._cached.popitem(last=False)[1])
+
+
+def fetched(read: Callable[[str, Sequence[Any]], list[Record]], segment_id: int, names: Sequence[str]) -> Packed:
+    """Columns of a segment.
+
+    Raises: GoneError when it isn't there any more.
+    """
+    places = ",".join("?" * len(names))
+    statement = f"SELECT name, data FROM columns WHERE segment_id = ? AND name IN ({places})"  # noqa: S608
+    records = read(statement, (segment_id, *names))
+    if len(records) < len(names):
+        raise GoneError
+    return {name: bytes(data) for name, data in records}
+
+
+def segment_of(records: Sequence[Record]) -> Segment:
+    """A segment of records with the columns of NAMES."""
+    columns = packed(dict(zip(NAMES, zip(*records, strict=True), strict=True)))
+    return Segment(len(records), lambda names: {name: columns[name] for name in names})
+
+
+class Pending:
+    """The events that were stored last, as columns at hand, so that the store need not read them again.
+
+    They can be folded only where the store's count ends right before them; else (repeats were passed over, another
+    process stored or erased in between) the store reads its events itself.
+    """
+
+    def __init__(self) -> None:
+        self._after_id = self._last_id = 0
+        self._is_known = True
+        self._records: list[Record] = []  # application_id and NAMES of each
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(self, rows: Sequence[Any], last_id: int | None) -> None:
+        """Takes EventRows that were stored under the ids up to `last_id`; None: it isn't known which of them were."""
+        if not rows:
+            return
+        if last_id is None or (self._records and last_id - len(rows) != self._last_id):
+            self._is_known = False
+            self._records.clear()
+        if not self._is_known or last_id is None:
+            return
+        if not self._records:
+            self._after_id = last_id - len(rows)
+        self._last_id = last_id
+        self._records += [
+            (one[0], number, one[3], one[5], one[10], one[11], one[4], one[6], one[7], one[8], one[9], *one[12:17])
+            for number, one in enumerate(rows, last_id - len(rows) + 1)
+        ]
+
+    def following(self, folded_id: int) -> list[Record] | None:
+        """The records right behind `folded_id`, None where these are others."""
+        return self._records if self._is_known and self._records and self._after_id == folded_id else None
+
+
+def fold(database: Database, pending: Pending | None = None) -> bool:
+    """Puts the next stored events into segments; whether there may be more."""
+    with database.transaction() as run:
+        folded_id = int(run("SELECT last_id FROM folded", ())[0][0])
+        records = pending.following(folded_id) if pending else None
+        if records is None:
+            records = run(NEXT, (folded_id, FOLDED_AT_ONCE))
+        if not records:
+            return False
+        for start in range(0, len(records), SEGMENT_EVENTS):
+            by_application = sorted(records[start : start + SEGMENT_EVENTS], key=itemgetter(0))
+            for application_id, group in groupby(by_application, key=itemgetter(0)):
+                add(run, application_id, packed_records(list(group)))
+                merge_last(run, application_id)
+        run("UPDATE folded SET last_id = ?", (int(records[-1][1]),))
+    return len(records) >= FOLDED_AT_ONCE
+
+
+def packed_records(records: Sequence[Record]) -> tuple[int, Packed]:
+    """Number and columns of records that begin with their application."""
+    return len(records), packed(dict(zip(("", *NAMES), zip(*records, strict=True), strict=True)))
+
+
+def add(run: Run, application_id: str, made: tuple[int, Packed]) -> None:
+    """Writes a segment."""
+    events, columns = made
+    segment = Segment(events, lambda names: {name: columns[name] for name in names})
+    ids, times = segment.numbers("id"), segment.numbers("time_ms")
+    bounds = (int(ids.min()), int(ids.max()), int(times.min()), int(times.max()))
+    segment_id = int(run(ADD, (application_id, events, *bounds))[0][0])
+    for name, data in columns.items():
+        run("INSERT INTO columns VALUES (?, ?, ?)", (segment_id, name, data))
+
+
+def remove(run: Run, segment_id: int) -> None:
+    run("DELETE FROM columns WHERE segment_id = ?", (segment_id,))
+    run("DELETE FROM segments WHERE id = ?", (segment_id,))
+
+
+def merge_last(run: Run, application_id: str) -> None:
+    """Merges the last segment with the one before, as long as that one is hardly larger."""
+    while True:
+        last_two = run(LAST_TWO, (application_id,))
+        if len(last_two) < 2:
+            return
+        (last, few), (before, many) = ((int(one[0]), int(one[1])) for one in last_two)
+        if many > 2 * few or many + few > SEGMENT_EVENTS:
+            return
+        columns = merged(whole(run, before, many), whole(run, last, few))
+        remove(run, before)
+        remove(run, last)
+        add(run, application_id, (many + few, columns))
+
+
+def whole(run: Run, segment_id: int, events: int) -> Segment:
+    """A segment inside a transaction."""
+    return Segment(events, lambda names: fetched(run, segment_id, names))
+
+
+def take_out(run: Run, application_id: str, ids: Array) -> None:
+    """Removes the events with these ids from their segments."""
+    bounds = (application_id, int(ids.min()), int(ids.max()))
+    known = run(
+        "SELECT id, events FROM segments WHERE application_id = ? AND last_id >= ? AND first_id <= ?", bounds
+    )
+    for segment_id, events in known:
+        segment = whole(run, int(segment_id), int(events))
+        keep = ~np.isin(segment.numbers("id"), ids)
+        left = int(keep.sum())
+        if left == events:
+            continue
+        columns = only(segment, keep) if left else {}
+        remove(run, int(segment_id))
+        if left:
+            add(run, application_id, (left, columns))
+
+
+def erase_ids(database: Database, ids: Mapping[str, Array]) -> int:
+    """Deletes events of applications by their ids, from their segments too, durably; how many there were.
+
+    All of them in one transaction: an event is stored and shown, or neither. What is in no segment yet is put into one
+    first, so that nothing pending that holds a removed event can be folded any more.
+    """
+    while fold(database):
+        pass
+    gone = 0
+    with database.transaction() as run:
+        for application_id, numbers in ids.items():
+            take_out(run, application_id, numbers)
+            for start in range(0, len(numbers), 500):
+                piece = [int(one) for one in numbers[start : start + 500]]
+                places = ",".join("?" * len(piece))
+                deleted = run(f"DELETE FROM events WHERE id IN ({places}) RETURNING id", piece)  # noqa: S608
+                gone += len(deleted)
+    database.make_durable()
+    return gone

@@ -1,0 +1,282 @@
+"""Every view of the page and of its API is what SQL says of the stored events, whatever the filter."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+
+from logship.collector.columns import BUCKET_GROWTH
+from logship.collector.database import Database
+from logship.collector.filters import EventFilter, read_filter
+from logship.collector.intake import Intake
+from logship.collector.listing import Listing
+from logship.collector.retention import erase
+from logship.collector.row import EventRow
+from logship.collector.segments import FOLDED_AT_ONCE, Segments, fold
+from logship.collector.server import open_database
+from logship.collector.summary import LISTS, SLOW_REQUESTS, TOP, Summaries, Summary, status_class
+from logship.collector.text_search import TextSearch
+from logship.collector.times import iso_time
+
+EVENTS = int(os.environ.get("LOGSHIP_VIEW_EVENTS", "3000"))  # `make soak`: 1,000,000
+VIEWS = 200
+BATCH = max(EVENTS // 10, 1)
+NOW_MS = 1_791_640_600_000
+SPAN_MS = 40 * 86_400_000
+APPS = ("shop", "other")
+PATHS = ("/", "/cart", "/pay", "/search", "/api/users/{}", "/api/items/{}/reviews", "/\u00e9/{}", "/100%_sure")
+AGENTS = ("curl/8.5.0", "Mozilla/5.0 (X11) Firefox/128.0", "Mozilla/5.0 (compatible; Googlebot/2.1)", "", "okhttp/4")
+TEXTS = ("cart", "GOOGLE", "items/7", '"status":50', "nowhere", "100%_", "\u00e9")
+
+
+def stored(choose: random.Random, number: int) -> dict[str, Any]:
+    """An event of any kind."""
+    at = NOW_MS - choose.randrange(SPAN_MS)
+    path = choose.choice(PATHS).format(choose.randrange(300))
+    headers = {"User-Agent": choose.choice(AGENTS)}
+    if choose.random() < 0.3:
+        headers["Referer"] = f"https://{choose.choice(('a', 'b'))}.example/x"
+    event: dict[str, Any] = {
+        "request": {
+            "time": iso_time(at),
+            "verb": choose.choice(("GET", "GET", "POST", "DELETE", "BREW")),
+            "uri": f"https://{choose.choice(('a', 'b', 'c'))}.example{path}?n={number}",
+            "ip_address": f"203.0.113.{choose.randrange(200)}",
+            "headers": headers,
+        },
+        "transaction_id": f"00000000-0000-8000-8000-{number:012x}",
+    }
+    if choose.random() < 0.95:
+        lasted = choose.choice((0, 1, 12, 40, 250, 1_900, 60_000))
+        status = choose.choice((200, 200, 200, 204, 301, 404, 429, 500, 502, 599, 600, 999, 0))
+        event["response"] = {"time": iso_time(at + lasted), "status": status}
+    if choose.random() < 0.5:
+        event["user_id"] = f"user-{choose.randrange(100)}"
+    if choose.random() < 0.2:
+        event["company_id"] = f"company-{choose.randrange(5)}"
+    if choose.random() < 0.2:
+        event["metadata"] = {"source": choose.choice(("web-1", "web-2"))}
+    if choose.random() < 0.3:
+        event["weight"] = choose.choice((1, 2, 10, 1_000_000_000))
+    return event
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    """A store of random events: in large and small segments, the last ones in none, some of them erased."""
+    path = tmp_path_factory.mktemp("views") / "events.db"
+    choose = random.Random(EVENTS)
+    database = open_database(str(path))
+    intake = Intake()
+    for first in range(0, EVENTS, BATCH):
+        rows: list[EventRow] = []
+        for application_id in APPS:
+            body = orjson.dumps([stored(choose, first + number) for number in range(BATCH)])
+            rows += intake.rows(body, batch=True, application_id=application_id, received_ms=NOW_MS, peer="")
+        choose.shuffle(rows)
+        database.insert(rows)
+        if first % (3 * BATCH) and first < EVENTS - BATCH:
+            fold(database)
+    assert erase(database, "user-7", "shop") > 0
+    database.insert([row._replace(transaction_id=None) for row in rows[:500]])
+    yield database
+    database.close()
+
+
+def question(choose: random.Random) -> dict[str, str]:
+    """A random query string: none to four filters, each kind of value, and a time."""
+    values = {
+        "verb": ("GET", "POST", "BREW", "PUT"),
+        "status": ("200", "404", "5xx", "2xx", "none", "502", "418"),
+        "route": ("/", "/cart", "/api/users/{id}", "/none"),
+        "path": ("/cart", "/api/users/17", "/api/*", "/\u00e9*", "/100%_sure", "/api/users/{id}", "/none", "*"),
+        "user": ("user-3", "user-7", "nobody"),
+        "company": ("company-1", "company-9"),
+        "client": ("203.0.113.5", "203.0.113.250"),
+        "source": ("web-1", "a.example", "none"),
+        "host": ("a.example", "b.example"),
+        "agent": ("curl", "Firefox", "Googlebot", "okhttp", "wget"),
+        "referrer": ("a.example", "c.example"),
+    }
+    asked = {}
+    for name in choose.sample(sorted(values), choose.choice((0, 1, 1, 2, 2, 3, 4))):
+        asked[("not-" if choose.random() < 0.3 else "") + name] = choose.choice(values[name])
+    if choose.random() < 0.15:
+        asked["q"] = choose.choice(TEXTS)
+    kind = choose.random()
+    if kind < 0.5:
+        asked["range"] = choose.choice(("15m", "1h", "24h", "7d", "30d", "all", "all"))
+    else:
+        since = NOW_MS - choose.randrange(SPAN_MS)
+        asked["since"] = iso_time(since)
+        if kind < 0.9:
+            asked["until"] = iso_time(since + choose.choice((1, 60_000, 3_600_000, 86_400_000, 10**9)))
+    return asked
+
+
+COLUMNS = ("id", "time_ms", "verb", "status", "path", "route", "user_id", "source", "duration_ms", "weight")
+MORE = ("client", "company", "host", "agent", "referrer")
+
+
+class Oracle:
+    """The same events by SQL alone."""
+
+    def __init__(self, database: Database, wanted: EventFilter) -> None:
+        where, values = wanted.sql()
+        if wanted.search:
+            where += " AND instr(lower(event), ?) > 0"
+            values.append(wanted.search.lower())
+        statement = f"SELECT {', '.join(COLUMNS + MORE)} FROM events WHERE {where} ORDER BY time_ms DESC, id DESC"
+        self.events = [dict(zip(COLUMNS + MORE, one, strict=True)) for one in database.read(statement, values)]
+
+    def by(self, column: str) -> Counter[Any]:
+        counted: Counter[Any] = Counter()
+        for one in self.events:
+            counted[one[column]] += one["weight"]
+        return counted
+
+    def durations(self, route: str | None = None) -> list[tuple[float, int]]:
+        return [
+            (one["duration_ms"], one["weight"])
+            for one in self.events
+            if one["duration_ms"] is not None and route in (None, one["route"])
+        ]
+
+
+def percentile(durations: list[tuple[float, int]], share: int) -> float:
+    """The duration that so many of hundred requests stay below."""
+    durations = sorted(durations)
+    below, needed = 0, sum(weight for _, weight in durations) * share / 100
+    for lasted_ms, weight in durations:
+        below += weight
+        if below >= needed:
+            return lasted_ms
+    raise AssertionError
+
+
+def assert_durations(found: Any, durations: list[tuple[float, int]]) -> None:
+    if not any(lasted_ms for lasted_ms, _ in durations):
+        assert (found.mean_ms, found.p50_ms, found.p99_ms, found.slowest_ms) == (None, None, None, None)
+        return
+    total = sum(weight for _, weight in durations)
+    assert found.timed == total
+    assert found.mean_ms == pytest.approx(sum(lasted * weight for lasted, weight in durations) / total)
+    assert found.slowest_ms == max(lasted_ms for lasted_ms, _ in durations)
+    for share, shown in ((50, found.p50_ms), (95, found.p95_ms), (99, found.p99_ms)):
+        exact = percentile(durations, share)
+        assert exact / BUCKET_GROWTH <= shown <= max(exact, 1) * BUCKET_GROWTH
+
+
+def assert_figures(summary: Summary, oracle: Oracle) -> None:
+    assert summary.covered_since_ms is None
+    assert summary.events == len(oracle.events)
+    assert summary.requests == sum(one["weight"] for one in oracle.events)
+    assert dict(summary.statuses) == dict(oracle.by("status"))
+    by_class = Counter[int]()
+    bars: defaultdict[int, Counter[int]] = defaultdict(Counter)
+    for one in oracle.events:
+        by_class[status_class(one["status"])] += one["weight"]
+        start_s = one["time_ms"] // 1000 // summary.step_s * summary.step_s
+        bars[start_s][status_class(one["status"])] += one["weight"]
+    assert summary.by_class == tuple(by_class[number] for number in range(5))
+    shown = {bar.start_s: bar.requests for bar in summary.bars if bar.total}
+    assert shown == {start_s: tuple(counted[number] for number in range(5)) for start_s, counted in bars.items()}
+    starts = [bar.start_s for bar in summary.bars]
+    assert starts == sorted(set(starts))
+    assert {later - earlier for earlier, later in pairwise(starts)} <= {summary.step_s}
+    assert_durations(summary, oracle.durations())
+
+
+def assert_lists(summary: Summary, oracle: Oracle, column: str) -> None:
+    errors: dict[int, Counter[Any]] = {4: Counter(), 5: Counter()}
+    for one in oracle.events:
+        if (one["status"] or 0) // 100 in errors:
+            errors[one["status"] // 100][one[column] or ""] += one["weight"]
+    counted = Counter[str]()
+    for value, weight in oracle.by(column).items():
+        counted[value or ""] += weight
+    shown = {one.value: (one.requests, one.client_errors, one.server_errors) for one in summary.values}
+    assert shown == {value: (weight, errors[4][value], errors[5][value]) for value, weight in counted.items()}
+    assert summary.values_in_all == len(counted)
+    routes = oracle.by("route")
+    assert [one.requests for one in summary.frequent] == sorted(routes.values(), reverse=True)[:TOP]
+    for route in summary.slowest:
+        assert route.timed >= SLOW_REQUESTS
+        assert_durations(route, oracle.durations(route.value))
+
+
+def assert_events(listing: Listing, wanted: EventFilter, oracle: Oracle, choose: random.Random) -> None:
+    """Pages, through all events where they are few, are the events in order; the export is made of them."""
+    expected = [one["id"] for one in oracle.events]
+    seen: list[int] = []
+    after = None
+    limit = choose.choice((7, 50, 500))
+    while len(seen) < 1_500:
+        found = listing.page(wanted, limit=limit, after=after)
+        assert found.is_complete
+        seen += [event.id for event in found.events]
+        after = found.next
+        if after is None:
+            assert len(seen) == len(expected)
+            break
+    assert seen == expected[: len(seen)]
+
+
+@pytest.mark.parametrize("piece", range(10))
+def test_every_view_equals_sql(filled: Database, piece: int) -> None:
+    choose = random.Random(piece)
+    segments, search = Segments(filled), TextSearch(filled)
+    listing, summaries = Listing(segments, search), Summaries(segments, search)
+    for _ in range(VIEWS // 10):
+        asked = question(choose)
+        wanted = read_filter(asked, choose.choice(APPS), NOW_MS)
+        column = choose.choice(LISTS)
+        oracle = Oracle(filled, wanted)
+        for _ in range(2):  # the second time from what was kept
+            summary = summaries.of(wanted, NOW_MS, column=column)
+            assert_figures(summary, oracle)
+            assert_lists(summary, oracle, column)
+        assert_events(listing, wanted, oracle, choose)
+
+
+def test_a_route_of_few_requests_is_not_called_slow(tmp_path: Path) -> None:
+    database = open_database(str(tmp_path / "e.db"))
+    intake = Intake()
+    choose = random.Random(1)
+    events = [{**stored(choose, number), "weight": 1} for number in range(SLOW_REQUESTS + 3)]
+    for number, event in enumerate(events):
+        route = "rare" if number < SLOW_REQUESTS - 1 else "usual"
+        event["request"]["uri"] = f"https://a.example/{route}" if number % 2 or route == "rare" else "https://a.example/usual"
+        start = event["request"]["time"] = "2026-10-10T10:00:00.000Z"
+        event["response"] = {"time": start.replace("00.000", "01.000"), "status": 200}
+    database.insert(intake.rows(orjson.dumps(events), batch=True, application_id="a", received_ms=NOW_MS, peer=""))
+    summary = Summaries(Segments(database), TextSearch(database)).of(EventFilter("a"), NOW_MS)
+    assert [one.value for one in summary.frequent] == ["/rare", "/usual"]
+    assert summary.slowest == ()
+    assert summary.p50_ms == pytest.approx(1_000, rel=0.05)
+    database.close()
+
+
+def test_small_segments_are_merged_and_full_ones_are_left(tmp_path: Path) -> None:
+    database = open_database(str(tmp_path / "e.db"))
+    intake, choose = Intake(), random.Random(2)
+    for number in range(200):
+        body = orjson.dumps([stored(choose, number)])
+        database.insert(intake.rows(body, batch=True, application_id="a", received_ms=NOW_MS, peer=""))
+        assert not fold(database)
+    known = Segments(database).of("a")
+    assert sum(one.events for one in known) == 200
+    assert len(known) <= 9
+    assert FOLDED_AT_ONCE < 65_536
+    ids = np.concatenate([one.columns.numbers("id") for one in known])
+    assert ids.tolist() == list(range(1, 201))
+    database.close()
