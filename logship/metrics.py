@@ -152,12 +152,6 @@ METRICS = (
         ("source", "rule"),
     ),
     Metric(
-        "logship_lines_out_of_range_total",
-        "Lines outside --since and --until.",
-        _per_source(lambda source: source.out_of_range),
-        ("source",),
-    ),
-    Metric(
         "logship_lines_too_old_total",
         "Lines older than endpoint.max_event_age.",
         _per_source(lambda source: source.too_old),
