@@ -19,13 +19,14 @@ from tests.rigs.receiver import WILD, Receiver
 from tests.rigs.waiting import wait_until
 
 LINES = 200_000 if os.environ.get("LOGSHIP_SOAK") else 50_000
-DISASTERS = 40 if os.environ.get("LOGSHIP_SOAK") else 12
+DISASTERS = 40 if os.environ.get("LOGSHIP_SOAK") else 16
 KINDS = (
     "kill", "terminate", "rotate", "rotate while stopped", "down", "connections dropped", "certificate", "authority",
+    "limit", "slow link", "reload", "another address",
 )  # fmt: skip
 FAULTS = (*WILD, "429:1", "hang:1.5")  # the timeout is shorter
 CONFIG = """
-endpoint: {{url: "{url}", application_id: oracle, timeout: 1s, ca_file: "{here}/ca.pem"}}
+endpoint: {{url: "https://{name}:{port}", application_id: oracle, timeout: 1s, ca_file: "{here}/ca.pem"}}
 delivery: {{concurrency: 8, retry_initial: 10ms, retry_max: 200ms, shutdown_timeout: 3s}}
 batch: {{max_bytes: 40000, max_age: 50ms}}
 state_dir: {here}/state
@@ -33,6 +34,16 @@ origin: web-1
 status: null
 sources:
   - {{name: oracle, paths: ["{here}/log/access.log"], format: combined, start_at: beginning}}
+"""
+
+
+NAME = "receiver.test"
+RESOLVER = """
+import socket
+look_up = socket.getaddrinfo
+def ask(host, *rest, **options):
+    return look_up(open({address!r}).read() if host == {name!r} else host, *rest, **options)
+socket.getaddrinfo = ask
 """
 
 
@@ -92,7 +103,7 @@ class Door:
 
     def _show(self, authority: Authority) -> None:
         self._renewals += 1
-        self._receiver.certificate = authority.certificate(f"receiver-{self._renewals}")
+        self._receiver.certificate = authority.certificate(f"receiver-{self._renewals}", f"DNS:{NAME}")
 
     def _trust(self, authority: Authority) -> None:
         fresh = self._ca_file.with_suffix(".new")
@@ -110,17 +121,20 @@ def test_whatever_fails_every_line_arrives_once_as_it_was_written(
     rng.shuffle(disasters)
     receiver = Receiver(limit_bytes=30_000)
     door = Door(receiver, tmp_path / "ca.pem", (authority, stranger))
+    address = tmp_path / "address"
+    address.write_text(receiver.host)
+    (tmp_path / "sitecustomize.py").write_text(RESOLVER.format(address=str(address), name=NAME))
     with receiver:
         config = tmp_path / "logship.yml"
-        config.write_text(CONFIG.format(url=receiver.url, here=tmp_path))
-        with Daemon(config, tmp_path) as daemon:
+        config.write_text(CONFIG.format(name=NAME, port=receiver.port, here=tmp_path))
+        with Daemon(config, tmp_path, environ={"PYTHONPATH": str(tmp_path)}) as daemon:
             log.write(1)
             daemon.wait_for_log(READY)
             receiver.go_wild(seed, 0.3, FAULTS)
             for disaster in disasters:
                 log.write(LINES // DISASTERS)
                 wait_for_events(receiver, len(receiver.events) + rng.randrange(LINES // DISASTERS))
-                strike(disaster, daemon, receiver, door, log)
+                strike(disaster, daemon, receiver, door, log, address)
             receiver.behave()
             wait_for_events(receiver, len(log.targets))
             log.write(1)
@@ -136,7 +150,7 @@ def wait_for_events(receiver: Receiver, wanted: int) -> None:
     wait_until(lambda: len(receiver.events) >= wanted, 120, f"{wanted} events at the receiver")
 
 
-def strike(disaster: str, daemon: Daemon, receiver: Receiver, door: Door, log: Log) -> None:
+def strike(disaster: str, daemon: Daemon, receiver: Receiver, door: Door, log: Log, address: Path) -> None:
     """One disaster."""
     match disaster:
         case "kill":
@@ -166,5 +180,16 @@ def strike(disaster: str, daemon: Daemon, receiver: Receiver, door: Door, log: L
             daemon.kill()
             daemon.start()
             receiver.start()
+        case "limit":
+            receiver.limit_bytes = None if receiver.limit_bytes else 10_000
+        case "slow link":
+            receiver.script(*["slow_read:20000"] * 6)  # a whole batch takes two of its seconds
+        case "reload":
+            daemon.hang_up()
+        case "another address":
+            receiver.stop()
+            receiver.host = "127.0.0.2" if receiver.host == "127.0.0.1" else "127.0.0.1"
+            receiver.start()
+            address.write_text(receiver.host)
         case _:
             raise AssertionError(disaster)
