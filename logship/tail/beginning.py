@@ -57,11 +57,15 @@ class Beginnings:
         self._looked_s = dict.fromkeys(self._looked_s, began_s)
 
     def is_wanted(self, path: str, facts: Facts, newest: Generation | None, its: Log) -> bool:
-        """Whether a sibling that nobody knows is read: `newest` is the newest generation that was known before."""
-        if newest is None:
-            # nothing was in this log at the last look: what was written since is new, what is older is not ours
-            looked_s = self._looked_s.get(its.source.name, float("inf"))
-            return self._beginning.takes_all or facts.mtime_ns / 1e9 >= looked_s
+        """Whether a sibling that nobody knows is read: `newest` is the newest generation that was known before.
+
+        What was written since the last look is new, whatever its name says. Names and times of archives mislead: one
+        that kubelet compressed is younger than the file that was rotated after it.
+        """
+        if facts.mtime_ns / 1e9 >= self._looked_s.get(its.source.name, float("inf")):
+            return True
+        if newest is None:  # nothing was in this log at the last look: what is older is not ours
+            return self._beginning.takes_all
         return is_newer(path, facts, newest, its.place.stem)
 
     def begin(self, its: Log, source: TailSource, stranger: Stranger, now_s: float) -> Generation:

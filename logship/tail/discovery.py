@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from logship.tail.globs import Glob, Globs
-from logship.tail.naming import base_of, is_relative, likely_names
+from logship.tail.naming import base_of, is_relative, likely_names, linked_names
 from logship.tail.source import TailSource
 
 _MTIME_GRAIN_S = 0.05  # a directory's mtime moves in steps of a clock tick: one that is younger may hide a change
@@ -117,10 +117,17 @@ class Discovery:
         beside = [
             path
             for folder in self.rotation_folders(watched, directory)
-            for name in sorted(self._listing(folder).family.get(stem, ()))
+            for name in sorted(self._relatives(folder, stem))
             if watched.rotated.fits(path := os.path.join(folder, name)) or folder == directory
         ]
         return [os.path.join(directory, stem), *beside]
+
+    def _relatives(self, folder: str, stem: str) -> Iterator[str]:
+        """The names of a folder that rotation may have made of a log, or that the log may have been a link to."""
+        family, base = self._listing(folder).family, base_of(stem)
+        yield from family.get(stem, ())
+        if base != stem:
+            yield from (name for name in family.get(base, ()) if stem in linked_names(name, [stem[len(base) :]]))
 
     def rotation_folders(self, watched: Watched, directory: str) -> list[str]:
         """The directories that rotation may move a log of `directory` to, its own first."""

@@ -99,10 +99,12 @@ def compile_glob(pattern: str) -> Glob:
 class Globs:
     """Several patterns as one question: does any of them fit?"""
 
-    __slots__ = ("globs",)
+    __slots__ = ("extensions", "globs")
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self.globs = tuple(compile_glob(one) for pattern in patterns for one in spellings(pattern))
+        endings = (os.path.splitext(each.pattern)[1] for each in self.globs)
+        self.extensions = tuple(dict.fromkeys(each for each in endings if each and not _MAGIC.search(each)))
 
     def fits(self, path: str) -> bool:
         return any(glob.fits(path) for glob in self.globs)

@@ -6,12 +6,13 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from sys import intern
 from typing import Protocol, TypeVar
 
 from logship.event import ANCHOR_BYTES, KEY_BITS
 from logship.tail.globs import Globs
-from logship.tail.naming import any_names, likely_names, stem_among, unpacked
+from logship.tail.naming import any_names, likely_names, linked_names, stem_among, unpacked
 
 FIRST_LINE_BYTES = 1024  # what stands for a first line that is longer
 _NUL_BLOCK_BYTES = 65_536
@@ -66,7 +67,14 @@ def stem_of(path: str, paths: Globs | Sequence[str]) -> str:
     """The name of a file's log: what `paths` matches of its own name, or of it without what rotation added."""
     directory = os.path.dirname(path)
     globs = _compiled(paths)
-    return stem_among(os.path.basename(path), lambda name: globs.fits(os.path.join(directory, name)))
+
+    def fits(name: str) -> bool:
+        return globs.fits(os.path.join(directory, name))
+
+    stem = stem_among(os.path.basename(path), fits)
+    if fits(stem):
+        return stem
+    return next(filter(fits, linked_names(os.path.basename(path), globs.extensions)), stem)
 
 
 class Patterns(Protocol):
@@ -97,7 +105,10 @@ def owner_of(path: str, sources: Iterable[P]) -> P | None:
     if (own := next((each for each in candidates if _compiled(each.rotated).fits(path)), None)) is not None:
         return own
     fitting = (each for former in others for each in candidates if _compiled(each.paths).fits(former))
-    return next(fitting, None)
+    linking = (
+        each for each in candidates if _compiled(each.paths).fits(os.path.join(directory, stem_of(path, each.paths)))
+    )
+    return next(chain(fitting, linking), None)
 
 
 def _compiled(patterns: Globs | Sequence[str]) -> Globs:

@@ -6,7 +6,7 @@ Names only say where to look first and which log a file that nobody knows belong
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 SEPARATORS = ".-_~@"
@@ -77,6 +77,15 @@ def likely_names(name: str) -> list[Former]:
     """Those names of a file's past whose missing part is what rotation makes, the longest first."""
     made = formers(name, _MADE.fullmatch) if _MAYBE_MADE.search(name) else []
     return [each for each in made if _ADDRESS.fullmatch(each.part) is None and not _is_cut_short(each)]
+
+
+def linked_names(name: str, extensions: Iterable[str]) -> list[str]:
+    """The names that may link to a file with a date for its extension: access.log for access.2026-11-29.
+
+    Source: rotatelogs(8), -L.
+    """
+    dated = [each.name for each in likely_names(name) if not each.is_inside and _DATED.match(each.part)]
+    return [former + extension for extension in extensions for former in dated]
 
 
 def any_names(name: str) -> list[str]:

@@ -190,3 +190,41 @@ def test_a_hard_link_and_its_target_are_one_log_and_so_is_its_archive(
     rig.restart()
     assert sorted(rig.settle()) == expected
     assert len(rig.receiver.arrivals) == len(expected)
+
+
+@pytest.mark.parametrize("pattern", ["access.log", "*.log"])
+@pytest.mark.parametrize("form", ["access.2026-11-{}", "access.2026-11-{}-04_00", "access-202611{}", "access.179583{}"])
+def test_a_file_that_the_log_linked_to_while_stopped_is_read(
+    tmp_path: Path, log: Path, form: str, pattern: str
+) -> None:
+    """rotatelogs -L: the log's name is a hard link to the newest of files whose extension is a date."""
+    rig = Rig(tmp_path / "state", source(log.parent / pattern))
+    expected = write(log, "a1")
+    os.link(log, log.with_name(form.format(27)))
+    rig.step()
+    rig.stop()
+    expected += write(log, "a2")
+    for day, line in ((28, "b1"), (29, "c1")):
+        log.unlink()
+        expected += write(log, line)
+        os.link(log, log.with_name(form.format(day)))
+    rig.start()
+    assert sorted(rig.settle()) == expected
+
+
+def test_an_archive_that_is_younger_than_a_later_rotation_hides_nothing(tmp_path: Path, log: Path) -> None:
+    """kubelet compresses the older file when it rotates again, and the archive gets the time of that moment."""
+    rig = Rig(tmp_path / "state", source(log))
+    expected = write(log, "a1")
+    rig.step()
+    rig.stop()
+    expected += write(log, "a2")
+    log.rename(first := log.with_name("access.log.20261128-040000"))
+    expected += write(log, "b1")
+    log.rename(second := log.with_name("access.log.20261129-040000"))
+    expected += write(log, "c1")
+    archive = compress(first)
+    later_ns = second.stat().st_mtime_ns + 60_000_000_000
+    os.utime(archive, ns=(later_ns, later_ns))
+    rig.start()
+    assert sorted(rig.settle()) == expected
