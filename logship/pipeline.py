@@ -79,6 +79,8 @@ class Pipeline:
         self._read(now_s, step)
         self._flush_due(now_s)
         self._submit(step)
+        if step.was_idle:
+            self._rest()
         due = [lane.batcher.due_s for lane in self.lanes.values()]
         step.due_s = min((moment for moment in due if moment is not None), default=None)
         return step
@@ -105,6 +107,7 @@ class Pipeline:
             self._submit(step)
             self._collect(step)
             if step.was_idle:
+                self._rest()
                 self.tailer.wait(min(CLOSE_WAIT_S, max(0.0, deadline_s - self._clock.monotonic())))
         for lane in self.lanes.values():
             lane.delivery.close(max(0.0, deadline_s - self._clock.monotonic()))
@@ -236,9 +239,14 @@ class Pipeline:
     def _submit(self, step: Step) -> None:
         for lane in self.lanes.values():
             while lane.ready and lane.delivery.room() > 0:
-                lane.delivery.submit(lane.ready.popleft())
+                lane.delivery.begin(lane.ready.popleft())
                 lane.unsettled += 1
                 step.submitted += 1
+
+    def _rest(self) -> None:
+        """Nothing is to be done just now: whoever called step() may wait."""
+        for lane in self.lanes.values():
+            lane.delivery.rest()
 
     def _flush_due(self, now_s: float) -> None:
         for lane in self.lanes.values():

@@ -144,7 +144,7 @@ class Courier:
         batch = self._ready.popleft()
         self._pace.take(len(batch), self._clock.monotonic())
         self._unsettled += 1
-        self._delivery.submit(batch)
+        self._delivery.begin(batch)
         return True
 
     def _wait(self) -> None:
@@ -152,6 +152,7 @@ class Courier:
         self._idle()
 
     def _await_news(self) -> None:
+        self._delivery.rest()
         until_due_s = self._pace.due_s - self._clock.monotonic()
         self.wake.wait(min(LOOK_S, until_due_s) if until_due_s > 0 else LOOK_S)
         self.wake.clear()

@@ -79,8 +79,21 @@ class Delivery:
         self._desk.submit(batch)
         self._crew.ring()
 
+    def begin(self, batch: Batch) -> None:
+        """submit(), and send it from this thread as far as that goes without waiting.
+
+        Who begins calls outcomes() again soon, or rest() before waiting for anything.
+        """
+        self._desk.submit(batch)
+        self._crew.begin()
+
+    def rest(self) -> None:
+        """The caller is going to wait: senders go on with what was begun."""
+        self._crew.rest()
+
     def outcomes(self) -> list[Outcome]:
         """What was settled since the last call, in any order; never blocks."""
+        self._crew.proceed()
         return self._desk.outcomes()
 
     def finish(self) -> None:
@@ -105,6 +118,7 @@ class Delivery:
         given back too, not buried in haste. Call outcomes() once more afterwards.
         """
         deadline_s = self._clock.monotonic() + within_s
+        self._crew.rest()
         while self._clock.monotonic() < deadline_s and self.is_draining():
             self.wake.clear()
             if self.is_draining():  # what came before the clearing doesn't ring

@@ -11,7 +11,7 @@ from logship.delivery.clock import Clock
 from logship.delivery.decision import Verdict
 from logship.delivery.dispatch import Dispatch, Job, Rest
 from logship.delivery.endpoint import DeliverySettings, Endpoint
-from logship.delivery.exchange import Exchange, Reply
+from logship.delivery.exchange import Door, Exchange, Reply
 from logship.delivery.journal import Journal
 from logship.delivery.retry_after import retry_after_s
 from logship.delivery.status import DeliveryState, DeliveryStatus
@@ -81,9 +81,20 @@ class Desk:
         with self._lock:
             return self._dispatch.next(self._clock.monotonic())
 
-    def perform(self, job: Job, transport: Transport) -> None:
-        """Make the attempt and settle what it came to."""
-        self._settle(job, self._exchange.perform(transport, job.body(), is_single=job.is_single))
+    def begin(self, job: Job, transport: Transport) -> Door | None:
+        """Start the attempt without waiting; None where that can't be. Then is_confirmed() or perform()."""
+        return self._exchange.begin(transport, job.body(), is_single=job.is_single)
+
+    def is_confirmed(self, job: Job, transport: Transport, door: Door) -> bool:
+        """Whether what was begun is confirmed by now, and settled; never waits."""
+        reply = self._exchange.confirmation(transport, door)
+        if reply is not None:
+            self._settle(job, reply)
+        return reply is not None
+
+    def perform(self, job: Job, transport: Transport, begun: Door | None = None) -> None:
+        """Make the attempt, or end the one that was begun, and settle what it came to."""
+        self._settle(job, self._exchange.perform(transport, job.body(), is_single=job.is_single, begun=begun))
 
     def step(self, transport: Transport) -> Rest | None:
         """Make one attempt, if one may start now; None when one was made. What a sender does, without its thread."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from isal import isal_zlib
@@ -19,6 +20,17 @@ log = logging.getLogger(__name__)
 GZIP_LEVEL = 1  # of isal's 0 to 3: 250 kB of events in under a millisecond, to a tenth
 GZIP_WBITS = 31  # a gzip header around deflate
 ID_HEADER = "X-Moesif-Application-Id"
+
+
+Post = Callable[[str, bytes, Mapping[str, str]], Answer | Failure]
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where an attempt goes, and as whom."""
+
+    paths: Paths
+    application_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +58,46 @@ class Exchange:
             return Compression.GZIP if paths is V1 else Compression.NONE
         return self._endpoint.compression
 
-    def perform(self, transport: Transport, body: bytes, *, is_single: bool) -> Reply:
-        """Post `body`; on a refused id once more with the one that stands in its file now."""
-        used = self._application_id
-        reply = self._perform(transport, body, used, is_single)
+    def begin(self, transport: Transport, body: bytes, *, is_single: bool) -> Door | None:
+        """Start to post `body` without waiting; None where that can't be, or would take the time of compressing."""
+        door = Door(self.paths, self._application_id)
+        if not self._is_logged or self.compression(door.paths) is not Compression.NONE:
+            return None
+        path = door.paths.event if is_single else door.paths.batch
+        return door if transport.begin(path, body, self._headers(door.application_id)) else None
+
+    def confirmation(self, transport: Transport, door: Door) -> Reply | None:
+        """The reply to what was begun, if it has come and is the usual one; any other is for perform()."""
+        answer = transport.progress()
+        if answer is None:
+            return None
+        decision = self._decide(answer, door.paths)
+        return Reply(answer, decision, (answer,)) if decision.verdict is Verdict.CONFIRMED else None
+
+    def perform(self, transport: Transport, body: bytes, *, is_single: bool, begun: Door | None = None) -> Reply:
+        """Post `body`, or wait for what was begun; on a refused id once more with the one that is in its file now."""
+        post = transport.post if begun is None else _continued(transport)
+        door = begun or Door(self.paths, self._application_id)
+        reply = self._perform(post, door, body, is_single)
         if not isinstance(reply.answer, Answer) or reply.answer.status not in (401, 403):
             return reply
-        fresh = self._reread(used)
-        if fresh == used:
+        fresh = self._reread(door.application_id)
+        if fresh == door.application_id:
             return reply
-        again = self._perform(transport, body, fresh, is_single)
+        again = self._perform(transport.post, Door(self.paths, fresh), body, is_single)
         return Reply(again.answer, again.decision, (*reply.posted, *again.posted))
 
-    def _perform(self, transport: Transport, body: bytes, application_id: str, is_single: bool) -> Reply:
+    def _perform(self, post: Post, door: Door, body: bytes, is_single: bool) -> Reply:
         """To the paths in use; with `api: auto` and a wrong one also to the others."""
-        api, paths = self._endpoint.api, self.paths
-        first = self._post(transport, paths, body, application_id, is_single)
+        api, paths = self._endpoint.api, door.paths
+        first = self._post(post, door, body, is_single)
         decision = self._decide(first, paths)
         if decision.verdict is Verdict.CONFIRMED:
             self._learn(paths)
         if api is not Api.AUTO or not is_wrong_path(first):
             return Reply(first, decision, (first,))
         other = V1 if paths is MOESIFAPI else MOESIFAPI
-        second = self._post(transport, other, body, application_id, is_single)
+        second = self._post(post, Door(other, door.application_id), body, is_single)
         other_decision = self._decide(second, other)
         if isinstance(second, Answer) and second.status == 201:
             self._learn(other)
@@ -83,9 +112,15 @@ class Exchange:
             return replace(decision, hint=f"{decision.hint}; {self._endpoint.mend_application_id}")
         return decision
 
-    def _post(
-        self, transport: Transport, paths: Paths, body: bytes, application_id: str, is_single: bool
-    ) -> Answer | Failure:
+    def _post(self, post: Post, door: Door, body: bytes, is_single: bool) -> Answer | Failure:
+        headers = self._headers(door.application_id)
+        if self.compression(door.paths) is Compression.GZIP:
+            headers["Content-Encoding"] = "gzip"
+            body = isal_zlib.compress(body, GZIP_LEVEL, GZIP_WBITS)
+        return post(door.paths.event if is_single else door.paths.batch, body, headers)
+
+    @staticmethod
+    def _headers(application_id: str) -> dict[str, str]:
         headers = {
             "User-Agent": f"logship/{__version__}",
             "Accept": "application/json",
@@ -94,10 +129,7 @@ class Exchange:
         }
         if application_id:
             headers[ID_HEADER] = application_id
-        if self.compression(paths) is Compression.GZIP:
-            headers["Content-Encoding"] = "gzip"
-            body = isal_zlib.compress(body, GZIP_LEVEL, GZIP_WBITS)
-        return transport.post(paths.event if is_single else paths.batch, body, headers)
+        return headers
 
     def _learn(self, paths: Paths) -> None:
         """These paths took events: they are the ones in use."""
@@ -118,6 +150,16 @@ class Exchange:
             except (OSError, ValueError) as exc:
                 log.warning("the application id can't be read again error=%s", exc)
             return self._application_id
+
+
+def _continued(transport: Transport) -> Post:
+    """A post() whose first attempt was begun already: it is waited for, not made again."""
+    begun = [transport]
+
+    def post(path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
+        return begun.pop().finish() if begun else transport.post(path, body, headers)
+
+    return post
 
 
 def _knows_the_api(answer: Answer | Failure, decision: Decision) -> bool:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from logship.delivery.clock import Clock
 from logship.delivery.desk import Desk
 from logship.delivery.dispatch import Job, Rest
+from logship.delivery.exchange import Door
 from logship.delivery.transport import Transport
 
 JOIN_S = 0.5  # a thread that was cut ends at once
 STUCK_S = 300.0  # beyond an attempt's end: name resolution can't be cut, and may be mute for minutes
+NEAR_S = 0.005  # a receiver that answers within it is fed without waking a sender
 LOOK_AGAIN_S = 0.25  # an attempt that is dialling can't be cut yet; looked at again so soon
 
 
@@ -24,6 +27,9 @@ class Sender:
         self._crew = crew
         self._transport: Transport | None = None
         self.is_stale = False  # its connection is to be opened anew before the next attempt
+        self.is_lent = False  # the caller's thread uses its connection: hands off until it is given back
+        self.is_wanted = False  # the thread woke while it was lent
+        self.handed: Begun | None = None  # what that thread leaves to this one
         self.thread = threading.Thread(target=self._run, name=f"sender-{number}", daemon=True)
 
     @property
@@ -35,6 +41,11 @@ class Sender:
         if self._transport is None:
             self._transport = self._crew.make_transport()
         return self._transport
+
+    @property
+    def open_transport(self) -> Transport | None:
+        """For another thread, while this one sleeps; None before the first attempt."""
+        return None if self.is_stale else self._transport
 
     def cut(self) -> None:
         """End the attempt in progress."""
@@ -51,8 +62,24 @@ class Sender:
             self._crew.fail(exc)
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An attempt that the caller's thread has taken; `door` is None where it couldn't start it without waiting."""
+
+    sender: Sender
+    job: Job
+    transport: Transport
+    door: Door | None
+    since_s: float
+
+
 class Crew:
-    """The senders of one receiver; made when there is work for them, at most `concurrency`."""
+    """The senders of one receiver; made when there is work for them, at most `concurrency`.
+
+    A receiver that answers within NEAR_S is fed by the caller's thread over a sleeping sender's connection, which saves
+    waking that sender for each batch. It never waits: what isn't over by then, and all but plain confirmations, is
+    handed to the sender.
+    """
 
     def __init__(
         self,
@@ -73,6 +100,7 @@ class Crew:
         self._lock = threading.Lock()
         self._senders: list[Sender] = []
         self._idle: list[Sender] = []
+        self._begun: list[Begun] = []  # the caller's thread's alone
         self._guard_bell = threading.Event()
         self._is_guard_asleep = False
         self._guard: threading.Thread | None = None
@@ -95,6 +123,70 @@ class Crew:
                 self._guard = threading.Thread(target=self._guard_all, name="guard", daemon=True)
                 self._guard.start()
         sender.thread.start()
+
+    def begin(self) -> None:
+        """There may be work: start it in this thread, or ring. Then proceed(), and rest() before waiting."""
+        sender = self._borrow()
+        transport = sender.open_transport if sender else None
+        if sender is None or transport is None:
+            self.ring()
+            return
+        job = self._desk.take()
+        if isinstance(job, Rest):
+            self._give_back(sender)
+            self.ring()  # it has to wait until something may start
+            return
+        now_s = self._clock.monotonic()
+        sender.deadline_s = now_s + self._timeout_s
+        if self._is_guard_asleep:
+            self._guard_bell.set()
+        begun = Begun(sender, job, transport, self._desk.begin(job, transport), now_s)
+        if begun.door is None:
+            self._hand_over(begun)
+        else:
+            self._begun.append(begun)
+
+    def proceed(self) -> None:
+        """Take the answers to what was begun; what takes too long is handed over."""
+        for begun in tuple(self._begun):
+            assert begun.door is not None
+            if self._desk.is_confirmed(begun.job, begun.transport, begun.door):
+                self._begun.remove(begun)
+                self._give_back(begun.sender)
+                if self._desk.has_work():
+                    self.begin()
+            elif self._clock.monotonic() - begun.since_s > NEAR_S:
+                self._begun.remove(begun)
+                self._hand_over(begun)
+
+    def rest(self) -> None:
+        """The caller is going to wait: the senders end what was begun."""
+        begun, self._begun = self._begun, []
+        for one in begun:
+            self._hand_over(one)
+
+    def _borrow(self) -> Sender | None:
+        """A sleeping sender with a connection to use; the one that slept last, so that few are kept warm."""
+        with self._lock:
+            if self._is_over or not self._idle or self._idle[-1].open_transport is None:
+                return None
+            sender = self._idle.pop()
+            sender.is_lent = True
+            return sender
+
+    def _give_back(self, sender: Sender) -> None:
+        sender.deadline_s = None
+        with self._lock:
+            sender.is_lent = False
+            self._idle.append(sender)
+            if sender.is_wanted:
+                sender.bell.set()
+
+    def _hand_over(self, begun: Begun) -> None:
+        with self._lock:
+            begun.sender.is_lent = False
+            begun.sender.handed = begun
+        begun.sender.bell.set()
 
     def renew(self) -> None:
         """Every sender opens its connection anew."""
@@ -146,14 +238,17 @@ class Crew:
         for thread in [*(sender.thread for sender in senders), *([self._guard] if self._guard else [])]:
             thread.join(JOIN_S)
 
-    def _attempt(self, sender: Sender, job: Job) -> None:
+    def _attempt(self, sender: Sender, job: Job, begun: Begun | None = None) -> None:
         if self._desk.has_work():
             self.ring()
-        sender.deadline_s = self._clock.monotonic() + self._timeout_s
+        sender.deadline_s = sender.deadline_s or self._clock.monotonic() + self._timeout_s
         if self._is_guard_asleep:
             self._guard_bell.set()
         try:
-            self._desk.perform(job, sender.transport)
+            if begun is not None and begun.door is not None:
+                self._desk.perform(job, begun.transport, begun.door)
+            else:
+                self._desk.perform(job, sender.transport)
         finally:  # of one that died, the guard has nothing to cut
             sender.deadline_s = None
         self._wake.set()
@@ -167,11 +262,23 @@ class Crew:
         if isinstance(job, Rest) and not self._is_over:
             now_s = self._clock.monotonic()
             self._clock.wait(sender.bell, None if job.until_s is None else max(0.0, job.until_s - now_s))
-        with self._lock:
-            if sender in self._idle:
-                self._idle.remove(sender)
+        while self._is_lent(sender):
+            self._clock.wait(sender.bell, None)
+        handed, sender.handed = sender.handed, None
+        if handed is not None:
+            self._attempt(sender, handed.job, handed)
         if isinstance(job, Job):
             self._attempt(sender, job)
+
+    def _is_lent(self, sender: Sender) -> bool:
+        """Whether the caller's thread still uses its connection; where not, nobody is going to."""
+        with self._lock:
+            sender.is_wanted = sender.is_lent and not self._is_over
+            if sender.is_wanted:
+                sender.bell.clear()
+            elif sender in self._idle:
+                self._idle.remove(sender)
+            return sender.is_wanted
 
     def _guard_all(self) -> None:
         try:

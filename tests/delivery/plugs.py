@@ -14,6 +14,7 @@ from logship.delivery import DeliverySettings, Endpoint
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.desk import Desk
 from logship.delivery.dispatch import Rest
+from logship.delivery.transport import Transport
 from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Piece, Span
 
 CREATED = Answer(201)
@@ -76,7 +77,7 @@ Judge = Callable[[Request], Answer | Failure]
 
 
 @dataclass
-class PlayReceiver:
+class PlayReceiver(Transport):
     """A transport and the receiver behind it; `judge` says what it answers, a Failure stores nothing.
 
     `lose` makes it store and lose the answer.

@@ -54,8 +54,10 @@ class ByHand:
     def room(self) -> int:
         return 8 - len(self.taken)
 
-    def submit(self, batch: Batch) -> None:
+    def begin(self, batch: Batch) -> None:
         self.taken.append(batch)
+
+    def rest(self) -> None: ...
 
     def outcomes(self) -> list[Outcome]:
         settled, self.settled = self.settled, []

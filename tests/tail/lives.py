@@ -25,6 +25,7 @@ from logship.delivery import DeadLetters
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.desk import Desk
 from logship.delivery.dispatch import Job
+from logship.delivery.transport import Transport
 from logship.event import Chunk
 from logship.pipeline import Pipeline, Step
 from logship.state import State
@@ -184,7 +185,7 @@ class Watches:
 
 
 @dataclass
-class Receiver:
+class Receiver(Transport):
     """The transport's other end: keeps every event once by id, and knows which bytes of which log are settled.
 
     Shapes: `settled` are ends by start, by the file key's digits in an id; several where two generations of a log have

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+RECEIVE_BYTES = 65_536  # asked of a connection at once
 MAX_HEAD_BYTES = 65_536
 MAX_ANSWER_BYTES = 65_536  # what is read of an answer's body; a longer one costs its connection
 MAX_INTERIM = 100  # answers before the answer: servers send one or two

@@ -9,9 +9,8 @@ from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from logship.delivery.http.answer_reader import ReadAnswer, read_answer, read_tunnel_answer
-
-RECEIVE_BYTES = 65_536
+from logship.delivery.http.answer_reader import RECEIVE_BYTES, ReadAnswer, read_answer, read_tunnel_answer
+from logship.delivery.http.begun import Begun, is_silent
 
 
 class TunnelRefused(OSError):  # noqa: N818 (the pool takes an OSError for the proxy's)
@@ -44,16 +43,28 @@ class LeanConnection(HTTPConnection):
             self.connect()
         if self.requests_made == 0:
             self.sock.settimeout(None)  # from here on the attempt as a whole is bounded, from outside
-        self.is_reused = self.requests_made > 0
-        self.requests_made += 1
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"{method} {url} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
+        head = self._head(method, url, body, headers)
         if type(self.sock) is not socket.socket:
             self.sock.sendall(head + body)  # TLS takes one buffer
             return
         sent = self.sock.sendmsg((head, body))
         if sent < len(head) + len(body):  # a signal came between
             self.sock.sendall((head + body)[sent:])
+
+    def begin(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Begun | None:
+        """The request on its way without waiting; None where there is no open connection, or TLS on it.
+
+        Nor over one on which something came that nobody asked for: it would be taken for this request's answer.
+        """
+        if self.fd < 0 or self.requests_made == 0 or type(self.sock) is not socket.socket or not is_silent(self.sock):
+            return None
+        return Begun(self.sock, self._head(method, url, body, headers), body)
+
+    def _head(self, method: str, url: str, body: Any, headers: Any) -> bytes:
+        self.is_reused = self.requests_made > 0
+        self.requests_made += 1
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        return f"{method} {url} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
 
     def getresponse(self) -> ReadAnswer:  # type: ignore[override] # the pool takes what has these attributes
         answer = read_answer(partial(self.sock.recv, RECEIVE_BYTES))

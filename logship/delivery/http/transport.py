@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from logship.delivery.answer import EXCERPT_CHARACTERS, Answer, Failure, Failure
 from logship.delivery.clock import Clock
 from logship.delivery.endpoint import Endpoint
 from logship.delivery.http.answer_reader import ReadAnswer
+from logship.delivery.http.begun import Begun
 from logship.delivery.http.connection import LeanConnection, LeanTlsConnection, TunnelRefused
 from logship.delivery.http.tls import TlsContext
 
@@ -48,6 +50,17 @@ class _Adapter(requests.adapters.HTTPAdapter):
         return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
 
 
+@dataclass(slots=True)
+class Attempt:
+    """A request that was begun, and its answer once that has come."""
+
+    begun: Begun
+    path: str
+    body: bytes
+    headers: Mapping[str, str]
+    answer: Answer | None = None
+
+
 class HttpTransport:
     """One sender's connection to the receiver, kept alive between attempts."""
 
@@ -59,6 +72,7 @@ class HttpTransport:
         self._connection: LeanConnection | None = None
         self._opened_s = 0.0
         self._is_cut = False
+        self._begun: Attempt | None = None
         self._base = ""  # what precedes a path in the request line
         self._fixed_headers: dict[str, str] = {}
         self._checked_headers: Mapping[str, str] = {}
@@ -75,11 +89,42 @@ class HttpTransport:
         self._checked_headers = headers
         self._is_cut = False
         self._close_what_is_old()
-        answer = self._attempt(path, body, headers)
-        if self._connection is None or not self._connection.is_reused or self._is_cut or not _is_doubtful(answer):
-            return answer
-        self._connection.close()
-        return self._attempt(path, body, headers)
+        return self._checked(self._attempt(path, body, headers), path, body, headers)
+
+    def begin(self, path: str, body: bytes, headers: Mapping[str, str]) -> bool:
+        """Start an attempt and don't wait; False, and nothing is sent, where it takes more than an open connection.
+
+        Then progress() until it gives the answer, or finish(); and nothing else before.
+        """
+        self._is_cut = False
+        self._close_what_is_old()
+        if self._connection is None or headers != self._checked_headers:
+            return False
+        begun = self._connection.begin("POST", self._base + path, body, {**self._fixed_headers, **headers})
+        self._begun = Attempt(begun, path, body, headers) if begun else None
+        return begun is not None
+
+    def progress(self) -> Answer | None:
+        """The answer, if it has come; never waits."""
+        attempt = self._begun
+        assert attempt is not None
+        if attempt.answer is None and (read := attempt.begun.answer()) is not None:
+            attempt.answer = self._taken(read)
+        return attempt.answer
+
+    def finish(self) -> Answer | Failure:
+        """Wait for the answer to what was begun; as for post()."""
+        attempt, self._begun = self._begun, None
+        assert attempt is not None
+        answer: Answer | Failure | None = attempt.answer
+        if answer is None:
+            try:
+                answer = self._taken(attempt.begun.finish())
+            except (OSError, http.client.HTTPException) as exc:
+                if self._connection is not None:
+                    self._connection.close()
+                answer = self._failure(urllib3.exceptions.ProtocolError("Connection aborted.", exc))
+        return self._checked(answer, attempt.path, attempt.body, attempt.headers)
 
     def cut(self) -> None:
         """Shut the socket down under the attempt; a sender that is dialling is bounded by the connect timeout.
@@ -109,6 +154,21 @@ class HttpTransport:
         age_s = self._clock.monotonic() - self._opened_s
         if self._connection is not None and age_s > self._endpoint.connection_max_age_s:
             self._connection.close()
+
+    def _taken(self, read: ReadAnswer) -> Answer:
+        if read.is_last and self._connection is not None:
+            self._connection.close()
+        return _answer(read)
+
+    def _checked(
+        self, answer: Answer | Failure, path: str, body: bytes, headers: Mapping[str, str]
+    ) -> Answer | Failure:
+        """The answer, or that of a new connection where it may have nothing to do with the request."""
+        connection = self._connection
+        if connection is None or not connection.is_reused or self._is_cut or not _is_doubtful(answer):
+            return answer
+        connection.close()
+        return self._attempt(path, body, headers)
 
     def _attempt(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
         try:

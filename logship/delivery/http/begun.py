@@ -1,0 +1,102 @@
+"""A request that is sent and answered without anybody waiting for it, as far as that goes."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+from collections.abc import Callable
+
+from logship.delivery.http.answer_reader import RECEIVE_BYTES, ReadAnswer, read_answer
+
+AT_ONCE = socket.MSG_DONTWAIT
+
+
+class Begun:
+    """One request on an open connection that is not encrypted; `head` and `body` are on their way from the start.
+
+    Call answer() until it gives one, or finish(), which waits. What goes wrong is finish()'s to say.
+    """
+
+    def __init__(self, sock: socket.socket, head: bytes, body: bytes) -> None:
+        self._sock = sock
+        self._unsent = [memoryview(head), memoryview(body)]
+        self._received = b""
+        self._is_ended = False
+        self._fault: Exception | None = None
+        self._send()
+
+    def answer(self) -> ReadAnswer | None:
+        """The answer, if all of it has come; never waits."""
+        if self._unsent:
+            self._send()
+        if self._unsent or self._fault or not self._receive():
+            return None
+        try:
+            return read_answer(self._incoming(_nothing_yet))
+        except BlockingIOError:
+            return None
+        except (OSError, http.client.HTTPException) as exc:
+            self._fault = exc
+            return None
+
+    def finish(self) -> ReadAnswer:
+        """Waits for the answer. Raises: OSError, http.client.HTTPException; see read_answer."""
+        if self._fault:
+            raise self._fault
+        try:
+            while self._unsent:
+                self._drop(self._sock.sendmsg(self._unsent))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it may have answered before it closed
+        return read_answer(self._incoming(lambda: self._sock.recv(RECEIVE_BYTES)))
+
+    def _send(self) -> None:
+        try:
+            while self._unsent:
+                self._drop(self._sock.sendmsg(self._unsent, (), AT_ONCE))
+        except BlockingIOError:
+            return
+        except (BrokenPipeError, ConnectionResetError):
+            self._unsent = []  # it may have answered before it closed
+        except OSError as exc:
+            self._fault = exc
+
+    def _drop(self, sent_bytes: int) -> None:
+        """What is sent is not to be sent again."""
+        while self._unsent and sent_bytes >= len(self._unsent[0]):
+            sent_bytes -= len(self._unsent.pop(0))
+        if sent_bytes:
+            self._unsent[0] = self._unsent[0][sent_bytes:]
+
+    def _receive(self) -> bool:
+        """Whether something came, or the end of it all."""
+        try:
+            received = self._sock.recv(RECEIVE_BYTES, AT_ONCE)
+        except BlockingIOError:
+            return False
+        except OSError as exc:
+            self._fault = exc
+            return False
+        self._is_ended = not received
+        self._received += received
+        return True
+
+    def _incoming(self, more: Callable[[], bytes]) -> Callable[[], bytes]:
+        """What has come already, then what `more` gives."""
+        first = [self._received] if self._received else []
+        return lambda: first.pop() if first else b"" if self._is_ended else more()
+
+
+def is_silent(sock: socket.socket) -> bool:
+    """Whether an open connection has brought nothing that isn't read yet, not even its end."""
+    try:
+        sock.recv(1, AT_ONCE | socket.MSG_PEEK)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _nothing_yet() -> bytes:
+    raise BlockingIOError
