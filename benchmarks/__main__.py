@@ -7,10 +7,11 @@ import os
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.peers import PEERS
-from benchmarks.rows import ROWS, Bench, Result
+from benchmarks.rows import CONVERSIONS, ROWS, START, WITHOUT_KERNEL, Bench, Result
 from benchmarks.sink import build
 from benchmarks.table import table
 
@@ -20,6 +21,7 @@ FLOORS = {
     "match only (floor)": [sys.executable, "-m", "benchmarks.floors", "match"],
     "match and encode (floor)": [sys.executable, "-m", "benchmarks.floors", "encode"],
 }
+STARTS = 3
 
 
 def main() -> int:
@@ -36,13 +38,32 @@ def main() -> int:
     bench = Bench(options.directory.resolve(), build(options.directory.resolve()), options.lines)
     rounds = [one_round(bench, options.rows, with_peers=not options.no_peers) for _ in range(options.rounds)]
     results, peers = ([cheapest(same) for same in zip(*group, strict=True)] for group in zip(*rounds, strict=True))
-    text = table(results, peers)
+    start = cheapest([bench.ship(START) for _ in range(STARTS)])
+    text = table(results, peers, start)
+    text += f"\n\nA start and an end alone: {start.run.cpu_s:.2f} CPU s."
+    text += "".join(f"\n{said}" for said in executors(bench, options.rows))
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     head = f"{options.lines:,} lines, {machine}, {rounds_of(options.rounds)}"
     print(f"\n{head}\n\n{text}")
     if options.markdown:
         options.markdown.write_text(f"{head}\n\n{text}\n")
     return 0
+
+
+def executors(bench: Bench, rows: str | None) -> list[str]:
+    """Whether the kernel and Python make the same events of each log, as sentences.
+
+    Raises: RuntimeError where they differ.
+    """
+    wanted = rows.split(",") if rows else [row.name for row in CONVERSIONS]
+    said = []
+    for row in CONVERSIONS:
+        if row.name in wanted:
+            native, python = bench.digest(row), bench.digest(replace(row, environ=WITHOUT_KERNEL))
+            if native != python:
+                raise RuntimeError(f"{row.name}: the kernel's events have the digest {native}, Python's {python}")
+            said.append(f"{row.name}: the same events with and without the kernel ({native}).")
+    return said
 
 
 def one_round(bench: Bench, rows: str | None, *, with_peers: bool) -> tuple[list[Result], list[Result]]:

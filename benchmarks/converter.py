@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from benchmarks.generator import write_log
-from benchmarks.rows import CUSTOM_FORMAT, JSON_FORMAT, RICH_MAPPING
+from benchmarks.generator import CUSTOM_FORMAT, write_log
+from benchmarks.rows import JSON_FORMAT, RICH_MAPPING
 from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
 from logship.event import LogFile, Window

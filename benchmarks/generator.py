@@ -161,8 +161,13 @@ def _custom(one: Request) -> str:
     )
 
 
+def _common(one: Request) -> str:
+    return f'{one.address} - {one.user} [{_clf_time(one.second)}] "{one.request}" {one.status} {one.size}\n'
+
+
 KINDS: dict[str, Callable[[Request], str]] = {
     "combined": _combined,
+    "common": _common,
     "escaped": _escaped,
     "hostile": _hostile,
     "json": _json,

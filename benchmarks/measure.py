@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,14 +24,24 @@ class Run:
     exit_code: int
 
 
-def run(command: Sequence[str], *, until: Callable[[], bool] | None = None, log: Path, limit_s: float = 600.0) -> Run:
-    """Run `command` to its end, or until `until()` and then end it with SIGTERM.
+def run(
+    command: Sequence[str],
+    *,
+    until: Callable[[], bool] | None = None,
+    log: Path,
+    limit_s: float = 600.0,
+    environ: Mapping[str, str] | None = None,
+) -> Run:
+    """Run `command`, with `environ` added, to its end, or until `until()` and then end it with SIGTERM.
 
     Raises: RuntimeError when it is still there after `limit_s`, with the end of what it said.
     """
     start_s = time.monotonic()
     with log.open("wb") as output:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            env={**os.environ, **(environ or {})},
+        )
     done_s = 0.0
     while True:
         pid, status, usage = os.wait4(child.pid, os.WNOHANG)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
 from benchmarks.generator import CUSTOM_FORMAT, write_log
 from benchmarks.measure import Run, run
+from benchmarks.nginx_log import write_with_nginx
 from benchmarks.peers import Peer
 from benchmarks.sink import Sink
 
@@ -25,6 +26,7 @@ RICH_MAPPING = """
         - {name: users, if: {path: {matches: '^/api/v2/users/(?P<user>[0-9]+)/'}}, set: {user_id: $user}}
       redact: {query: [q, utm_campaign], headers: [Referer], ip: truncate}
 """
+FORWARDED_MAPPING = "{extends: default, trusted_proxies: [private]}"
 CONFIG = """
 endpoint: {{url: "{url}", application_id: benchmark, compression: {compression}, max_event_age: 36500d}}
 delivery: {{concurrency: {concurrency}}}
@@ -52,16 +54,27 @@ class Row:
     delay_ms: int = 0
     lines: int | None = None  # None: as many as the whole run has
     files: int = 1  # the log's lines stand in so many
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
-ROWS = (
+WITHOUT_KERNEL = {"LOGSHIP_KERNEL": "off"}
+CUSTOM = "{apache: '" + CUSTOM_FORMAT + "'}"
+CONVERSIONS = (  # what costs more or less to convert; each has a row without the kernel, and the same events there
     Row("plain"),
-    Row("gzip", compression="gzip"),
-    Row("rich mapping", kind="custom", format="{apache: '" + CUSTOM_FORMAT + "'}", mapping=RICH_MAPPING),
+    Row("common", kind="common", format="common"),
+    Row("custom LogFormat", kind="custom", format=CUSTOM),
+    Row("X-Forwarded-For, trusted proxies", kind="custom", format=CUSTOM, mapping=FORWARDED_MAPPING),
+    Row("rich mapping", kind="custom", format=CUSTOM, mapping=RICH_MAPPING),
     Row("JSON log", kind="json", format=JSON_FORMAT),
-    Row("custom LogFormat", kind="custom", format="{apache: '" + CUSTOM_FORMAT + "'}"),
+    Row("nginx JSON", kind="nginx", format=JSON_FORMAT),
     Row("every line with escapes", kind="escaped"),
     Row("hostile lines", kind="hostile"),
+)
+START = Row("start", lines=1)  # one line: what a start and an end cost
+ROWS = (
+    *CONVERSIONS,
+    *(replace(row, name=f"{row.name} (no kernel)", environ=WITHOUT_KERNEL) for row in CONVERSIONS),
+    Row("gzip", compression="gzip"),
     Row("100 files", files=100),
     Row("10k files", files=10_000),
     Row("concurrency 1", concurrency=1),
@@ -112,7 +125,7 @@ class Bench:
         path = self.directory / f"{kind}-{lines}.log"
         if not path.exists():
             partial = path.with_suffix(".partial")
-            write_log(partial, lines, kind)
+            (write_with_nginx if kind == "nginx" else write_log)(partial, lines, kind)
             partial.rename(path)
         return path
 
@@ -139,7 +152,23 @@ class Bench:
         if row.files > 1:
             self.files(log, row.files)
         work = self.directory / "work" / row.name.replace(" ", "-").replace(",", "")
-        return self._measure(row.name, log, lines, row.delay_ms, lambda sink: self._command(row, log, work, sink.url))
+        return self._measure(
+            row.name,
+            log,
+            lines,
+            row.delay_ms,
+            lambda sink: self._command(row, log, work, sink.url),
+            environ=row.environ,
+        )
+
+    def digest(self, row: Row) -> str:
+        """Of all events that the row's log becomes; not measured, as hashing takes the sink longer than counting."""
+        lines = min(row.lines or self.lines, self.lines)
+        log = self.log(row.kind, lines)
+        with Sink(self.sink, digests=True) as sink:
+            command = self._command(row, log, self.directory / "work" / "digest", sink.url)
+            run(command, log=self.directory / "digest.out", environ=row.environ)
+            return sink.digest()
 
     def peer(self, peer: Peer, log: Path | None = None) -> Result:
         """The same log (or another of as many lines) through another shipper, ended once the sink has everything."""
@@ -166,11 +195,12 @@ class Bench:
         delay_ms: int,
         command: Callable[[Sink], list[str]],
         is_daemon: bool = False,
+        environ: Mapping[str, str] | None = None,
     ) -> Result:
         with Sink(self.sink, delay_ms) as sink:
             output = self.directory / f"{name.replace(' ', '-')}.out"
             until = (lambda: sink.events() >= lines) if is_daemon else None
-            done = run(command(sink), until=until, log=output)
+            done = run(command(sink), until=until, log=output, environ=environ)
             stats = sink.stats()
         if done.exit_code not in (0, 1):  # 1: dead letters, which hostile logs have
             raise RuntimeError(f"{name}: exit {done.exit_code}\n{output.read_text()[-2000:]}")

@@ -1,7 +1,9 @@
 /* A receiver that costs next to nothing: counts events, answers 201, keeps connections open.
  *
  * cc -O2 -o sink sink.c -lz
- * sink PORT [DELAY_MS]        answers each POST after DELAY_MS (a receiver far away); 0 is at once
+ * sink PORT [DELAY_MS [digest]]   answers each POST after DELAY_MS (a receiver far away); 0 is at once
+ *
+ * With `digest` every event's bytes are hashed and the hashes added: equal sums mean equal events, however they came.
  *
  * POST counts what it finds in the body: transaction_ids (logship) or newlines (NDJSON of the peers; _bulk bodies
  * have two lines an event). gzip bodies are inflated. GET /stats gives the numbers as JSON, GET anything else "{}". */
@@ -37,6 +39,25 @@ static double first_at, last_at, delay_s;
 static waiting line[MAX_WAITING];
 static int line_length;
 
+static unsigned long long digest;
+static int wants_digest;
+
+/* Adds the FNV-1a hash of each object of a JSON array, or of the bare object. */
+static void digest_in(const char *data, size_t length) {
+  unsigned long long hash = 14695981039346656037ull;
+  int depth = 0, in_text = 0;
+  for (const char *at = data, *end = data + length; at < end; at++) {
+    if (!depth && *at != '{') continue; /* brackets and commas between events */
+    hash = (hash ^ (unsigned char)*at) * 1099511628211ull;
+    if (in_text) {
+      if (*at == '\\' && at + 1 < end) hash = (hash ^ (unsigned char)*++at) * 1099511628211ull;
+      else if (*at == '"') in_text = 0;
+    } else if (*at == '"') in_text = 1;
+    else if (*at == '{') depth++;
+    else if (*at == '}' && !--depth) digest += hash, hash = 14695981039346656037ull;
+  }
+}
+
 static double now(void) {
   struct timespec moment;
   clock_gettime(CLOCK_MONOTONIC, &moment);
@@ -46,6 +67,7 @@ static double now(void) {
 static void count_in(const char *data, size_t length, int is_bulk) {
   const char *end = data + length, *at = data;
   unsigned long long marks = 0, newlines = 0;
+  if (wants_digest) digest_in(data, length);
   while ((at = memmem(at, end - at, MARK, sizeof MARK - 1))) marks++, at += sizeof MARK - 1;
   if (!marks) {
     for (at = data; at < end; at++) newlines += *at == '\n';
@@ -81,8 +103,9 @@ static void answer_stats(int fd) {
   getrusage(RUSAGE_SELF, &use);
   double cpu = use.ru_utime.tv_sec + use.ru_stime.tv_sec + (use.ru_utime.tv_usec + use.ru_stime.tv_usec) * 1e-6;
   snprintf(body, sizeof body,
-           "{\"requests\":%llu,\"body_bytes\":%llu,\"events\":%llu,\"first_at\":%.6f,\"last_at\":%.6f,\"cpu_s\":%.3f}",
-           requests, body_bytes, events, first_at, last_at, cpu);
+           "{\"requests\":%llu,\"body_bytes\":%llu,\"events\":%llu,\"first_at\":%.6f,\"last_at\":%.6f,\"cpu_s\":%.3f,"
+           "\"digest\":\"%016llx\"}",
+           requests, body_bytes, events, first_at, last_at, cpu, digest);
   answer(fd, "200 OK", body);
 }
 
@@ -138,6 +161,7 @@ int main(int count, char **arguments) {
   if (count < 2) return 2;
   address.sin_port = htons(atoi(arguments[1]));
   delay_s = count > 2 ? atof(arguments[2]) / 1000 : 0;
+  wants_digest = count > 3;
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
   if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 128)) {
     perror("sink");

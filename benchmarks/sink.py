@@ -36,13 +36,15 @@ def build(directory: Path) -> Path:
 class Sink:
     """One counting receiver on a free port of loopback."""
 
-    def __init__(self, program: Path, delay_ms: int = 0) -> None:
+    def __init__(self, program: Path, delay_ms: int = 0, *, digests: bool = False) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port: int = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         # A session of its own: Linux shares cores out among sessions, and niced workers beside it would be cheated.
         self._process = subprocess.Popen(
-            [program, str(self.port), str(delay_ms)], stdout=subprocess.PIPE, start_new_session=True
+            [program, str(self.port), str(delay_ms), *(["digest"] if digests else [])],
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         assert self._process.stdout is not None
         self._process.stdout.readline()  # "listening"
@@ -58,9 +60,16 @@ class Sink:
 
     def stats(self) -> dict[str, float]:
         """requests, body_bytes, events, first_at, last_at, cpu_s."""
-        with urllib.request.urlopen(f"{self.url}/stats", timeout=10) as answer:
-            numbers: dict[str, float] = json.load(answer)
-        return numbers
+        return {name: number for name, number in self._stats().items() if isinstance(number, int | float)}
 
     def events(self) -> int:
         return int(self.stats()["events"])
+
+    def digest(self) -> str:
+        """Of all events, in whatever order and bodies they came; for a sink that `digests`."""
+        return str(self._stats()["digest"])
+
+    def _stats(self) -> dict[str, object]:
+        with urllib.request.urlopen(f"{self.url}/stats", timeout=10) as answer:
+            stats: dict[str, object] = json.load(answer)
+        return stats

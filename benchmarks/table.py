@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from benchmarks.rows import Result
 
-HEAD = ("", "CPU s/M lines", "lines/s", "MB/s", "peak MiB", "of plain")
+HEAD = ("", "CPU s/M lines", "less a start", "lines/s", "MB/s", "peak MiB", "of plain")
 
 
-def table(results: Sequence[Result], peers: Sequence[Result]) -> str:
-    """GitHub's Markdown; every ratio is of this one run."""
+def table(results: Sequence[Result], peers: Sequence[Result], start: Result | None = None) -> str:
+    """GitHub's Markdown; every ratio is of this one run. `start` is logship's start and end alone."""
     plain = next((result for result in results if result.name == "plain"), None)
     head = [*HEAD, *(f"of {peer.name}" for peer in peers)]
     lines = [row(head), row(["---", *("---:" for _ in head[1:])])]
@@ -21,6 +21,7 @@ def table(results: Sequence[Result], peers: Sequence[Result]) -> str:
                 [
                     result.name,
                     f"{result.cpu_s_per_million:.2f}",
+                    "-" if start is None or result in peers else f"{_less(result, start):.2f}",
                     f"{result.lines_per_s:,.0f}",
                     f"{result.mb_per_s:,.0f}",
                     f"{result.run.peak_mib:.0f}",
@@ -29,6 +30,10 @@ def table(results: Sequence[Result], peers: Sequence[Result]) -> str:
             )
         )
     return "\n".join(lines)
+
+
+def _less(result: Result, start: Result) -> float:
+    return (result.run.cpu_s - start.run.cpu_s) / result.lines * 1e6
 
 
 def _ratio(result: Result, other: Result) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,10 @@ import pytest
 from benchmarks.__main__ import cheapest
 from benchmarks.generator import KINDS, requests, write_log
 from benchmarks.measure import Run
+from benchmarks.nginx_log import write_with_nginx
 from benchmarks.peers import PEERS
 from benchmarks.rows import Result
+from benchmarks.sink import Sink, build
 from tests.rigs.machine import require
 
 LINES = 20_000
@@ -43,7 +47,36 @@ def test_a_table_of_whole_processes_is_printed_and_written(tmp_path: Path) -> No
     for name in ("plain", "gzip", "every line with escapes", *installed):
         assert re.search(rf"^{name}: [\d.]+ CPU s/M lines, {LINES:,} events", done.stderr, re.MULTILINE), done.stderr
         assert f"| {name} | " in (tmp_path / "table.md").read_text()
+    for name in ("plain", "every line with escapes"):
+        assert f"{name}: the same events with and without the kernel (" in done.stdout
+    assert "A start and an end alone: " in done.stdout
     assert [f"of {name}" in done.stdout for name in installed] == [True] * len(installed)
+
+
+def test_a_digest_is_of_the_events_however_they_come(tmp_path: Path) -> None:
+    """Text may hold all that makes JSON; one other byte makes another digest."""
+    require("cc", "gcc")
+    events = [b'{"a":{"b":"}],[{"}}', rb'{"c":"\"\\{"}', b'{"d":[{},{"e":1}]}']
+    others = [*events[:2], b'{"d":[{},{"e":2}]}']
+    program = build(tmp_path)
+    digests = []
+    for bodies in ([b"[%b]" % b",".join(events)], [events[2], b"[%b]" % b",".join(events[:2])], others):
+        with Sink(program, digests=True) as sink:
+            for body in bodies:
+                urllib.request.urlopen(urllib.request.Request(f"{sink.url}/", body, method="POST"), timeout=10).close()
+            digests.append(sink.digest())
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_nginx_writes_the_log_of_its_row(tmp_path: Path) -> None:
+    require("nginx", "nginx-light")
+    write_with_nginx(tmp_path / "log", 1_000)
+    lines = [json.loads(line) for line in (tmp_path / "log").read_bytes().splitlines()]
+    assert len(lines) == 1_000
+    assert len({line["time_iso8601"] for line in lines}) > 50
+    assert {line["remote_user"] for line in lines} == {""}
+    assert any('"' in line["http_user_agent"] for line in lines)
+    assert {type(line["status"]) for line in lines} == {int}
 
 
 @pytest.mark.parametrize("what", ["match", "encode"])
