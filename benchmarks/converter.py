@@ -17,9 +17,10 @@ from benchmarks.generator import CUSTOM_FORMAT, write_log
 from benchmarks.rows import JSON_FORMAT, RICH_MAPPING
 from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
+from logship.conversion import Converter, compile_mapping
 from logship.event import LogFile, Window
 from logship.formats import compile_format, read_spec
-from logship.mapping import Constants, Converter, compile_mapping, merge, parse_mapping
+from logship.mapping import Constants, merge, parse_mapping
 from logship.pipeline import CHUNK_BYTES
 
 APACHE = f"{{apache: '{CUSTOM_FORMAT}'}}"

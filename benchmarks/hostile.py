@@ -15,12 +15,12 @@ from typing import Literal
 
 import orjson
 
-from logship.config.converting import PathFields, SourceConverter
 from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
+from logship.conversion import PathFields, SourceConverter
+from logship.conversion.detection import MAX_SAMPLE_BYTES
 from logship.event import LogFile
 from logship.formats import Format, compile_format, read_spec
-from logship.formats.detection import MAX_SAMPLE_BYTES
 from logship.formats.json_repair import mended_once
 from logship.mapping import Constants, merge, parse_mapping
 from logship.mapping.redaction import redacted_once

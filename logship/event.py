@@ -59,7 +59,8 @@ class Conversion:
     Shapes: `text` is JSON objects in ASCII with one comma between two; ends[i] is the offset after event i, which comes
     from line event_lines[i]; line j spans [line_starts[j], line_starts[j + 1]) as absolute positions; len(line_starts)
     is lines + 1.
-    `unfit` are the lines (indexes) that fit no format, in order. The counts name rules.
+    `unfit` are the lines (indexes) that fit no format, in order. The counts name rules; those of `left_out` name ids of
+    more characters than the API takes, which their events lack.
     `outer_lines` are a container log's own lines, without line end, where the converted ones stood inside of them; they
     may begin before the chunk, and the last start before its end: what follows belongs to a line that is not complete.
     """
@@ -74,6 +75,7 @@ class Conversion:
     too_old: int = 0
     out_of_range: int = 0
     outer_lines: Sequence[bytes] | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
     unmatched: int = 0  # were in `unfit`, and are dropped by wish
 
     def drop_unmatched(self) -> None:

@@ -12,7 +12,6 @@ from typing import BinaryIO
 
 from logship.config import Settings, SourceSettings, config_path, load_settings
 from logship.config.compiling import Compiler
-from logship.config.converting import PathFields, SourceConverter
 from logship.config.mapping_files import LayeredMapping
 from logship.config.overrides import (
     Overrides,
@@ -26,11 +25,12 @@ from logship.config.overrides import (
 from logship.config.reading import FileReader
 from logship.config.shipped import SHIPPED
 from logship.config.survey import newest_lines
+from logship.conversion import LineTrace, PathFields, SourceConverter, detect
+from logship.conversion.envelope import Envelope
 from logship.errors import Location, MappingError, UsageError
 from logship.event import LogFile
-from logship.formats import Detection, Format, FormatSpec, compile_format, detect, read_spec
-from logship.formats.envelope import Envelope
-from logship.mapping import Constants, LineTrace, MappingErrors, MappingSpec
+from logship.formats import Detection, Format, FormatSpec, compile_format, read_spec
+from logship.mapping import Constants, MappingErrors, MappingSpec
 from logship.tail.archives import open_log
 from logship.tail.globs import Globs
 from logship.tail.identity import file_key, first_line_of, owner_of, place_of

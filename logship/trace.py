@@ -13,13 +13,12 @@ from logship.assembly import tail_source
 from logship.checkpoint import Checkpoint
 from logship.clock import SystemClock
 from logship.config import Settings, SourceSettings
+from logship.conversion import Envelope, LineTrace, Opened
+from logship.conversion.envelope import EnvelopeKind
 from logship.counters import Counters
 from logship.delivery import DeadLetters
 from logship.errors import LogshipError
 from logship.event import LogFile
-from logship.formats import Envelope, Opened
-from logship.formats.envelope import EnvelopeKind
-from logship.mapping import LineTrace
 from logship.state import State
 from logship.tail.archives import open_log
 from logship.tail.content import open_content

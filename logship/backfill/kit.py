@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from logship.config.converting import PathFields, SourceConverter
+from logship.conversion import PathFields, SourceConverter
+from logship.conversion.envelope import Envelope, EnvelopeKind
 from logship.formats import FormatSpec, compile_format
-from logship.formats.envelope import Envelope, EnvelopeKind
 from logship.mapping import Constants, MappingSpec
 
 KEPT_CONVERTERS = 4  # of a thread: sources rarely take turns piece by piece, and each remembers some MB of texts

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from logship.backfill.kit import Kit
 from logship.backfill.moments import of_epoch
-from logship.formats import Format, Scanner
+from logship.formats import Format
 
 TimeOf = Callable[[bytes], str | None]
 
@@ -32,11 +32,11 @@ def _member_clock(fmt: Format, timezone: str) -> TimeOf:
     slot = next((slot for slot in fmt.slots if slot.time is not None), None)
     if slot is None or slot.time is None:
         return lambda line: None
-    scanner: Scanner = fmt.scanner([slot.field])
+    read = fmt.reader([slot.field])
     decode = slot.time.decoder(timezone)
 
     def time_of(line: bytes) -> str | None:
-        values = scanner.parse(line)
+        values = read(line)
         epoch_ms = decode(values[0]) if values else None
         return None if epoch_ms is None else of_epoch(epoch_ms / 1000)
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from logship.backfill.kit import Kit
 from logship.config import Settings, SourceSettings
 from logship.config.compiling import Compiler
-from logship.config.converting import SourceConverter
 from logship.config.overrides import Overrides, format_named, mapping_named, source_named, spec_of
 from logship.config.reading import FileReader
+from logship.conversion import SourceConverter, detect
 from logship.errors import UsageError
-from logship.formats import FormatSpec, detect, read_spec
+from logship.formats import FormatSpec, read_spec
 from logship.mapping import MappingSpec
 from logship.tail.identity import owner_of
 

@@ -11,7 +11,7 @@ from logship.cli.terminal import Styled, Terminal, clean
 
 if TYPE_CHECKING:
     from logship.cli.terminal import Text
-    from logship.mapping import LineTrace
+    from logship.conversion import LineTrace
     from logship.preview import Lens
 
 LINE_SHOWN = 400  # characters of a line

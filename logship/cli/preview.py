@@ -17,7 +17,7 @@ from logship.cli.terminal import standard_input
 from logship.errors import Exit, LogshipError, UsageError
 
 if TYPE_CHECKING:
-    from logship.mapping import LineTrace
+    from logship.conversion import LineTrace
     from logship.preview import Bench, Lens, LogLine, Wishes
 
 DEFAULT_LINES = 10

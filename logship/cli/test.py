@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from logship.cli.terminal import Terminal
     from logship.config.mapping_files import LayeredMapping
+    from logship.conversion.examples import ExampleResult
     from logship.mapping import MappingSpec
-    from logship.mapping.examples import ExampleResult
     from logship.preview import Bench
 
 
@@ -69,7 +69,7 @@ def _chosen(bench: Bench, names: Sequence[str]) -> list[tuple[str, LayeredMappin
 
 
 def _run(bench: Bench, spec: MappingSpec) -> list[ExampleResult]:
-    from logship.mapping.examples import run_examples
+    from logship.conversion.examples import run_examples
 
     return list(run_examples(spec, bench.format_of))
 
@@ -119,7 +119,7 @@ def _update(layered: LayeredMapping, spec: MappingSpec, results: Sequence[Exampl
     """
     from logship.cli.example_file import rewrite_examples
     from logship.config.shipped import SHIPPED
-    from logship.mapping.examples import updated
+    from logship.conversion.examples import updated
 
     stale = {result.index: updated(spec.examples[result.index], result) for result in results if not result.holds}
     stale = {index: event for index, event in stale.items() if not results[index].error}

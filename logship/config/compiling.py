@@ -9,7 +9,6 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from logship.config.converting import PathFields, SourceConverter
 from logship.config.document import Document, Entries, Items, Scalar
 from logship.config.mapping_files import Layer, LayeredMapping, MappingFiles
 from logship.config.quantities import UnfitError
@@ -17,13 +16,14 @@ from logship.config.quoting import in_quotes
 from logship.config.reading import FileReader
 from logship.config.shipped import presets
 from logship.config.timezones import check_timezone
+from logship.conversion import PathFields, SourceConverter
 from logship.errors import FormatError, Location, MappingError, Problem
 from logship.fields import FIELDS, canonical
 from logship.formats import Format, FormatSpec, compile_format, read_spec
 from logship.mapping import Constants, MappingErrors, MappingSpec, parse_mapping
 
 if TYPE_CHECKING:
-    from logship.mapping.examples import ExampleResult
+    from logship.conversion.examples import ExampleResult
 
 MAX_PRUNINGS = 5  # rounds of reading a wrong mapping on
 HARMLESS_RULE = {"if": {"status": "999"}, "keep": "true"}  # in the place of a rule that can't be read
@@ -108,7 +108,7 @@ class Compiler:
         if not self.is_proving or not mapping.examples or any(top is proved for proved in self._proved):
             return
         self._proved.append(top)
-        from logship.mapping.examples import run_examples  # not for those who load without proving
+        from logship.conversion.examples import run_examples  # not for those who load without proving
 
         for result in run_examples(mapping, lambda tree: compile_format(read_spec(tree), self.named)):
             if not result.holds:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from logship.config.converting import SourceConverter
 from logship.config.quoting import in_quotes
 from logship.config.settings import SourceSettings
+from logship.conversion import SourceConverter
 from logship.errors import FormatError
 from logship.formats import Format, compile_format, read_spec
 from logship.servers import ServedLog

@@ -27,7 +27,7 @@ from logship.errors import ConfigError, Location, Problem, Severity
 
 if TYPE_CHECKING:
     from logship.config.compiling import Recipe
-    from logship.config.converting import SourceConverter
+    from logship.conversion import SourceConverter
 
 DEFAULT_PATH = Path("/etc/logship/logship.yml")
 

@@ -14,7 +14,7 @@ from logship.config.secret import Secret
 from logship.errors import Location, Problem
 
 if TYPE_CHECKING:
-    from logship.config.converting import SourceConverter
+    from logship.conversion import SourceConverter
 
 
 @dataclass(frozen=True, slots=True)

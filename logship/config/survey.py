@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from glob import iglob
 from itertools import islice
 
-from logship.config.converting import SourceConverter
 from logship.config.permissions import Obstacle, User, obstacles
 from logship.config.settings import SourceSettings
+from logship.conversion import SourceConverter, detect
 from logship.event import LogFile
-from logship.formats import Detection, Misfit, detect
+from logship.formats import Detection, Misfit
 from logship.tail.globs import Globs, spellings
 
 NEWEST_LINES = 1_000  # of each source; so many are read fast enough for a check before every reload

@@ -16,9 +16,9 @@ from types import ModuleType
 from logship.errors import FormatError
 from logship.fields import Kind, closest, lookup
 from logship.formats.apache_time import join_times, time_slot
-from logship.formats.escapes import Escaping
 from logship.formats.pieces import LineShape, Literal, Piece, Variable, join_literals
 from logship.formats.slot import Slot
+from logship.kernel.program import Escaping
 
 _DIRECTIVE = re.compile(
     r"%(?P<before>[!<>0-9,]*)(?:\{(?P<argument>[^}]*)\})?(?P<after>[!<>0-9,]*)(?P<letter>\^[A-Za-z]{2}|[A-Za-z%])?"

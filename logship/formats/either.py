@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from logship.errors import FormatError
-from logship.formats.format import Format, Scan, Scanner
-from logship.formats.slot import Misfit, Slot, Value
+from logship.formats.format import Format, Read
+from logship.formats.slot import Misfit, Slot, Values
 
 
 class EitherFormat(Format):
@@ -38,10 +38,27 @@ class EitherFormat(Format):
     def choose(self, line: bytes) -> int | None:
         return next((index for index, member in enumerate(self._members) if member.parse(line) is not None), None)
 
-    def scanner(self, needed: Sequence[str], written: Collection[str] = ()) -> Scanner:
-        return EitherScanner(self, needed)
+    def reader(self, needed: Sequence[str]) -> Read:
+        """By the first member that fits; a field that the member lacks is ''."""
+        for field in needed:
+            if self.slot(field) is None:
+                raise KeyError(field)
+        readers: list[tuple[Read, tuple[int, ...]]] = []
+        for member in self._members:
+            there = [field for field in needed if member.slot(field) is not None]
+            places = tuple(there.index(field) if field in there else -1 for field in needed)
+            readers.append((member.reader(there), places))
 
-    def parse(self, line: bytes) -> tuple[Value, ...] | None:
+        def read(line: bytes) -> Values | None:
+            for read_member, places in readers:
+                values = read_member(line)
+                if values is not None:
+                    return tuple([values[place] if place >= 0 else "" for place in places])
+            return None
+
+        return read
+
+    def parse(self, line: bytes) -> Values | None:
         for member in self._members:
             values = member.parse(line)
             if values is not None:
@@ -58,29 +75,3 @@ class EitherFormat(Format):
                 return None
             misfits.append(misfit)
         return max(misfits, key=lambda misfit: (misfit.fits / misfit.of, misfit.at))
-
-
-class EitherScanner(Scanner):
-    """Reads the needed fields by the first member that fits; a field that the member lacks is ''."""
-
-    def __init__(self, fmt: EitherFormat, needed: Sequence[str]) -> None:
-        slots = [fmt.slot(field) for field in needed]
-        for field, slot in zip(needed, slots, strict=True):
-            if slot is None:
-                raise KeyError(field)
-        self.slots = tuple(slot for slot in slots if slot is not None)
-        self._readers: list[tuple[Scanner, tuple[int, ...]]] = []
-        for member in fmt.members:
-            there = [field for field in needed if member.slot(field) is not None]
-            places = tuple(there.index(field) if field in there else -1 for field in needed)
-            self._readers.append((member.scanner(there), places))
-
-    def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
-        return None
-
-    def parse(self, line: bytes) -> tuple[Value, ...] | None:
-        for scanner, places in self._readers:
-            values = scanner.parse(line)
-            if values is not None:
-                return tuple([values[place] if place >= 0 else "" for place in places])
-        return None

@@ -10,20 +10,11 @@ Sources: ngx_http_log_module, ap_escape_logitem of httpd 2.4.
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 
 from orjson import JSONDecodeError
 
 from logship.formats.json_repair import MAX_ODD, loads
-
-
-class Escaping(StrEnum):
-    """How the values of a text format are escaped."""
-
-    BACKSLASH = "default"
-    JSON = "json"
-    NONE = "none"
-
+from logship.kernel.program import Escaping
 
 _PAIR = "\ue000"  # stands for an escaped backslash in text that is latin-1
 _KNOWN_ONLY = re.compile(r"[^\\]*+(?:\\(?:x[0-9A-Fa-f]{2}|[\"\\bnrtv])[^\\]*+)*+")

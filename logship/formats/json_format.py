@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import orjson
 
 from logship.errors import FormatError
 from logship.fields import FAMILIES, FIELDS, Kind, canonical, lookup
-from logship.formats.format import Format, Scan, Scanner
+from logship.formats.format import Format, Read, Wanted
 from logship.formats.json_keys import AUTO_FIELDS, AUTO_TIME_KEYS
+from logship.formats.json_reading import FEWEST_FIELDS, Source, emit_json_reading
 from logship.formats.json_repair import loads, place_of
-from logship.formats.json_rows import JsonRows, Wanted
 from logship.formats.request_line import PARTS, split_request_line
-from logship.formats.slot import DecodeTime, Misfit, Moment, Slot, TimeFormat, Value
+from logship.formats.slot import DecodeTime, Misfit, Moment, Slot, TimeFormat, Values
 from logship.formats.spec import KeySpec
 from logship.formats.strftime import compile_strftime
 from logship.formats.text_format import bare_line
 from logship.formats.times import AnyTime
+from logship.kernel.assembler import Assembler
+from logship.kernel.program import Escaping
+from logship.kernel.values import Bare, json_of
 
 ENDS = frozenset({"time_local", "time_iso8601", "msec", "end_time", "time_end_received"})  # nginx logs at the end
 TIMES_KEPT = 256
-FEWEST_FIELDS = 2  # beside the time: any JSON log has a time, an access log has more
-Document = dict[str, Value]
+Document = dict[str, object]
 _URL = PARTS.index("request_url")
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where a slot's value is found: the first of these paths that holds something.
-
-    Shapes: a path is a key, or the keys of nested objects; `part` is which part of a request line is meant, -1 for all.
-    """
-
-    slot: Slot
-    paths: tuple[tuple[str, ...], ...]
-    part: int = -1
-    line_paths: tuple[tuple[str, ...], ...] = ()  # where the request line is that `part` is cut from
 
 
 class JsonFormat(Format):
@@ -75,21 +63,28 @@ class JsonFormat(Format):
         kind = known.kind if known and not known.kind.is_time else Kind.TEXT
         return Source(Slot(field, kind, field), tuple(_path(key) for key in _spellings(field)))
 
-    def times(self) -> list[tuple[Wanted, DecodeTime]]:
-        """Every time field with its decoder: a line whose time is impossible does not fit."""
-        sources = list(self._sources.values())
-        return [(_wanted(sources[index]), decode) for index, decode in self._times]
+    def reader(self, needed: Sequence[str]) -> Read:
+        values_of = [_getter(source) for source in self._sources_of(needed)]
 
-    def scanner(self, needed: Sequence[str], written: Collection[str] = ()) -> Scanner:
+        def read(line: bytes) -> Values | None:
+            document = self.document(line)
+            return None if document is None else tuple([value_of(document) for value_of in values_of])
+
+        return read
+
+    def _sources_of(self, needed: Iterable[str]) -> list[Source]:
         sources = []
         for field in needed:
             source = self._source(field)
             if source is None:
                 raise KeyError(field)
             sources.append(source)
-        return JsonScanner(self, sources)
+        return sources
 
-    def others(self, line: bytes) -> dict[str, Value]:
+    def emit_reading(self, assembler: Assembler, wanted: Wanted) -> Escaping | None:
+        return emit_json_reading(self._sources_of(wanted.registers), list(self._sources.values()), assembler, wanted)
+
+    def others(self, line: bytes) -> dict[str, str]:
         taken = {path for source in self._sources.values() for path in (*source.paths, *source.line_paths)}
         document = self.document(line) or {}
         keys = [".".join(path) for path in _leaves(document) if path not in taken]
@@ -115,11 +110,9 @@ class JsonFormat(Format):
         timed = False
         for index, decode_time in self._times:
             value = self._values_of[index](document)
-            if value == "":
-                continue
-            if not isinstance(value, str | int | float) or decode_time(value) is None:
+            if value and decode_time(value) is None:
                 return False
-            timed = True
+            timed |= value != ""
         if self._times and not timed:
             return False
         found = 0
@@ -129,7 +122,7 @@ class JsonFormat(Format):
                 return True
         return False
 
-    def parse(self, line: bytes) -> tuple[Value, ...] | None:
+    def parse(self, line: bytes) -> Values | None:
         document = self.document(line)
         return None if document is None else tuple([values_of(document) for values_of in self._values_of])
 
@@ -150,38 +143,15 @@ class JsonFormat(Format):
         fits = sum(values_of(document) != "" for values_of in self._values_of)
         for index, decode_time in self._times:
             value = self._values_of[index](document)
-            if value != "" and (not isinstance(value, str | int | float) or decode_time(value) is None):
+            if value and decode_time(value) is None:
                 slot = self.slots[index]
                 assert slot.time is not None, "only times are in _times"
-                shown = value if isinstance(value, str) else orjson.dumps(value).decode()
-                at = line.find(shown.encode())
+                at = line.find(value.encode())
                 return Misfit(max(at, 0), f"a time like {slot.time.example} ({slot.spelled})", fits - 1, of)
         keys = " or ".join(f'"{self.slots[index].spelled}"' for index, _ in self._times)
         timed = any(self._values_of[index](document) != "" for index, _ in self._times)
         expected = f"the fields {', '.join(slot.spelled for slot in self.slots[:4])}, …" if timed else f"a time: {keys}"
         return Misfit(max(len(line) - 1, 0), expected, fits, of)
-
-
-class JsonScanner(Scanner):
-    """Reads the needed fields of JSON lines."""
-
-    def __init__(self, fmt: JsonFormat, sources: Sequence[Source]) -> None:
-        self.slots = tuple(source.slot for source in sources)
-        self._fmt = fmt
-        self._values_of = [_getter(source) for source in sources]
-        self._rows = JsonRows([_wanted(source) for source in sources], fmt.times(), FEWEST_FIELDS + 1)
-
-    def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
-        return self._rows.scan(data, lines)
-
-    def parse(self, line: bytes) -> tuple[Value, ...] | None:
-        document = self._fmt.document(line)
-        return None if document is None else tuple([values_of(document) for values_of in self._values_of])
-
-
-def _wanted(source: Source) -> Wanted:
-    keys = tuple(".".join(path) for path in source.paths)
-    return Wanted(source.slot.kind, keys, tuple(".".join(path) for path in source.line_paths), source.part)
 
 
 def _sources(keys: Mapping[str, KeySpec]) -> list[Source]:
@@ -254,20 +224,20 @@ def _spellings(field: str) -> tuple[str, ...]:
     return (field, *aliases)
 
 
-def _getter(source: Source) -> Callable[[Document], Value]:
+def _getter(source: Source) -> Callable[[Document], str]:
     """A function from a line's object to the slot's value; '' for absent."""
     if source.part < 0 and len(source.paths) == 1 and len(source.paths[0]) == 1:
         key = source.paths[0][0]
         return lambda document: _plain(document.get(key))
 
-    def get(document: Document) -> Value:
+    def get(document: Document) -> str:
         for path in source.paths:
             value = _plain(_find(document, path))
             if value != "":
                 return value
         for path in source.line_paths:
             line = _plain(_find(document, path))
-            if isinstance(line, str) and line:
+            if line and not isinstance(line, Bare):
                 if line.startswith("/"):  # some logs call the target so
                     return line if source.part == _URL else ""
                 return split_request_line(line)[source.part]
@@ -301,10 +271,12 @@ def _find(document: Document, path: tuple[str, ...]) -> object:
     return value
 
 
-def _plain(value: object) -> Value:
+def _plain(value: object) -> str:
     """A JSON value as a field's value: null and '-' are absent, a list of texts (Caddy's headers) is joined."""
-    if value is None or value == "-":
+    if isinstance(value, str):
+        return "" if value == "-" else value
+    if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value)
-    return value  # type: ignore[return-value]  # orjson gives nothing but the other members of Value
+    return Bare(json_of(value))

@@ -1,30 +1,26 @@
 """From the pieces of a text format to patterns: how far each value reaches, and the regexes that follow from it.
 
-Three patterns, each a superset of the one before, agreeing on what they share:
-fast      a whole chunk at once, for lines whose values need no unescaping; cheap classes, proved right afterwards
-strict    one line; values end at the first character of the literal that follows, escapes are passed over
-tolerant  one line, by RE2; unquoted text may hold spaces, `-` may stand for a quoted value, spaces may be doubled
-None of them can backtrack more than linearly: the first two are possessive, the third is RE2.
+Two patterns of a line, the second a superset of the first, agreeing on what they share:
+strict    values end at the first character of the literal that follows, escapes are passed over; so does the kernel
+tolerant  by RE2; unquoted text may hold spaces, `-` may stand for a quoted value, spaces may be doubled
+None of them can backtrack more than linearly: the first is possessive, the second is RE2.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from logship.errors import FormatError
 from logship.fields import Kind
-from logship.formats.escapes import Escaping
 from logship.formats.pieces import LineShape, Literal, Variable
-from logship.formats.request_line import PARTS
+from logship.kernel.program import Escaping
 
-DIRTY = r'"\\\x00-\x1f\x7f-\xff'  # what no clean value holds, as the inside of a class
-_INTEGERS = frozenset({Kind.INTEGER, Kind.DURATION_US, Kind.DURATION_NS})
-_NUMBERS = frozenset({Kind.NUMBER, Kind.DURATION_S, Kind.DURATION_MS})
+INTEGERS = frozenset({Kind.INTEGER, Kind.DURATION_US, Kind.DURATION_NS})
+NUMBERS = frozenset({Kind.NUMBER, Kind.DURATION_S, Kind.DURATION_MS})
 _PATHS = frozenset({"request_url", "target", "url_path", "path"})  # begin with '/'
 _QUERIES = frozenset({"query_string", "query", "is_args"})  # begin with '?' or are empty
-_FREE = frozenset({Kind.TEXT, Kind.LIST, Kind.REQUEST_LINE})  # may hold spaces
+FREE = frozenset({Kind.TEXT, Kind.LIST, Kind.REQUEST_LINE})  # may hold spaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +70,7 @@ def _stop(shape: LineShape, index: int) -> str:
     if after is None:
         return ""
     if isinstance(after, Literal):
-        return after.text[0]
+        return after.latin[0]
     return _part_neighbours(left, after, shape.text) + (_stop(shape, index + 1) or "\n")
 
 
@@ -114,15 +110,15 @@ def strict_value(reach: Reach, escaping: Escaping, *, has_quotes: bool = True) -
         return r"\??+"
     if kind is Kind.STATUS:
         return r"(?:[0-9]{3}|-|)"
-    if kind in _INTEGERS:
+    if kind in INTEGERS:
         return r"-?+[0-9]*+"
-    if kind in _NUMBERS:
+    if kind in NUMBERS:
         return r"-?+(?:[0-9]++\.?+[0-9]*+)?+"
     if kind.is_time:
         return _time(reach)
     if kind is Kind.LIST and stop in {" ", ""}:
         return r'[^ ,"]*+(?:(?:,| :) [^ ,"]*+)*+'
-    spaced = kind in _FREE
+    spaced = kind in FREE
     lead = re.escape(reach.lead)
     value = _escaped_text(stop if spaced or " " in stop else f"{stop} ", escaping, has_quotes=has_quotes)
     return f"(?:{lead}{value})?+" if reach.lead == "?" else lead + value
@@ -139,13 +135,18 @@ def _escaped_text(stops: str, escaping: Escaping, *, has_quotes: bool) -> str:
     return rf'[^{inside}\\]*+(?:\\["\\]?+[^{inside}\\]*+)*+'
 
 
-def _time(reach: Reach) -> str:
-    """A time up to its stop; by its own pattern where its text may hold the stop, or where nothing else bounds it."""
+def is_bounded(reach: Reach) -> bool:
+    """Whether what follows a time ends it, as its text can't hold that."""
     time = reach.variable.slot.time
     assert time is not None, "time kinds have a time format"
-    if not reach.stop or any(char in time.example or char in " -+:.," for char in reach.stop):
-        return f"(?>{time.pattern})"
-    return f'[^{_class(reach.stop)}"]*+'
+    return bool(reach.stop) and not any(char in time.example or char in " -+:.," for char in reach.stop)
+
+
+def _time(reach: Reach) -> str:
+    """A time up to its stop; by its own pattern where nothing else bounds it."""
+    time = reach.variable.slot.time
+    assert time is not None, "time kinds have a time format"
+    return f'[^{_class(reach.stop)}"]*+' if is_bounded(reach) else f"(?>{time.pattern})"
 
 
 def strict_pattern(parts: tuple[Part, ...], escaping: Escaping, *, has_quotes: bool) -> str:
@@ -157,7 +158,7 @@ def strict_pattern(parts: tuple[Part, ...], escaping: Escaping, *, has_quotes: b
     out: list[str] = []
     for part in parts:
         if isinstance(part, Literal):
-            out.append(re.escape(part.text))
+            out.append(re.escape(part.latin))
         else:
             value = strict_value(part, escaping, has_quotes=has_quotes)
             out.append(value if part.variable.repeated else f"({value})")
@@ -175,7 +176,7 @@ def tolerant_pattern(parts: tuple[Part, ...], escaping: Escaping, *, any_spaces:
     out: list[str] = []
     for index, part in enumerate(parts):
         if isinstance(part, Literal):
-            text = part.text
+            text = part.latin
             follows = parts[index + 1] if index + 1 < len(parts) else None
             if isinstance(follows, Reach) and follows.quoted:
                 text = text[:-1]
@@ -197,9 +198,9 @@ def _tolerant_value(reach: Reach, escaping: Escaping) -> str:
         return r"\??"
     if kind is Kind.STATUS:
         return r"[0-9]{3}|-|"
-    if kind in _INTEGERS:
+    if kind in INTEGERS:
         return r"-?[0-9]*"
-    if kind in _NUMBERS:
+    if kind in NUMBERS:
         return r"-?(?:[0-9]+\.?[0-9]*)?"
     if kind.is_time:
         assert slot.time is not None, "time kinds have a time format"
@@ -208,8 +209,8 @@ def _tolerant_value(reach: Reach, escaping: Escaping) -> str:
     if kind is Kind.LIST and not reach.quoted:
         return r'[^ ,"]*(?:(?:,| :) [^ ,"]*)*'
     if escaping is Escaping.NONE:
-        value = ".*?" if kind in _FREE else "[^ ]*?"
-    elif kind in _FREE:
+        value = ".*?" if kind in FREE else "[^ ]*?"
+    elif kind in FREE:
         value = r'(?:[^"\\]|\\.|\\)*?'
         value = value if reach.quoted or lead else f'""|{value}'
     else:
@@ -224,77 +225,6 @@ def _spaced(text: str) -> str:
 
 def _re2_escape(char: str) -> str:
     return char if char.isalnum() else f"\\x{{{ord(char):x}}}"
-
-
-# ---- fast
-
-
-def fast_pattern(parts: tuple[Part, ...], escaping: Escaping, needed: Collection[str], guard: str = "") -> str:
-    """The pattern of one line for findall over a chunk, groups only for needed fields.
-
-    Shapes: `guard` is put into every negated class: '' for cheap classes whose matches must be proved to hold no
-    quote, backslash, control byte or newline afterwards; DIRTY for classes that can't hold them in the first place.
-    """
-    out: list[str] = []
-    own = {part.variable.slot.field for part in parts if isinstance(part, Reach)}
-    cut = [name for name in PARTS if name in needed and name not in own]  # wanted parts of a request line
-    for part in parts:
-        if isinstance(part, Literal):
-            out.append(re.escape(part.text))
-        elif part.kind is Kind.REQUEST_LINE and not part.variable.repeated and cut:
-            value = _fast_request_line(part.stop, cut, guard)
-            out.append(f"({value})" if part.variable.slot.field in needed else value)
-        else:
-            out.append(_fast_value(part, escaping, needed, guard))
-    return "".join(out) + r"\n"
-
-
-def _fast_value(reach: Reach, escaping: Escaping, needed: Collection[str], guard: str) -> str:
-    slot, kind, stop = reach.variable.slot, reach.kind, reach.stop
-    is_needed = slot.field in needed and not reach.variable.repeated
-    many = "++" if escaping is Escaping.BACKSLASH else "*+"  # escape=json leaves absent values empty
-    if kind is Kind.STATUS:
-        value = "[1-9][0-9][0-9]"
-    elif kind in _INTEGERS:
-        value = "[0-9-][0-9]*+"
-    elif kind in _NUMBERS:
-        value = r"(?:[0-9]++\.?+[0-9]*+|-)"
-    elif kind.is_time and _time(reach)[0] == "(":
-        value = _time(reach)
-    elif kind is Kind.LIST and stop in {" ", ""}:
-        value = rf"[^ ,{guard or _newline(stop)}]{many}(?! : )"
-    else:
-        value = _fast_text(reach, many, guard)
-    return f"({value})" if is_needed else value
-
-
-def _fast_text(reach: Reach, many: str, guard: str) -> str:
-    if reach.variable.slot.field == "is_args":
-        return r"\??+"
-    inside = _class(reach.stop or "\n")
-    if reach.kind not in _FREE and not reach.kind.is_time and " " not in reach.stop:
-        inside += " "
-    value = f"[^{inside}{guard}]"
-    if reach.lead == "?":
-        return rf"(?:\?{value}*+)?+"
-    return f"/{value}*+" if reach.lead == "/" else value + ("++" if reach.kind.is_time else many)
-
-
-def _fast_request_line(stop: str, needed: Collection[str], guard: str) -> str:
-    """What all common requests look like; others are left to the strict pattern and split_request_line."""
-
-    def group(field: str, value: str) -> str:
-        return f"({value})" if field in needed else value
-
-    inside = " " + ("" if stop in {'"', "\t", " ", ""} else _class(stop)) + (guard or _newline(stop))
-    method, url, version = PARTS
-    return (
-        f"{group(method, '[A-Z]++')} {group(url, f'/[^{inside}]*+')} HTTP/{group(version, '[0-9][.][0-9]')}"
-    )  # fmt: skip
-
-
-def _newline(stop: str) -> str:
-    return "" if stop else r"\n"
 
 
 def _class(chars: str) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from itertools import takewhile
 
 from logship.fields import Kind
-from logship.formats.escapes import Escaping
 from logship.formats.line_pattern import Part, Reach, strict_value
 from logship.formats.pieces import Literal
 from logship.formats.slot import Misfit
+from logship.kernel.program import Escaping
 
 _MEANINGS = {
     Kind.STATUS: "a status of three digits",
@@ -36,15 +36,15 @@ def explain(parts: Sequence[Part], escaping: Escaping, text: str, offset: int) -
                 return Misfit(start + offset, problem, fits, of)
             fits += 1
             continue
-        common = _common(text, at, part.text)
-        if common < len(part.text):
+        common = _common(text, at, part.latin)
+        if common < len(part.latin):
             before = parts[index - 1] if index else None
-            later = text.find(part.text, at) if isinstance(before, Reach) and _may_hold_more(before) else -1
+            later = text.find(part.latin, at) if isinstance(before, Reach) and _may_hold_more(before) else -1
             if later < 0:
                 if isinstance(before, Reach) and common == 0 and (start == at or _goes_on(before, text, at)):
                     return Misfit(start + offset, describe(parts, index - 1, 0), fits - 1, of)
                 return Misfit(at + common + offset, describe(parts, index, common), fits, of)
-            at, common = later, len(part.text)
+            at, common = later, len(part.latin)
         at += common
     return Misfit(at + offset, "the end of the line", fits, of)
 

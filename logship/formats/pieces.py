@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from logship.formats.escapes import Escaping
 from logship.formats.slot import Slot
+from logship.kernel.program import Escaping
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +14,11 @@ class Literal:
 
     text: str
     column: int
+
+    @property
+    def latin(self) -> str:
+        """Its UTF-8, a character a byte, as lines are looked at."""
+        return self.text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 
 from logship.errors import FormatError
 from logship.fields import Kind, closest
-from logship.formats.format import Format, Scan, Scanner
+from logship.formats.format import Format
 from logship.formats.json_format import TIMES_KEPT, keyed_slot
 from logship.formats.re2_door import Pattern, compile_pattern
 from logship.formats.request_line import NO_REQUEST, split_request_line
-from logship.formats.slot import DecodeTime, Misfit, Slot, Value
+from logship.formats.slot import DecodeTime, Misfit, Slot, Values
 from logship.formats.spec import KeySpec
 from logship.formats.text_format import bare_line, with_parts
 
@@ -80,15 +80,12 @@ class RegexFormat(Format):
                     hint=f"did you mean {near}?" if near else "",
                 )  # fmt: skip
 
-    def scanner(self, needed: Sequence[str], written: Collection[str] = ()) -> Scanner:
-        return RegexScanner(self, needed)
-
-    def parse(self, line: bytes) -> tuple[Value, ...] | None:
+    def parse(self, line: bytes) -> Values | None:
         bare = bare_line(line)
         found = self._pattern.search(bare) if len(bare) <= self.longest else None
         if found is None:
             return None
-        values: dict[str, Value] = {}
+        values: dict[str, str] = {}
         for slot, number, decode_time in zip(self._groups, self._numbers, self._times, strict=True):
             raw = found[number]
             value = "" if raw is None or raw == b"-" else raw.decode("utf-8", "replace")
@@ -127,26 +124,6 @@ class RegexFormat(Format):
             if slot.time and decode_time is not None and decode_time(raw.decode("utf-8", "replace")) is None:
                 return Misfit(max(line.find(raw), 0), f"a time like {slot.time.example} ({slot.spelled})", number, of)
         raise AssertionError("a line that the pattern matches is refused for its time only")
-
-
-class RegexScanner(Scanner):
-    """Reads the needed fields line by line."""
-
-    def __init__(self, fmt: RegexFormat, needed: Sequence[str]) -> None:
-        fields = [slot.field for slot in fmt.slots]
-        missing = [field for field in needed if field not in fields]
-        if missing:
-            raise KeyError(missing[0])
-        self._fmt = fmt
-        self._indexes = tuple(fields.index(field) for field in needed)
-        self.slots = tuple(fmt.slots[index] for index in self._indexes)
-
-    def scan(self, data: bytes, lines: Sequence[bytes]) -> Scan | None:
-        return None
-
-    def parse(self, line: bytes) -> tuple[Value, ...] | None:
-        values = self._fmt.parse(line)
-        return None if values is None else tuple([values[index] for index in self._indexes])
 
 
 def _cuts(text: str) -> list[int]:

@@ -9,9 +9,6 @@ NO_REQUEST = ("", "", "")
 _METHOD = re.compile(r"[A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]*")  # RFC 9110 token, starting like a word
 _VERSION = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2})?")
 
-# What all common clients send, for the fast pattern: {method} and {url} are replaced by groups or bare classes.
-FAST = r"{method}[A-Z]++{end} {url}/[^ ]*+{end} HTTP/{version}[0-9][.][0-9]{end}"
-
 
 def split_request_line(line: str) -> tuple[str, str, str]:
     """Method, target and version; the target may hold spaces; version '' is HTTP/0.9; NO_REQUEST for anything else.

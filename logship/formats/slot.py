@@ -8,11 +8,10 @@ from enum import StrEnum
 from typing import Protocol
 
 from logship.fields import Kind
+from logship.kernel.program import Known
 
-Value = str | int | float | bool | list["Value"] | dict[str, "Value"]  # '' is absent; text formats give str only
-Row = tuple[str, ...]
-Fields = tuple[int, ...]  # which of the needed fields the values of a row are, by index; -1: none of them
-DecodeTime = Callable[[object], int | None]
+Values = tuple[str, ...]  # '' is absent; what a JSON format logs as no string is its JSON text, a Bare
+DecodeTime = Callable[[str], int | None]
 
 
 class Moment(StrEnum):
@@ -38,17 +37,16 @@ class TimeFormat(Protocol):
     def pattern(self) -> str:
         """A regular expression without groups that every time in this format matches; also RE2 syntax."""
 
-    @property
-    def seconds_at(self) -> int | None:
-        """Where the seconds start, if all such times have them there, no fraction, and an offset of whole minutes."""
-
     def decoder(self, timezone: str) -> DecodeTime:
-        """A function from the field's value (text, or a JSON number) to epoch milliseconds.
+        """A function from the field's text to epoch milliseconds.
 
         Shapes: the int is rounded down to whole milliseconds; None: no possible time, so the line does not fit.
         `timezone` (an IANA name or 'UTC') is used for times without a zone. The function is pure: cache it by value.
         Raises: FormatError for a timezone that does not exist.
         """
+
+    def known(self, timezone: str) -> Known:
+        """What the kernel knows of that function."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from datetime import date, timedelta, tzinfo
 from logship.errors import FormatError
 from logship.formats import times
 from logship.formats.slot import DecodeTime
+from logship.kernel.program import Known
 
 _SHORTHANDS = {"T": "%H:%M:%S", "R": "%H:%M", "F": "%Y-%m-%d", "D": "%m/%d/%y", "r": "%I:%M:%S %p", "h": "%b"}
 _LONG_MONTHS = "January February March April May June July August September October November December"
@@ -79,20 +80,22 @@ class PatternTime:
     groups: tuple[str, ...]  # the directive letter behind each capturing group
     example: str
     resolution_ms: float
-    seconds_at: int | None = None
 
     def decoder(self, timezone: str) -> DecodeTime:
         compiled = re.compile(self.capturing)
         zone = times.find_zone(timezone)
         groups = self.groups
 
-        def decode(value: object) -> int | None:
-            match = compiled.fullmatch(value) if isinstance(value, str) and len(value) <= times.MAX_TEXT else None
+        def decode(text: str) -> int | None:
+            match = compiled.fullmatch(text) if len(text) <= times.MAX_TEXT else None
             if match is None:
                 return None
             return _assemble(dict(zip(groups, match.groups(), strict=True)), zone)
 
         return decode
+
+    def known(self, timezone: str) -> Known:
+        return Known.NOTHING
 
 
 def compile_strftime(text: str, column: int = 0, whole: str | None = None) -> PatternTime:

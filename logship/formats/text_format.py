@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
 from logship.errors import FormatError
 from logship.fields import Kind, lookup
 from logship.formats import line_pattern
 from logship.formats.escapes import decode
-from logship.formats.format import Format, Scanner
+from logship.formats.format import Format, Wanted
 from logship.formats.line_pattern import Reach
 from logship.formats.misfit import explain
 from logship.formats.pieces import LineShape, Literal
 from logship.formats.re2_door import Pattern, compile_pattern
 from logship.formats.request_line import NO_REQUEST, PARTS, split_request_line
-from logship.formats.slot import DecodeTime, Misfit, Slot, Value
+from logship.formats.slot import DecodeTime, Misfit, Slot, Values
+from logship.formats.text_reading import emit_text_reading
+from logship.kernel.assembler import Assembler
+from logship.kernel.program import Escaping
 
 BOM = b"\xef\xbb\xbf"
 TIMES_KEPT = 256  # neighbouring lines share their second
@@ -83,12 +86,10 @@ class TextFormat(Format):
             *((slot.kind, slot.moment, slot.time) for slot in self._groups),
         )
 
-    def scanner(self, needed: Sequence[str], written: Collection[str] = ()) -> Scanner:
-        from logship.formats.text_scanner import TextScanner
+    def emit_reading(self, assembler: Assembler, wanted: Wanted) -> Escaping | None:
+        return emit_text_reading(self.parts, self.slots, self.escaping, assembler, wanted)
 
-        return TextScanner(self, needed, written)
-
-    def parse(self, line: bytes) -> tuple[Value, ...] | None:
+    def parse(self, line: bytes) -> Values | None:
         line = bare_line(line)
         match = self._strict(line.decode("latin-1"))
         values = self._values(match.groups()) if match is not None else None
@@ -103,8 +104,8 @@ class TextFormat(Format):
     def is_exact(self, line: bytes) -> bool:
         return self._strict(bare_line(line).decode("latin-1")) is not None
 
-    def _values(self, raw_values: Sequence[str]) -> tuple[Value, ...] | None:
-        values: list[Value] = []
+    def _values(self, raw_values: Sequence[str]) -> Values | None:
+        values: list[str] = []
         for raw, slot, decode_time in zip(raw_values, self._groups, self._times, strict=True):
             if raw == "-":
                 value = ""

@@ -14,6 +14,7 @@ from typing import Final
 
 from logship.errors import FormatError
 from logship.formats.slot import DecodeTime
+from logship.kernel.program import Known
 
 EPOCH_ORDINAL: Final = 719_163  # date(1970, 1, 1).toordinal()
 MAX_EPOCH_MS: Final = 253_402_300_799_999  # the last millisecond of year 9999
@@ -31,7 +32,6 @@ MINUTES_KEPT: Final = 64
 CLF_SECONDS_AT: Final = len("10/Oct/2000:13:55:")
 ISO_SECONDS_AT: Final = len("2000-10-10T13:55:")
 _SECONDS_MS = {f"{second:02}": second * 1000 for second in range(60)}
-_UNITS_PER_MS = {"s": 1e-3, "ms": 1.0, "us": 1e3, "ns": 1e6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,12 @@ class ClfTime:
     resolution_ms: float = 1000.0
     example: str = "10/Oct/2000:13:55:36 -0700"
     pattern: str = r"[0-9]{2}/[A-Za-z]{3}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
-    seconds_at: int | None = CLF_SECONDS_AT
 
     def decoder(self, timezone: str) -> DecodeTime:
         return by_minute(_decode_clf, CLF_SECONDS_AT)
+
+    def known(self, timezone: str) -> Known:
+        return Known.CLF
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,12 @@ class IsoTime:
     resolution_ms: float = 1000.0
     example: str = "2000-10-10T13:55:36+02:00"
     pattern: str = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.,]{8,18}(?:[Zz]| ?[+-][0-9:]{2,5})?"
-    seconds_at: int | None = None
 
     def decoder(self, timezone: str) -> DecodeTime:
         return _iso_decoder(find_zone(timezone))
+
+    def known(self, timezone: str) -> Known:
+        return Known.ISO_UTC if find_zone(timezone) is None else Known.ISO_ZONED
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +72,13 @@ class EpochTime:
     resolution_ms: float = 1.0
     example: str = "1718000000.123"
     pattern: str = r"[0-9]{1,19}(?:\.[0-9]{1,9})?"
-    seconds_at: int | None = None
 
     def decoder(self, timezone: str) -> DecodeTime:
         unit = self.unit
-        return lambda value: _decode_epoch(value, unit)
+        return lambda text: _decode_epoch(text, unit)
+
+    def known(self, timezone: str) -> Known:
+        return {"s": Known.EPOCH_S, "ms": Known.EPOCH_MS, "us": Known.EPOCH_US}.get(self.unit, Known.NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +88,12 @@ class AnyTime:
     resolution_ms: float = 1.0
     example: str = "2000-10-10T13:55:36.123Z, 10/Oct/2000:13:55:36 -0700 or 1718000000.123"
     pattern: str = r".{1,40}"
-    seconds_at: int | None = None
 
     def decoder(self, timezone: str) -> DecodeTime:
         iso = _iso_decoder(find_zone(timezone))
         clf = by_minute(_decode_clf, CLF_SECONDS_AT)
 
-        def decode(value: object) -> int | None:
-            if not isinstance(value, str):
-                return _decode_epoch(value, "")
+        def decode(value: str) -> int | None:
             text = value[1:-1] if value[:1] == "[" and value[-1:] == "]" else value
             if text[2:3] == "/":
                 return clf(text)
@@ -100,11 +103,12 @@ class AnyTime:
 
         return decode
 
+    def known(self, timezone: str) -> Known:
+        return Known.ANY_UTC if find_zone(timezone) is None else Known.ANY_ZONED
 
-def _decode_clf(value: object) -> int | None:
-    if not isinstance(value, str):
-        return None
-    match = _CLF.fullmatch(value)
+
+def _decode_clf(text: str) -> int | None:
+    match = _CLF.fullmatch(text)
     if match is None:
         return None
     day, name, year, hour, minute, second, sign, offset_hours, offset_minutes = match.groups()
@@ -114,10 +118,8 @@ def _decode_clf(value: object) -> int | None:
 
 
 def _iso_decoder(zone: tzinfo | None) -> DecodeTime:
-    def decode(value: object) -> int | None:
-        if not isinstance(value, str):
-            return None
-        match = _ISO.fullmatch(value)
+    def decode(text: str) -> int | None:
+        match = _ISO.fullmatch(text)
         if match is None:
             return None
         year, month, day, hour, minute, second, fraction, offset = match.groups()
@@ -138,30 +140,22 @@ def by_minute(decode: DecodeTime, seconds_at: int) -> DecodeTime:
     minute_ms = lru_cache(MINUTES_KEPT)(decode)
     end = seconds_at + 2
 
-    def decode_second(value: object) -> int | None:
-        if not isinstance(value, str) or len(value) > MAX_TEXT:
-            return decode(value)
-        second_ms = _SECONDS_MS.get(value[seconds_at:end])
-        if second_ms is None:  # a leap second, or no time at all
-            return decode(value)
-        ms = minute_ms(f"{value[:seconds_at]}00{value[end:]}")
+    def decode_second(text: str) -> int | None:
+        second_ms = _SECONDS_MS.get(text[seconds_at:end])
+        if second_ms is None or len(text) > MAX_TEXT:  # a leap second, or no time at all
+            return decode(text)
+        ms = minute_ms(f"{text[:seconds_at]}00{text[end:]}")
         return None if ms is None else ms + second_ms
 
     return decode_second
 
 
-def _decode_epoch(value: object, unit: str) -> int | None:
-    """Epoch ms of a number or its text; unit '' is told by the size (before the year 5138 for seconds)."""
-    if isinstance(value, bool):
+def _decode_epoch(text: str, unit: str) -> int | None:
+    """Epoch ms of a number's text; unit '' is told by the size (before the year 5138 for seconds)."""
+    match = _EPOCH.fullmatch(text)
+    if match is None:
         return None
-    if isinstance(value, int):
-        whole, fraction = value, ""
-    elif isinstance(value, float):
-        return _decode_epoch_float(value, unit)
-    elif isinstance(value, str) and (match := _EPOCH.fullmatch(value)):
-        whole, fraction = int(match[1]), match[2] or ""
-    else:
-        return None
+    whole, fraction = int(match[1]), match[2] or ""
     unit = unit or epoch_unit(whole)
     if unit == "s":
         ms = whole * 1000 + int((fraction + "000")[:3])
@@ -170,15 +164,6 @@ def _decode_epoch(value: object, unit: str) -> int | None:
     else:
         ms = whole // (1000 if unit == "us" else 1_000_000)
     return ms if 0 <= ms <= MAX_EPOCH_MS else None
-
-
-def _decode_epoch_float(value: float, unit: str) -> int | None:
-    if not 0 <= value < 1e19:  # also refuses NaN
-        return None
-    unit = unit or epoch_unit(int(value))
-    # to whole microseconds first: a float64 of this size is no finer, and 1.001 * 1000 is 1000.9999999999999
-    ms = round(value / _UNITS_PER_MS[unit] * 1000) // 1000
-    return ms if ms <= MAX_EPOCH_MS else None
 
 
 def epoch_unit(value: int) -> str:

@@ -1,25 +1,12 @@
-"""Mappings: YAML that says what event a line's fields become, compiled to one converter.
+"""Mappings: YAML that says what event a line's fields become, lowered with a format to a program.
 
     spec = parse_mapping(merge(base, tree))            # raises MappingErrors, all at once
-    converter = compile_mapping(spec, fmt, Constants(origin="web-1", source="api"))
-    converter.convert(data, start, file)               # hot path
+    lowered = lower(Setting.of(spec, fmt, Constants(origin="web-1", source="api")), read_plan(spec), Covers(spec))
 """
 
 from __future__ import annotations
 
-from logship.mapping.access import Constants
-from logship.mapping.compile import compile_mapping
-from logship.mapping.converter import Converter
+from logship.mapping.setting import Constants
 from logship.mapping.spec import MappingErrors, MappingSpec, merge, parse_mapping
-from logship.mapping.trace import LineTrace
 
-__all__ = [
-    "Constants",
-    "Converter",
-    "LineTrace",
-    "MappingErrors",
-    "MappingSpec",
-    "compile_mapping",
-    "merge",
-    "parse_mapping",
-]
+__all__ = ["Constants", "MappingErrors", "MappingSpec", "merge", "parse_mapping"]

@@ -1,287 +1,328 @@
-"""The derived fields of requests: method, target, path, query, scheme, host, client_ip and the labels of a log."""
+"""Fields by name, as instructions: logged ones, constants, and those that are derived for every format."""
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from logship.fields import Kind
-from logship.formats import Slot
-from logship.mapping import values
-from logship.mapping.access import NOTHING, Access, Reader, Setting, register
-from logship.mapping.code import choice, constant, expression
-from logship.mapping.memo import SHARED_ENTRIES, Unreadable
+from logship.fields import Kind, canonical
+from logship.formats.slot import Moment, Slot
+from logship.kernel.assembler import Assembler, Label
+from logship.kernel.program import ORIGIN, PATH, Function, Known, Op
+from logship.mapping import durations, values
+from logship.mapping.proxies import rightmost_untrusted
+from logship.mapping.setting import Setting
 
-PEERS = ("client_ip", "remote_ip", "remote_host", "peer_ip", "proxy_protocol_addr")  # the first is believed
-HOSTS = ("host", "request_header_host", "server_name", "server_name2", "ssl_server_name")  # the first is believed
+SHARED_ENTRIES = 16_384  # of what all converters remember together: addresses have many values
+_MS_OF = {
+    Kind.DURATION_S: Known.MS_OF_S, Kind.DURATION_MS: Known.MS_OF_MS,
+    Kind.DURATION_US: Known.MS_OF_US, Kind.DURATION_NS: Known.MS_OF_NS,
+}  # fmt: skip
 
 
-def _first(reader: Reader, names: Sequence[str]) -> Slot | None:
-    return next((slot for name in names if (slot := reader.setting.slot(name))), None)
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A field's value: the text of a register, or its number (`is_moment`), or a constant.
 
-
-def odd_target(value: str) -> str:
-    """The target of a clean row whose URL does not begin with a slash.
-
-    Raises: Unreadable for an absolute URI, whose host only the exact way looks at, and for a value that is escaped.
+    Shapes: `register` is None for a constant; `is_always`: it is never empty; `may_be_bare`: it may be JSON's own.
     """
-    if "://" in value or "\\" in value:
-        raise Unreadable(value)
-    return values.target(value)
+
+    kind: Kind
+    register: int | None = None
+    text: str = ""
+    is_always: bool = False
+    is_moment: bool = False
+    may_be_bare: bool = False
+    name: str = ""  # of the derived field that it is
 
 
-def odd_request(value: str) -> str:
-    """The same for the URL of a request line, which may be none at all: then there is no method either."""
-    if value == "-":
-        raise Unreadable(value)
-    return odd_target(value)
+def constant(text: str, kind: Kind = Kind.TEXT) -> Value:
+    return Value(kind, None, text, bool(text))
 
 
-def _method(reader: Reader) -> Access:
-    slot = _first(reader, ("method", "request_method"))
-    if slot is None:
-        return reader.known("method") or reader.constant(values.UNKNOWN_METHOD)
-    if reader.is_exact:
-        text = reader.call(values.method, reader.raw(slot))
-        present = reader.has(reader.raw(slot))
-    elif slot.part_of:  # no method without a target, and clean code refuses rows without a target
-        return Access(Kind.TEXT, reader.raw(slot), reader.raw(slot), None, False, slot.spelled)
-    else:
-        present = reader.has(reader.raw(slot))
-        text = choice(present, reader.raw(slot), constant(values.UNKNOWN_METHOD))
-    return Access(Kind.TEXT, text, text, present, False, slot.spelled)
+class Fields:
+    """Emits what computes a field, once; all of it where it is asked for first, so not within a choice."""
 
+    def __init__(self, setting: Setting, assembler: Assembler) -> None:
+        self.setting = setting
+        self.assembler = assembler
+        self.needed: dict[str, int] = {}  # logged field: its register
+        self.moments: dict[str, int] = {}  # logged time that was computed: the register of its number
+        self._made: dict[str, Value] = {}
 
-def _target(reader: Reader) -> Access:
-    slot = _first(reader, ("target", "request_url"))
-    path = _first(reader, ("path", "url_path"))
-    if slot is not None:
-        text = _slashed(reader, slot)
-    elif path is not None:
-        slot = path
-        query = _first(reader, ("query", "query_string"))
-        source = reader.raw(path)
-        text = reader.call(values.joined_target, source, reader.raw(query)) if query else _slashed(reader, path)
-        if query and not reader.is_exact:
-            _refuse_odd(reader, source)
-    else:
-        return reader.known("target") or reader.constant("/")
-    return Access(Kind.TEXT, text, text, None, False, slot.spelled)
+    def value(self, name: str) -> Value:
+        """The value of a name as a person wrote it, which setting.kind() knows."""
+        known = canonical(name) or name
+        if known not in self._made:
+            derive = _DERIVED.get(known)
+            self._made[known] = derive(self) if derive else self._plain(known)
+        return self._made[known]
 
+    def _plain(self, name: str) -> Value:
+        setting = self.setting
+        slot = setting.format.slot(name)
+        rest = setting.known(name)
+        if slot is None:
+            return constant(rest)
+        return self.chain([self.logged(slot), constant(rest)])
 
-def _slashed(reader: Reader, slot: Slot) -> ast.expr:
-    source = reader.raw(slot)
-    if reader.is_exact:
-        return reader.call(values.target, source)
-    _refuse_odd(reader, source)
-    odd = odd_request if slot.part_of else odd_target
-    head = _head(reader, source)
-    return expression("x if head == '/' else odd(x)", x=source, head=head, odd=reader.bind(odd, "odd"))
+    # -- instructions
 
+    def register(self, slot: Slot) -> int:
+        """Where a logged field is."""
+        if slot.field not in self.needed:
+            self.needed[slot.field] = self.assembler.register()
+        return self.needed[slot.field]
 
-def _refuse_odd(reader: Reader, source: ast.expr) -> None:
-    reader.odd.append(expression("first != '/'", first=_head(reader, source)))
+    def logged(self, slot: Slot) -> Value:
+        return Value(slot.kind, self.register(slot), may_be_bare=self.setting.format.is_open)
 
+    def held(self, value: Value) -> int:
+        """A register with the value as text."""
+        if value.register is None:
+            return self.assembler.load(value.text)
+        if not value.is_moment:
+            return value.register
+        register = self.assembler.register()
+        self.assembler.emit(Op.ISO, register, value.register)
+        return register
 
-def _head(reader: Reader, source: ast.expr) -> ast.expr:
-    return expression("x[:1]" if reader.may_be_empty else "x[0]", x=source)
+    def chain(self, choices: Sequence[Value]) -> Value:
+        """The first that is not empty."""
+        first, *rest = [one for one in choices if one.register is not None or one.text] or [constant("")]
+        if first.is_always or not rest:
+            return first
+        chosen = self.assembler.register()
+        left = self.held(first)
+        for other in rest:
+            self.assembler.emit(Op.FIRST, chosen, left, self.held(other))
+            left = chosen
+            if other.is_always:
+                break
+        always = any(one.is_always for one in rest)
+        return Value(first.kind, chosen, "", always, may_be_bare=any(one.may_be_bare for one in choices))
 
+    def call(self, function: int, *arguments: int) -> int:
+        """A new register with what the function gives."""
+        result = self.assembler.register()
+        first, second = (*arguments, 0xFFFF)[:2]
+        self.assembler.emit(Op.CALL, result, function, first, second)
+        return result
 
-def _path(reader: Reader) -> Access:
-    return _whole(reader, _parted(reader), 0)
+    def pure(self, call: Callable[..., str], known: Known = Known.NOTHING, arity: int = 1) -> int:
+        """A function that depends on nothing but its texts."""
+        return self.function(call.__name__, call, known, arity, entries=SHARED_ENTRIES, is_shared=True)
 
+    def function(
+        self, name: str, call: Callable[..., str | int | None], known: Known = Known.NOTHING, arity: int = 1,
+        *, gives_number: bool = False, entries: int = 4_096, is_shared: bool = False,
+    ) -> int:  # fmt: skip
+        made = Function(name, call, known, arity, gives_number, entries, is_shared)
+        return self.assembler.function(name, lambda: made)
 
-def _query(reader: Reader) -> Access:
-    return _whole(reader, _parted(reader), 2)
+    # -- times
 
-
-def _parted(reader: Reader) -> ast.expr:
-    target = reader.field("target")
-    assert target is not None
-    return reader.keep("parted", expression("t.partition('?')", t=target.text))
-
-
-def _whole(reader: Reader, parted: ast.expr, index: int) -> Access:
-    name = "path" if index == 0 else "query"
-    text = reader.keep(name, ast.Subscript(parted, constant(index), ast.Load()))
-    target = reader.field("target")
-    assert target is not None
-    return Access(Kind.TEXT, text, text, None if index == 0 else text, False, target.origin)
-
-
-def _scheme(reader: Reader) -> Access:
-    found: list[Access] = []
-    slot = reader.setting.slot("scheme")
-    if slot is not None:
-        found.append(reader.logged(slot))
-    on = reader.setting.slot("https")
-    if on is not None:
-        text = expression("'https' if x == 'on' else 'http'", x=reader.raw(on))
-        found.append(Access(Kind.TEXT, text, text, None, False, on.spelled))
-    forwarded = _forwarded_scheme(reader)
-    if forwarded is not None:
-        found.insert(0, forwarded)
-    port = reader.setting.slot("server_port")
-    if port is not None:
-        memo = reader.setting.shared_memo(_scheme_of_port)
-        by_port = expression("m[x]", m=memo, x=reader.raw(port))
-        text = reader.keep("scheme_by_port", _unless_absent(reader, port, by_port))
-        found.append(Access(Kind.TEXT, text, text, text, False, port.spelled))
-    found.append(reader.known("scheme") or reader.constant("https"))
-    return reader.chain(found)
-
-
-def _scheme_of_port(port: object) -> str:
-    return {"443": "https", "80": "http"}.get(str(port), "")
-
-
-def _scheme_word(value: object) -> str:
-    word = values.text_of(value).split(",")[0].strip().lower()
-    return word if word in ("http", "https") else ""
-
-
-def _forwarded_scheme(reader: Reader) -> Access | None:
-    slot = reader.setting.slot("request_header_x_forwarded_proto")
-    if slot is None or reader.setting.proxies is None:
-        return None
-    word = reader.setting.shared_memo(_scheme_word)
-    text = expression("m[x] if trusted else ''", m=word, x=_key(reader, slot), trusted=_trusted(reader))
-    kept = reader.keep("forwarded_scheme", text)
-    return Access(Kind.TEXT, kept, kept, kept, False, slot.spelled)
-
-
-def _key(reader: Reader, slot: Slot) -> ast.expr:
-    """The row's value as a key of a memory: JSON's lists and objects can't be one."""
-    return reader.plain(slot)
-
-
-def _host(reader: Reader) -> Access:
-    found = [_logged_host(reader, slot) for slot in _host_slots(reader)]
-    given = reader.known("host")
-    if given is not None:
-        return reader.chain([*found, given])
-    url = _first(reader, ("target", "request_url"))
-    if url is not None and reader.is_exact:
-        named = reader.call(values.authority, reader.raw(url))
-        text = reader.keep("authority", reader.call(values.without_default_port, named))
-        found.append(Access(Kind.TEXT, text, text, text, False, url.spelled))
-    found.append(reader.field("origin") or NOTHING)
-    return reader.chain(found)
-
-
-def _host_slots(reader: Reader) -> list[Slot]:
-    slots = [slot for name in HOSTS if (slot := reader.setting.slot(name))]
-    # Apache's %v is the virtual host; nginx's $server_name is the first name of the block, which may be a pattern.
-    return sorted(slots, key=lambda slot: slot.spelled != "%v" or slot.field == "host")
-
-
-def _logged_host(reader: Reader, slot: Slot) -> Access:
-    port = reader.setting.slot("server_port")
-    with_port = slot.field != "request_header_host" and port is not None
-    if with_port and port is not None:
-        pair = reader.setting.shared_memo(_host_with_port)
-        text = expression("m[h, p]", m=pair, h=_key(reader, slot), p=_key(reader, port))
-    else:
-        memo = reader.setting.shared_memo(_host_name)
-        text = expression("m[h]", m=memo, h=_key(reader, slot))
-    kept = reader.keep(f"logged_{slot.field}", _unless_absent(reader, slot, text))
-    # what a client may write into Host can need escapes, but then its row isn't clean
-    return Access(Kind.TEXT, kept, kept, kept, False, slot.spelled)
-
-
-def _unless_absent(reader: Reader, slot: Slot, text: ast.expr) -> ast.expr:
-    """The text, which is '' where the slot is absent; asking saves a look into a memory, 4 % of a JSON log."""
-    return choice(reader.has(reader.raw(slot)), text, constant("")) if reader.often_lacks else text
-
-
-def _host_name(value: object) -> str:
-    host = values.without_default_port(value)
-    return "" if host in ("", "-", "_") else host
-
-
-def _host_with_port(pair: object) -> str:
-    assert isinstance(pair, tuple)
-    host = _host_name(pair[0])
-    return host and values.with_port(host, pair[1])
-
-
-def _peer(reader: Reader) -> ast.expr | None:
-    slot = _first(reader, PEERS)
-    return None if slot is None else _key(reader, slot)
-
-
-def _trusted(reader: Reader) -> ast.expr:
-    peer = _peer(reader)
-    proxies = reader.setting.proxies
-    if peer is None or proxies is None:
-        return constant(False)
-
-    def is_trusted(value: object) -> bool:
-        return values.text_of(value).startswith("unix:") or proxies(values.address(value))
-
-    memo = reader.setting.memo("trusted", is_trusted, SHARED_ENTRIES)
-    return reader.keep("is_trusted", expression("m[x]", m=memo, x=peer))
-
-
-def _client_ip(reader: Reader) -> Access:
-    peer = _peer(reader)
-    header = reader.setting.slot(reader.setting.proxy_header) if reader.setting.proxies else None
-    if peer is None and (header is None or reader.known("client_ip")):
-        return reader.known("client_ip") or reader.constant(values.NO_ADDRESS, Kind.ADDRESS)
-    address = reader.setting.shared_memo(values.address)
-    text = constant(values.NO_ADDRESS) if peer is None else expression("m[x]", m=address, x=peer)
-    if header is not None:
-        memo = reader.setting.memo("forwarded", _rightmost(reader.setting), SHARED_ENTRIES)
-        text = expression(
-            "(f[h] or plain) if trusted else plain",
-            f=memo, h=_key(reader, header), plain=text,
-            trusted=constant(True) if peer is None else _trusted(reader),  # logged in place of the peer
+    def time_function(self, slot: Slot) -> int:
+        """The function from the slot's text to epoch milliseconds."""
+        assert slot.time is not None
+        decode = slot.time.decoder(self.setting.constants.timezone)
+        return self.function(
+            f"time of {slot.field}", decode, slot.time.known(self.setting.constants.timezone), gives_number=True,
+            entries=1_024,
         )  # fmt: skip
-        text = reader.keep("client_ip", text)
-    return Access(Kind.ADDRESS, text, text, None, False, "client_ip")
+
+    def moment(self, slot: Slot) -> Value:
+        """The number of a logged time."""
+        if slot.field not in self.moments:
+            self.moments[slot.field] = moment = self.assembler.register()
+            self.assembler.emit(Op.NUMBER, moment, self.time_function(slot), self.register(slot))
+        return Value(Kind.TIME, self.moments[slot.field], is_always=True, is_moment=True)
+
+    def taken_ms(self, slot: Slot) -> int:
+        """A register whose number is a logged duration."""
+        convert = durations.milliseconds(slot.kind)
+        known = _MS_OF.get(slot.kind, Known.NOTHING)
+        function = self.function(f"milliseconds of {slot.field}", convert, known, gives_number=True)
+        taken = self.assembler.register()
+        self.assembler.emit(Op.NUMBER, taken, function, self.register(slot))
+        return taken
 
 
-def _rightmost(setting: Setting) -> Callable[[object], str]:
-    from logship.mapping.proxies import rightmost_untrusted
+def _end(moment: Moment, opposite: Moment, op: Op) -> Callable[[Fields], Value]:
+    """One end of the request: logged, or the other end moved by the duration, or the same without one."""
 
-    proxies = setting.proxies
-    assert proxies is not None
-
-    def rightmost(value: object) -> str:
-        return rightmost_untrusted(values.text_of(value), proxies)
-
-    return rightmost
-
-
-def _label(name: str) -> Callable[[Reader], Access]:
-    """A text that is known at each call: the file's origin, its path."""
-    attribute = {"origin": "origin", "file": "path"}[name]
-
-    def derive(reader: Reader) -> Access:
-        slot = reader.setting.slot(name)
-        if slot is not None:
-            return reader.logged(slot)
-        text = reader.at_call(f"{name}_text", f"file.{attribute}")
-        body = reader.at_call(f"{name}_body", f"escape(file.{attribute})", escape=reader.bind(values.body, "escape"))
-        return Access(Kind.TEXT, text, body, None, False, name)
+    def derive(fields: Fields) -> Value:
+        setting = fields.setting
+        own, other, duration = setting.time_slot(moment), setting.time_slot(opposite), setting.duration_slot
+        if own is None and other is None:
+            return constant("", Kind.TIME)
+        if own is not None or duration is None or other is None:
+            return fields.moment(own or other)  # type: ignore[arg-type]  # one of them is a slot
+        logged = fields.moment(other)
+        assert logged.register is not None
+        moved = fields.assembler.register()
+        fields.assembler.emit(op, moved, logged.register, fields.taken_ms(duration))
+        return Value(Kind.TIME, moved, is_always=True, is_moment=True)
 
     return derive
 
 
-def _source(reader: Reader) -> Access:
-    return reader.constant(reader.setting.constants.source, origin="source")
+def _duration(fields: Fields) -> Value:
+    slot = fields.setting.duration_slot
+    if slot is None:
+        return constant("", Kind.DURATION_S)
+    function = fields.function("seconds", durations.seconds_text(slot.kind))
+    return Value(Kind.DURATION_S, fields.call(function, fields.register(slot)))
 
 
-for _name, _derive in {
+# -- the request
+
+
+def _method(fields: Fields) -> Value:
+    slot = fields.setting.first(("method", "request_method"))
+    if slot is None:
+        return constant(fields.setting.known("method") or values.UNKNOWN_METHOD)
+    return Value(Kind.TEXT, fields.register(slot))
+
+
+def _target(fields: Fields) -> Value:
+    setting = fields.setting
+    slot, path = setting.first(("target", "request_url")), setting.first(("path", "url_path"))
+    query = setting.first(("query", "query_string"))
+    if slot is None and path is None:
+        return constant(setting.known("target") or "/")
+    if slot is None and path is not None and query is not None:
+        joined = fields.pure(values.joined_target, arity=2)
+        return Value(Kind.TEXT, fields.call(joined, fields.register(path), fields.register(query)), is_always=True)
+    source = fields.register(slot or path)  # type: ignore[arg-type]  # one of them is a slot
+    return Value(Kind.TEXT, fields.call(fields.pure(values.target, Known.SLASHED), source), is_always=True)
+
+
+def _part_of_target(index: int) -> Callable[[Fields], Value]:
+    def derive(fields: Fields) -> Value:
+        parts = fields.assembler.register(), fields.assembler.register()
+        fields.assembler.emit(Op.CUT, *parts, fields.held(fields.value("target")), ord("?"))
+        fields._made["path"] = Value(Kind.TEXT, parts[0], is_always=True)
+        fields._made["query"] = Value(Kind.TEXT, parts[1])
+        return fields._made["query" if index else "path"]
+
+    return derive
+
+
+# -- where it went
+
+
+def _scheme(fields: Fields) -> Value:
+    setting = fields.setting
+    found: list[Value] = []
+    forwarded = setting.slot("request_header_x_forwarded_proto")
+    if forwarded is not None and setting.proxies is not None and setting.peer is not None:
+        word = fields.assembler.register()
+        skip = Label()
+        fields.assembler.emit(Op.EMPTY, _trusted(fields), skip)
+        fields.assembler.emit(Op.CALL, word, fields.pure(values.scheme_word), fields.register(forwarded), 0xFFFF)
+        fields.assembler.place(skip)
+        found.append(Value(Kind.TEXT, word))
+    logged, https, port = (setting.slot(name) for name in ("scheme", "https", "server_port"))
+    if logged is not None:
+        found.append(fields.logged(logged))
+    if https is not None:
+        scheme = fields.call(fields.pure(values.scheme_of_https), fields.register(https))
+        found.append(Value(Kind.TEXT, scheme, is_always=True))
+    if port is not None:
+        found.append(Value(Kind.TEXT, fields.call(fields.pure(values.scheme_of_port), fields.register(port))))
+    return fields.chain([*found, constant(setting.known("scheme") or "https")])
+
+
+def _host(fields: Fields) -> Value:
+    setting = fields.setting
+    found = [_logged_host(fields, slot) for slot in setting.host_slots]
+    given = setting.known("host")
+    if given:
+        return fields.chain([*found, constant(given)])
+    url = setting.first(("target", "request_url"))
+    if url is not None:
+        named = fields.call(fields.pure(values.host_of_url, Known.NO_AUTHORITY), fields.register(url))
+        found.append(Value(Kind.TEXT, named))
+    return fields.chain([*found, fields.value("origin")])
+
+
+def _logged_host(fields: Fields, slot: Slot) -> Value:
+    port = fields.setting.slot("server_port")
+    if slot.field == "request_header_host" or port is None:
+        return Value(Kind.TEXT, fields.call(fields.pure(values.host_name, Known.HOST), fields.register(slot)))
+    pair = fields.pure(values.host_with_port, arity=2)
+    return Value(Kind.TEXT, fields.call(pair, fields.register(slot), fields.register(port)))
+
+
+# -- who asked
+
+
+def _trusted(fields: Fields) -> int:
+    """A register that is not empty where the peer is a trusted proxy."""
+    if "is trusted" not in fields._made:
+        proxies, peer = fields.setting.proxies, fields.setting.peer
+        assert proxies is not None
+        assert peer is not None
+
+        def is_trusted(text: str) -> str:
+            return "1" if text.startswith("unix:") or proxies(values.address(text)) else ""
+
+        function = fields.function("is trusted", is_trusted, entries=SHARED_ENTRIES)
+        fields._made["is trusted"] = Value(Kind.TEXT, fields.call(function, fields.register(peer)))
+    register = fields._made["is trusted"].register
+    assert register is not None
+    return register
+
+
+def _client_ip(fields: Fields) -> Value:
+    setting = fields.setting
+    peer, proxies = setting.peer, setting.proxies
+    header = setting.slot(setting.proxy_header) if proxies else None
+    if peer is None and (header is None or setting.known("client_ip")):
+        return Value(Kind.ADDRESS, None, setting.known("client_ip") or values.NO_ADDRESS, True, name="")
+    plain = constant(values.NO_ADDRESS)
+    if peer is not None:
+        address = fields.call(fields.pure(values.address, Known.ADDRESS), fields.register(peer))
+        plain = Value(Kind.ADDRESS, address, is_always=True)
+    if header is None or proxies is None:
+        return Value(Kind.ADDRESS, plain.register, plain.text, True, name="client_ip")
+    forwarded = fields.assembler.register()
+    function = fields.function(
+        "forwarded", lambda text: rightmost_untrusted(text, proxies), entries=SHARED_ENTRIES
+    )  # fmt: skip
+    skip = Label()
+    if peer is not None:  # else it is logged in place of the peer
+        fields.assembler.emit(Op.EMPTY, _trusted(fields), skip)
+    fields.assembler.emit(Op.CALL, forwarded, function, fields.register(header), 0xFFFF)
+    fields.assembler.place(skip)
+    chosen = fields.chain([Value(Kind.ADDRESS, forwarded), plain])
+    return Value(Kind.ADDRESS, chosen.register, is_always=True, name="client_ip")
+
+
+# -- labels
+
+
+def _label(name: str, register: int) -> Callable[[Fields], Value]:
+    def derive(fields: Fields) -> Value:
+        slot = fields.setting.slot(name)
+        return fields.logged(slot) if slot is not None else Value(Kind.TEXT, register, is_always=True)
+
+    return derive
+
+
+_DERIVED: Mapping[str, Callable[[Fields], Value]] = {
+    "start_time": _end(Moment.START, Moment.END, Op.SUBTRACT),
+    "end_time": _end(Moment.END, Moment.START, Op.ADD),
+    "duration": _duration,
     "method": _method,
     "target": _target,
-    "path": _path,
-    "query": _query,
+    "path": _part_of_target(0),
+    "query": _part_of_target(1),
     "scheme": _scheme,
     "host": _host,
     "client_ip": _client_ip,
-    "origin": _label("origin"),
-    "file": _label("file"),
-    "source": _source,
-}.items():
-    register(_name, _derive)
+    "origin": _label("origin", ORIGIN),
+    "file": _label("file", PATH),
+    "source": lambda fields: constant(fields.setting.constants.source),
+}

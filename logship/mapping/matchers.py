@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from logship.errors import FormatError, Location, MappingError
 from logship.fields import Kind, closest
 from logship.formats.re2_door import compile_pattern
+from logship.kernel.values import text_of
 from logship.mapping import proxies, values
-from logship.mapping.plain_pattern import plain_pattern
 
 Groups = tuple[str, ...]
 Test = Callable[[str], Groups | None]  # of a text ('' is absent): the matcher's groups, None: it doesn't hold
@@ -60,7 +60,7 @@ def parse_matcher(tree: object, location: Location, errors: list[MappingError]) 
         hint = "write {absent: true} for an absent field"
         errors.append(MappingError("matches nothing", location=location, hint=hint))
         return None
-    return _scalar(str(values.text_of(tree)))
+    return _scalar(str(text_of(tree)))
 
 
 def _scalar(text: str) -> Matcher:
@@ -146,20 +146,14 @@ def _matches(tree: object, location: Location, errors: list[MappingError]) -> Ma
         return None
     names = tuple(pattern.groups)
     bare = pattern if names else compile_pattern(tree, captures=False)
-    plain = plain_pattern(tree)
 
     def test(value: str) -> Groups | None:
-        if plain is not None and value.isascii():
-            match = plain(value)
-            return None if match is None else match.groups()
         found = pattern.named(value.encode("utf-8", "replace"))
         if found is None:
             return None
         return tuple(found.get(name, b"").decode("utf-8", "replace") for name in names)
 
     def test_only(value: str) -> Groups | None:
-        if plain is not None and value.isascii():
-            return None if plain(value) is None else ()
         return () if bare.is_found(value.encode("utf-8", "replace")) else None
 
     prefix, rest = literal_prefix(tree)
@@ -179,7 +173,7 @@ def literal_prefix(pattern: str) -> tuple[str, str]:
 
 
 def _inside(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
-    texts = [values.text_of(text) for text in (tree if isinstance(tree, list) else [tree])]
+    texts = [text_of(text) for text in (tree if isinstance(tree, list) else [tree])]
     try:
         contains = proxies.networks(texts)
     except ValueError as exc:
@@ -200,7 +194,7 @@ def quantity(text: str) -> float | None:
 
 def _limit(is_least: bool) -> Callable[[object, Location, list[MappingError]], Matcher | None]:
     def make(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
-        limit = quantity(values.text_of(tree))
+        limit = quantity(text_of(tree))
         if limit is None:
             errors.append(MappingError(f"'{tree}' is no number", location=location, hint="write 400, 1.5s or 10kB"))
             return None
@@ -225,7 +219,7 @@ def _negated(tree: object, location: Location, errors: list[MappingError]) -> Ma
 
 
 def _absent(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
-    wanted = {"true": True, "false": False}.get(values.text_of(tree))
+    wanted = {"true": True, "false": False}.get(text_of(tree))
     if wanted is None:
         said = f"'{tree}' is neither true nor false"
         errors.append(MappingError(said, location=location, hint="write true or false"))

@@ -185,19 +185,19 @@ def _without_groups(raw: bytes, spans: Sequence[Sequence[tuple[int, int]]]) -> b
     return b"".join([*pieces, raw[done:]])
 
 
-def truncated(value: object) -> str:
+def truncated(text: str) -> str:
     """The address's network: /24 of IPv4, /48 of IPv6."""
-    address = values.address(value)
+    address = values.address(text)
     if ":" not in address:
         return address.rpartition(".")[0] + ".0"
     return inet_ntop(AF_INET6, inet_pton(AF_INET6, address)[:6] + bytes(10))
 
 
-def hashed_address(key: bytes) -> Callable[[object], str]:
+def hashed_address(key: bytes) -> Callable[[str], str]:
     """A function from an address to one in fd00::/8 that only the key's holder can find again."""
 
-    def hashed(value: object) -> str:
-        address = values.address(value)
+    def hashed(text: str) -> str:
+        address = values.address(text)
         if address == values.NO_ADDRESS:
             return address
         packed = inet_pton(AF_INET6 if ":" in address else AF_INET, address)
@@ -206,21 +206,20 @@ def hashed_address(key: bytes) -> Callable[[object], str]:
     return hashed
 
 
-def listed_addresses(cover: Callable[[object], str]) -> Callable[[object], str]:
+def listed_addresses(cover: Callable[[str], str]) -> Callable[[str], str]:
     """The same for every address in a header such as `Forwarded` or `X-Forwarded-For`."""
 
     def replace(match: re.Match[str]) -> str:
         address = values.address(match[0])
         return match[0] if address == values.NO_ADDRESS else cover(address)
 
-    return lambda value: _replaced(_LISTED_ADDRESS, replace, values.text_of(value), MAX_PARTS)
+    return lambda text: _replaced(_LISTED_ADDRESS, replace, text, MAX_PARTS)
 
 
-def hashed_text(key: bytes) -> Callable[[object], str]:
+def hashed_text(key: bytes) -> Callable[[str], str]:
     """A function from a text to its HMAC-SHA-256 as 43 characters; '' stays ''."""
 
-    def hashed(value: object) -> str:
-        text = values.text_of(value)
+    def hashed(text: str) -> str:
         if not text:
             return ""
         digest = hmac.new(key, text.encode("utf-8", "replace"), sha256).digest()
@@ -229,7 +228,7 @@ def hashed_text(key: bytes) -> Callable[[object], str]:
     return hashed
 
 
-def address_cover(spec: RedactSpec) -> Callable[[object], str] | None:
+def address_cover(spec: RedactSpec) -> Callable[[str], str] | None:
     """What `ip:` does to an address; None: it is kept."""
     if spec.ip == "truncate":
         return truncated

@@ -1,21 +1,23 @@
 """What single values of an event become: targets, hosts, addresses, numbers, bodies, ids.
 
-Every function takes a decoded value and gives text that the clean and the exact way share.
+Every function takes decoded texts and gives a text. They are pure: what they give is remembered.
 """
 
 from __future__ import annotations
 
 import re
 from base64 import b64encode
+from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from urllib.parse import quote
 
 import orjson
 
+from logship.kernel.values import SECRET_HEADERS, ascii_json, text_of
+
 NO_ADDRESS = "0.0.0.0"  # noqa: S104 -- stands for "no usable address", nothing listens on it
 UNKNOWN_METHOD = "UNKNOWN"
-SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization"})
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _UUID_HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
@@ -24,53 +26,13 @@ _INTEGER = re.compile(r"-?[0-9]{1,300}\Z")
 _NUMBER = re.compile(r"-?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?\Z")
 _PERCENT_ENCODED = [quote(bytes([code]), safe="/").rjust(3, "\0").encode() for code in range(0x100)]  # `%XX`, `\0\0x`
 _PERCENT, _HIGH, _LOW = map(bytes, zip(*_PERCENT_ENCODED, strict=True))  # tables of a byte's three places
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
-def body(text: str) -> str:
-    """`text` escaped as it stands inside JSON quotes; ASCII."""
-    return quoted(text)[1:-1]
-
-
-def text_of(value: object) -> str:
-    """A decoded value as text: JSON's own spelling for what is no text, credentials left out."""
-    return value if isinstance(value, str) else json_of(value)
-
-
-def json_of(value: object) -> str:
-    """A decoded value as ASCII JSON, credentials left out of objects."""
-    if isinstance(value, str):
-        return quoted(value)
-    if isinstance(value, dict | list):
-        value = without_secrets(value)
-    try:
-        return ascii_json(orjson.dumps(value).decode())
-    except (TypeError, ValueError):  # nested deeper than orjson goes, an integer over 64 bits, a lone surrogate
-        return quoted(repr(value)) if not isinstance(value, int) else str(value)
-
-
-def ascii_json(text: str) -> str:
-    """JSON text with everything beyond ASCII escaped; such characters stand only inside strings."""
-    return text if text.isascii() else _NOT_ASCII.sub(lambda match: body(match[0]), text)
-
-
-def without_secrets(value: object) -> object:
-    """The value without the members whose names are those of credential headers, at any depth orjson would take."""
-    if isinstance(value, dict):
-        return {
-            key: without_secrets(below)
-            for key, below in value.items()
-            if key.lower().replace("_", "-") not in SECRET_HEADERS
-        }
-    return [without_secrets(below) for below in value] if isinstance(value, list) else value
-
-
-def target(url: object) -> str:
+def target(text: str) -> str:
     """What follows the authority, always with a leading '/'.
 
     Source: RFC 9112, 3.2: origin-form, absolute-form, authority-form, asterisk-form.
     """
-    text = text_of(url)
     if text.startswith("/"):
         return text
     absolute = _ABSOLUTE.match(text)
@@ -96,42 +58,56 @@ def percent_encoded(text: str) -> str:
     return places.translate(None, b"\0").decode("ascii")
 
 
-def authority(url: object) -> str:
-    """The host (and port) of an absolute URI, '' for all others; user information is left out."""
-    absolute = _ABSOLUTE.match(text_of(url))
-    return absolute[1].rpartition("@")[2] if absolute else ""
+def host_of_url(url: str) -> str:
+    """The host of an absolute URI, '' for all others; user information and a default port are left out."""
+    absolute = _ABSOLUTE.match(url)
+    return without_default_port(absolute[1].rpartition("@")[2]) if absolute else ""
 
 
-def method(value: object) -> str:
-    """The verb; what can be no method is UNKNOWN."""
-    return text_of(value) if value not in ("", "-") else UNKNOWN_METHOD
-
-
-def joined_target(path: object, query: object) -> str:
+def joined_target(path: str, query: str) -> str:
     """Path and query of formats that log them apart; Apache writes the query with its '?'."""
-    text = text_of(query)
-    if text in ("", "-", "?"):
+    if query in ("", "-", "?"):
         return target(path)
-    return target(path) + (text if text.startswith("?") else f"?{text}")
+    return target(path) + (query if query.startswith("?") else f"?{query}")
 
 
-def without_default_port(host: object) -> str:
+def without_default_port(host: str) -> str:
     """The host without :80 and :443."""
-    text = text_of(host)
-    return text.removesuffix(":443").removesuffix(":80") if text.endswith((":443", ":80")) else text
+    return host.removesuffix(":443").removesuffix(":80") if host.endswith((":443", ":80")) else host
 
 
-def with_port(host: str, port: object) -> str:
-    """The host with its port where that is neither 80 nor 443 nor already there."""
-    text = text_of(port)
-    if text in ("80", "443", "-", "", "0") or ":" in host.rpartition("]")[2] or not text.isdigit():
-        return without_default_port(host)
-    return f"{host}:{text}"
+def host_name(text: str) -> str:
+    """The host that a log names, '' where it names none."""
+    host = without_default_port(text)
+    return "" if host in ("", "-", "_") else host
 
 
-def address(value: object) -> str:
+def host_with_port(text: str, port: str) -> str:
+    """The same with its port where that is neither 80 nor 443 nor already there."""
+    host = host_name(text)
+    if not host or port in ("80", "443", "-", "", "0") or ":" in host.rpartition("]")[2] or not port.isdigit():
+        return host
+    return f"{host}:{port}"
+
+
+def scheme_of_port(port: str) -> str:
+    return {"443": "https", "80": "http"}.get(port, "")
+
+
+def scheme_of_https(text: str) -> str:
+    """Of nginx's $https, which is `on` or empty."""
+    return "https" if text == "on" else "http"
+
+
+def scheme_word(text: str) -> str:
+    """The scheme that X-Forwarded-Proto names, '' for any other word."""
+    word = text.split(",")[0].strip().lower()
+    return word if word in ("http", "https") else ""
+
+
+def address(text: str) -> str:
     """The IP address of a value that may have a port, brackets or a zone; NO_ADDRESS for names and `unix:`."""
-    text = text_of(value).strip()
+    text = text.strip()
     found = _address(text)
     if found is None and text.startswith("["):
         found = _address(text[1:].partition("]")[0])
@@ -157,11 +133,8 @@ def _address6(text: str) -> str:
     return inet_ntop(AF_INET, packed[12:]) if mapped else inet_ntop(AF_INET6, packed)
 
 
-def number_json(value: object) -> str:
-    """A JSON number, or the value as a JSON string where it is none."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return json_of(value)
-    text = value if isinstance(value, str) else repr(value)
+def number_json(text: str) -> str:
+    """A JSON number, or a JSON string where the text is none."""
     if _INTEGER.match(text):
         return str(int(text))
     if _NUMBER.match(text):
@@ -171,24 +144,18 @@ def number_json(value: object) -> str:
     return quoted(text)
 
 
-def status_json(value: object) -> str:
+def status_json(text: str) -> str:
     """A status as an integer; 0 where the log knows none."""
-    text = text_of(value)
     return str(int(text)) if len(text) <= 6 and text.isascii() and text.isdigit() else "0"
 
 
-def number(value: object) -> float | None:
-    """The value as a number, None where it is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float):
-        return float(value)
-    return float(value) if isinstance(value, str) and _NUMBER.match(value) else None
+def number(text: str) -> float | None:
+    """The text as a number, None where it is none."""
+    return float(text) if _NUMBER.match(text) else None
 
 
-def transaction_id(value: object) -> str:
+def transaction_id(text: str) -> str:
     """The UUID that a logged id is, `` where it is none."""
-    text = text_of(value)
     if _UUID.match(text):
         return text.lower()
     if _UUID_HEX.match(text):
@@ -197,27 +164,31 @@ def transaction_id(value: object) -> str:
     return ""
 
 
-def body_members(value: object) -> str:
+def body_members(text: str) -> str:
     """`"body":…,"transfer_encoding":…`: JSON stays JSON, all else becomes base64."""
-    if not isinstance(value, str):
-        return f'"body":{json_of(value)},"transfer_encoding":"json"'
     try:
-        encoded = ascii_json(orjson.dumps(orjson.loads(value)).decode())
+        encoded = ascii_json(orjson.dumps(orjson.loads(text.encode())).decode())
     except (TypeError, ValueError):  # not JSON, or nested deeper than orjson goes
-        content = b64encode(value.encode("utf-8", "replace")).decode("ascii")
+        content = b64encode(text.encode("utf-8", "replace")).decode("ascii")
         return f'"body":"{content}","transfer_encoding":"base64"'
     return f'"body":{encoded},"transfer_encoding":"json"'
 
 
-def headers_members(value: object, hidden: frozenset[str]) -> str:
-    """A logged object of headers as members, values as texts, credentials left out, `hidden` (lower case) redacted."""
-    if not isinstance(value, dict):
-        return ""
-    members = []
-    for name, content in value.items():
-        plain = name.lower().replace("_", "-")
-        if plain in SECRET_HEADERS or content is None:
-            continue
-        text = ", ".join(map(text_of, content)) if isinstance(content, list) else text_of(content)
-        members.append(f"{quoted(name)}:{quoted('[redacted]' if plain in hidden else text)}")
-    return ",".join(members)
+def headers_object(hidden: frozenset[str]) -> Callable[[str], str]:
+    """A function from a logged object of headers to one of texts, credentials left out, `hidden` (lower case) redacted."""
+
+    def written(text: str) -> str:
+        try:
+            value = orjson.loads(text.encode())
+        except orjson.JSONDecodeError:
+            return "{}"
+        members = []
+        for name, content in value.items() if isinstance(value, dict) else ():
+            plain = name.lower().replace("_", "-")
+            if plain in SECRET_HEADERS or content is None:
+                continue
+            shown = ", ".join(map(text_of, content)) if isinstance(content, list) else text_of(content)
+            members.append(f"{quoted(name)}:{quoted('[redacted]' if plain in hidden else shown)}")
+        return f"{{{','.join(members)}}}"
+
+    return written

@@ -9,8 +9,9 @@ from glob import glob
 from pathlib import Path, PurePath
 from typing import Literal
 
+from logship.conversion import detect
 from logship.errors import FormatError
-from logship.formats import Detection, Format, FormatSpec, compile_format, detect
+from logship.formats import Detection, Format, FormatSpec, compile_format
 from logship.servers.served import ServedLog
 
 SAMPLE_BYTES = 65_536  # the end of a file tells best what its server writes now

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.config import Settings, load_settings
+from logship.conversion.detection import MAX_SAMPLE_BYTES
 from logship.event import LogFile, transaction_id
-from logship.formats.detection import MAX_SAMPLE_BYTES
 
 COMBINED = b'203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /x HTTP/1.1" 200 17 "-" "curl/8"\n'
 COMMON = b'203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /y HTTP/1.1" 200 17\n'

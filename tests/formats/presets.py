@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import yaml
 
 from logship.formats import Format, FormatSpec, compile_format, load_presets
+from logship.kernel.values import Bare
 
 FOLDER = Path(__file__).parents[2] / "configs" / "formats"
 
@@ -39,4 +41,5 @@ def parsed(fmt: Format, line: str | bytes) -> dict[str, object]:
     raw = line if isinstance(line, bytes) else line.encode("utf-8")
     values = fmt.parse(raw)
     assert values is not None, fmt.explain(raw)
-    return {slot.field: value for slot, value in zip(fmt.slots, values, strict=True) if value != ""}
+    found = {slot.field: value for slot, value in zip(fmt.slots, values, strict=True) if value}
+    return {field: json.loads(value) if isinstance(value, Bare) else value for field, value in found.items()}

@@ -40,7 +40,7 @@ def test_a_format_compiles_or_is_refused_with_a_column_inside_it(written: tuple[
         assert fmt.column is None or 0 <= fmt.column <= len(text)
         return
     assert (fmt.explain(line) is None) == (fmt.parse(line) is not None)
-    fmt.scanner([slot.field for slot in fmt.slots]).scan(line + b"\n", [line])
+    assert len(fmt.reader([slot.field for slot in fmt.slots])(line) or fmt.slots) == len(fmt.slots)
 
 
 def test_an_empty_argument_is_none() -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from logship.formats import detect, read_spec
+from logship.conversion import detect
+from logship.formats import read_spec
 from tests.formats.presets import presets
 
 CORPUS = Path(__file__).parents[1] / "corpora"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.formats import Envelope
-from logship.formats.envelope import MAX_HELD_BYTES, EnvelopeKind, Opened
+from logship.conversion import Envelope
+from logship.conversion.envelope import MAX_HELD_BYTES, EnvelopeKind, Opened
 
 STAMP = "2024-06-10T00:00:00.123456789Z"
 streams = st.sampled_from(["stdout", "stderr"])

@@ -62,7 +62,7 @@ def test_auto_takes_nginx_names_and_gives_any_other_key_by_name() -> None:
     }  # fmt: skip
     needed = ["user.id", "request_header_x_tenant", "status", "never_seen"]
     assert all(fmt.slot(name) for name in needed)
-    assert fmt.scanner(needed).parse(line) == (7, "t", "200", "")
+    assert fmt.reader(needed)(line) == ("7", "t", "200", "")
 
 
 def test_auto_cuts_a_request_line_where_method_and_uri_have_no_keys() -> None:

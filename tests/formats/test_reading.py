@@ -55,12 +55,13 @@ def test_a_list_takes_each_line_by_the_first_that_fits() -> None:
     assert [member.name for member in fmt.members] == ["combined", "common", "json"]
 
 
-def test_a_lists_scanner_gives_what_a_member_lacks_as_absent() -> None:
+def test_a_lists_reader_gives_what_a_member_lacks_as_absent() -> None:
     fmt = compile_format(read_spec(["combined", "common"]), presets())
-    scanner = fmt.scanner(["request_header_user_agent", "status"])
-    assert scanner.parse(COMBINED.encode()) == ("curl/8", "200")
-    assert scanner.parse(COMMON.encode()) == ("", "200")
-    assert scanner.scan(COMMON.encode() + b"\n", [COMMON.encode()]) is None
+    read = fmt.reader(["request_header_user_agent", "status"])
+    assert read(COMBINED.encode()) == ("curl/8", "200")
+    assert read(COMMON.encode()) == ("", "200")
+    with pytest.raises(KeyError, match="host"):
+        fmt.reader(["host"])
 
 
 def test_a_misfit_of_a_list_is_that_of_the_member_that_got_furthest() -> None:

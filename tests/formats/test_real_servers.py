@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.formats.presets import apache, nginx, parsed, presets
-from tests.formats.test_scanner import check
+from tests.kernel.agreement import agreed, all_fields
 
 REAL = Path(__file__).parent / "real"
 COMBINED = presets()["combined"].text
@@ -69,9 +69,8 @@ def test_user_agents_come_back_as_they_were_sent(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_the_hot_path_agrees_on_every_line(name: str) -> None:
-    fmt = FORMATS[name]
-    check(fmt, fmt.scanner([slot.field for slot in fmt.slots]), lines(name))
+def test_the_kernel_agrees_on_every_line(name: str) -> None:
+    agreed(all_fields(FORMATS[name]), *lines(name))
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in OWN_METHOD])

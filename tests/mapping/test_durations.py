@@ -11,10 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from logship.config.shipped import presets
+from logship.conversion import Converter
 from logship.event import Window
 from logship.formats import compile_format, read_spec
-from logship.mapping import Converter
-from logship.mapping.clock import LONGEST_S, spelled_ns
+from logship.mapping.durations import LONGEST_S, spelled_ns
 from tests.mapping.world import at, convert, converter, event, exact, format_named
 
 BEGINNINGS = st.datetimes(

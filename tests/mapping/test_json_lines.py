@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from logship.config.shipped import presets
+from logship.conversion import Converter
 from logship.event import Window
 from logship.formats import Format, compile_format, read_spec
-from logship.mapping import Converter
+from tests.kernel.agreement import agreed, done
 from tests.mapping.world import at, convert, converter, event, exact
 
 KEYS = {
@@ -212,10 +213,10 @@ def _made(fmt: Format) -> Converter:
     return _compiled.setdefault(id(fmt), converter(TEXT, fmt))
 
 
-def test_usual_lines_are_done_at_once() -> None:
+def test_usual_lines_are_done_by_the_kernel() -> None:
     made = converter(fmt=KEYED)
     line = json.dumps(LINE, separators=(",", ":")).encode()
-    assert made.members[0].scanner.clean_rows((line + b"\n") * 3, [line] * 3) is not None
+    assert agreed(made, line, line, line) == done(3)
     found = [json.loads(text) for text in convert(made, line, line).events]
     assert at(found[1], "request", "time") == "2000-10-10T13:55:36.250Z"
     assert at(found[1], "response", "time") == "2000-10-10T13:55:36.500Z"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from logship.config.shipped import mapping_names, mapping_path, presets
+from logship.conversion import compile_mapping
+from logship.conversion.examples import run_examples
 from logship.errors import MappingError
 from logship.formats import compile_format, read_spec
-from logship.mapping import Constants, MappingErrors, compile_mapping, merge, parse_mapping
-from logship.mapping.examples import run_examples
+from logship.mapping import Constants, MappingErrors, merge, parse_mapping
 from tests.mapping.world import converter, default_tree, format_named, mapping, nginx, yaml
 
 

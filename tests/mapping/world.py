@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from functools import cache
+from unittest.mock import patch
 
 from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
+from logship.conversion import Converter, compile_mapping
 from logship.event import Conversion, LogFile, Window
 from logship.formats import Format, compile_format, read_spec
-from logship.mapping import Constants, Converter, MappingSpec, compile_mapping, merge, parse_mapping
+from logship.mapping import Constants, MappingSpec, merge, parse_mapping
 
 KEY = 0x2A_BCDE_F012
 LOG = LogFile(1, "/var/log/nginx/access.log", "api", KEY, "web-1")
@@ -19,6 +22,11 @@ TIMED = (
     "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
     '"$http_referer" "$http_user_agent" $request_time "$http_x_forwarded_for" $host $scheme $server_port $request_id'
 )
+
+
+def without_kernel() -> AbstractContextManager[object]:
+    """All lines are done by `exact`."""
+    return patch("logship.kernel.run", return_value=None)
 
 
 def yaml(text: str) -> dict[str, object]:
@@ -62,7 +70,7 @@ def convert(made: Converter, *lines: bytes, start: int = 0, window: Window | Non
 def event(
     line: bytes, text: str = "{}", fmt: Format | None = None, fields: Mapping[str, str] | None = None
 ) -> dict[str, object]:
-    """The one event of a line, the exact way proved to be the same."""
+    """The one event of a line, the same without the kernel."""
     made = converter(text, fmt, fields)
     conversion = convert(made, line)
     assert conversion.events, conversion
@@ -73,25 +81,9 @@ def event(
 
 
 def exact(made: Converter, *lines: bytes, start: int = 0) -> list[str]:
-    """Events by the exact way alone: no scanner finds a chunk clean."""
-    scanners = [member.scanner for member in made.members]
-    try:
-        for member in made.members:
-            member.scanner = Blind(member.scanner)  # type: ignore[assignment]
+    """Events without the kernel."""
+    with without_kernel():
         return convert(made, *lines, start=start).events
-    finally:
-        for member, scanner in zip(made.members, scanners, strict=True):
-            member.scanner = scanner
-
-
-class Blind:
-    """A scanner that leaves everything to the exact way."""
-
-    def __init__(self, scanner: object) -> None:
-        self.parse = scanner.parse  # type: ignore[attr-defined]
-
-    def scan(self, data: bytes, lines: list[bytes]) -> None:
-        return None
 
 
 def combined(

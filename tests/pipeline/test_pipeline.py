@@ -12,9 +12,9 @@ import pytest
 
 from logship.batcher import Batcher
 from logship.clock import SystemClock
-from logship.config.converting import PathFields, SourceConverter
 from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
+from logship.conversion import PathFields, SourceConverter
 from logship.counters import Counters, Tally
 from logship.delivery import DeadLetter, DeadLetters, Delivery
 from logship.event import Batch, Conversion, LogFile, Outcome, RefusedEvent, Window, transaction_id

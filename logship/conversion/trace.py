@@ -11,18 +11,18 @@ from isal import isal_zlib
 from logship.errors import Location
 from logship.event import LogFile, key_digits, transaction_id
 from logship.fields import FIELDS
-from logship.formats import Format, Misfit, Value
-from logship.mapping.access import Reader, Setting
-from logship.mapping.generator import Generator
-from logship.mapping.memo import Unreadable
-from logship.mapping.plan import Leaf, Path, Plan, leaves
-from logship.mapping.render import Covers
+from logship.formats.format import Format
+from logship.formats.slot import Misfit
+from logship.kernel.exact import compile_exact
+from logship.kernel.program import NO_BOUNDS
+from logship.kernel.values import Bare, Unreadable
+from logship.mapping.lowering import lower
+from logship.mapping.plan import Branch, Leaf, Path, Plan, leaves
+from logship.mapping.redaction_places import Covers, NoCovers
+from logship.mapping.setting import Setting
 from logship.mapping.template import Reference, Template
 
-BOM = b"\xef\xbb\xbf"
-LOW = 0xFFFF_FFFF
 _DERIVED = tuple(name for name, known in FIELDS.items() if known.derived)
-_UNCOVERED = Covers(lambda reader, path: None, lambda reader, name, path: None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class LineTrace:
     position: int
     transaction_id: str
     format: str
-    fields: Mapping[str, Value]
+    fields: Mapping[str, object]
     event: Mapping[str, object] | None = None
     dropped_by: str | None = None
     sampled_out_by: str | None = None
@@ -55,33 +55,31 @@ class Tracer:
         self._setting = setting
         self._plan = plan
         self._visited: list[int] = []
-        main = Setting(setting.format, setting.constants, setting.defaults, setting.proxies, setting.proxy_header)
-        side = Setting(setting.format, setting.constants, setting.defaults, setting.proxies, setting.proxy_header)
-        self._event = _Traced(main, plan, covers, self._visited.append)
-        self._derived = _Traced(side, _derived_plan(side), _UNCOVERED, None)
+        self._event = _Traced(setting, plan, covers, self._visited.append)
+        self._derived = _Traced(setting, _derived_plan(setting), NoCovers(), None)
 
     @property
     def format(self) -> Format:
         return self._setting.format
 
     def fits(self, line: bytes) -> bool:
-        return self._event.scanner.parse(line) is not None
+        return self._event.read(line) is not None
 
     def trace(self, line: bytes, position: int, file: LogFile, outer: bytes) -> LineTrace:
         """Shapes: `line` is without its line end; `outer`, over which the id is made, is the line as it stands."""
         self._visited.clear()
-        content = line.removeprefix(BOM) if position == 0 else line
         own = transaction_id(outer, file.key, position)
-        parsed = self.format.parse(content)
+        parsed = self.format.parse(line)
         if parsed is None:
-            return self._unfit(line, content, position, own)
+            return self._unfit(line, position, own)
         try:
-            derived = self._derived.run(outer, content, position, file).event or {}
-            made = self._event.run(outer, content, position, file)
+            derived = self._derived.run(outer, line, position, file).event or {}
+            made = self._event.run(outer, line, position, file)
         except Unreadable:
-            return self._unfit(line, content, position, own)
-        logged = {slot.field: value for slot, value in zip(self.format.slots, parsed, strict=True) if value != ""}
-        logged |= self.format.others(content)
+            return self._unfit(line, position, own)
+        texts = {slot.field: value for slot, value in zip(self.format.slots, parsed, strict=True) if value}
+        texts |= self.format.others(line)
+        logged = {name: json.loads(text) if isinstance(text, Bare) else text for name, text in texts.items()}
         fields = logged | {name: value for name, value in derived.items() if name in _DERIVED and name not in logged}
         rules = tuple(self._plan.rules[index].name for index in self._visited)
         dropped, sampled = made.outcomes.get("dropped"), made.outcomes.get("sampled out")
@@ -91,8 +89,8 @@ class Tracer:
             line, position, mine, self.format.name, fields, made.event, dropped, sampled, None, rules, origins
         )
 
-    def _unfit(self, line: bytes, content: bytes, position: int, own: str) -> LineTrace:
-        return LineTrace(line, position, own, self.format.name, {}, error=self.explain(content))
+    def _unfit(self, line: bytes, position: int, own: str) -> LineTrace:
+        return LineTrace(line, position, own, self.format.name, {}, error=self.explain(line))
 
     def explain(self, line: bytes) -> Misfit:
         """Where the line stops fitting; a line that fits but whose time no event can have stops at its time."""
@@ -117,43 +115,38 @@ class Tracer:
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    event: dict[str, Value] | None
+    event: dict[str, object] | None
     outcomes: dict[str, str]
 
 
 class _Traced:
-    """A generated function for exact rows that tells which rules matched."""
+    """A program that is executed line by line and tells which rules matched."""
 
     def __init__(self, setting: Setting, plan: Plan, covers: Covers, visit: Callable[[int], None] | None) -> None:
-        generator = Generator(setting, plan, covers, is_exact=True, has_window=False, visit=visit)
-        pending = generator.generate()
-        if not setting.needed:  # nothing of the line is asked for
-            setting.needed.append(setting.format.slots[0].field)
-        self.scanner = setting.format.scanner(setting.row)
-        self._way = pending()
+        lowered = lower(setting, plan, covers, is_traced=visit is not None)
+        self.read = setting.format.reader(lowered.needed)
+        self._counters = lowered.program.counters
+        self._make = compile_exact(lowered.program)
+        self._visit = visit
 
-    def run(self, outer: bytes, content: bytes, position: int, file: LogFile) -> _Run:
-        row = self.scanner.parse(content)
-        if row is None:
+    def run(self, outer: bytes, line: bytes, position: int, file: LogFile) -> _Run:
+        """Raises: Unreadable for a line that does not fit."""
+        values = self.read(line)
+        if values is None:
             raise Unreadable(outer)
-        crc = isal_zlib.crc32(outer)
-        middle = f"-{key_digits(file.key)}-{position >> 32:04x}"
-        places, crcs = [f"{position & LOW:08x}"], [f"{crc:08x}"]
-        made = self._way([row], crcs, places, [crc], [position], file, middle, "", "", "")
-        outcomes = {c.what: c.rule for c, n in zip(self._way.counters, made.counts, strict=False) if n}
-        return _Run(json.loads(made.events[0]) if made.events else None, outcomes)
+        counts = [0] * len(self._counters)
+        event = self._make(
+            values, isal_zlib.crc32(outer), position, key_digits(file.key), file.origin, file.path, *NO_BOUNDS, counts,
+            self._visit,
+        )  # fmt: skip
+        outcomes = {counter.what: counter.name for counter, count in zip(self._counters, counts, strict=True) if count}
+        return _Run(None if event is None else json.loads(event), outcomes)
 
 
 def _derived_plan(setting: Setting) -> Plan:
-    """An 'event' of all derived fields: the generated code computes them as the real one does."""
-    reader = Reader(setting, is_exact=True)
-    event: dict[str, Leaf | dict[str, Leaf]] = {}
-    for name in _DERIVED:
-        if reader.field(name) is not None:
-            event[name] = Leaf(Template((Reference(name, None, 0, 0),)), ())
-    setting.needed.clear()
-    setting.memos.clear()
-    return Plan(event, ())  # type: ignore[arg-type]
+    """An 'event' of all derived fields, computed as those of the real one are."""
+    event: Branch = {name: Leaf(Template((Reference(name, None, 0, 0),)), ()) for name in _DERIVED}
+    return Plan(event, ())
 
 
 def _has(event: Mapping[str, object], path: Path) -> bool:

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 
+from logship.conversion.compile import compile_mapping
+from logship.conversion.converter import Converter
+from logship.conversion.detection import detect
+from logship.conversion.envelope import Envelope
+from logship.conversion.trace import LineTrace
 from logship.errors import FormatError, MappingError
 from logship.event import Conversion, LogFile, Window
 from logship.fields import canonical
-from logship.formats import Detection, Envelope, Format, FormatSpec, Misfit, compile_format, detect
+from logship.formats import Detection, Format, FormatSpec, Misfit, compile_format
 from logship.formats.re2_door import Pattern, compile_pattern
-from logship.mapping import Constants, Converter, LineTrace, MappingErrors, MappingSpec, compile_mapping
+from logship.mapping import Constants, MappingErrors, MappingSpec
 
 log = logging.getLogger(__name__)
 

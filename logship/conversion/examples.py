@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from logship.conversion.compile import compile_mapping
+from logship.conversion.trace import LineTrace
 from logship.errors import LogshipError
 from logship.event import LogFile
-from logship.formats import Format
-from logship.mapping.access import Constants
-from logship.mapping.compile import compile_mapping
+from logship.formats.format import Format
+from logship.mapping.setting import Constants
 from logship.mapping.spec import ExampleSpec, MappingSpec
-from logship.mapping.trace import LineTrace
 from logship.scalars import Plain
 
 OUTCOMES = ("dropped", "sampled out", "unfit")

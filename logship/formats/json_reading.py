@@ -1,0 +1,116 @@
+"""How the kernel reads a JSON line: one walk over the object, each wanted member to its register."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from logship.formats.format import Wanted
+from logship.formats.request_line import PARTS
+from logship.formats.slot import Slot
+from logship.kernel.assembler import Assembler, Label
+from logship.kernel.program import NONE, REFUSE, Escaping, Op, Tree
+
+FEWEST_FIELDS = 2  # beside the time: any JSON log has a time, an access log has more
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a slot's value is found: the first of these paths that holds something.
+
+    Shapes: a path is a key, or the keys of nested objects; `part` is which part of a request line is meant, -1 for all.
+    """
+
+    slot: Slot
+    paths: tuple[tuple[str, ...], ...]
+    part: int = -1
+    line_paths: tuple[tuple[str, ...], ...] = ()  # where the request line is that `part` is cut from
+
+
+class _Members:
+    """Which register each path of keys goes to."""
+
+    def __init__(self, assembler: Assembler) -> None:
+        self._assembler = assembler
+        self.registers: dict[Keys, int] = {}
+
+    def register(self, path: Keys) -> int:
+        if path not in self.registers:
+            self.registers[path] = self._assembler.register()
+        return self.registers[path]
+
+    def tree(self) -> bytes:
+        """All paths as the kernel's Tree; a key that holds a path's dots itself is left to `exact`."""
+        paths: dict[Keys, int] = dict(self.registers)
+        paths |= {(".".join(path),): REFUSE for path in self.registers if len(path) > 1}
+        return _tree(paths).encode()
+
+
+def _tree(paths: dict[Keys, int]) -> Tree:
+    members = []
+    for key in dict.fromkeys(path[0] for path in paths):
+        below = {path[1:]: register for path, register in paths.items() if path[0] == key and len(path) > 1}
+        members.append((key, paths.get((key,), NONE), _tree(below) if below else None))
+    return Tree(tuple(members))
+
+
+def emit_json_reading(
+    needed: Sequence[Source], slots: Sequence[Source], assembler: Assembler, wanted: Wanted
+) -> Escaping | None:  # fmt: skip
+    """The instructions of a whole line; None where too few fields are looked at to tell whether it fits."""
+    members = _Members(assembler)
+    times = [source for source in slots if source.slot.time is not None]
+    looked_at = {source.slot.field: source for source in (*needed, *times)}
+    registers = {
+        field: wanted.registers[field] if field in wanted.registers else assembler.register() for field in looked_at
+    }
+    fewest = min(FEWEST_FIELDS + 1, len(slots))
+    counted = [registers[source.slot.field] for source in slots if source.slot.field in registers]
+    if len(counted) < fewest:
+        return None
+    for source in looked_at.values():
+        for path in (*source.paths, *source.line_paths):
+            members.register(path)
+    assembler.emit(Op.OBJECT, assembler.constant(members.tree()))
+    lines: dict[tuple[Keys, ...], list[int]] = {}
+    for field, source in looked_at.items():
+        choices = [members.registers[path] for path in source.paths]
+        if source.line_paths:
+            if source.line_paths not in lines:
+                lines[source.line_paths] = _split(source, members, assembler)
+            choices.append(lines[source.line_paths][source.part])
+        _first(assembler, registers[field], choices)
+    assembler.emit(Op.ATLEAST, fewest, _listed(assembler, counted))
+    timed = [registers[source.slot.field] for source in times]
+    if timed:
+        assembler.emit(Op.ATLEAST, 1, _listed(assembler, timed))
+    for source in times:
+        if source.slot.field not in wanted.moments:
+            skip = Label()
+            assembler.emit(Op.EMPTY, registers[source.slot.field], skip)
+            moment = assembler.register()
+            assembler.emit(Op.NUMBER, moment, wanted.time_function(source.slot), registers[source.slot.field])
+            assembler.place(skip)
+    return Escaping.NONE
+
+
+def _listed(assembler: Assembler, registers: Sequence[int]) -> int:
+    return assembler.constant(struct.pack(f"<{len(registers)}H", *registers))
+
+
+def _split(source: Source, members: _Members, assembler: Assembler) -> list[int]:
+    """Registers with the parts of the first request line that is there."""
+    line = assembler.register()
+    _first(assembler, line, [members.registers[path] for path in source.line_paths])
+    parts = [assembler.register() for _ in PARTS]
+    assembler.emit(Op.SPLIT, line, *parts, 1)
+    return parts
+
+
+def _first(assembler: Assembler, register: int, choices: Sequence[int]) -> None:
+    left = choices[0]
+    for right in choices[1:] or choices:
+        assembler.emit(Op.FIRST, register, left, right)
+        left = register

@@ -1,0 +1,104 @@
+"""Which redaction goes where: by place in the event, and by field wherever a template writes one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from logship.fields import Kind, canonical, lookup
+from logship.kernel.program import Known
+from logship.mapping import redaction
+from logship.mapping.plan import Path, steps
+from logship.mapping.spec import MappingSpec
+
+FORWARDED = frozenset(
+    {"x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip",
+     "cf-connecting-ip", "fastly-client-ip", "x-original-forwarded-for"}
+)  # fmt: skip
+_URL_FIELDS = frozenset({"target", "request_url", "request_first_line", "request_header_referer"})
+_URL_HEADERS = frozenset({"referer", "referrer", "location"})
+_QUERY_FIELDS = frozenset({"query", "query_string"})
+_PATH_FIELDS = frozenset({"path", "url_path"})
+_SERVER_ADDRESSES = frozenset({"local_ip", "upstream_addr"})  # not those of clients
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """What replaces a text: a function with its name, or (`call` None) always the same text."""
+
+    name: str
+    call: Callable[[str], str] | None = None
+    known: Known = Known.NOTHING
+
+
+HIDDEN = Cover(redaction.REDACTED)
+
+
+class Covers:
+    """The redactions of one mapping; `hidden` are headers, in lower case."""
+
+    def __init__(self, spec: MappingSpec) -> None:
+        """Raises: FormatError with RE2's reason for a pattern of `redact.path`."""
+        redact = spec.redact
+        query = redaction.query_redactor(redact.query) if redact.query else None
+        path = redaction.path_redactor(redact.path) if redact.path else None
+        address = redaction.address_cover(redact)
+        self.hidden = frozenset(name.lower() for name in redact.headers)
+        self._hashed = frozenset(steps(name) for name in redact.hash)
+        self._digest = Cover("digest", redaction.hashed_text(redact.key.encode())) if self._hashed else None
+        self._address = Cover("address cover", address) if address else None
+        self._listed = Cover("forwarded cover", redaction.listed_addresses(address)) if address else None
+        self._path = Cover("path cover", path) if path else None
+        self._query = Cover("query cover", redaction.bare_query_redactor(query), Known.NO_EQUALS) if query else None
+        self._url = self._path
+        if query and path:
+            self._url = Cover("url cover", lambda url: query(path(url)))
+        elif query:
+            self._url = Cover("url cover", query, Known.NO_EQUALS)
+
+    def of_place(self, path: Path) -> Cover | None:
+        """What covers all that a mapping writes at this place of the event."""
+        is_header = len(path) == 3 and path[1] == "headers"
+        header = path[-1].lower()
+        if is_header and header in self.hidden:
+            return HIDDEN
+        if is_header and self._listed is not None and header in FORWARDED:
+            return self._listed
+        if path in self._hashed:
+            return self._digest
+        if path == ("request", "ip_address") and self._address is not None:
+            return self._address
+        is_url = path == ("request", "uri") or (len(path) == 3 and header in _URL_HEADERS)
+        return self._url if is_url else None
+
+    def of_field(self, name: str, path: Path) -> Cover | None:
+        """What covers a field that a template writes at a place that is not covered as a whole."""
+        is_client = path == ("request", "ip_address")
+        if self.of_place(path) is not None and not is_client:
+            return None
+        known = canonical(name) or name
+        if known in _URL_FIELDS:
+            return self._url
+        if known in _QUERY_FIELDS:
+            return self._query
+        if known in _PATH_FIELDS:
+            return self._path
+        if is_client or known in _SERVER_ADDRESSES:
+            return None
+        header = known.removeprefix("request_header_").replace("_", "-")
+        field = lookup(known)
+        lists = header in FORWARDED or known == "proxy_add_x_forwarded_for"
+        return self._listed if field is not None and (field.kind is Kind.ADDRESS or lists) else None
+
+
+class NoCovers(Covers):
+    """Nothing is redacted: what a line holds, for the person who may see it."""
+
+    def __init__(self) -> None:
+        self.hidden = frozenset()
+
+    def of_place(self, path: Path) -> Cover | None:
+        return None
+
+    def of_field(self, name: str, path: Path) -> Cover | None:
+        return None

@@ -1,0 +1,110 @@
+"""What a mapping meets: a format, the constants of a source, the mapping's defaults and proxies. Looking changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from logship.fields import FIELDS, Kind, canonical, lookup
+from logship.formats.format import Format
+from logship.formats.slot import Moment, Slot
+from logship.mapping import proxies
+from logship.mapping.spec import MappingSpec
+
+DEFAULT_PROXY_HEADER = "X-Forwarded-For"
+PEERS = ("client_ip", "remote_ip", "remote_host", "peer_ip", "proxy_protocol_addr")  # the first is believed
+HOSTS = ("host", "request_header_host", "server_name", "server_name2", "ssl_server_name")  # the first is believed
+_DURATIONS = ("duration", "time_us", "duration_ns", "time_ms", "time_s")  # the finest first
+_LABELS = frozenset({"origin", "source", "file"})
+_ALWAYS = frozenset({"method", "target", "path", "query", "scheme", "host", "client_ip"})
+
+
+@dataclass(frozen=True, slots=True)
+class Constants:
+    """What is known of a source's lines beside their text."""
+
+    origin: str
+    source: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Shapes: `proxies` tells of an address whether it is a trusted proxy's; `proxy_header` is the field they write."""
+
+    format: Format
+    constants: Constants
+    defaults: Mapping[str, str]
+    proxies: Callable[[str], bool] | None = None
+    proxy_header: str = ""
+
+    @classmethod
+    def of(cls, spec: MappingSpec, fmt: Format, constants: Constants) -> Setting:
+        trusted = proxies.networks(spec.trusted_proxies) if spec.trusted_proxies else None
+        header = f"request_header_{(spec.client_ip_header or DEFAULT_PROXY_HEADER).lower().replace('-', '_')}"
+        return cls(fmt, constants, spec.defaults, trusted, canonical(header) or header)
+
+    def slot(self, name: str) -> Slot | None:
+        """The slot of a canonical name that the format itself names."""
+        return next((slot for slot in self.format.slots if slot.field == name), None)
+
+    def first(self, names: Sequence[str]) -> Slot | None:
+        return next((slot for name in names if (slot := self.slot(name))), None)
+
+    def known(self, name: str) -> str:
+        """What the source or the mapping says of a field; '' for nothing."""
+        for texts in (self.constants.fields, self.defaults):
+            for key, text in texts.items():
+                if (canonical(key) or key) == name and text:
+                    return text
+        return ""
+
+    def kind(self, name: str) -> Kind | None:
+        """The kind of a field as a person named it; None: neither the vocabulary nor the format knows it."""
+        known = canonical(name) or name
+        field = lookup(known)
+        if field is not None and field.derived:
+            return Kind.TEXT if known in _LABELS or known in _ALWAYS else field.kind
+        slot = self.format.slot(known)
+        if slot is not None:
+            return slot.kind
+        is_known = field is not None or known in self.constants.fields or bool(self.known(known))
+        return Kind.TEXT if is_known else None
+
+    # -- times
+
+    def time_slot(self, moment: Moment) -> Slot | None:
+        """The slot that says when requests start (or end), the finest of several."""
+        slots = [slot for slot in self.format.slots if slot.kind.is_time and slot.time is not None]
+        fitting = [slot for slot in slots if slot.moment == moment]
+        if not fitting and moment is Moment.START and not any(slot.moment is Moment.END for slot in slots):
+            fitting = slots
+        return min(fitting, key=lambda slot: slot.time.resolution_ms if slot.time else 0, default=None)
+
+    @property
+    def duration_slot(self) -> Slot | None:
+        return self.first(_DURATIONS)
+
+    @property
+    def has_time(self) -> bool:
+        return self.time_slot(Moment.START) is not None or self.time_slot(Moment.END) is not None
+
+    @property
+    def has_both_ends(self) -> bool:
+        return {Moment.START, Moment.END} <= {slot.moment for slot in self.format.slots if slot.kind.is_time}
+
+    # -- who and where
+
+    @property
+    def host_slots(self) -> list[Slot]:
+        slots = [slot for name in HOSTS if (slot := self.slot(name))]
+        # Apache's %v is the virtual host; nginx's $server_name is the first name of the block, which may be a pattern
+        return sorted(slots, key=lambda slot: slot.spelled != "%v" or slot.field == "host")
+
+    @property
+    def peer(self) -> Slot | None:
+        return self.first(PEERS)
+
+
+assert all(FIELDS[name].derived for name in _LABELS | _ALWAYS)
