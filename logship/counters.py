@@ -40,6 +40,7 @@ class Tally:
     nul_bytes: int = 0
     lost_bytes: int = 0
     sent_bytes: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)  # ids too long for the API, which their events lack, by key
 
     @property
     def dropped_total(self) -> int:
@@ -72,6 +73,7 @@ class Tally:
         add_counts(self.dropped, conversion.dropped)
         add_counts(self.sampled_out, conversion.sampled_out)
         self.unmatched += conversion.unmatched
+        add_counts(self.left_out, conversion.left_out)
         self.too_old += conversion.too_old
         self.out_of_range += conversion.out_of_range
 
@@ -79,6 +81,7 @@ class Tally:
         """Add another tally to this one."""
         add_counts(self.dropped, other.dropped)
         add_counts(self.sampled_out, other.sampled_out)
+        add_counts(self.left_out, other.left_out)
         for name in PLAIN_COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -101,6 +104,7 @@ class Tally:
             beside.append(f"already confirmed, skipped {self.already_confirmed:,}")
         if self.nul_bytes:
             beside.append(f"NUL bytes skipped {self.nul_bytes:,}")
+        beside += [f"{key} too long, left out {count:,}" for key, count in self.left_out.items()]
         return " · ".join([" + ".join(parts), *beside])
 
 

@@ -14,6 +14,7 @@ from logship.counters import Counters
 from logship.event import Batch, Chunk, Conversion, Outcome, Span, Window
 from logship.lane import Lane, Route
 from logship.letterbox import Letterbox, iso_time
+from logship.mapping.event import MAX_ID_CHARS
 from logship.tail.notices import Look, What
 from logship.tail.source import Clock
 from logship.tail.tailer import Tailer
@@ -65,6 +66,7 @@ class Pipeline:
         self._clock = clock
         self._runs: dict[int, UnfitRun] = {}
         self._confirmed: list[Span] = []
+        self._warned_keys: set[str] = set()  # of ids that were too long for the API
         self._rotated_due_s = float("-inf")
 
     def step(self) -> Step:
@@ -291,6 +293,12 @@ class Pipeline:
         for tally in (self.counters.of_source(chunk.file.source), self.counters.of_file(chunk.file.file_id)):
             tally.lines += settled.lines
             tally.add_conversion(conversion)
+        for key in conversion.left_out.keys() - self._warned_keys:
+            self._warned_keys.add(key)
+            log.warning(
+                "an id of more than %d characters is left out of its event key=%s path=%s",
+                MAX_ID_CHARS, key, chunk.file.path,
+            )  # fmt: skip
 
     def _notice(self, look: Look) -> None:
         for notice in look.notices:

@@ -202,7 +202,8 @@ def _take(
     begin = encoded.ends[first - 1] + 1 if first else 0
     texts.append(encoded.text[begin : encoded.ends[until - 1]])
     shift = end + 1 - begin
-    ends.extend(encoded.ends[first:until] if not shift else array("I", [one + shift for one in encoded.ends[first:until]]))
+    taken = encoded.ends[first:until]
+    ends.extend(array("I", [one + shift for one in taken]) if shift else taken)
     lines.extend(encoded.lines[first:until])
     return ends[-1]
 

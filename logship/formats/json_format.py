@@ -110,7 +110,7 @@ class JsonFormat(Format):
         timed = False
         for index, decode_time in self._times:
             value = self._values_of[index](document)
-            if value and decode_time(value) is None:
+            if value and not _is_time(value, decode_time):
                 return False
             timed |= value != ""
         if self._times and not timed:
@@ -143,7 +143,7 @@ class JsonFormat(Format):
         fits = sum(values_of(document) != "" for values_of in self._values_of)
         for index, decode_time in self._times:
             value = self._values_of[index](document)
-            if value and decode_time(value) is None:
+            if value and not _is_time(value, decode_time):
                 slot = self.slots[index]
                 assert slot.time is not None, "only times are in _times"
                 at = line.find(value.encode())
@@ -269,6 +269,12 @@ def _find(document: Document, path: tuple[str, ...]) -> object:
             return None
         value = value.get(key)
     return value
+
+
+def _is_time(value: str, decode_time: DecodeTime) -> bool:
+    """Whether a text or a number is a time; the brackets of `[10/Oct/…]` are no list's."""
+    is_list = isinstance(value, Bare) and value.startswith("[")
+    return not is_list and decode_time(value) is not None
 
 
 def _plain(value: object) -> str:

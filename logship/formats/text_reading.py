@@ -29,16 +29,17 @@ def emit_text_reading(
         if how is None:
             return None
         slot = part.variable.slot
-        is_split = slot.kind is Kind.REQUEST_LINE and any(name in wanted.registers and name not in own for name in PARTS)
+        places = [unused if name in own else wanted.registers.get(name, unused) for name in PARTS]
+        is_split = slot.kind is Kind.REQUEST_LINE and places != [unused] * len(PARTS)
         is_checked = slot.time is not None and slot.field not in wanted.moments
         register = unused if part.variable.repeated else wanted.registers.get(slot.field, unused)
         if register == unused and (is_split or is_checked) and not part.variable.repeated:
             register = assembler.register()
-        assembler.emit(Op.FIELD, register, how, assembler.constant(stops.encode("latin-1")), ord(part.lead) if part.lead else 0)
+        lead = ord(part.lead) if part.lead else 0
+        assembler.emit(Op.FIELD, register, how, assembler.constant(stops.encode("latin-1")), lead)
         if part.variable.repeated:
             continue
         if is_split:
-            places = [wanted.registers.get(name, unused) if name not in own else unused for name in PARTS]
             assembler.emit(Op.SPLIT, register, *places, 0)
         if is_checked:
             assembler.emit(Op.NUMBER, unused, wanted.time_function(slot), register)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 class Encoded:
     """Events of a chunk.
 
-    Shapes: `text` is ASCII, one comma between events: event i is text[ends[i - 1] + 1 : ends[i]], the first begins at 0;
-    it comes from line lines[i]. Line j spans [starts[j], starts[j + 1]). `left` are the lines that were handed back, in
-    order. counts[c] is what counter c of the program counted.
+    Shapes: `text` is ASCII, one comma between events: event i is text[ends[i - 1] + 1 : ends[i]], the first begins at
+    0; it comes from line lines[i]. Line j spans [starts[j], starts[j + 1]). `left` are the lines that were handed back,
+    in order. counts[c] is what counter c of the program counted.
     """
 
     text: bytes

@@ -1,4 +1,4 @@
-"""The reference: what each operation means, as Python. It takes any line and any value, at a tenth of the kernel's speed.
+"""The reference: what each operation means, as Python. Any line, any value, at a tenth of the kernel's speed.
 
 The making part of a program becomes one Python function. Texts are str, a bare one is Bare; numbers are int. The tables
 below say all there is to know of an operation. Texts of a mapping enter as names, never as source.
@@ -10,8 +10,8 @@ import struct
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 
-from logship.kernel.program import MOST, NONE, OPERANDS, Function, Instruction, Op, Program
-from logship.kernel.values import Bare, Memo, iso, within
+from logship.kernel.program import MOST, NONE, OPERANDS, Instruction, Op, Program
+from logship.kernel.values import Bare, iso, memory, within
 
 MIXER = 0x9E3779B97F4A7C15  # Fibonacci hashing: CRC and position are mixed by 2^64 / golden ratio
 MASK = 0xFFFF_FFFF_FFFF_FFFF
@@ -78,16 +78,6 @@ def compile_exact(program: Program) -> Make:
     return made
 
 
-_SHARED: dict[Callable[..., object], Memo[object]] = {}
-
-
-def memory(function: Function) -> Memo[object]:
-    """What is remembered of a function: once in the process of one that `is_shared`, else once for a program."""
-    if not function.is_shared:
-        return Memo(function.call, function.entries)
-    return _SHARED.setdefault(function.call, Memo(function.call, function.entries))
-
-
 def _is_outside(moment_ms: int, oldest: int, since: int, until: int, counts: list[int]) -> bool:
     if moment_ms < since or moment_ms >= until:
         counts[0] += 1
@@ -102,7 +92,7 @@ def _left_out(counts: list[int], counter: int) -> str:
 
 
 class _Writer:
-    """Writes the function's body: straight code, an `if` for what a jump skips, and a look at `at` where jumps cross."""
+    """Writes the function's body: straight code, an `if` around what a jump skips, a look at `at` where jumps cross."""
 
     def __init__(self, program: Program, names: dict[str, object]) -> None:
         self._program = program

@@ -10,9 +10,8 @@ from types import ModuleType
 from weakref import WeakKeyDictionary
 
 from logship.kernel.encoded import Encoded
-from logship.kernel.exact import memory
 from logship.kernel.program import VERSION, Program
-from logship.kernel.values import Unreadable
+from logship.kernel.values import Unreadable, memory
 
 SWITCH = "LOGSHIP_KERNEL"
 MOST_NUMBER = (1 << 63) - 1

@@ -3,17 +3,17 @@
 A program is executed by `exact` (Python, the reference) and by the kernel (C). Both give the same bytes for the same
 line. Time is linear by construction: jumps only go forward.
 
-Registers  hold a text (decoded, UTF-8; empty means absent) and a number; all are empty and 0 when a line begins, except
-           ORIGIN and PATH, which hold the file's labels. A text may be marked *bare*: it is the spelling of a JSON value
-           that is no string (200, 0.5, true), as JSON formats log it.
+Registers  hold a text (decoded, UTF-8; empty means absent) and a number; all are empty and 0 when a line begins, but
+           ORIGIN and PATH, which hold the file's labels. A text may be marked *bare*: it is the spelling of a JSON
+           value that is no string (200, 0.5, true), as JSON formats log it.
 Flags      small numbers, 0 when a line begins.
 Reading    code[:make] fills the registers `fields` from the line. Only the kernel executes it: `exact` has the same
            values from the format's own parser, which also takes the lines that the kernel hands back.
 Making     code[make:] writes the event. It ends with DONE, DROP, SAMPLE or WINDOW, or the line is handed back.
 
-Handing back: the kernel gives a line back to `exact` whenever it is not sure: it never decides that a line is unmatched.
-An executor may implement any subset: every operation and every KNOWN shortcut may be handed back at run time.
-Every text is compared, cut and written as its decoded UTF-8 bytes.
+Handing back: the kernel gives a line back to `exact` whenever it is not sure; it never decides that a line is
+unmatched. It may do any subset: every operation may be handed back, every Known left to Python. Texts are compared, cut
+and written as their decoded UTF-8 bytes.
 
 Layout of `Program.encode()`, little-endian, checked by whoever loads it:
     4s magic b"LSP\x01" | u16 version | u16 registers | u16 flags | u16 0 | u16 make | u16 escaping
@@ -60,8 +60,8 @@ class Escaping(IntEnum):
 class How(IntEnum):
     """How far a FIELD reaches from the cursor on; never over the line's end. A space never matters but where said."""
 
-    TEXT = 0  # to the first of the stops (the constant's bytes; none: the line's end). With escaping BACKSLASH or JSON a
-    #           backslash is passed over, together with a `"` or `\` behind it: neither ends the value
+    TEXT = 0  # to the first of the stops (the constant's bytes; none: the line's end). With escaping BACKSLASH or
+    #           JSON a backslash is passed over, together with a `"` or `\` behind it: neither ends the value
     BARE = 1  # to the first of the stops; a backslash is a character like others
     STATUS = 2  # [0-9]{3}, else -, else nothing
     INTEGER = 3  # -?[0-9]*
@@ -114,8 +114,9 @@ class Op(IntEnum):
 
     # reading
     LITERAL = 1  # k          the constant is at the cursor, which moves behind it; else hand back
-    FIELD = 2  # w n k n      How, stops, lead: a byte that the value begins with, 0 for none. '/': hand back without it;
-    #                         '?': without it the value is empty. The stop is behind it. `-` alone becomes the empty text; decoded by `escaping`
+    FIELD = 2  # w n k n      How, stops, lead: a byte that the value begins with, 0 for none; the stop is behind it.
+    #                         '/': hand back without it; '?': without it the value is empty. `-` alone becomes the
+    #                         empty text; all else is decoded by `escaping`
     END = 3  #                the cursor is at the line's end; else hand back
     SPLIT = 4  # r w w w n    method, target and version of a request line (see below); n 1: of a JSON log, where a text
     #                         that begins with '/' is the target alone, and a bare text is handed back
@@ -143,7 +144,7 @@ class Op(IntEnum):
     # ends
     WINDOW = 40  # r          by the number: < since or >= until counts OUT_OF_RANGE, else < oldest TOO_OLD; no event
     DROP = 41  # c            counts; no event
-    SAMPLE = 42  # c k        k is a u64: no event and counts if ((crc << 32 ^ start) * 0x9E3779B97F4A7C15 mod 2^64) >= k
+    SAMPLE = 42  # c k        no event and counts if (crc << 32 ^ start) * 0x9E3779B97F4A7C15 mod 2^64 >= k, a u64
     DONE = 43  #              the event is complete
     # writing
     WRITE = 50  # k           the constant as it is

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import orjson
 
-from logship.kernel.program import LAST_MS, MEMO_BYTES, MEMO_ENTRIES
+from logship.kernel.program import LAST_MS, MEMO_BYTES, MEMO_ENTRIES, Function
 
 V = TypeVar("V")
 
@@ -85,6 +85,16 @@ class Memo(dict[object, V], Generic[V]):
                 self.clear()
             self[key] = value
         return value
+
+
+_SHARED: dict[Callable[..., object], Memo[object]] = {}
+
+
+def memory(function: Function) -> Memo[object]:
+    """What is remembered of a function: once in the process of one that `is_shared`, else once for a program."""
+    if not function.is_shared:
+        return Memo(function.call, function.entries)
+    return _SHARED.setdefault(function.call, Memo(function.call, function.entries))
 
 
 def within(moment_ms: object) -> int:

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
+from logship.mapping.review import parse_mapping
 from logship.mapping.setting import Constants
-from logship.mapping.spec import MappingErrors, MappingSpec, merge, parse_mapping
+from logship.mapping.spec import MappingErrors, MappingSpec, merge
 
 __all__ = ["Constants", "MappingErrors", "MappingSpec", "merge", "parse_mapping"]

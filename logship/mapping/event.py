@@ -356,8 +356,8 @@ def _covered(fields: Fields, value: Value, cover: Cover) -> Value:
     if cover.call is None or value.register is None:
         text = cover.call(value.text) if cover.call is not None and value.text else cover.name
         return Value(Kind.TEXT, None, text, value.is_always) if cover.call is None or value.text else value
-    covered = fields.call(fields.function(cover.name, cover.call, cover.known, entries=SHARED_ENTRIES), fields.held(value))
-    return Value(Kind.TEXT, covered, is_always=value.is_always, name=value.name)
+    function = fields.function(cover.name, cover.call, cover.known, entries=SHARED_ENTRIES)
+    return Value(Kind.TEXT, fields.call(function, fields.held(value)), is_always=value.is_always, name=value.name)
 
 
 def _constant(leaf: object, shape: Shape, path: Path) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from pydantic import ValidationError
 
 from logship.errors import FormatError, MappingError
 from logship.fields import canonical, closest
 from logship.formats.re2_door import compile_pattern
 from logship.mapping import proxies
 from logship.mapping.plan import Branch, Condition, Leaf, Path, Plan, Rule, leaves, read_plan, steps
-from logship.mapping.spec import MappingSpec
+from logship.mapping.spec import MappingErrors, MappingSpec, translated
 from logship.mapping.template import Template
 
 REQUIRED_KEYS: tuple[Path, ...] = (
@@ -21,6 +23,21 @@ _TOP = (
 )  # fmt: skip
 _REQUEST = ("time", "verb", "uri", "ip_address", "headers", "body", "transfer_encoding", "api_version")
 _RESPONSE = ("time", "status", "ip_address", "headers", "body", "transfer_encoding", "verb")
+
+
+def parse_mapping(tree: Mapping[str, object]) -> MappingSpec:
+    """The mapping that a YAML tree says.
+
+    Raises: MappingErrors with every mistake that shows without a format.
+    """
+    try:
+        spec = MappingSpec.model_validate(tree)
+    except ValidationError as exc:
+        raise MappingErrors(translated(detail, tree) for detail in exc.errors()) from None
+    errors, spec._warnings = review(spec)
+    if errors:
+        raise MappingErrors(errors)
+    return spec
 
 
 def review(spec: MappingSpec) -> tuple[list[MappingError], tuple[MappingError, ...]]:

@@ -1,4 +1,4 @@
-"""What a mapping meets: a format, the constants of a source, the mapping's defaults and proxies. Looking changes nothing."""
+"""What a mapping meets: a format, a source's constants, its own defaults and proxies. Looking changes nothing."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StrictBool, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StrictBool
 from pydantic_core import ErrorDetails
 
 from logship.errors import Exit, Location, LogshipError, MappingError
@@ -111,29 +111,12 @@ class MappingSpec(Strict):
     )
     examples: list[ExampleSpec] = Field(default_factory=list, description="what `logship test` runs")
 
-    _warnings: tuple[MappingError, ...] = PrivateAttr(default=())
+    _warnings: tuple[MappingError, ...] = PrivateAttr(default=())  # set by review.parse_mapping
 
     @property
     def warnings(self) -> tuple[MappingError, ...]:
         """What is allowed but surely not meant, as far as the mapping alone shows it."""
         return self._warnings
-
-
-def parse_mapping(tree: Mapping[str, object]) -> MappingSpec:
-    """The mapping that a YAML tree says.
-
-    Raises: MappingErrors with every mistake that shows without a format.
-    """
-    from logship.mapping.review import review
-
-    try:
-        spec = MappingSpec.model_validate(tree)
-    except ValidationError as exc:
-        raise MappingErrors(_translated(detail, tree) for detail in exc.errors()) from None
-    errors, spec._warnings = review(spec)
-    if errors:
-        raise MappingErrors(errors)
-    return spec
 
 
 def merge(base: Mapping[str, object], child: Mapping[str, object]) -> Tree:
@@ -205,7 +188,7 @@ _HINTS = {
 }
 
 
-def _translated(detail: ErrorDetails, tree: Mapping[str, object]) -> MappingError:
+def translated(detail: ErrorDetails, tree: Mapping[str, object]) -> MappingError:
     location = _location(detail["loc"], tree)
     key = str(location[-1]) if location else "mapping"
     if detail["type"] == "extra_forbidden":

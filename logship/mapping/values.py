@@ -175,7 +175,7 @@ def body_members(text: str) -> str:
 
 
 def headers_object(hidden: frozenset[str]) -> Callable[[str], str]:
-    """A function from a logged object of headers to one of texts, credentials left out, `hidden` (lower case) redacted."""
+    """A function from a logged object of headers to one of texts; no credentials, `hidden` (lower case) redacted."""
 
     def written(text: str) -> str:
         try:

@@ -111,7 +111,7 @@ def check_time(fmt: Format, found: dict[str, object], expected: dict[str, Any]) 
     (slot,) = [slot for slot in fmt.slots if slot.time]
     assert slot.time is not None
     moment = datetime.fromisoformat(expected["timestamp"].replace("Z", "+00:00"))
-    assert slot.time.decoder("UTC")(found[slot.field]) == round(moment.timestamp() * 1000)
+    assert slot.time.decoder("UTC")(str(found[slot.field])) == round(moment.timestamp() * 1000)
 
 
 def test_vectors_nanosecond_trap_is_avoided() -> None:
@@ -120,7 +120,7 @@ def test_vectors_nanosecond_trap_is_avoided() -> None:
     found = parsed(fmt, "[2021-06-04 15:40:27.138633] php7")
     (slot,) = [slot for slot in fmt.slots if slot.time]
     assert slot.time is not None
-    assert slot.time.decoder("UTC")(found["time_received"]) == 1622821227_138
+    assert slot.time.decoder("UTC")(str(found["time_received"])) == 1622821227_138
 
 
 # ---- fluent-bit, mtail, logstash, prometheus-nginxlog-exporter

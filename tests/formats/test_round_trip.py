@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from logship.formats import apache as apache_format
 from logship.formats import compile_format, read_spec
 from logship.formats import nginx as nginx_format
-from logship.formats.escapes import Escaping, decode
+from logship.formats.escapes import decode
 from logship.formats.line_pattern import Reach, strict_pattern
 from logship.formats.pieces import LineShape, Literal
 from logship.formats.text_format import TextFormat
+from logship.kernel.program import Escaping
 from tests.formats.awkward import AWKWARD
 from tests.formats.hostile import line_with
 from tests.formats.presets import preset, presets

@@ -8,7 +8,8 @@ from logship.event import Conversion, Window, key_digits
 from logship.formats import Format
 from logship.kernel.program import NO_BOUNDS
 from logship.mapping import Constants, parse_mapping
-from tests.mapping.world import LOG, convert, without_kernel
+from tests.mapping.world import LOG, convert
+from tests.rigs.executors import without_kernel
 
 
 def agreed(made: Converter, *lines: bytes, start: int = 0, window: Window | None = None) -> int:

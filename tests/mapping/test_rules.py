@@ -172,3 +172,20 @@ def test_a_sample_overrules_a_weight_of_the_mapping() -> None:
     text = convert(converter("{event: {weight: 3}, rules: [{sample: 1/1}]}"), combined()).events[0]
     assert text.count('"weight"') == 0
     assert event(combined(), "event: {weight: 3}")["weight"] == 3
+
+
+@pytest.mark.parametrize("key", ["user_id", "company_id", "session_token", "subscription_id"])
+def test_an_id_of_more_characters_than_the_api_takes_is_left_out_and_counted(key: str) -> None:
+    made = converter(f"{{event: {{{key}: $remote_user}}}}", fields={"host": "h"})
+    users = ["u" * 256, "u" * 257, "\\xC3\\xA9" * 256, "\\xC3\\xA9" * 257, "bob"]
+    conversion = convert(made, *[combined(user=user) for user in users])
+    found = [json.loads(text).get(key) for text in conversion.events]
+    assert found == ["u" * 256, None, "é" * 256, None, "bob"]
+    assert conversion.left_out == {key: 2, "user_id": 2}
+
+
+def test_a_long_id_that_becomes_a_hash_is_no_longer_long() -> None:
+    made = converter("{redact: {hash: [user_id], key: secret}}")
+    conversion = convert(made, combined(user="u" * 300))
+    assert len(json.loads(conversion.events[0])["user_id"]) == 43
+    assert conversion.left_out == {}

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from functools import cache
-from unittest.mock import patch
 
 from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
@@ -14,6 +12,7 @@ from logship.conversion import Converter, compile_mapping
 from logship.event import Conversion, LogFile, Window
 from logship.formats import Format, compile_format, read_spec
 from logship.mapping import Constants, MappingSpec, merge, parse_mapping
+from tests.rigs.executors import without_kernel
 
 KEY = 0x2A_BCDE_F012
 LOG = LogFile(1, "/var/log/nginx/access.log", "api", KEY, "web-1")
@@ -22,11 +21,6 @@ TIMED = (
     "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
     '"$http_referer" "$http_user_agent" $request_time "$http_x_forwarded_for" $host $scheme $server_port $request_id'
 )
-
-
-def without_kernel() -> AbstractContextManager[object]:
-    """All lines are done by `exact`."""
-    return patch("logship.kernel.run", return_value=None)
 
 
 def yaml(text: str) -> dict[str, object]:

@@ -178,6 +178,28 @@ def test_a_dropped_line_is_confirmed_with_what_stands_before_it(world: World) ->
     assert world.counters.total().dropped == {"dash": 2}
 
 
+def test_an_id_too_long_for_the_api_is_counted_and_warned_about_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    class LongIds(Lines):
+        def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
+            conversion = super().convert(data, start, file, window)
+            conversion.left_out = {"user_id": len(conversion.ends)}
+            return conversion
+
+    world.route(LongIds())
+    for text in ("a\nb\n", "c\n"):
+        world.write(text)
+        world.pass_on()
+    world.receiver.accept_all()
+    world.pass_on()
+    assert world.sent() == []
+    assert world.counters.total().sent == 3
+    assert world.counters.total().left_out == {"user_id": 3}
+    assert "user_id too long, left out 3" in world.counters.total().sentence()
+    assert caplog.text.count("more than 256 characters") == 1
+
+
 def test_an_unfit_line_is_on_disk_before_the_position_passes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def full_disk(self: DeadLetters, letters: Sequence[DeadLetter]) -> None:
         raise OSError(28, "No space left on device")
