@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import FrameType
 
-from logship import early_signals
+from logship import early_signals, kernel
 from logship.assembly import build_pipeline, reroute
 from logship.clock import SystemClock
 from logship.config import Settings
@@ -91,7 +91,8 @@ class Daemon:
 
         Raises: whatever a thread died of.
         """
-        log.info("started sources=%d state_dir=%s", len(self.settings.sources), self.settings.state_dir)
+        sources, state_dir = len(self.settings.sources), self.settings.state_dir
+        log.info("started, %s sources=%d state_dir=%s", kernel.described(), sources, state_dir)
         gc.disable()
         is_ready = False
         try:

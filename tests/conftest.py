@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from logship import kernel
 from tests.rigs.certificates import Authority
 from tests.rigs.machine import require
 from tests.rigs.network import stay_on_loopback
@@ -25,6 +26,7 @@ settings.register_profile(
 )
 # Continuous integration tries the same examples in every run, so that a failure belongs to the change under test.
 settings.register_profile("ci", settings.get_profile("local"), derandomize=True)
+settings.register_profile("short", settings.get_profile("ci"), max_examples=12)  # under sanitizers
 settings.register_profile("soak", settings.get_profile("local"), max_examples=5_000)
 
 
@@ -39,12 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.hypothesis_seed = random.randrange(2**32)
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """The seed that repeats this run's hypothesis examples."""
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """What converts lines, and the seed that repeats this run's hypothesis examples."""
     seed = config.option.hypothesis_seed
     if seed is None:
-        return "hypothesis: the same examples in every run; --hypothesis-seed=0 or any other number draws others"
-    return f"hypothesis: repeat these examples with --hypothesis-seed={seed}"
+        drawn = "the same examples in every run; --hypothesis-seed=0 or any other number draws others"
+    else:
+        drawn = f"repeat these examples with --hypothesis-seed={seed}"
+    return [kernel.described(), f"hypothesis: {drawn}"]
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

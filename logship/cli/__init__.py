@@ -76,8 +76,20 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _show_version(context: click.Context, parameter: click.Parameter, is_asked: bool) -> None:
+    """The version, and what converts lines."""
+    if is_asked:
+        from logship import kernel
+
+        click.echo(f"logship {__version__}\n{kernel.described()}")
+        context.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, "--version", message="logship %(version)s")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version,
+    help="Show the version and exit.",
+)  # fmt: skip
 def logship() -> None:
     """Web server access logs into API events: nothing lost, nothing twice."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logship import kernel
 from logship.cli.terminal import Styled, Terminal, clean
 from logship.errors import Exit
 
@@ -72,6 +73,7 @@ def print_findings(terminal: Terminal, findings: list[Finding], code: Exit, *, h
     for finding, following in zip_longest(findings, findings[1:]):
         is_same_place = following is not None and _place(finding) is not None and _place(finding) == _place(following)
         print_finding(terminal, finding, width, with_excerpt=not is_same_place)
+    terminal.line(kernel.described())
     counts = [_count(findings, "error", "error"), _count(findings, "warning", "warning")]
     sent = "one test event sent" if has_sent else "nothing sent"
     exit_code = f" (exit {int(code)})" if code else ""
@@ -118,7 +120,7 @@ def _count(findings: list[Finding], level: Level, word: str) -> str:
 
 
 def print_json(findings: list[Finding], code: Exit) -> None:
-    """`{"exit": …, "errors": …, "warnings": …, "findings": [{"level": …, "subject": …, "message": …, …}]}`."""
+    """`{"exit": …, "kernel": …, "errors": …, "warnings": …, "findings": […]}`; of each its level, subject, message …"""
     import orjson
 
     rows = []
@@ -137,5 +139,8 @@ def print_json(findings: list[Finding], code: Exit) -> None:
             row |= {"log_line": finding.line.decode("utf-8", "replace"), "at": finding.at}
         rows.append(row)
     counts = {level: sum(finding.level == level for finding in findings) for level in ("error", "warning")}
-    document = {"exit": int(code), "errors": counts["error"], "warnings": counts["warning"], "findings": rows}
+    document = {
+        "exit": int(code), "kernel": kernel.IMPLEMENTATION, "errors": counts["error"], "warnings": counts["warning"],
+        "findings": rows,
+    }  # fmt: skip
     click.echo(orjson.dumps(document).decode())

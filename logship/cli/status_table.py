@@ -85,6 +85,8 @@ def _daemon(status: Status) -> str:
     else:
         head = click.style("STOPPED" if status.state == "stopped" else "NO ANSWER", fg="red", bold=True)
         parts = [head, f"what {status.state_dir} says"]
+    if status.kernel:
+        parts.append(f"kernel: {status.kernel}")
     if status.dead_letters:
         parts.append(click.style(f"dead letters {status.dead_letters:,}", fg="red"))
     return " · ".join(parts)

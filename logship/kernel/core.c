@@ -393,6 +393,18 @@ static inline bool known_number(run *of, unsigned known, ls_bytes text, int64_t 
     }
 }
 
+/* Copies what a function gave to the scratch: its caller's own lives only until the next call. */
+static bool keep_answer(run *of, ls_answer *answer)
+{
+    if (answer->kind != LS_TEXT) return true;
+    uint8_t *kept = scratch(of, answer->text.length);
+    if (!kept) return false;
+    memcpy(kept, answer->text.at, answer->text.length);
+    answer->text.at = kept;
+    if (!is_utf8(answer->text)) answer->kind = LS_NOTHING;
+    return true;
+}
+
 /* What the function gives, from its memory or from its caller; LS_NOTHING: hand back. */
 static ls_answer ask(run *of, unsigned number, ls_bytes first, const ls_bytes *second)
 {
@@ -410,15 +422,10 @@ static ls_answer ask(run *of, unsigned number, ls_bytes first, const ls_bytes *s
     }
     ls_answer answer = of->input->call(of->input->context, number, first, second);
     if (answer.kind == LS_FAILED) return of->has_failed = true, answer;
-    if (answer.kind == LS_TEXT && (asked->gives_number || !is_utf8(answer.text))) answer.kind = LS_NOTHING;
-    if (answer.kind == LS_NUMBER && !asked->gives_number) answer.kind = LS_NOTHING;
+    if (!keep_answer(of, &answer)) return (ls_answer){.kind = LS_NOTHING};
+    if (answer.kind == (asked->gives_number ? LS_TEXT : LS_NUMBER)) answer.kind = LS_NOTHING;
     if (is_short) memo_add(&asked->memory, hash, first, other, &answer);
     program->is_full |= asked->memory.used >= asked->memory.most || asked->memory.memory >= MOST_MEMORY;
-    if (answer.kind != LS_TEXT) return answer;
-    uint8_t *kept = scratch(of, answer.text.length); /* the caller's own lives only until its next call */
-    if (!kept) return (ls_answer){.kind = LS_NOTHING};
-    memcpy(kept, answer.text.at, answer.text.length);
-    answer.text.at = kept;
     return answer;
 }
 
@@ -795,10 +802,11 @@ static enum ls_result run_lines(run *of)
 static bool keep_label(run *of, unsigned reg, ls_bytes label)
 {
     uint8_t *to = scratch(of, label.length);
-    if (!to || !is_utf8(label)) return false;
+    if (!to) return false;
     if (label.length) memcpy(to, label.at, label.length);
-    of->fresh[reg] = (value){.text = {to, label.length}, .form = DECODED};
-    return true;
+    label.at = to;
+    of->fresh[reg] = (value){.text = label, .form = DECODED};
+    return is_utf8(label);
 }
 
 /* The run's own memory is one piece behind the output's lists: values, fresh ones, flags, scratch. */

@@ -140,6 +140,7 @@ class Status:
     is_state_writable: bool = True
     stuck: str = ""  # which thread doesn't move any more
     advice: tuple[Advice, ...] = ()
+    kernel: str = ""  # what converts lines: native or python
     program: str = PROGRAM
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from logship import __version__
+from logship import __version__, kernel
 from logship.counters import Counters, Tally
 from logship.logs import escaped
 from logship.status.advice import Faults, advise
@@ -82,6 +82,7 @@ class Observer:
             taken_at=iso(wall_s),
             state_dir=self.state_dir,
             version=__version__,
+            kernel=kernel.IMPLEMENTATION,
             pid=os.getpid(),
             started_at=self.started_at,
             uptime_s=now_s - self.started_s,

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from logship import __version__
+from logship import __version__, kernel
 from logship.checkpoint import Checkpoint
 from logship.config.unit import unit_of
 from logship.logs import escaped
@@ -48,6 +48,7 @@ def stopped_status(
         taken_at=iso(wall_s),
         state_dir=state_dir,
         version=__version__,
+        kernel=kernel.IMPLEMENTATION,
         origin=origin,
         files=files,
         dead_letters=dead_letters,

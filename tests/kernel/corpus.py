@@ -1,9 +1,8 @@
-"""Real programs and lines of theirs, as tests/kernel/fuzz.c takes them: `python -m tests.kernel.corpus DIRECTORY`."""
+"""Real programs and lines of theirs, as tests/kernel/fuzz.c takes them."""
 
 from __future__ import annotations
 
 import struct
-import sys
 from pathlib import Path
 
 from tests.formats.hostile import hostile_texts, line_with, ordinary_line
@@ -36,9 +35,6 @@ def _lines(name: str) -> list[bytes]:
     fmt = formats()[name]
     fields = [slot.field for slot in fmt.slots if not slot.part_of]
     texts = list(hostile_texts(HOSTILE_BYTES))
-    hostile = [line_with(fmt.members[0], field, texts[7 * number % len(texts)][1]) for number, field in enumerate(fields)]
+    chosen = {field: texts[7 * number % len(texts)][1] for number, field in enumerate(fields)}
+    hostile = [line_with(fmt.members[0], field, text) for field, text in chosen.items()]
     return [ordinary_line(fmt), ordinary_line(fmt), *hostile[:6]]
-
-
-if __name__ == "__main__":
-    print(write_corpus(Path(sys.argv[1])), "programs")

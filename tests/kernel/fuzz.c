@@ -3,6 +3,7 @@
    An input is a kind of program and the lines it runs over. What must hold: no sanitizer complains; both builds give the
    same; each line alone gives what it gives among the others; the output is well-formed ASCII. */
 #include <assert.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@ enum { MOST_PROGRAMS = 512, MOST_BLOB = 1 << 16 };
 static ls_bytes programs[MOST_PROGRAMS];
 static size_t program_count;
 static ls_output together, alone, plain_output;
+static bool has_fault; /* a test looks whether this fuzzer sees a wrong byte */
 
 typedef struct {
     const uint8_t *at, *end;
@@ -224,6 +226,7 @@ static void check_program(ls_bytes blob, stream *from)
     assert(ls_run(program, &input, &together) == LS_FINE);
     assert(plain_run(plain, &input, &plain_output) == LS_FINE);
     check_form(&together, lines, counters);
+    if (has_fault && plain_output.length) plain_output.text[plain_output.length / 2] ^= 1;
     check_same(&together, &plain_output, counters);
     check_lines(program, &input, &together);
     ls_free(program), plain_free(plain), free(data);
@@ -240,6 +243,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments)
     FILE *file = name ? fopen(name, "rb") : NULL;
     uint8_t length[4];
     (void)count, (void)arguments;
+    has_fault = getenv("LOGSHIP_FAULT") != NULL;
     while (file && program_count < MOST_PROGRAMS && fread(length, 4, 1, file) == 1) {
         size_t size = length[0] | (size_t)length[1] << 8 | (size_t)length[2] << 16;
         uint8_t *blob = malloc(size);
