@@ -73,7 +73,8 @@ def print_findings(terminal: Terminal, findings: list[Finding], code: Exit, *, h
     for finding, following in zip_longest(findings, findings[1:]):
         is_same_place = following is not None and _place(finding) is not None and _place(finding) == _place(following)
         print_finding(terminal, finding, width, with_excerpt=not is_same_place)
-    terminal.line(kernel.described())
+    if code is not Exit.CONFIG:
+        terminal.line(kernel.described())
     counts = [_count(findings, "error", "error"), _count(findings, "warning", "warning")]
     sent = "one test event sent" if has_sent else "nothing sent"
     exit_code = f" (exit {int(code)})" if code else ""
