@@ -6,6 +6,7 @@ from logship import kernel
 from logship.conversion import Converter, compile_mapping
 from logship.event import Conversion, Window, key_digits
 from logship.formats import Format
+from logship.kernel import run  # the kernel's, also where tests take it away
 from logship.kernel.program import NO_BOUNDS
 from logship.mapping import Constants, parse_mapping
 from tests.mapping.world import LOG, convert
@@ -19,7 +20,7 @@ def agreed(made: Converter, *lines: bytes, start: int = 0, window: Window | None
         expected = convert(made, *lines, start=start, window=window)
     assert shown(found) == shown(expected)
     data = b"".join(line + b"\n" for line in lines)
-    encoded = kernel.run(
+    encoded = run(
         made.members[0].program, data, start, key_digits(LOG.key), LOG.origin, LOG.path, NO_BOUNDS
     )  # fmt: skip
     return 0 if encoded is None else len(lines) - len(encoded.left)
