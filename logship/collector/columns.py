@@ -103,7 +103,7 @@ class Segment:
     def load(self, *names: str) -> None:
         """Fetches columns together, those of texts with their texts."""
         wanted = [one for name in names for one in ((name, f"{name}.texts") if name in TEXTS else (name,))]
-        missing = tuple(name for name in wanted if name not in self._data)
+        missing = tuple(name for name in dict.fromkeys(wanted) if name not in self._data)
         if missing:
             self._data.update(self._fetch(missing))
 

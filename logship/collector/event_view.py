@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +17,17 @@ TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?P<colon>:)?|-?\d[\d.eE+-]*|true|false|nu
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """Shapes: `pieces` joined are the indented JSON; each is (kind for the style, "" for none; text)."""
+    """Shapes: `facts` are name, value, and the filter of that value ("" for none); `curl` is a command for a shell.
+
+    `pieces` joined are the indented JSON; each is (kind for the style, "" for none; text).
+    """
 
     uri: str
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[tuple[str, str, str], ...]
     request_headers: tuple[tuple[str, str], ...]
     response_headers: tuple[tuple[str, str], ...]
     pieces: tuple[tuple[str, str], ...]
+    curl: str
 
 
 def view_of(found: StoredEvent) -> EventView:
@@ -30,24 +35,40 @@ def view_of(found: StoredEvent) -> EventView:
     event = json.loads(found.event)
     request, response = event["request"], event.get("response") or {}
     facts = (
-        ("Time", iso_time(found.time_ms)),
-        ("Duration", short_duration(found.duration_ms)),
-        ("Client", request.get("ip_address")),
-        ("User", event.get("user_id")),
-        ("Company", event.get("company_id")),
-        ("Source", found.source),
-        ("Direction", event.get("direction")),
-        ("Weight", str(found.weight) if found.weight > 1 else ""),
-        ("Transaction", found.transaction_id),
-        ("Received", iso_time(found.received_at)),
+        ("Time", iso_time(found.time_ms), ""),
+        ("Duration", short_duration(found.duration_ms or None), ""),
+        ("Route", found.route, "route"),
+        ("Client", found.client, "client"),
+        ("User", found.user_id, "user"),
+        ("Company", found.company, "company"),
+        ("Host", found.host, "host"),
+        ("Source", found.source, "source"),
+        ("Agent", found.agent, "agent"),
+        ("Referrer", found.referrer, "referrer"),
+        ("Direction", event.get("direction"), ""),
+        ("Weight", str(found.weight) if found.weight > 1 else "", ""),
+        ("Transaction", found.transaction_id, ""),
+        ("Received", iso_time(found.received_at), ""),
     )
     return EventView(
         uri=request["uri"],
-        facts=tuple((name, str(value)) for name, value in facts if value),
+        facts=tuple((name, str(value), field) for name, value, field in facts if value),
         request_headers=headers_of(request),
         response_headers=headers_of(response),
         pieces=tuple(coloured(json.dumps(event, indent=2, ensure_ascii=False))),
+        curl=curl_of(request),
     )
+
+
+def curl_of(request: dict[str, Any]) -> str:
+    """A command that asks the same again, for a shell."""
+    parts = ["curl", "-X", request["verb"], request["uri"]]
+    for name, value in headers_of(request):
+        parts += ["-H", f"{name}: {value}"]
+    body = request.get("body")
+    if body is not None and request.get("transfer_encoding") != "base64":
+        parts += ["--data-raw", body if isinstance(body, str) else json.dumps(body)]
+    return " ".join(shlex.quote(part) for part in parts)
 
 
 def headers_of(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:

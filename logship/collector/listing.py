@@ -18,6 +18,7 @@ TRIES = 5  # of a reader whose segments are merged meanwhile
 LAST_ID = (1 << 62) - 1
 COLUMNS = (
     "id, time_ms, received_at, verb, status, path, source, user_id, duration_ms, weight, transaction_id, "
+    "route, client, company, host, agent, referrer, "
     "CAST(event AS TEXT)"  # PostgreSQL's driver would take JSON apart
 )
 
@@ -37,6 +38,12 @@ class StoredEvent:
     duration_ms: float | None
     weight: int
     transaction_id: str | None
+    route: str
+    client: str | None
+    company: str | None
+    host: str
+    agent: str
+    referrer: str
     event: str
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlencode
@@ -27,20 +28,43 @@ from logship.collector.filters import (
     RANGES_S,
     STATUS_CLASSES,
     EventFilter,
+    bad_parameter,
     read_filter,
 )
 from logship.collector.listing import Place
 from logship.collector.options import CollectorOptions
 from logship.collector.read_api import ReadApi, now_ms, search_budget
 from logship.collector.refusal import RefusalError
-from logship.collector.summary import CLASSES, status_class
-from logship.collector.times import iso_time, moment, percentage, rate, short_count, short_duration
+from logship.collector.summary import CLASSES, ValueCount, status_class
+from logship.collector.times import change, iso_time, moment, percentage, rate, short_count, short_duration
 
 FILES = Path(__file__).parent / "page"
 ROWS = 50
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
-PARAMETERS = ("app", "range", "since", "until", "q", *FIELDS, *(EXCLUDING + name for name in FIELDS))
-LABELS = {"q": "search", "since": "from", "until": "to"}
+FILTERS = ("since", "until", "q", *FIELDS, *(EXCLUDING + name for name in FIELDS))
+PARAMETERS = ("app", "range", *FILTERS, "list", "sort", "rows")
+LABELS = {"q": "search", "since": "from", "until": "to"} | {EXCLUDING + name: f"not {name}" for name in FIELDS}
+ASKED_FOR = ("q", "verb", "status", "path", "user", "client", "source", "since", "until")  # fields of the form
+KEPT = tuple(name for name in PARAMETERS if name not in (*ASKED_FOR, "app"))
+LIST_ROWS, MAX_LIST_ROWS = 10, 1_000
+LISTS_SHOWN = {
+    "route": "Routes",
+    "path": "Paths",
+    "user": "Users",
+    "client": "Clients",
+    "company": "Companies",
+    "host": "Hosts",
+    "source": "Sources",
+    "agent": "Agents",
+    "referrer": "Referrers",
+    "verb": "Verbs",
+}
+SORTS: dict[str, Callable[[ValueCount], tuple[float | str, ...]]] = {
+    "requests": lambda one: (-one.requests, one.value),
+    "errors": lambda one: (-one.server_errors - one.client_errors, -one.server_errors, one.value),
+    "p95": lambda one: (-(one.p95_ms or 0), one.value),
+    "name": lambda one: (one.value,),
+}
 MEDIA = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
@@ -70,11 +94,66 @@ class Asked:
 
     def chips(self) -> list[tuple[str, str, str]]:
         """The conditions in force: what, its value, the address without it."""
-        names = [name for name in PARAMETERS if name not in ("app", "range") and self.given.get(name)]
+        names = [name for name in FILTERS if self.given.get(name)]
         return [(LABELS.get(name, name), self.given[name], self.link(**{name: ""})) for name in names]
 
     def get(self, name: str) -> str:
         return self.given.get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Which list is shown, in which order, and how many rows of it."""
+
+    list: str
+    sort: str
+    rows: int
+
+
+def read_shown(given: Mapping[str, str]) -> Shown:
+    """Raises: RefusalError 400 for a list or an order that there isn't."""
+    name, sort, rows = given.get("list", "route"), given.get("sort", "requests"), given.get("rows", "")
+    if name not in LISTS_SHOWN:
+        raise bad_parameter("list", name, f"give one of {', '.join(LISTS_SHOWN)}")
+    if sort not in SORTS:
+        raise bad_parameter("sort", sort, f"give one of {', '.join(SORTS)}")
+    number = int(rows) if rows.isascii() and rows.isdigit() and len(rows) < 5 else LIST_ROWS
+    return Shown(name, sort, min(max(number, 1), MAX_LIST_ROWS))
+
+
+def listed(values: Iterable[ValueCount], shown: Shown) -> list[ValueCount]:
+    """The rows of the shown list; events without a value are its last one."""
+    order = SORTS[shown.sort]
+    return sorted(values, key=lambda one: (not one.value, order(one)))[: shown.rows]
+
+
+def previous(wanted: EventFilter, now: int) -> EventFilter | None:
+    """The same question of the time before, as long; None without a beginning, or where a text would be looked for."""
+    if wanted.since_ms is None or wanted.search:
+        return None
+    span_ms = (now if wanted.until_ms is None else wanted.until_ms) - wanted.since_ms
+    return replace(wanted, since_ms=wanted.since_ms - span_ms, until_ms=wanted.since_ms) if span_ms > 0 else None
+
+
+def spread_of(histogram: tuple[tuple[float, int], ...]) -> list[tuple[float, float, str]]:
+    """Bars of a picture of durations: left edge and height in percent, and what each says."""
+    if not histogram:
+        return []
+    counts: dict[int, int] = {}
+    for middle_ms, requests in histogram:
+        place = max(int(math.log2(max(middle_ms, 1)) * 2), 0)
+        counts[place] = counts.get(place, 0) + requests
+    places = range(min(counts), max(counts) + 1)
+    most = max(counts.values())
+    return [
+        (
+            100 * (place - places[0]) / len(places),
+            100 * counts.get(place, 0) / most,
+            f"{short_duration(2 ** (place / 2))} to {short_duration(2 ** ((place + 1) / 2))}: "
+            f"{counts.get(place, 0):,} requests",
+        )
+        for place in places
+    ]
 
 
 class Page:
@@ -115,7 +194,11 @@ class Page:
         cursor = request.query_params.get("cursor", "")
         after = Place.of_cursor(cursor) if cursor else None
         found = self._api.listing.page(wanted, limit=ROWS, after=after, budget=search_budget())
-        summary = self._api.summaries.of(wanted, now, budget=search_budget())
+        shown = read_shown(asked.given)
+        summaries = self._api.summaries
+        summary = summaries.of(wanted, now, column=FIELDS[shown.list][0], budget=search_budget())
+        earlier = previous(wanted, now)
+        before = summaries.of(earlier, now) if earlier is not None else None
         span_s = max(((wanted.until_ms or now) - (wanted.since_ms or _first_ms(summary.bars, now))) / 1000, 1)
         return {
             "asked": asked,
@@ -123,6 +206,10 @@ class Page:
             "page": found,
             "is_first": after is None,
             "summary": summary,
+            "before": before,
+            "shown": shown,
+            "values": listed(summary.values, shown),
+            "curves": spread_of(summary.histogram),
             "now": now,
             "per_second": summary.requests / span_s,
             "chart": draw(summary, asked),
@@ -197,6 +284,9 @@ def environment() -> Environment:
     made.globals.update(
         percentage=percentage,
         classes=CLASSES,
+        lists=LISTS_SHOWN,
+        kept=KEPT,
+        change=change,
         verbs=VERBS,
         status_classes=STATUS_CLASSES,
         ranges=tuple(RANGES_S),

@@ -297,7 +297,7 @@ def assembled(
         failing=tuple(
             sorted(
                 (one for one in routes if one.client_errors or one.server_errors),
-                key=lambda c: (-c.server_errors, -c.client_errors, c.value),
+                key=lambda c: (-c.server_errors - c.client_errors, -c.server_errors, c.value),
             )[:TOP]
         ),
         values=tuple(sorted(values, key=lambda c: (-c.requests, c.value))),

@@ -53,6 +53,16 @@ def short_duration(duration_ms: float | None) -> str:
     return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
 
 
+def change(now: float | None, before: float | None) -> str:
+    """What became of a number: +12 %, -3 %, the same; "" where one of them is missing or the earlier one is 0."""
+    if now is None or not before:
+        return ""
+    share = 100 * (now - before) / before
+    if abs(share) < 0.5:
+        return "the same"
+    return f"{share:+.0f} %" if abs(share) < 1_000 else f"{now / before:,.0f} times"
+
+
 def rate(per_second: float) -> str:
     """Requests per second, minute or hour, whichever is a number one can picture."""
     factor, unit = (1, "second") if per_second >= 1 else (60, "minute") if per_second >= 1 / 60 else (3_600, "hour")

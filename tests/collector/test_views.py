@@ -248,6 +248,13 @@ def test_every_view_equals_sql(filled: Database, piece: int) -> None:
         assert_events(listing, wanted, oracle, choose)
 
 
+@pytest.mark.parametrize("column", LISTS)
+def test_each_list_is_read_by_a_reader_that_has_nothing_kept(filled: Database, column: str) -> None:
+    wanted = EventFilter(APPS[0])
+    summary = Summaries(Segments(filled), TextSearch(filled)).of(wanted, NOW_MS, column=column)
+    assert_lists(summary, Oracle(filled, wanted), column)
+
+
 def test_a_route_of_few_requests_is_not_called_slow(tmp_path: Path) -> None:
     database = open_database(str(tmp_path / "e.db"))
     intake = Intake()

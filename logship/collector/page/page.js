@@ -15,6 +15,7 @@ let timer = 0;
 let selected = null;
 let question = 0; // number of the newest question; answers to older ones are thrown away
 let opener = null;
+let justZoomed = false; // the click that ends a drag is none
 
 document.documentElement.classList.add("js");
 setTheme(stored("theme"));
@@ -50,7 +51,7 @@ async function show(address, { isQuiet = false } = {}) {
   const mine = ++question;
   clearTimeout(timer);
   if (!isQuiet) { progress.hidden = false; part.setAttribute("aria-busy", "true"); }
-  let next = LIVE_MS;
+  let next = LIVE_MS, failed = false;
   try {
     const answer = await ask(address);
     const text = await answer.text();
@@ -60,10 +61,13 @@ async function show(address, { isQuiet = false } = {}) {
   } catch {
     if (mine !== question) return;
     tell("The collector can't be reached. Trying again.");
-    next = RETRY_MS;
+    next = RETRY_MS; failed = true;
   }
   progress.hidden = true;
   part.removeAttribute("aria-busy");
+  // a text that is still being looked for: the next answer begins where this one ended, until somebody stops it
+  const isSearching = !failed && byId("searching") !== null && isLive;
+  if (isSearching && !drawer.open) { timer = setTimeout(() => show(location.href, { isQuiet: true }), 0); return; }
   timer = setTimeout(refresh, next);
 }
 
@@ -91,7 +95,8 @@ function isOnNewestPage() {
 
 function refresh() {
   clearTimeout(timer);
-  if (isLive && isOnNewestPage() && !document.hidden && !drawer.open) show(location.href, { isQuiet: true });
+  const isDragging = part.querySelector(".band") !== null;
+  if (isLive && isOnNewestPage() && !document.hidden && !drawer.open && !isDragging) show(location.href, { isQuiet: true });
   else timer = setTimeout(refresh, LIVE_MS);
 }
 
@@ -108,11 +113,11 @@ function fillFilters() {
   const form = byId("filters");
   if (!form) return;
   const asked = new URLSearchParams(location.search);
-  for (const name of ["app", "range"]) {
-    form.querySelector(`input[type=hidden][name=${name}]`)?.remove();
-    if (!asked.has(name)) continue;
-    const kept = Object.assign(document.createElement("input"), { type: "hidden", name, value: asked.get(name) });
-    form.append(kept);
+  for (const field of form.querySelectorAll("input[type=hidden]")) field.remove();
+  const shown = new Set([...form.elements].map((field) => field.name));
+  for (const [name, value] of asked) {
+    if (shown.has(name) || name === "cursor") continue;
+    form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   }
   for (const field of form.querySelectorAll("select, input:not([type=hidden])")) {
     const value = asked.get(field.name) ?? "";
@@ -152,10 +157,54 @@ function readyCopy(within) {
     if (!navigator.clipboard) continue;
     button.hidden = false;
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(within.querySelector(".json pre").textContent);
+      await navigator.clipboard.writeText(button.parentElement.querySelector("pre").textContent);
       button.textContent = "Copied";
     });
   }
+}
+
+// dragging over the chart asks for the time between both ends
+function readyZoom() {
+  let from = null;
+  const at = (pressed, plot) => {
+    const box = plot.getBoundingClientRect();
+    return Math.min(Math.max((pressed.clientX - box.left) / box.width, 0), 1);
+  };
+  const mark = (plot, one, other) => {
+    let band = plot.querySelector(".band");
+    if (!band) {
+      band = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+      band.setAttribute("class", "band");
+      band.setAttribute("height", "150");
+      plot.append(band);
+    }
+    band.setAttribute("x", 1000 * Math.min(one, other));
+    band.setAttribute("width", 1000 * Math.abs(one - other));
+  };
+  part.addEventListener("pointerdown", (pressed) => {
+    const plot = pressed.target.closest("#plot");
+    if (plot && pressed.button === 0) { from = at(pressed, plot); clearTimeout(timer); }
+  });
+  part.addEventListener("pointermove", (moved) => {
+    const plot = byId("plot");
+    if (from !== null && plot) mark(plot, from, at(moved, plot));
+  });
+  addEventListener("pointerup", (released) => {
+    const plot = byId("plot");
+    if (from === null || !plot) return;
+    const [start, end] = [from, at(released, plot)].sort((a, b) => a - b);
+    from = null;
+    if (end - start < 0.01) { plot.querySelector(".band")?.remove(); timer = setTimeout(refresh, LIVE_MS); return; }
+    const { from: first, to: last, step } = plot.dataset;
+    const seconds = (share, round) => round((share * (last - first)) / step) * step + Number(first);
+    const asked = new URLSearchParams(location.search);
+    for (const name of ["range", "cursor"]) asked.delete(name);
+    asked.set("since", new Date(seconds(start, Math.floor) * 1000).toISOString());
+    asked.set("until", new Date(seconds(end, Math.ceil) * 1000).toISOString());
+    justZoomed = true;
+    go(`${location.pathname}?${asked}`);
+  });
+  part.addEventListener("dragstart", (dragged) => { if (dragged.target.closest("#plot")) dragged.preventDefault(); });
 }
 
 function select(step) {
@@ -198,6 +247,7 @@ function onKey(pressed) {
 
 function onClick(pressed) {
   if (pressed.ctrlKey || pressed.metaKey || pressed.shiftKey || pressed.button) return;
+  if (justZoomed) { justZoomed = false; pressed.preventDefault(); return; }
   const link = pressed.target.closest("a");
   if (link?.hasAttribute("data-swap")) { pressed.preventDefault(); go(link.getAttribute("href")); return; }
   const row = pressed.target.closest("tr[data-id]");
@@ -218,7 +268,12 @@ if (part) {
   byId("filters")?.addEventListener("submit", (sent) => { sent.preventDefault(); apply(sent.target); });
   byId("filters")?.addEventListener("change", (changed) => apply(changed.target.form));
   part.addEventListener("click", onClick);
-  drawer.addEventListener("click", (pressed) => { if (pressed.target === drawer) drawer.close(); });
+  drawer.addEventListener("click", (pressed) => {
+    const link = pressed.target.closest("a[data-swap]");
+    if (link) { pressed.preventDefault(); drawer.close(); go(link.getAttribute("href")); }
+    if (pressed.target === drawer) drawer.close();
+  });
+  readyZoom();
   drawer.addEventListener("close", () => [...part.querySelectorAll("a.open")].find((one) => one.getAttribute("href") === opener)?.focus());
   document.addEventListener("keydown", onKey);
   document.addEventListener("visibilitychange", refresh);
