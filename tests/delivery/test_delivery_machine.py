@@ -7,11 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from logship.delivery.answer import Answer, Failure, FailureKind
+from logship.delivery.body_limit import LEAST_BYTES
 from logship.delivery.dispatch import Job
 from logship.delivery.pace import HOLD_INTERVAL_S
 from tests.delivery.plugs import CREATED, DOWN, PlayReceiver, Request, Rig, make_batch
 
+EVENT_BYTES = 100  # and a little: thirty of them are more than what a slow link carries in time
 LIMIT_BYTES = 400  # no event of these tests is larger
+SLOW_BYTES = 2 * LEAST_BYTES  # timeouts make no body smaller that isn't above it
 LATE = Failure(FailureKind.TIMEOUT, "no complete answer within 30 s")
 
 FAULTS: list[Answer | Failure] = [
@@ -51,7 +54,7 @@ class DeliveryMachine(RuleBasedStateMachine):
             return self.fault
         if self.has_limit and request.size > LIMIT_BYTES:
             return Answer(413)
-        if self.is_slow and request.size > LIMIT_BYTES:
+        if self.is_slow and request.size > SLOW_BYTES:
             return LATE
         return Answer(422) if self.bad & set(request.numbers) else CREATED
 
@@ -59,7 +62,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     @rule(count=st.integers(1, 30), bad=st.sets(st.integers(0, 29), max_size=4), source=st.sampled_from("ab"))
     def submit(self, count: int, bad: set[int], source: str) -> None:
         self.bad |= {self.events + number for number in bad if number < count}
-        self.rig.desk.submit(make_batch(self.events, count, source=source))
+        self.rig.desk.submit(make_batch(self.events, count, source=source, pad=EVENT_BYTES))
         self.events += count
 
     @rule()
