@@ -5,6 +5,7 @@
 #   make check               ruff, mypy, the floors, the documentation
 #   make bench [ARGS=...]    CPU, speed and memory beside other shippers; backfill, the idle daemon, the collector
 #   make soak                the long runs
+#   make wheel              dist/*.whl with the native kernel, for x86-64 and aarch64
 #   make deb                 dist/logship_*.deb with everything inside
 #   make install             /opt/logship, man pages, completions, units (DESTDIR= and PREFIX= honoured)
 
@@ -18,13 +19,13 @@ BIN := .venv/bin
 MADE := .venv/.made
 EXTRAS := collector,postgres,cluster,dev
 
-.PHONY: demo test check bench soak deb install man clean help
+.PHONY: demo test check bench soak wheel deb install man clean help
 .DELETE_ON_ERROR:
 
 help:
 	@sed -n 's/^#  //p' Makefile
 
-$(MADE): setup.cfg pyproject.toml packaging/make-venv
+$(MADE): setup.cfg setup.py pyproject.toml packaging/make-venv $(wildcard logship/kernel/*.[ch])
 	@PYTHON='$(PYTHON)' packaging/make-venv $(EXTRAS)
 
 demo: $(MADE)
@@ -50,6 +51,9 @@ soak: $(MADE)
 
 man: $(MADE)
 	@$(BIN)/python packaging/manual.py build/share
+
+wheel: $(MADE)
+	@packaging/make-wheel
 
 deb: $(MADE)
 	@packaging/make-deb

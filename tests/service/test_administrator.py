@@ -29,6 +29,7 @@ def test_the_steps_of_the_readme_lead_to_a_running_service(shop: Shop) -> None:
     assert {step.returncode for step in shop.first_steps.values()} == {0}
     assert "1 source; to go on:" in configured.stderr
     assert "no errors" in configured.stdout, "the service reads the log by the unit's group, and check knows"
+    assert "kernel: native\n" in configured.stdout, "the package holds it"
     assert shop.was_active_at_first
 
 

@@ -103,7 +103,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     directory = tmp_path_factory.mktemp("image")
     wheels, source = directory / "wheels", directory / "source"
     source.mkdir()
-    names = ("logship", "configs", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+    names = ("logship", "configs", "setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
     # from a copy: setuptools leaves a build/ behind
     subprocess.run(["cp", "-a", *(str(ROOT / name) for name in names), str(source)], check=True)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
