@@ -38,6 +38,7 @@ class Beginnings:
         self._state = state
         self._beginning = Beginning(state.is_first_start and not once, state.is_lost, once)
         self._looked_s: dict[str, float] = {}  # by source, kernel time
+        self._has_looked = False
 
     def know(self, discovery: Discovery) -> None:
         """When each source was looked at last; sources that are known already keep their time."""
@@ -53,20 +54,19 @@ class Beginnings:
 
     def looked(self, began_s: float) -> None:
         """A full look is over; it began at this time of the clock that stamps files."""
-        self._beginning = Beginning(takes_all=self._beginning.takes_all)
+        self._beginning, self._has_looked = Beginning(takes_all=self._beginning.takes_all), True
         self._looked_s = dict.fromkeys(self._looked_s, began_s)
 
     def is_wanted(self, path: str, facts: Facts, newest: Generation | None, its: Log) -> bool:
         """Whether a sibling that nobody knows is read: `newest` is the newest generation that was known before.
 
-        What was written since the last look is new, whatever its name says. Names and times of archives mislead: one
-        that kubelet compressed is younger than the file that was rotated after it.
+        What was written while the program did not run is new, whatever its name says. Names and times of archives
+        mislead: one that kubelet compressed is younger than the file that was rotated after it.
         """
-        if facts.mtime_ns / 1e9 >= self._looked_s.get(its.source.name, float("inf")):
-            return True
+        is_written_since = facts.mtime_ns / 1e9 >= self._looked_s.get(its.source.name, float("inf"))
         if newest is None:  # nothing was in this log at the last look: what is older is not ours
-            return self._beginning.takes_all
-        return is_newer(path, facts, newest, its.place.stem)
+            return self._beginning.takes_all or is_written_since
+        return (is_written_since and not self._has_looked) or is_newer(path, facts, newest, its.place.stem)
 
     def begin(self, its: Log, source: TailSource, stranger: Stranger, now_s: float) -> Generation:
         """A new generation, read from its start; the caller binds its name."""

@@ -305,7 +305,8 @@ class Tailer:
                     generation.exhausted()
                     self._followed.aging.note_cut(generation, self._clock.monotonic())
                 return stretch
-        generation.size_bytes = max(generation.sure_bytes, generation.read_to)  # it may have grown as another
+        if content.facts().size_bytes >= generation.size_bytes:  # it may have grown as another
+            generation.size_bytes = max(generation.sure_bytes, generation.read_to)
         self._followed.detach(generation, self._clock.monotonic())
         self._look_due_s = float("-inf")
         return None

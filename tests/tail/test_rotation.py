@@ -7,6 +7,7 @@ import gzip
 import lzma
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from logship.tail.identity import FIRST_LINE_BYTES
 from logship.tail.notices import What
 from tests.tail.driver import Rig, source
 
+YESTERDAY_S = time.time() - 86_400
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
     "bz2": bz2.compress,
@@ -102,8 +104,9 @@ def test_several_generations_rotated_while_stopped_are_read_oldest_first(rig: Ri
 
 
 def test_siblings_older_than_what_the_state_knows_are_left(tmp_path: Path, log: Path) -> None:
-    write(log.with_name("access.log.2"), "older")
-    write(log.with_name("access.log.1"), "old")
+    for name, line in (("access.log.2", "older"), ("access.log.1", "old")):
+        write(log.with_name(name), line)
+        os.utime(log.with_name(name), (YESTERDAY_S, YESTERDAY_S))
     expected = write(log, "new")
     rig = Rig(tmp_path / "state", source(log))
     assert rig.step() == expected
