@@ -1,4 +1,4 @@
-"""The reference: what each operation means, as Python. Any line, any value, at a tenth of the kernel's speed.
+"""The reference: what each operation means, as Python. Any line, any value; about thirty times slower than the kernel.
 
 The making part of a program becomes one Python function. Texts are str, a bare one is Bare; numbers are int. The tables
 below say all there is to know of an operation. Texts of a mapping enter as names, never as source.
