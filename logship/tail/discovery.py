@@ -117,12 +117,12 @@ class Discovery:
         beside = [
             path
             for folder in self.rotation_folders(watched, directory)
-            for name in sorted(self._relatives(folder, stem))
+            for name in sorted(self._made_of(folder, stem))
             if watched.rotated.fits(path := os.path.join(folder, name)) or folder == directory
         ]
         return [os.path.join(directory, stem), *beside]
 
-    def _relatives(self, folder: str, stem: str) -> Iterator[str]:
+    def _made_of(self, folder: str, stem: str) -> Iterator[str]:
         """The names of a folder that rotation may have made of a log, or that the log may have been a link to."""
         family, base = self._listing(folder).family, base_of(stem)
         yield from family.get(stem, ())
