@@ -18,8 +18,7 @@ from benchmarks.table import table
 FLOORS = {
     "cat (floor)": ["cat"],
     "wc -l (floor)": ["wc", "-l"],
-    "match only (floor)": [sys.executable, "-m", "benchmarks.floors", "match"],
-    "match and encode (floor)": [sys.executable, "-m", "benchmarks.floors", "encode"],
+    "convert only (floor)": [sys.executable, "-m", "benchmarks.floors"],
 }
 STARTS = 3
 

@@ -1,6 +1,6 @@
-"""Floors under `logship run`: the same log read and only matched, or matched and encoded, in one thread without a sink.
+"""The floor under `logship run`: the same log read and converted in one thread, without batches, state or receiver.
 
-python -m benchmarks.floors match|encode LOG
+python -m benchmarks.floors LOG
 """
 
 from __future__ import annotations
@@ -11,17 +11,13 @@ from pathlib import Path
 from benchmarks.converter import FILE, WINDOW, chunks, converter
 
 
-def main(what: str, log: Path) -> None:
+def main(log: Path) -> None:
     """Goes once over the log, as whole lines of the combined format under the default mapping."""
     made = converter("combined", "{}")
-    scanner = made.members[0].scanner
     with log.open("rb") as data:
         for start, chunk in chunks(data):
-            if what == "match":
-                scanner.scan(chunk, chunk.split(b"\n")[:-1])
-            else:
-                made.convert(chunk, start, FILE, WINDOW)
+            made.convert(chunk, start, FILE, WINDOW)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]))
+    main(Path(sys.argv[1]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import signal
@@ -73,6 +74,15 @@ def _no_thread_stays() -> Iterator[None]:
         if thread.name == "guard" or thread.name.startswith("sender-"):
             thread.join(10.0)
             assert not thread.is_alive(), f"{thread.name} outlives its test: close what was opened"
+
+
+@pytest.fixture(autouse=True)
+def _what_is_logged_is_the_tests_own_choice() -> Iterator[None]:
+    """Backfill's workers and a run in this process quieten logship's logger: the next test must not inherit that."""
+    log = logging.getLogger("logship")
+    level = log.level
+    yield
+    log.setLevel(level)
 
 
 @pytest.fixture(scope="session")
