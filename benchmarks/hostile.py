@@ -65,6 +65,8 @@ BODIES = """
 extends: default
 event: {request: {body: $request_body}, response: {body: $response_body}, metadata: {all: $request_headers}}
 """
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A format with a mapping and an envelope."""

@@ -39,7 +39,10 @@ def run(
     start_s = time.monotonic()
     with log.open("wb") as output:
         child = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
             env={**os.environ, **(environ or {})},
         )
     done_s = 0.0

@@ -99,7 +99,9 @@ class Reporter:
             pipeline.counters,
             dead_letters=pipeline.letterbox.kept(),
             faults=Faults(
-                reload=self.reload_fault, state=self._state.problem, dead_letters=pipeline.letterbox.problem,
+                reload=self.reload_fault,
+                state=self._state.problem,
+                dead_letters=pipeline.letterbox.problem,
                 stuck=self._stuck(),
             ),
         )

@@ -36,9 +36,7 @@ LINE_SHOWN = 120  # bytes of an odd log line around where it stops fitting
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
 @click.option("--connect", is_flag=True, help="Ask the receiver: name, TLS, GET /v1/config. Sends no event.")
 @click.option("--send-test", is_flag=True, help="Send one event, marked as a test.")
-def command(
-    config: Path | None, base: Path | None, strict: bool, as_json: bool, connect: bool, send_test: bool
-) -> int:
+def command(config: Path | None, base: Path | None, strict: bool, as_json: bool, connect: bool, send_test: bool) -> int:
     """Find every mistake in logship.yml and its mappings, and whether the logs can be read and fit.
 
     Run as root it reads the logs as the user logship would. Exit 78: the config is wrong. Exit 1: the config is right,

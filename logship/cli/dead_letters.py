@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 SHORTEST_ID = 8  # characters of an id that are enough to name a letter
 REASON_WIDTH = 60
 
-config_option = click.option(
-    "-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use."
-)
+config_option = click.option("-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use.")
 source_option = click.option("--source", help="Only letters of this source.")
 
 

@@ -98,9 +98,7 @@ def _print(terminal: Terminal, name: str, result: ExampleResult, *, is_updated: 
 
 
 def _print_json(name: str, result: ExampleResult) -> None:
-    differences = [
-        {"path": one.path, "expected": one.expected, "found": one.found} for one in result.differences
-    ]
+    differences = [{"path": one.path, "expected": one.expected, "found": one.found} for one in result.differences]
     record = {
         "mapping": name, "example": result.name, "holds": result.holds, "outcome": result.outcome,
         "differences": differences, "error": result.error or None,

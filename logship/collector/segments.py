@@ -223,9 +223,7 @@ def whole(run: Run, segment_id: int, events: int) -> Segment:
 def take_out(run: Run, application_id: str, ids: Array) -> None:
     """Removes the events with these ids from their segments."""
     bounds = (application_id, int(ids.min()), int(ids.max()))
-    known = run(
-        "SELECT id, events FROM segments WHERE application_id = ? AND last_id >= ? AND first_id <= ?", bounds
-    )
+    known = run("SELECT id, events FROM segments WHERE application_id = ? AND last_id >= ? AND first_id <= ?", bounds)
     for segment_id, events in known:
         segment = whole(run, int(segment_id), int(events))
         keep = ~np.isin(segment.numbers("id"), ids)

@@ -131,9 +131,7 @@ class Summaries:
         self._parts: OrderedDict[tuple[object, ...], Part] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(
-        self, wanted: EventFilter, now_ms: int, *, column: str = "", budget: SearchBudget | None = None
-    ) -> Summary:
+    def of(self, wanted: EventFilter, now_ms: int, *, column: str = "", budget: SearchBudget | None = None) -> Summary:
         """The summary of the events that `wanted` names; `values` are those of `column`, one of LISTS.
 
         `budget` ends the search for a text early; what it covers is said.
@@ -188,7 +186,6 @@ def part_of(known: Known, wanted: EventFilter, step_s: int, column: str) -> Part
         return None
     names = ("time_ms", "status", "weight", "duration_ms", "bucket", "route", *((column,) if column else ()))
     segment.load(*names)
-
 
     def numbers(name: str) -> Array:
         all_of_them = segment.numbers(name)

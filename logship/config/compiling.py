@@ -212,9 +212,7 @@ class Compiler:
                 return spec, is_right
         return None, False
 
-    def _fits(
-        self, converter: SourceConverter, layered: LayeredMapping, recipe: Recipe, *, is_right: bool
-    ) -> bool:
+    def _fits(self, converter: SourceConverter, layered: LayeredMapping, recipe: Recipe, *, is_right: bool) -> bool:
         """Whether mapping and format go together; with `format: auto` the lines will show."""
         if converter.format is None:
             return is_right

@@ -114,9 +114,7 @@ class Document:
         mark = self._inside(location, column, width) if column is not None else None
         mark = mark or self._mark(location, at_key)
         if mark is None:
-            return Problem(
-                self.path, None, None, message, hint, severity=severity, location=location, source=source
-            )
+            return Problem(self.path, None, None, message, hint, severity=severity, location=location, source=source)
         excerpt = self.lines[mark.line - 1] if mark.line <= len(self.lines) else ""
         mark = self._as_written(mark)
         end = mark.end_column if mark.end_line == mark.line else len(excerpt.rstrip()) + 1

@@ -328,4 +328,3 @@ def _status(model: LogshipModel) -> StatusSettings | None:
     if model.status is None or model.status.listen is None:
         return None
     return StatusSettings(*model.status.listen)
-

@@ -136,11 +136,15 @@ class EndpointModel(Section):
         "auto", description="older events are counted as too old; auto: 30d for *.moesif.net, else none"
     )
     timeout: Duration = Field(
-        30.0, gt=0, description="bounds a whole attempt",
+        30.0,
+        gt=0,
+        description="bounds a whole attempt",
         json_schema_extra={"default": "30s"},
     )
     connection_max_age: Duration = Field(
-        300.0, gt=0, description="then a connection is opened anew, so that DNS changes are followed",
+        300.0,
+        gt=0,
+        description="then a connection is opened anew, so that DNS changes are followed",
         json_schema_extra={"default": "5m"},
     )
     ca_file: str | None = Field(None, description="certificates to trust instead of the system's")
@@ -156,7 +160,9 @@ class BatchModel(Section):
         250_000, ge=MIN_BATCH_BYTES, le=MAX_BATCH_BYTES, description="of the decoded body, brackets and commas included"
     )
     max_age: Duration = Field(
-        1.0, ge=0, description="an event waits no longer than this for company",
+        1.0,
+        ge=0,
+        description="an event waits no longer than this for company",
         json_schema_extra={"default": "1s"},
     )
 
@@ -166,15 +172,21 @@ class DeliveryModel(Section):
 
     concurrency: int = Field(4, ge=1, le=MAX_CONCURRENCY, description="batches in flight; 1 keeps the order of lines")
     retry_initial: Duration = Field(
-        0.5, gt=0, description="first wait after a failure, then twice as long each time",
+        0.5,
+        gt=0,
+        description="first wait after a failure, then twice as long each time",
         json_schema_extra={"default": "500ms"},
     )
     retry_max: Duration = Field(
-        60.0, gt=0, description="longest wait between tries",
+        60.0,
+        gt=0,
+        description="longest wait between tries",
         json_schema_extra={"default": "60s"},
     )
     shutdown_timeout: Duration = Field(
-        10.0, ge=0, description="how long a stop waits for answers",
+        10.0,
+        ge=0,
+        description="how long a stop waits for answers",
         json_schema_extra={"default": "10s"},
     )
 
@@ -183,7 +195,8 @@ class StatusModel(Section):
     """Where /metrics, /healthz, /readyz and /status are served."""
 
     listen: Listen = Field(
-        ("127.0.0.1", 9640), description="address:port; null turns it off",
+        ("127.0.0.1", 9640),
+        description="address:port; null turns it off",
         json_schema_extra={"default": "127.0.0.1:9640"},
     )
 

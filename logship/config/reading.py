@@ -149,4 +149,3 @@ class FileReader:
             for index, entry in enumerate(entries)
             if isinstance(entry, dict)
         ]
-

@@ -113,9 +113,7 @@ def _control_byte(fault: SyntaxFault, lines: Sequence[str]) -> SyntaxFault:
     return replace(fault, line=1, column=1)
 
 
-def _leading_tab(
-    fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable[[str], int]
-) -> SyntaxFault | None:
+def _leading_tab(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable[[str], int]) -> SyntaxFault | None:
     """Tabs in the indentation: YAML refuses them, editors hide them."""
     if not 0 < fault.line <= len(lines):
         return None
@@ -178,9 +176,7 @@ def lookalike_blanks(lines: Sequence[str]) -> list[SyntaxFault]:
             continue
         mended = re.sub(r"[^\t]", " ", indent.group()).replace("\u200b", "") + line[indent.end() :]
         message = f"the indentation holds U+{ord(line[wrong]):04X}, which looks like a blank but is none"
-        faults.append(
-            SyntaxFault(number, wrong + 1, "", message, hint="type the blanks anew", width=1, mended=mended)
-        )
+        faults.append(SyntaxFault(number, wrong + 1, "", message, hint="type the blanks anew", width=1, mended=mended))
     return faults
 
 

@@ -24,8 +24,7 @@ def validate(model: type[Model], tree: object, document: Document) -> tuple[Mode
     misspelt = {
         (*location[:-1], close)
         for error in errors
-        if error["type"] == "extra_forbidden"
-        and (close := _meant(model, location := tuple(error["loc"]))) is not None
+        if error["type"] == "extra_forbidden" and (close := _meant(model, location := tuple(error["loc"]))) is not None
     }
     told = [error for error in errors if error["type"] != "missing" or tuple(error["loc"]) not in misspelt]
     return None, [_problem(model, error, document) for error in told]

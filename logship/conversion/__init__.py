@@ -1,7 +1,7 @@
 """Conversion: a source's format and mapping ready to run, from the bytes of a chunk to events.
 
-    converter = compile_mapping(spec, fmt, Constants(origin="web-1", source="api"))
-    converter.convert(data, start, file)               # hot path
+converter = compile_mapping(spec, fmt, Constants(origin="web-1", source="api"))
+converter.convert(data, start, file)               # hot path
 """
 
 from __future__ import annotations

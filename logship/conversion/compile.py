@@ -89,6 +89,7 @@ def _lacks(setting: Setting) -> Iterator[MappingError]:
         said = f"{name} logs no status: events say 0"
         yield MappingError(said, hint="log $status (nginx) or %>s (Apache)", severity="warning")
 
+
 def _lacks_address(setting: Setting, plan: Plan) -> Iterator[MappingError]:
     """The same of the client's address."""
     name = setting.format.name

@@ -127,5 +127,3 @@ def _restricted(shape: Mapping[str, object], value: Mapping[str, object]) -> dic
         nested = isinstance(below, Mapping) and below and isinstance(found, Mapping)
         kept[key] = _restricted(below, found) if nested else found  # type: ignore[arg-type]
     return kept
-
-

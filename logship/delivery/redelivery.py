@@ -90,9 +90,7 @@ def redeliver(
     return retried
 
 
-def _mended(
-    letters: Iterable[DeadLetter], convert: Convert, max_bytes: int, retried: Retried
-) -> Iterator[Mended]:
+def _mended(letters: Iterable[DeadLetter], convert: Convert, max_bytes: int, retried: Retried) -> Iterator[Mended]:
     """The letters whose line is an event now; the others go where they belong."""
     for letter in letters:
         if letter.is_cut:

@@ -1,9 +1,9 @@
 """Formats: how a line's text splits into fields, compiled once to a line pattern.
 
-    spec = read_spec(tree)                         # a tree from YAML: 'combined', {nginx: '…'}, ['main', 'combined']
-    fmt = compile_format(spec, named)              # raises FormatError with the column
-    read = fmt.reader(["remote_host", "status"])
-    read(line)                                     # any one line; None: it does not fit
+spec = read_spec(tree)                         # a tree from YAML: 'combined', {nginx: '…'}, ['main', 'combined']
+fmt = compile_format(spec, named)              # raises FormatError with the column
+read = fmt.reader(["remote_host", "status"])
+read(line)                                     # any one line; None: it does not fit
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def read_log_format(text: str) -> LineShape:
 def _strip_line(text: str) -> tuple[str, int]:
     """The format string inside a whole `LogFormat "…" name` line, or inside quotes; and where it starts in `text`."""
     line = _LINE.match(text)
-    start = line.end() if line else len(text) - len(text.lstrip('\n')) if text.startswith("\n") else 0
+    start = line.end() if line else len(text) - len(text.lstrip("\n")) if text.startswith("\n") else 0
     rest = text[start:].rstrip("\n")
     if rest[:1] != '"' or not (line or '\\"' in rest):
         return rest, start

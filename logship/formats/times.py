@@ -226,4 +226,3 @@ def find_zone(name: str) -> tzinfo | None:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as exc:
         raise FormatError(f"no time zone {name!r}", text=name, hint="write an IANA name like Europe/Berlin") from exc
-

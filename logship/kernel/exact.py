@@ -159,8 +159,12 @@ class _Writer:
 
     def _is_nested(self, jump: int, target: int, end: int) -> bool:
         """Whether no other jump crosses the border of what this one skips."""
-        return target > jump + 1 and target <= end and not any(
-            (jump < at < target and to > target) or (at < jump and jump < to < target) for at, to in self._jumps
+        return (
+            target > jump + 1
+            and target <= end
+            and not any(
+                (jump < at < target and to > target) or (at < jump and jump < to < target) for at, to in self._jumps
+            )
         )
 
     def _written(self, instruction: Instruction) -> str:

@@ -1,7 +1,7 @@
 """Mappings: YAML that says what event a line's fields become, lowered with a format to a program.
 
-    spec = parse_mapping(merge(base, tree))            # raises MappingErrors, all at once
-    lowered = lower(Setting.of(spec, fmt, Constants(origin="web-1", source="api")), read_plan(spec), Covers(spec))
+spec = parse_mapping(merge(base, tree))            # raises MappingErrors, all at once
+lowered = lower(Setting.of(spec, fmt, Constants(origin="web-1", source="api")), read_plan(spec), Covers(spec))
 """
 
 from __future__ import annotations

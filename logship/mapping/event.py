@@ -106,9 +106,7 @@ class Members:
 class EventWriter:
     """Writes the event; `choices` are the leaves that rules may change, each with its flag."""
 
-    def __init__(
-        self, fields: Fields, covers: Covers, choices: Mapping[Path, tuple[int, Sequence[Choice]]]
-    ) -> None:
+    def __init__(self, fields: Fields, covers: Covers, choices: Mapping[Path, tuple[int, Sequence[Choice]]]) -> None:
         self._fields = fields
         self._assembler = fields.assembler
         self._covers = covers

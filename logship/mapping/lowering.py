@@ -1,12 +1,12 @@
 """From a mapping and a format to the program: one walk, in the order in which a line is done.
 
-    setting and plan
-      → the times, which decide whether a line fits          Fields.moment
-      → the window                                           WINDOW
-      → the rules in order: tests, then what is to be done   DROP, SAMPLE, FLAG
-      → the fields that the event names                      Fields.value
-      → the event                                            EventWriter
-      → how the kernel reads such lines                      Format.read
+setting and plan
+  → the times, which decide whether a line fits          Fields.moment
+  → the window                                           WINDOW
+  → the rules in order: tests, then what is to be done   DROP, SAMPLE, FLAG
+  → the fields that the event names                      Fields.value
+  → the event                                            EventWriter
+  → how the kernel reads such lines                      Format.read
 """
 
 from __future__ import annotations
@@ -161,9 +161,7 @@ class _Lowering:
     def _changeable(self) -> list[tuple[Path, Leaf]]:
         """Leaves that a rule may change: themselves or something above them is set."""
         set_paths = self._plan.set_paths
-        return [
-            (path, leaf) for path, leaf in leaves(self._plan.event) if any(path[: len(s)] == s for s in set_paths)
-        ]
+        return [(path, leaf) for path, leaf in leaves(self._plan.event) if any(path[: len(s)] == s for s in set_paths)]
 
     def _leaf(self, path: Path) -> Leaf | None:
         return next((leaf for known, leaf in leaves(self._plan.event) if known == path), None)

@@ -105,9 +105,7 @@ def _replaced_pairs(pairs: re.Pattern[str], query: str) -> str | None:
     return "".join(texts)
 
 
-def _replaced(
-    pattern: re.Pattern[str], replacement: str | Callable[[re.Match[str]], str], text: str, most: int
-) -> str:
+def _replaced(pattern: re.Pattern[str], replacement: str | Callable[[re.Match[str]], str], text: str, most: int) -> str:
     """The text with the first `most` matches replaced; if there are so many, nothing of what follows is left."""
     replaced, count = pattern.subn(replacement, text, most)
     if count < most:

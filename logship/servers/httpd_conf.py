@@ -162,4 +162,3 @@ def _envvars(path: Path) -> dict[str, str]:
         return {}
     found = {name: re.sub(r"\$\{?SUFFIX\}?", "", value).strip("\"'") for name, value in _EXPORT.findall(text)}
     return {name: value for name, value in found.items() if "$" not in value}
-

@@ -316,7 +316,9 @@ class State:
         if not self.problem:
             log.error(
                 "the state can't be written, shipping goes on; after a restart lines may be sent again"
-                " path=%s error=%s", self.folder, error
+                " path=%s error=%s",
+                self.folder,
+                error,
             )
         self.problem = str(error)
         self._retry_at_s = self._clock.monotonic() + RETRY_EVERY_S

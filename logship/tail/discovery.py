@@ -56,9 +56,7 @@ class Discovery:
     """The names that sources match; the first source that matches a name has it."""
 
     def __init__(self, sources: Sequence[TailSource]) -> None:
-        self.watched = [
-            Watched(each, Globs(each.paths), Globs(each.exclude), Globs(each.rotated)) for each in sources
-        ]
+        self.watched = [Watched(each, Globs(each.paths), Globs(each.exclude), Globs(each.rotated)) for each in sources]
         self._listings: dict[str, Listing] = {}
         self._used: list[Listing] = []  # what the names below were taken from
         self._names: dict[str, Watched] = {}
@@ -202,9 +200,7 @@ class Discovery:
         found = []
         for folder in folders:
             seen.add(folder)
-            found += [
-                os.path.join(folder, name) for name in self._listing(folder).folders if step.name.fullmatch(name)
-            ]
+            found += [os.path.join(folder, name) for name in self._listing(folder).folders if step.name.fullmatch(name)]
         seen.update(found)
         return found
 

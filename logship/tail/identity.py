@@ -123,9 +123,7 @@ class Place:
     stem: str
 
 
-def place_of(
-    path: str, paths: Globs, rotated: Globs, real_folder: Callable[[str], str] = os.path.realpath
-) -> Place:
+def place_of(path: str, paths: Globs, rotated: Globs, real_folder: Callable[[str], str] = os.path.realpath) -> Place:
     """The place of a file; one that only `rotated` matches takes the directory of the `paths` entry with its stem.
 
     `real_folder` gives a directory without links; who asks for many files at a time remembers it for that time.

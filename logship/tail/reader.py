@@ -52,9 +52,7 @@ class Bounds:
         return size if self.end is None else min(size, self.end - position)
 
 
-def next_stretch(
-    content: Content, start: int, bounds: Bounds, ahead: Lookahead, before: bytes = b""
-) -> Stretch | None:
+def next_stretch(content: Content, start: int, bounds: Bounds, ahead: Lookahead, before: bytes = b"") -> Stretch | None:
     """The stretch at `start` (a line start); None while there is none to be had.
 
     `before` is what must stand before `start`: one read brings both, so that a look at it costs nothing.

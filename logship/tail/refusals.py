@@ -70,9 +70,7 @@ class Refusals:
         """No such file any more."""
         self._files.pop(path, None)
 
-    def _note(
-        self, known: dict[str, Refusal], path: str, source: str, error: OSError, why: str, noun: str
-    ) -> None:
+    def _note(self, known: dict[str, Refusal], path: str, source: str, error: OSError, why: str, noun: str) -> None:
         refusal = known.get(path)
         if refusal is not None and (refusal.source, refusal.why) == (source, why):
             refusal.tries += 1

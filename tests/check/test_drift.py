@@ -82,14 +82,12 @@ def test_check_warns_of_it_beside_the_source(tmp_path: Path) -> None:
     assert finding.message.endswith("it also writes host")
 
 
-def test_check_reads_the_servers_configuration_below_base(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_reads_the_servers_configuration_below_base(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drift(tmp_path, "combined")
     (tmp_path / "image/etc/nginx").mkdir(parents=True)
     (tmp_path / "image/etc/nginx/nginx.conf").write_text(
         "http {\n  log_format timed '$remote_addr - $remote_user [$time_local] \"$request\" '\n"
-        "    '$status $body_bytes_sent \"$http_referer\" \"$http_user_agent\" $request_time';\n"
+        '    \'$status $body_bytes_sent "$http_referer" "$http_user_agent" $request_time\';\n'
         "  server { access_log /logs/access.log timed; }\n}\n"
     )
     assert execute(["check", "-c", str(tmp_path / "logship.yml"), "--base", str(tmp_path / "image")]) == 0

@@ -140,9 +140,7 @@ def test_a_clock_in_1970_is_told_where_a_certificate_is_not_valid_yet(tmp_path: 
     assert "this machine's clock says 1970-01-01; set it" in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("status", "level"), [(404, "ok"), (401, "error"), (301, "error"), (503, "warning")]
-)
+@pytest.mark.parametrize(("status", "level"), [(404, "ok"), (401, "error"), (301, "error"), (503, "warning")])
 def test_each_answer_of_a_web_server_has_its_weight(
     status: int,
     level: str,

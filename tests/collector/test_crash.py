@@ -23,9 +23,7 @@ EVENTS = 40  # of a batch
 
 
 @contextmanager
-def process(
-    store: Path, *arguments: str, wrapper: Sequence[str] = ()
-) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def process(store: Path, *arguments: str, wrapper: Sequence[str] = ()) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`logship collector` as its users start it, and the URL its first line names."""
     command = [*wrapper, sys.executable, "-m", "logship", "collector", "--listen", "127.0.0.1:0", "--store", str(store)]
     running = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)

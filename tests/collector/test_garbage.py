@@ -87,7 +87,7 @@ def test_a_chunked_body_is_read(collector: CollectorServer) -> None:
         (b"", {}, 400, "invalid_json"),
         (b"null", {}, 400, "not_a_batch"),
         (orjson.dumps(event(1)), {}, 400, "not_a_batch"),
-        (b"[1, null, [], \"x\"]", {}, 400, "invalid_events"),
+        (b'[1, null, [], "x"]', {}, 400, "invalid_events"),
         (gzip.compress(GOOD)[:-9], GZIP, 400, "broken_compression"),
         (GOOD, GZIP, 400, "broken_compression"),
         (b"\x00" * 50, DEFLATE, 400, "broken_compression"),
@@ -137,9 +137,7 @@ def test_duplicate_keys_count_as_the_last_and_are_stored_so(collector: Collector
         ("2026-10-10T13:55:36.Z", 0),
     ],
 )
-def test_each_way_to_write_a_time_is_the_same_instant(
-    collector: CollectorServer, text: str, milliseconds: int
-) -> None:
+def test_each_way_to_write_a_time_is_the_same_instant(collector: CollectorServer, text: str, milliseconds: int) -> None:
     one = event(1)
     one["request"]["time"] = text
     assert post(collector.url, [one]).status_code == 201
@@ -290,9 +288,7 @@ def test_more_than_fits_in_flight_is_told_to_come_again(tmp_path: Path) -> None:
         assert answer.status_code == 201
 
 
-def test_a_full_store_answers_503_and_stores_nothing_by_halves(
-    collector: CollectorServer, tmp_path: Path
-) -> None:
+def test_a_full_store_answers_503_and_stores_nothing_by_halves(collector: CollectorServer, tmp_path: Path) -> None:
     post(collector.url, many(3))
     limit = (tmp_path / "events.db-wal").stat().st_size + 200_000
     before = resource.getrlimit(resource.RLIMIT_FSIZE)

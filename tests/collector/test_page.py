@@ -13,7 +13,7 @@ from logship.collector import CollectorServer
 from tests.collector.browsing import chromium, node_package, shoot
 from tests.collector.sending import event, many, post
 
-HOSTILE = "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>'\"]]>{{7*7}}${7*7}"
+HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\'"]]>{{7*7}}${7*7}'
 WIDE = {"width": 1360, "height": 1000}
 PHONE = {"width": 390, "height": 844}
 ADDRESSES = {"list": "/?user=ann", "event": "/events/1", "nothing": "/?q=nothing", "refused": "/?range=x"}

@@ -262,7 +262,9 @@ def test_a_route_of_few_requests_is_not_called_slow(tmp_path: Path) -> None:
     events = [{**stored(choose, number), "weight": 1} for number in range(SLOW_REQUESTS + 3)]
     for number, event in enumerate(events):
         route = "rare" if number < SLOW_REQUESTS - 1 else "usual"
-        event["request"]["uri"] = f"https://a.example/{route}" if number % 2 or route == "rare" else "https://a.example/usual"
+        event["request"]["uri"] = (
+            f"https://a.example/{route}" if number % 2 or route == "rare" else "https://a.example/usual"
+        )
         start = event["request"]["time"] = "2026-10-10T10:00:00.000Z"
         event["response"] = {"time": start.replace("00.000", "01.000"), "status": 200}
     database.insert(intake.rows(orjson.dumps(events), batch=True, application_id="a", received_ms=NOW_MS, peer=""))

@@ -136,8 +136,7 @@ def test_a_source_overrides_keys_of_the_endpoint(tmp_path: Path) -> None:
     (tmp_path / "id").write_text("the-shops-own\n")
     settings = load(
         tmp_path,
-        MINIMAL
-        + "  - {name: shop, paths: shop.log, endpoint: {application_id_file: id, timeout: 5s}}\n",
+        MINIMAL + "  - {name: shop, paths: shop.log, endpoint: {application_id_file: id, timeout: 5s}}\n",
     )
     own = settings.sources[1].endpoint
     assert own.application_id is not None

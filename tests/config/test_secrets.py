@@ -25,7 +25,7 @@ SPELLINGS = {
     "at the top": f"application_id: {SECRET}\nendpoint: {{url: 'http://127.0.0.1:9'}}\n",
     "twice": f"endpoint:\n  application_id: {SECRET}\n  application_id: {SECRET}\n",
     "a list": f"endpoint:\n  url: http://127.0.0.1:9\n  application_id: [{SECRET}]\n",
-    "unclosed quote": f"endpoint:\n  application_id: \"{SECRET}\n  url: http://127.0.0.1:9\n",
+    "unclosed quote": f'endpoint:\n  application_id: "{SECRET}\n  url: http://127.0.0.1:9\n',
     "wants quotes": f"endpoint:\n  application_id: %{SECRET}\n  url: http://127.0.0.1:9\n",
     "a blank in it": f"endpoint:\n  application_id: {SECRET} {SECRET}\n  url: http://127.0.0.1:9\n",
     "block text": f"endpoint:\n  url: http://127.0.0.1:9\n  application_id: |\n    {SECRET}\n    {SECRET}\n",

@@ -103,7 +103,7 @@ def only_problem(text: str) -> tuple[Document, str, str]:
         ('a: {nginx: $remote_addr [$time_local] "$request"}', "a: {nginx: '$remote_addr [$time_local] \"$request\"'}"),
         ("a: it's: so", "a: 'it''s: so'"),
         ('a: "x" - y', "a: '\"x\" - y'"),
-        ("a: \"\\d+\"", "a: '\\d+'"),
+        ('a: "\\d+"', "a: '\\d+'"),
         ("a: %h  # the host", "a: '%h'  # the host"),
     ],
 )

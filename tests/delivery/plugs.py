@@ -159,9 +159,7 @@ class Rig:
     @property
     def dead(self) -> list[int]:
         """Numbers of the events that became dead letters."""
-        return [
-            outcome.batch.number + refused.index for outcome in self.outcomes for refused in outcome.refused
-        ]
+        return [outcome.batch.number + refused.index for outcome in self.outcomes for refused in outcome.refused]
 
     @property
     def settled(self) -> list[int]:

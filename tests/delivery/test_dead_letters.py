@@ -125,9 +125,7 @@ def test_a_store_full_of_nuls_or_rubbish_still_takes_letters(store: DeadLetters,
     assert [each.id for each in store] == [letter(1).id]
 
 
-def test_a_full_disk_leaves_no_half_letter(
-    store: DeadLetters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_no_half_letter(store: DeadLetters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The caller holds its checkpoint and comes again with the same letters."""
     store.append([letter(0), letter(1)])
     before = (tmp_path / "state" / LETTERS).read_bytes()

@@ -371,9 +371,7 @@ def test_a_changed_application_id_is_read_again_at_once() -> None:
     ids = iter(["new"])
     endpoint = Endpoint("http://127.0.0.1:1", "old", reread_application_id=lambda: next(ids))
     rig = Rig(endpoint=endpoint)
-    rig.receiver.judge = lambda request: (
-        CREATED if request.headers["X-Moesif-Application-Id"] == "new" else Answer(401)
-    )
+    rig.receiver.judge = lambda request: CREATED if request.headers["X-Moesif-Application-Id"] == "new" else Answer(401)
     rig.desk.submit(make_batch(0, 2))
     rig.step()
     assert rig.settled == [0]
@@ -391,9 +389,7 @@ def test_an_application_id_mended_later_is_found_by_the_next_try() -> None:
         return current[0]
 
     rig = Rig(endpoint=Endpoint("http://127.0.0.1:1", "old", reread_application_id=reread))
-    rig.receiver.judge = lambda request: (
-        CREATED if request.headers["X-Moesif-Application-Id"] == "new" else Answer(401)
-    )
+    rig.receiver.judge = lambda request: CREATED if request.headers["X-Moesif-Application-Id"] == "new" else Answer(401)
     rig.desk.submit(make_batch(0, 2))
     rig.run(for_s=61)
     current[0] = "gone"
@@ -418,7 +414,6 @@ def test_an_id_that_no_header_can_carry_is_held_not_fatal() -> None:
     rig.run(for_s=10)
     assert rig.desk.status().state is DeliveryState.HELD
     assert "newline" in rig.desk.status().hint
-
 
 
 def test_an_answer_that_comes_after_the_end_changes_nothing() -> None:

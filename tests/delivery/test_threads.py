@@ -63,9 +63,7 @@ def deliver_to(url: str, *, concurrency: int = 8, seed: int = 0, timeout_s: floa
     )
 
 
-def ship(
-    delivery: Delivery, batches: list[Batch], deadline_s: float = 120.0, *, begins: bool = False
-) -> list[Outcome]:
+def ship(delivery: Delivery, batches: list[Batch], deadline_s: float = 120.0, *, begins: bool = False) -> list[Outcome]:
     """Submits all, or begins them in this thread, and collects every outcome, as the main loop does."""
     give = delivery.begin if begins else delivery.submit
     end_s = time.monotonic() + deadline_s

@@ -91,9 +91,7 @@ def test_a_restart_in_the_middle_of_a_cut_line_makes_one_event_at_its_first_oute
     assert receiver.conflicts == []
 
 
-def test_streams_that_are_written_between_each_other_are_told_apart(
-    site: Site, receiver: Receiver, kind: str
-) -> None:
+def test_streams_that_are_written_between_each_other_are_told_apart(site: Site, receiver: Receiver, kind: str) -> None:
     out, err = outer_lines("/out", kind), outer_lines("/err", kind, "stderr")
     append(site, *(line for pair in zip(out, err, strict=True) for line in pair), *outer_lines("/end", kind))
     wait_until(lambda: len(receiver.events) >= 3, what="all events")

@@ -103,9 +103,7 @@ def test_a_receiver_that_is_down_for_the_first_half_gets_everything(tmp_path: Pa
 def test_sigterm_in_mid_batch_ends_in_time_and_loses_nothing(tmp_path: Path) -> None:
     with collector_in(tmp_path) as collector, Nginx(tmp_path / "nginx") as nginx:
         log = nginx.log_path("access.log")
-        config = write_config(
-            tmp_path, collector.url, f"{log}", NGINX_FORMAT, "request_id", batch_bytes=20_000
-        )
+        config = write_config(tmp_path, collector.url, f"{log}", NGINX_FORMAT, "request_id", batch_bytes=20_000)
         daemon = Daemon(config, tmp_path)
         load = Load(nginx.port, REQUESTS // 2).start()
         for part in range(1, 4):

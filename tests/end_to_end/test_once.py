@@ -161,9 +161,7 @@ def test_a_daemon_ends_loudly_when_a_thread_of_it_fails(
     """F42: also where the thread only helps, as the one that hears of changed files: nobody would mend it."""
     owner = method.partition(".")[0]
     (tmp_path / "sitecustomize.py").write_text(
-        f"from {module} import {owner}\n"
-        "def fail(*_, **__): raise RuntimeError('planted')\n"
-        f"{method} = fail\n"
+        f"from {module} import {owner}\ndef fail(*_, **__): raise RuntimeError('planted')\n{method} = fail\n"
     )
     text = CONFIG.format(url=receiver.url, secret=SECRET, here=tmp_path)
     config = tmp_path / "logship.yml"

@@ -114,7 +114,7 @@ def test_a_percent_sign_and_backslashes_are_literal() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        r'%h \"%r\" %>s',
+        r"%h \"%r\" %>s",
         r'"%h \"%r\" %>s"',
         r'LogFormat "%h \"%r\" %>s" mine',
         r'  logformat   "%h \"%r\" %>s"  mine',
@@ -171,7 +171,7 @@ def test_path_and_query_side_by_side_part_at_the_question_mark() -> None:
 
 
 def test_a_hand_made_json_format_is_read_by_its_own_shape() -> None:
-    fmt = apache(r'{\"t\":\"%{%FT%T%z}t\",\"us\":%D,\"r\":\"%r\",\"ua\":\"%{User-Agent}i\",\"s\":%>s}')
+    fmt = apache(r"{\"t\":\"%{%FT%T%z}t\",\"us\":%D,\"r\":\"%r\",\"ua\":\"%{User-Agent}i\",\"s\":%>s}")
     line = rb'{"t":"2024-06-10T00:00:00+0000","us":41520,"r":"GET /\xe4\xb8\xad\" HTTP/1.1","ua":"-","s":200}'
     found = parsed(fmt, line)
     assert found["request_url"] == '/中"'

@@ -21,7 +21,7 @@ FIELDS = {"remote_host": "203.0.113.9", "remote_user": "joe", "request_url": "/x
     [
         '$remote_addr - $remote_user [$time_local] "$request" $status',
         '${remote_addr} - ${remote_user} [${time_local}] "${request}" ${status}',
-        r'$remote_addr - $remote_user [$time_local] \"$request\" $status',
+        r"$remote_addr - $remote_user [$time_local] \"$request\" $status",
         """'$remote_addr - $remote_user [$time_local] "$request" $status'""",
         """'$remote_addr - $remote_user [$time_local] '
            '"$request" $status'""",
@@ -99,9 +99,7 @@ def test_nginx_times_are_the_end_of_the_request() -> None:
         ("$status [$my_a] [$my_b]", "200 [] [x]", {"status": "200", "my_b": "x"}),
     ],
 )  # fmt: skip
-def test_neighbours_lists_and_empty_values_part_where_they_must(
-    text: str, line: str, expected: dict[str, str]
-) -> None:
+def test_neighbours_lists_and_empty_values_part_where_they_must(text: str, line: str, expected: dict[str, str]) -> None:
     assert parsed(nginx(text), line) == expected
 
 
@@ -136,7 +134,7 @@ def test_gonxs_lines_come_out_as_it_says(case: dict[str, object]) -> None:
     assert isinstance(expected, dict)
     found = parsed(fmt, line)
     names = {"remote_addr": "remote_host", "time_local": "time_received", "request": "request_first_line"}
-    assert {names.get(name, name): value for name, value in expected.items() if value} .items() <= found.items()
+    assert {names.get(name, name): value for name, value in expected.items() if value}.items() <= found.items()
 
 
 def test_gonxs_neighbours_are_split() -> None:

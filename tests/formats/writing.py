@@ -104,4 +104,3 @@ def lines(draw: st.DrawFn, shape: LineShape, writer: str) -> tuple[bytes, dict[s
         if not part.variable.repeated:
             fields[part.variable.slot.field] = value
     return line, fields
-

@@ -81,9 +81,7 @@ def test_the_fuzzer_sees_what_is_wrong(fuzzer: Path, tmp_path: Path) -> None:
         _fuzzed(fuzzer, tmp_path, ["-runs=200"], {"LOGSHIP_FAULT": "1"})
 
 
-def _fuzzed(
-    fuzzer: Path, directory: Path, options: Sequence[str], environ: dict[str, str] | None = None
-) -> str:
+def _fuzzed(fuzzer: Path, directory: Path, options: Sequence[str], environ: dict[str, str] | None = None) -> str:
     (directory / "found").mkdir()
     done = subprocess.run(
         [fuzzer, *options, "-entropic=0", f"-max_len={LONGEST}", "-print_final_stats=1",

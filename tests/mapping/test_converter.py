@@ -139,7 +139,7 @@ def test_lines_outside_of_the_window_are_counted_not_made() -> None:
     assert len(convert(made, *lines, window=Window()).events) == 3
 
 
-@pytest.mark.parametrize("odd", [b"junk", combined(r'GET /\x22 HTTP/1.1')], ids=["fits nothing", "is escaped"])
+@pytest.mark.parametrize("odd", [b"junk", combined(r"GET /\x22 HTTP/1.1")], ids=["fits nothing", "is escaped"])
 @pytest.mark.parametrize("first", ["old", "new"])
 def test_an_odd_line_counts_once_where_others_are_outside_of_the_window(odd: bytes, first: str) -> None:
     old, new = [LINE] * 40, [LINE.replace(b"2000:13", b"2001:13")] * 40

@@ -18,7 +18,9 @@ from logship.mapping.durations import LONGEST_S, spelled_ns
 from tests.mapping.world import at, convert, converter, event, exact, format_named
 
 BEGINNINGS = st.datetimes(
-    datetime(1971, 1, 1), datetime(9998, 1, 1), timezones=st.just(UTC)  # noqa: DTZ001 -- hypothesis adds the zone
+    datetime(1971, 1, 1),  # noqa: DTZ001 -- hypothesis adds the zone
+    datetime(9998, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
 ).map(lambda moment: moment.replace(microsecond=0))
 CADDY = presets()["caddy_json"].examples[0]
 

@@ -18,7 +18,7 @@ KEY = 0x2A_BCDE_F012
 LOG = LogFile(1, "/var/log/nginx/access.log", "api", KEY, "web-1")
 LINE = b'203.0.113.9 - - [10/Oct/2000:13:55:36 -0700] "GET /x?a=1 HTTP/1.1" 200 2326 "-" "curl/8"'
 TIMED = (
-    "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
     '"$http_referer" "$http_user_agent" $request_time "$http_x_forwarded_for" $host $scheme $server_port $request_id'
 )
 

@@ -41,8 +41,7 @@ class Log:
 
     def line(self, number: int) -> bytes:
         return (
-            f"203.0.113.7 - - [28/Nov/2026:04:00:00 +0000] "
-            f'"GET {self.target(number)} HTTP/1.1" 200 17 "-" "curl/8"\n'
+            f'203.0.113.7 - - [28/Nov/2026:04:00:00 +0000] "GET {self.target(number)} HTTP/1.1" 200 17 "-" "curl/8"\n'
         ).encode()
 
     def target(self, number: int) -> str:

@@ -257,9 +257,7 @@ def assert_nothing_is_missing(state: State) -> None:
 
 
 @given(offset=st.integers(0, 10**9), change=st.integers(1, 255))
-def test_a_state_with_any_byte_changed_is_what_it_was(
-    sound: tuple[Path, bytes], offset: int, change: int
-) -> None:
+def test_a_state_with_any_byte_changed_is_what_it_was(sound: tuple[Path, bytes], offset: int, change: int) -> None:
     """Either the change shows, and the copy is taken, or it changes nothing."""
     folder, whole = sound
     data = bytearray(whole)
