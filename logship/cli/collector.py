@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -67,12 +67,20 @@ def command(
         max_store_bytes=max_store_bytes,
     )
 
-    def announce(url: str) -> None:
-        """The first line of output: two words, for people and for programs that gave port 0."""
-        click.echo(f"listening {url}")
-        notifier.ready(f"listening {url}")
+    with ExitStack() as start:
+        start.enter_context(notifier.starting())  # a large store of an older version is migrated first
 
-    serve(options, announce, listeners, lambda text: click.echo(text, err=True))
+        def announce(url: str) -> None:
+            """The first line of output: two words, for people and for programs that gave port 0."""
+            start.close()
+            click.echo(f"listening {url}")
+            notifier.ready(f"listening {url}")
+
+        def progress(text: str) -> None:
+            click.echo(text, err=True)
+            notifier.status(text)
+
+        serve(options, announce, listeners, progress)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from logship.collector.summary import CLASSES, Bar, Summary
+from logship.collector.summary import Bar, Summary
+from logship.collector.summary_part import CLASSES
 from logship.collector.times import iso_time, moment
 
 WIDTH = 1_000.0

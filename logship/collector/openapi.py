@@ -14,7 +14,8 @@ from logship.collector.ingest import ID_HEADER
 from logship.collector.model import MANY
 from logship.collector.options import CollectorOptions
 from logship.collector.read_api import MAX_LIMIT
-from logship.collector.summary import CLASSES, LISTS
+from logship.collector.summary import LISTS
+from logship.collector.summary_part import CLASSES
 
 JSON = "application/json"
 ERROR = {

@@ -35,7 +35,8 @@ from logship.collector.listing import Place
 from logship.collector.options import CollectorOptions
 from logship.collector.read_api import ReadApi, now_ms, search_budget
 from logship.collector.refusal import RefusalError
-from logship.collector.summary import CLASSES, ValueCount, status_class
+from logship.collector.summary import ValueCount
+from logship.collector.summary_part import CLASSES, status_class
 from logship.collector.times import change, iso_time, moment, percentage, rate, short_count, short_duration
 
 FILES = Path(__file__).parent / "page"

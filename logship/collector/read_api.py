@@ -24,7 +24,8 @@ from logship.collector.listing import SEARCH_BUDGET_S, EventPage, Listing, Place
 from logship.collector.options import CollectorOptions
 from logship.collector.refusal import RefusalError
 from logship.collector.segments import Segments
-from logship.collector.summary import CLASSES, LISTS, Summaries, Summary
+from logship.collector.summary import LISTS, Summaries, Summary
+from logship.collector.summary_part import CLASSES
 from logship.collector.text_search import SearchBudget, TextSearch
 from logship.collector.times import iso_time
 

@@ -9,24 +9,20 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 
 import numpy as np
 
-from logship.collector.columns import BUCKETS, NO_DURATION, NO_STATUS, Array, Segment, bucket_ms
+from logship.collector.columns import BUCKETS, NO_DURATION, NO_STATUS, Array, bucket_ms
 from logship.collector.filters import EventFilter
-from logship.collector.matching import is_inside, matching, overlaps
+from logship.collector.matching import is_inside, overlaps
 from logship.collector.segments import GoneError, Known, Segments
+from logship.collector.summary_part import CLASS_OF_STATUS, CLASSES, Part, Values, part_of
 from logship.collector.text_search import SearchBudget, TextSearch
+from logship.collector.time_grid import TimeGrid
 
-MINUTE_S, DAY_S = 60, 86_400
-MAX_BARS = 96
-NICE_STEPS_S = (60, 300, 900, 3_600, 7_200, 21_600, 86_400, 604_800, 2_592_000, 7_776_000, 31_536_000)
 TOP = 8
 SLOW_REQUESTS = 20  # a route with fewer timed requests is not called slow: one of them would decide
-CLASSES = ("2xx", "3xx", "4xx", "5xx", "other")
-CLASS_OF_STATUS = np.array(
-    [status // 100 - 2 if 200 <= status <= 599 else len(CLASSES) - 1 for status in range(-1, 1_000)], np.int64
-)
 PERCENTILES = (50, 95, 99)
 TRIES = 5  # of a reader whose segments are merged meanwhile
 PARTS_KEPT = 4_000
@@ -90,38 +86,6 @@ class Summary:
     covered_since_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """What one segment adds. Shapes: `bars` are rows of (start_s, one count for each class)."""
-
-    events: int
-    statuses: Array
-    bars: Array
-    sums: tuple[float, int, float]  # duration, timed requests, longest
-    buckets: Array
-    routes: Values
-    values: Values | None
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """Counts of the values of a column.
-
-    Shapes: `counts` has a row for each text: requests, 4xx, 5xx; `durations` likewise sum, timed, longest; `spread` has
-    rows of (index of the text, bucket, requests); both None unless durations are wanted.
-    """
-
-    texts: list[bytes]
-    counts: Array
-    durations: Array | None = None
-    spread: Array | None = None
-
-
-def status_class(status: int | None) -> int:
-    """Index into CLASSES."""
-    return status // 100 - 2 if status is not None and 200 <= status <= 599 else len(CLASSES) - 1
-
-
 class Summaries:
     """Makes summaries; any thread."""
 
@@ -131,20 +95,31 @@ class Summaries:
         self._parts: OrderedDict[tuple[object, ...], Part] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, wanted: EventFilter, now_ms: int, *, column: str = "", budget: SearchBudget | None = None) -> Summary:
+    def of(
+        self,
+        wanted: EventFilter,
+        now_ms: int,
+        *,
+        column: str = "",
+        zone: tzinfo | None = None,
+        budget: SearchBudget | None = None,
+    ) -> Summary:
         """The summary of the events that `wanted` names; `values` are those of `column`, one of LISTS.
 
-        `budget` ends the search for a text early; what it covers is said.
+        Bars begin at round times of `zone`, None for UTC. `budget` ends the search for a text early; what it covers is
+        said.
         """
         for attempt in range(TRIES):
             try:
-                return self._of(wanted, now_ms, column, budget)
+                return self._of(wanted, now_ms, column, zone, budget)
             except GoneError:
                 if attempt == TRIES - 1:
                     raise
         raise AssertionError
 
-    def _of(self, wanted: EventFilter, now_ms: int, column: str, budget: SearchBudget | None) -> Summary:
+    def _of(
+        self, wanted: EventFilter, now_ms: int, column: str, zone: tzinfo | None, budget: SearchBudget | None
+    ) -> Summary:
         known = [one for one in self._segments.of(wanted.application_id) if overlaps(one, wanted)]
         first_ms = wanted.since_ms
         if first_ms is None:
@@ -152,24 +127,24 @@ class Summaries:
         until_ms = wanted.until_ms
         if until_ms is None:
             until_ms = max(now_ms, *(one.newest_ms for one in known)) if known else now_ms
-        step_s = nice_step(max((until_ms - first_ms) // 1000, 1))
+        grid = TimeGrid.over(first_ms, until_ms, zone)
         covered_ms: int | None = None
         if wanted.search:
             known, covered_ms = self._search.searched(known, wanted, budget)
-        parts = [part for one in known if (part := self._part(one, wanted, step_s, column)) is not None]
-        return assembled(parts, step_s, first_ms, until_ms, covered_ms)
+        parts = [part for one in known if (part := self._part(one, wanted, grid, column)) is not None]
+        return assembled(parts, grid, first_ms, until_ms, covered_ms)
 
-    def _part(self, known: Known, wanted: EventFilter, step_s: int, column: str) -> Part | None:
+    def _part(self, known: Known, wanted: EventFilter, grid: TimeGrid, column: str) -> Part | None:
         if wanted.search or not known.id or not is_inside(known, wanted):
-            return part_of(known, wanted, step_s, column)
-        key = (known.id, wanted.conditions, step_s, column)
+            return part_of(known, wanted, grid, column)
+        key = (known.id, wanted.conditions, grid, column)
         with self._lock:
             kept = self._parts.get(key)
             if kept is not None:
                 self._parts.move_to_end(key)
         if kept is not None:
             return kept
-        made = part_of(known, wanted, step_s, column)
+        made = part_of(known, wanted, grid, column)
         if made is not None:
             with self._lock:
                 self._parts[key] = made
@@ -178,80 +153,8 @@ class Summaries:
         return made
 
 
-def part_of(known: Known, wanted: EventFilter, step_s: int, column: str) -> Part | None:
-    """The counts of the wanted events of a segment, None when there are none."""
-    segment = known.columns
-    mask = matching(known, wanted)
-    if mask is not None and not mask.any():
-        return None
-    names = ("time_ms", "status", "weight", "duration_ms", "bucket", "route", *((column,) if column else ()))
-    segment.load(*names)
-
-    def numbers(name: str) -> Array:
-        all_of_them = segment.numbers(name)
-        return all_of_them if mask is None else all_of_them[mask]
-
-    weights, durations = numbers("weight"), numbers("duration_ms")
-    statuses, buckets = numbers("status").astype(np.int64), numbers("bucket").astype(np.int64)
-    classes = CLASS_OF_STATUS[statuses + 1]
-    starts = numbers("time_ms").astype(np.int64) // (step_s * 1000)
-    width = len(CLASSES)
-    used, places = np.unique(starts, return_inverse=True)  # hostile times are far apart
-    bars = weighted(places * width + classes, weights, len(used) * width).reshape(len(used), width)
-    measured = np.nan_to_num(durations)
-    timed = np.where(np.isnan(durations), 0, weights)
-    sums = (float((measured * weights).sum()), int(timed.sum()), float(measured.max(initial=0.0)))
-
-    def values(name: str, timing: tuple[Array, Array, Array] | None) -> Values:
-        return values_of(segment, name, numbers(name).astype(np.int64), weights, classes, timing)
-
-    return Part(
-        events=len(weights),
-        statuses=weighted(statuses + 1, weights, len(CLASS_OF_STATUS)),
-        bars=np.column_stack((used * step_s, bars)),
-        sums=sums,
-        buckets=weighted(buckets, weights, BUCKETS),
-        routes=values("route", (measured, timed, buckets)),
-        values=values(column, None) if column and column != "route" else None,
-    )
-
-
-def values_of(
-    segment: Segment,
-    name: str,
-    codes: Array,
-    weights: Array,
-    classes: Array,
-    timing: tuple[Array, Array, Array] | None,
-) -> Values:
-    """Counts by the values of a column; `timing` are durations, the requests they were measured of, their buckets."""
-    present = np.flatnonzero(np.bincount(codes))
-    size = int(present[-1]) + 1
-    width = len(CLASSES)
-    by_class = weighted(codes * width + classes, weights, size * width).reshape(size, width)[present]
-    counts = np.column_stack((by_class.sum(axis=1), by_class[:, 2], by_class[:, 3]))
-    texts = segment.texts(name)
-    found = [texts[code] for code in present.tolist()]
-    if timing is None:
-        return Values(found, counts)
-    measured, timed, buckets = timing
-    longest = np.zeros(size)
-    np.maximum.at(longest, codes, measured)
-    total = np.bincount(codes, measured * weights, size)
-    durations = np.column_stack((total[present], np.bincount(codes, timed, size)[present], longest[present]))
-    spread = weighted(codes * BUCKETS + buckets, weights, size * BUCKETS)
-    cells = np.flatnonzero(spread)
-    places = np.searchsorted(present, cells // BUCKETS)
-    return Values(found, counts, durations, np.column_stack((places, cells % BUCKETS, spread[cells])))
-
-
-def weighted(codes: Array, weights: Array, size: int) -> Array:
-    """Sums of weights by code, as integers: exact, as long as a segment has fewer than 2**53 requests."""
-    return np.bincount(codes, weights, size).astype(np.int64)
-
-
 def assembled(
-    parts: Sequence[Part], step_s: int, first_ms: int, until_ms: int, covered_since_ms: int | None
+    parts: Sequence[Part], grid: TimeGrid, first_ms: int, until_ms: int, covered_since_ms: int | None
 ) -> Summary:
     """The summary of parts."""
     bars: dict[int, Array] = {}
@@ -271,8 +174,8 @@ def assembled(
     values = joined_values(others, are_measured=False) if others else routes
     percentiles = percentiles_of(buckets) if is_measured else (None, None, None)
     return Summary(
-        step_s=step_s,
-        bars=tuple(all_bars(bars, step_s, first_ms, until_ms)) if parts else (),
+        step_s=grid.step_s,
+        bars=tuple(all_bars(bars, grid, first_ms, until_ms)) if parts else (),
         events=sum(part.events for part in parts),
         requests=int(statuses.sum()),
         by_class=tuple(by_class.tolist()),
@@ -307,14 +210,11 @@ def by_count(counted: tuple[int, int]) -> tuple[int, int]:
     return -counted[0], counted[1]
 
 
-def all_bars(bars: dict[int, Array], step_s: int, first_ms: int, until_ms: int) -> list[Bar]:
+def all_bars(bars: dict[int, Array], grid: TimeGrid, first_ms: int, until_ms: int) -> list[Bar]:
     """Every step from the first to the last, empty ones too."""
-    first_s = min(first_ms // 1000 // step_s * step_s, *bars)
-    last_s = max((until_ms - 1) // 1000, *bars)
+    starts = grid.starts(min(first_ms // 1000, *bars), max((until_ms - 1) // 1000, *bars))
     empty = np.zeros(len(CLASSES), np.int64)
-    return [
-        Bar(start, tuple(int(one) for one in bars.get(start, empty))) for start in range(first_s, last_s + 1, step_s)
-    ]
+    return [Bar(start, tuple(int(one) for one in bars.get(start, empty))) for start in starts]
 
 
 def joined_values(parts: Sequence[Values], *, are_measured: bool) -> list[ValueCount]:
@@ -368,9 +268,3 @@ def percentiles_of(buckets: Array) -> tuple[float | None, float | None, float | 
 def histogram_of(buckets: Array) -> tuple[tuple[float, int], ...]:
     """Requests by duration: the middle of each bucket that has any, and their number."""
     return tuple((bucket_ms(int(one)), int(buckets[one])) for one in np.flatnonzero(buckets[:NO_DURATION]))
-
-
-def nice_step(span_s: int) -> int:
-    """A round width of bars that gives at most MAX_BARS of them."""
-    fitting = (step for step in NICE_STEPS_S if step * MAX_BARS >= span_s)
-    return next(fitting, -(-span_s // MAX_BARS // DAY_S) * DAY_S)

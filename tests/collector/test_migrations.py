@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from logship.collector.summary import Summaries
 from logship.collector.text_search import TextSearch
 from logship.errors import StateError
 from tests.collector.sending import event
+from tests.collector.test_crash import process
 from tests.collector.test_stores import ARRIVED_MS, rows_of
 
 COUNT = 60
@@ -80,6 +82,20 @@ def test_an_old_store_is_migrated_with_progress(tmp_path: Path, monkeypatch: pyt
     said.clear()
     open_database(str(tmp_path / "e.db"), said.append).close()
     assert said == []
+
+
+def test_a_migration_asks_the_service_manager_for_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path / "e.db")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        with process(tmp_path / "e.db"):
+            said = [manager.recv(4_096).decode()]
+            while "READY=1" not in said[-1]:
+                said.append(manager.recv(4_096).decode())
+    assert said[0].startswith("EXTEND_TIMEOUT_USEC=")
+    assert "STATUS=migrating the store: 100 % (60 of 60 events)" in said
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 5, 9])

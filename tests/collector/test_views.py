@@ -23,7 +23,8 @@ from logship.collector.retention import erase
 from logship.collector.row import EventRow
 from logship.collector.segments import FOLDED_AT_ONCE, Segments, fold
 from logship.collector.server import open_database
-from logship.collector.summary import LISTS, SLOW_REQUESTS, TOP, Summaries, Summary, status_class
+from logship.collector.summary import LISTS, SLOW_REQUESTS, TOP, Summaries, Summary
+from logship.collector.summary_part import status_class
 from logship.collector.text_search import TextSearch
 from logship.collector.times import iso_time
 

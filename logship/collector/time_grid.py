@@ -1,0 +1,85 @@
+"""Where the bars of a chart begin: at round times of the clock that a reader looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, tzinfo
+
+import numpy as np
+
+from logship.collector.columns import Array
+from logship.collector.times import moment
+
+MINUTE_S, DAY_S = 60, 86_400
+MAX_BARS = 96
+NICE_STEPS_S = (60, 300, 900, 3_600, 7_200, 21_600, 86_400, 604_800, 2_592_000, 7_776_000, 31_536_000)
+FIRST_DAY = date(1970, 1, 1).toordinal()
+
+
+@dataclass(frozen=True, slots=True)
+class TimeGrid:
+    """Bars of `step_s` seconds.
+
+    Shapes: `zone` None is UTC. Bars of days begin at the zone's midnights, whatever its clocks do: such a day has 23 to
+    25 hours. Shorter ones all have the same length; `offset_s` is how far the zone is ahead of UTC at the first one.
+    """
+
+    step_s: int
+    zone: tzinfo | None = None
+    offset_s: int = 0
+
+    @classmethod
+    def over(cls, first_ms: int, until_ms: int, zone: tzinfo | None = None) -> TimeGrid:
+        """The finest grid that gives about MAX_BARS bars at most."""
+        step_s = nice_step(max((until_ms - first_ms) // 1000, 1))
+        return cls(step_s, zone, offset_s(first_ms, zone) if step_s % DAY_S else 0)
+
+    def starts_of(self, times_ms: Array) -> Array:
+        """The start of the bar that each time is in, in seconds since 1970."""
+        seconds = times_ms.astype(np.int64) // 1000
+        if not self._has_days or not len(seconds):
+            return (seconds + self.offset_s) // self.step_s * self.step_s - self.offset_s
+        edges = np.array(self.starts(int(seconds.min()), int(seconds.max())), np.int64)
+        found: Array = edges[np.searchsorted(edges, seconds, "right") - 1]
+        return found
+
+    def starts(self, first_s: int, last_s: int) -> list[int]:
+        """The starts of all bars from the one that holds `first_s` to the one that holds `last_s`."""
+        if not self._has_days:
+            first_s = (first_s + self.offset_s) // self.step_s * self.step_s - self.offset_s
+            return list(range(first_s, last_s + 1, self.step_s))
+        days = self.step_s // DAY_S
+        first, last = (self._day(one) // days * days for one in (first_s, last_s))
+        return sorted({self._midnight_s(day) for day in range(first, last + 1, days)})  # Samoa once left a day out
+
+    @property
+    def _has_days(self) -> bool:
+        return self.zone is not None and self.step_s % DAY_S == 0
+
+    def _day(self, time_s: int) -> int:
+        """The number of the day, in the zone, since 1970."""
+        guess = time_s // DAY_S
+        return next(day for day in (guess + 1, guess, guess - 1, guess - 2) if self._midnight_s(day) <= time_s)
+
+    def _midnight_s(self, day: int) -> int:
+        """Where a day begins in the zone; in UTC where the calendar has no such day."""
+        try:
+            midnight = datetime.combine(date.fromordinal(FIRST_DAY + day), datetime.min.time(), self.zone)
+            return int(midnight.timestamp())
+        except (ValueError, OverflowError):
+            return day * DAY_S
+
+
+def nice_step(span_s: int) -> int:
+    """A round width of bars that gives at most MAX_BARS of them."""
+    fitting = (step for step in NICE_STEPS_S if step * MAX_BARS >= span_s)
+    return next(fitting, -(-span_s // MAX_BARS // DAY_S) * DAY_S)
+
+
+def offset_s(time_ms: int, zone: tzinfo | None) -> int:
+    """How far a zone is ahead of UTC at a time; 0 where the calendar ends."""
+    try:
+        offset = moment(time_ms).astimezone(zone or UTC).utcoffset()
+    except (ValueError, OverflowError):
+        return 0
+    return round(offset.total_seconds()) if offset else 0
