@@ -13,6 +13,7 @@ from logship.mapping.event import Shape, shape_of
 from logship.mapping.lowering import lower
 from logship.mapping.plan import Path, Plan, leaves, read_plan
 from logship.mapping.redaction_places import FORWARDED, Covers
+from logship.mapping.remote_rules import RemoteRules
 from logship.mapping.setting import DEFAULT_PROXY_HEADER, HOSTS, PEERS, Constants, Setting
 from logship.mapping.spec import MappingErrors, MappingSpec
 from logship.mapping.template import Template
@@ -22,8 +23,10 @@ HOST_FIELDS = frozenset(HOSTS)
 CLIENT_IP: Path = ("request", "ip_address")
 
 
-def compile_mapping(spec: MappingSpec, fmt: Format, constants: Constants) -> Converter:
-    """The converter of a mapping for lines of a format.
+def compile_mapping(
+    spec: MappingSpec, fmt: Format, constants: Constants, rules: RemoteRules | None = None
+) -> Converter:
+    """The converter of a mapping for lines of a format; `rules` are the receiver's.
 
     Raises: MappingErrors with every field that neither the vocabulary nor the format knows, and what a format lacks
     without which there is no event.
@@ -40,8 +43,8 @@ def compile_mapping(spec: MappingSpec, fmt: Format, constants: Constants) -> Con
                 others.append(error)
     if errors:
         raise MappingErrors(errors)
-    members = [Member(setting.format, lower(setting, plan, covers)) for setting in settings]
-    return Converter(members, warnings, lambda: [Tracer(setting, plan, covers) for setting in settings])
+    members = [Member(setting.format, lower(setting, plan, covers, rules)) for setting in settings]
+    return Converter(members, warnings, lambda: [Tracer(setting, plan, covers, rules) for setting in settings])
 
 
 def _is_known(error: MappingError, others: list[MappingError]) -> bool:

@@ -18,7 +18,9 @@ from logship.event import Conversion, LogFile, Window
 from logship.fields import canonical
 from logship.formats import Detection, Format, FormatSpec, Misfit, compile_format
 from logship.formats.re2_door import Pattern, compile_pattern
+from logship.kernel.program import ProgramError
 from logship.mapping import Constants, MappingErrors, MappingSpec
+from logship.mapping.remote_rules import RemoteRules
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +75,7 @@ class SourceConverter:
     path_fields: PathFields
     named: Mapping[str, FormatSpec]
     envelope: Literal["none", "docker", "cri", "auto"] = "none"
+    rules: RemoteRules | None = None  # the receiver's
     _envelopes: dict[int, Envelope] = field(default_factory=dict, repr=False)  # by file_id: what a cut line lacks
     _fallback: Format | None = field(default=None, repr=False)
     _detected: dict[str, Format] = field(default_factory=dict, repr=False)
@@ -92,6 +95,19 @@ class SourceConverter:
             if fresh is not None and fresh is not converter:
                 return fresh.convert(data, start, file, window)
         return conversion
+
+    def obey(self, rules: RemoteRules | None) -> None:
+        """From the next line on, the receiver's rules are these."""
+        if rules == self.rules:
+            return
+        before, self.rules = self.rules, rules
+        compiled, self._compiled = self._compiled, {}
+        try:
+            fresh = {path: self.compiled_for(path, self._detected.get(path)) for path in self._by_path}
+        except ProgramError:
+            self.rules, self._compiled = before, compiled
+            raise
+        self._by_path = fresh
 
     def explain(self, line: bytes, path: str) -> Misfit | None:
         """Where a line of the file at `path` stops fitting; None: it fits."""
@@ -190,7 +206,7 @@ class SourceConverter:
             missing = {name: "" for name, value in own.items() if not value}
             texts = {**missing, **self.constants.fields, **{name: value for name, value in own.items() if value}}
             constants = replace(self.constants, origin=origin, fields=texts)
-            self._compiled[key] = compile_mapping(self.mapping, fmt, constants)
+            self._compiled[key] = compile_mapping(self.mapping, fmt, constants, self.rules)
         return self._compiled[key]
 
     def _new(self, path: str, data: bytes) -> Converter | None:

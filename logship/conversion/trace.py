@@ -19,6 +19,8 @@ from logship.kernel.values import Bare, Unreadable
 from logship.mapping.lowering import lower
 from logship.mapping.plan import Branch, Leaf, Path, Plan, leaves
 from logship.mapping.redaction_places import Covers, NoCovers
+from logship.mapping.remote_decision import Reason, visited
+from logship.mapping.remote_rules import ALL, RemoteRules, percent, weight_of
 from logship.mapping.setting import Setting
 from logship.mapping.template import Reference, Template
 
@@ -32,7 +34,8 @@ class LineTrace:
     Shapes: `fields` are the logged fields, then the derived ones, absent ones left out; `event` is None for a line that
     was dropped, sampled out or does not fit. `origins` says for each value of the event ('request.uri') where in the
     mapping it was written: ('event', 'request', 'uri') or ('rules', 3, 'set', …). `rules` are the names of those that
-    matched. `error` is None for a line that fits.
+    matched. `kept_by` says which of the receiver's rules kept the event, '' where none was asked. `error` is None for
+    a line that fits.
     """
 
     line: bytes
@@ -46,17 +49,27 @@ class LineTrace:
     error: Misfit | None = None
     rules: tuple[str, ...] = ()
     origins: Mapping[str, Location] = field(default_factory=dict)
+    kept_by: str = ""
 
 
 class Tracer:
     """Traces lines of one format through one mapping."""
 
-    def __init__(self, setting: Setting, plan: Plan, covers: Covers) -> None:
+    def __init__(self, setting: Setting, plan: Plan, covers: Covers, rules: RemoteRules | None = None) -> None:
+        """`rules` are the receiver's."""
         self._setting = setting
         self._plan = plan
         self._visited: list[int] = []
-        self._event = _Traced(setting, plan, covers, self._visited.append)
+        self._kept_by = ""
+        self._event = _Traced(setting, plan, covers, self._visit, rules)
         self._derived = _Traced(setting, _derived_plan(setting), NoCovers(), None)
+
+    def _visit(self, number: int) -> None:
+        reason = visited(number)
+        if reason is None:
+            self._visited.append(number)
+        else:
+            self._kept_by = kept_by(self._event.reasons[reason])
 
     @property
     def format(self) -> Format:
@@ -68,6 +81,7 @@ class Tracer:
     def trace(self, line: bytes, position: int, file: LogFile, outer: bytes) -> LineTrace:
         """Shapes: `line` is without its line end; `outer`, over which the id is made, is the line as it stands."""
         self._visited.clear()
+        self._kept_by = ""
         own = transaction_id(outer, file.key, position)
         parsed = self.format.parse(line)
         if parsed is None:
@@ -86,8 +100,9 @@ class Tracer:
         mine = str(made.event.get("transaction_id", own)) if made.event else own
         origins = self._origins(made.event) if made.event else {}
         return LineTrace(
-            line, position, mine, self.format.name, fields, made.event, dropped, sampled, None, rules, origins
-        )
+            line, position, mine, self.format.name, fields, made.event, dropped, sampled, None, rules, origins,
+            self._kept_by,
+        )  # fmt: skip
 
     def _unfit(self, line: bytes, position: int, own: str) -> LineTrace:
         return LineTrace(line, position, own, self.format.name, {}, error=self.explain(line))
@@ -122,8 +137,12 @@ class _Run:
 class _Traced:
     """A program that is executed line by line and tells which rules matched."""
 
-    def __init__(self, setting: Setting, plan: Plan, covers: Covers, visit: Callable[[int], None] | None) -> None:
-        lowered = lower(setting, plan, covers, is_traced=visit is not None)
+    def __init__(
+        self, setting: Setting, plan: Plan, covers: Covers, visit: Callable[[int], None] | None,
+        rules: RemoteRules | None = None,
+    ) -> None:  # fmt: skip
+        lowered = lower(setting, plan, covers, rules, is_traced=visit is not None)
+        self.reasons = lowered.reasons
         self.read = setting.format.reader(lowered.needed)
         self._counters = lowered.program.counters
         self._make = compile_exact(lowered.program)
@@ -141,6 +160,15 @@ class _Traced:
         )  # fmt: skip
         outcomes = {counter.what: counter.name for counter, count in zip(self._counters, counts, strict=True) if count}
         return _Run(None if event is None else json.loads(event), outcomes)
+
+
+def kept_by(reason: Reason) -> str:
+    """`kept 1 in 10 by the receiver's rule 2`."""
+    if reason.rate is None:
+        return f"kept by the {reason.name}"
+    weight = weight_of(reason.rate)
+    share = f"1 in {weight:,}" if weight > 1 and reason.rate * weight == ALL else percent(reason.rate)
+    return f"kept {share} by the {reason.name}"
 
 
 def _derived_plan(setting: Setting) -> Plan:

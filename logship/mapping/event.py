@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from json.encoder import encode_basestring_ascii as quoted
 
+import orjson
+
 from logship.fields import Kind
 from logship.kernel.assembler import Assembler, Label
 from logship.kernel.program import NONE, Known, Op
@@ -16,6 +18,7 @@ from logship.mapping import values
 from logship.mapping.derived import SHARED_ENTRIES, Fields, Value, constant
 from logship.mapping.plan import Branch, Leaf, Path
 from logship.mapping.redaction_places import Cover, Covers
+from logship.mapping.remote_decision import WEIGHT, OwnShares, RemoteDecision
 from logship.mapping.template import Reference, Template
 from logship.scalars import Plain
 
@@ -106,28 +109,39 @@ class Members:
 class EventWriter:
     """Writes the event; `choices` are the leaves that rules may change, each with its flag."""
 
-    def __init__(self, fields: Fields, covers: Covers, choices: Mapping[Path, tuple[int, Sequence[Choice]]]) -> None:
+    def __init__(
+        self, fields: Fields, covers: Covers, choices: Mapping[Path, tuple[int, Sequence[Choice]]],
+        remote: RemoteDecision | None = None,
+    ) -> None:  # fmt: skip
+        self._remote = remote
         self._fields = fields
         self._assembler = fields.assembler
         self._covers = covers
         self._choices = choices
         self._groups: Mapping[str, Value] = {}
 
-    def write(self, event: Branch, weights: Sequence[tuple[int, int, int]] | None) -> None:
-        """The whole event; `weights` are (flag, value, weight) of what sampling kept, None without sampling."""
+    def write(self, event: Branch, weights: OwnShares | None, is_kept: int) -> None:
+        """The whole event; `weights` is what sampling kept, None without sampling; `is_kept` the flag of `keep`."""
         self._assembler.write("{")
         members = Members(self._assembler)
         event = {key: node for key, node in event.items() if key != "weight" or weights is None}
         self._branch(event, (), members)
         if "transaction_id" not in event:
             self._own_id(members)
-        for flag, value, weight in weights or ():
+        if self._remote is not None:
+            self._remote.emit(is_kept, weights or ())
+            self._remote.emit_weight()
+        else:
+            self._weights(weights or ())
+        self._assembler.write("}")
+        self._assembler.emit(Op.DONE)
+
+    def _weights(self, weights: OwnShares) -> None:
+        for flag, value, weight in weights:
             skip = Label()
             self._assembler.emit(Op.UNLESS_FLAG, flag, value, skip)
             self._assembler.write(f',"weight":{weight}')
             self._assembler.place(skip)
-        self._assembler.write("}")
-        self._assembler.emit(Op.DONE)
 
     def _branch(self, branch: Branch, path: Path, members: Members) -> None:
         for key, node in branch.items():
@@ -177,8 +191,22 @@ class EventWriter:
             self._own_id(members)
         else:
             text = _constant(leaf.value, shape, path)
-            if text:
+            if text and self._notes(path):
+                self._note(path, self._assembler.load(text_of(orjson.loads(text))))
+            if text and not self._is_last(path):
                 members.begin(f"{quoted(path[-1])}:{text}")
+
+    def _notes(self, path: Path) -> bool:
+        """Whether the receiver's rules ask for what is at this place."""
+        return self._remote is not None and path in self._remote.wanted
+
+    def _note(self, path: Path, register: int) -> None:
+        if self._remote is not None and path in self._remote.wanted:
+            self._assembler.emit(Op.FIRST, self._remote.wanted[path], register, register)
+
+    def _is_last(self, path: Path) -> bool:
+        """Whether it is the weight, which is written when the receiver's rules have been asked."""
+        return self._remote is not None and path == WEIGHT
 
     def _own_id(self, members: Members) -> None:
         members.begin('"transaction_id":"')
@@ -190,18 +218,24 @@ class EventWriter:
         given = [part if isinstance(part, str) else self._reference(part, path) for part in template.parts]
         references = [part for part in given if isinstance(part, Value)]
         is_always = not references or any(one.is_always for one in references)
-        if shape is Shape.TIME:
+        if self._is_last(path):
+            self._note(path, self._fields.held(self._whole(given, is_always=is_always)))
+        elif shape is Shape.TIME:
+            if self._notes(path):
+                self._note(path, self._fields.held(references[0]))
             members.begin(f'{key}"')
             self._assembler.emit(Op.TIME, _moment(given[0]))
             self._assembler.write('"')
         elif shape is Shape.HEADERS:
             function = self._fields.function("headers", values.headers_object(self._covers.hidden))
+            written = self._fields.call(function, self._fields.held(references[0]))
+            self._note(path, written)
             members.begin(key)
-            self._assembler.emit(Op.PLAIN, self._fields.call(function, self._fields.held(references[0])))
+            self._assembler.emit(Op.PLAIN, written)
         elif shape in FALLBACKS or shape is Shape.UUID:
             whole = self._placed(path, given, is_always=is_always)
             members.begin(key)
-            self._required(shape, whole, is_always=is_always)
+            self._required(path, shape, whole, is_always=is_always)
         elif is_always or any(one.register is not None for one in references):
             before, skip = members.has_one, Label()
             if not is_always:
@@ -255,7 +289,10 @@ class EventWriter:
     ) -> bool:  # fmt: skip
         """Writes a member that is there; False where it may be left out yet."""
         key = f"{quoted(path[-1])}:"
-        whole = self._whole(parts, is_always=True) if shape in (Shape.BODY, Shape.ID) else constant("")
+        is_one = shape in (Shape.BODY, Shape.ID) or self._notes(path)
+        whole = self._whole(parts, is_always=True) if is_one else constant("")
+        if self._notes(path) and shape is not Shape.ID:
+            self._note(path, self._fields.held(whole))
         if shape is Shape.BODY:
             function = self._fields.function("body", values.body_members)
             members.begin("")
@@ -264,6 +301,7 @@ class EventWriter:
             counter = self._assembler.counter("left out", ".".join(path))
             kept = self._assembler.register()
             self._assembler.emit(Op.LIMIT, kept, self._fields.held(whole), MAX_ID_CHARS, counter)
+            self._note(path, kept)
             self._assembler.emit(Op.EMPTY, kept, skip)
             members.begin(key)
             self._text([Value(Kind.TEXT, kept)])
@@ -276,20 +314,27 @@ class EventWriter:
                 self._text(parts)
         return True
 
-    def _required(self, shape: Shape, parts: Sequence[str | Value], *, is_always: bool) -> None:
+    def _required(self, path: Path, shape: Shape, parts: Sequence[str | Value], *, is_always: bool) -> None:
         """Writes what every event has, or what stands for it."""
         if shape in (Shape.VERB, Shape.URI):
             if not is_always:
                 fallback = constant(values.UNKNOWN_METHOD if shape is Shape.VERB else "/")
                 parts = [self._fields.chain([self._whole(parts, is_always=False), fallback])]
+            if self._notes(path):
+                one = self._whole(parts, is_always=True)
+                self._note(path, self._fields.held(one))
+                parts = [one]
             self._text(parts)
             return
         whole = self._whole(parts, is_always=is_always)
         if shape is Shape.CLIENT_ADDRESS and whole.name == "client_ip":
+            if self._notes(path):
+                self._note(path, self._fields.held(whole))
             self._text([whole])
             return
         call, known = _CALLS[shape]
         given = self._fields.call(self._fields.pure(call, known), self._fields.held(whole))
+        self._note(path, given)
         if shape is not Shape.UUID:
             quote = '"' if shape is Shape.CLIENT_ADDRESS else ""
             self._assembler.write(quote)

@@ -5,7 +5,7 @@ setting and plan
   → the window                                           WINDOW
   → the rules in order: tests, then what is to be done   DROP, SAMPLE, FLAG
   → the fields that the event names                      Fields.value
-  → the event                                            EventWriter
+  → the event, and whether the receiver wants it         EventWriter, RemoteDecision
   → how the kernel reads such lines                      Format.read
 """
 
@@ -25,6 +25,8 @@ from logship.mapping.event import Choice, EventWriter
 from logship.mapping.matchers import Groups, Test, scale_of
 from logship.mapping.plan import Condition, Leaf, Path, Plan, Rule, leaves
 from logship.mapping.redaction_places import Covers
+from logship.mapping.remote_decision import Reason, RemoteDecision
+from logship.mapping.remote_rules import RemoteRules
 from logship.mapping.setting import Setting
 from logship.mapping.template import Template
 
@@ -37,15 +39,24 @@ class Lowered:
 
     program: Program
     needed: tuple[str, ...]
+    reasons: tuple[Reason, ...] = ()  # of what the receiver's rules kept, where the program is traced
 
 
-def lower(setting: Setting, plan: Plan, covers: Covers, *, is_traced: bool = False) -> Lowered:
-    """The program of a mapping for lines of a format; `is_traced`: it says which rules matched."""
-    return _Lowering(setting, plan, covers, is_traced=is_traced).lower()
+def lower(
+    setting: Setting, plan: Plan, covers: Covers, rules: RemoteRules | None = None, *, is_traced: bool = False
+) -> Lowered:
+    """The program of a mapping for lines of a format, obeying the receiver's rules.
+
+    `is_traced`: it says which rules matched.
+    """
+    return _Lowering(setting, plan, covers, rules, is_traced=is_traced).lower()
 
 
 class _Lowering:
-    def __init__(self, setting: Setting, plan: Plan, covers: Covers, *, is_traced: bool) -> None:
+    def __init__(
+        self, setting: Setting, plan: Plan, covers: Covers, rules: RemoteRules | None, *, is_traced: bool
+    ) -> None:
+        self._remote_rules = rules if rules is not None and rules.count else None
         self._setting = setting
         self._plan = plan
         self._covers = covers
@@ -64,16 +75,18 @@ class _Lowering:
         for name in self._named():
             self._fields.value(name)
         samples = any(rule.share for rule in self._plan.rules)
-        writer = EventWriter(self._fields, self._covers, self._choices)
-        writer.write(self._plan.event, self._weights if samples else None)
-        fields = self._fields
+        fields, event, remote = self._fields, self._plan.event, None
+        if self._remote_rules is not None:
+            remote = RemoteDecision(self._remote_rules, event, fields, is_traced=self._is_traced)
+        writer = EventWriter(fields, self._covers, self._choices, remote)
+        writer.write(event, self._weights if samples else None, self._is_kept)
         self._assembler.begin_reading()
         wanted = Wanted(fields.needed, fields.moments, fields.time_function)
         escaping = self._setting.format.emit_reading(self._assembler, wanted)
         if escaping is None:
             self._assembler.forget_reading()
         program = self._assembler.program(tuple(fields.needed.values()), escaping or Escaping.NONE)
-        return Lowered(program, tuple(fields.needed))
+        return Lowered(program, tuple(fields.needed), tuple(remote.reasons) if remote else ())
 
     def _times(self) -> None:
         """The request's times first: a line whose time is none does not fit, whatever the rules say."""

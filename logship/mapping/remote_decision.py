@@ -1,0 +1,363 @@
+"""The receiver's rules as instructions: behind the event's members, when all that they ask for is known.
+
+event's members, the wanted ones noted
+  → excluded user or company                  DROP
+  → the first regex rule that fits, else the rate of the user, of the company, of all
+  → by the user's place, else by the line's   DROP, SAMPLE
+  → the weight
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import orjson
+
+from logship.kernel.assembler import Label
+from logship.kernel.program import MOST, Op, texts
+from logship.kernel.values import text_of
+from logship.mapping.plan import Branch, Leaf, Path, steps
+from logship.mapping.remote_rules import (
+    ALL,
+    MAX_WEIGHT,
+    RemoteRules,
+    Test,
+    keeps,
+    threshold_of,
+    weight_of,
+)
+
+if TYPE_CHECKING:
+    from logship.mapping.derived import Fields
+
+USER: Path = ("user_id",)
+COMPANY: Path = ("company_id",)
+WEIGHT: Path = ("weight",)
+URI: Path = ("request", "uri")
+ROUTE = "request.route"  # of the URI, as the receiver's own clients have it
+RECEIVER = "receiver's "  # so begin the names of what the receiver sampled out
+RULE, USER_RATE, COMPANY_RATE, RATE = (f"{RECEIVER}{what}" for what in ("rule {}", "user rate", "company rate", "rate"))
+EXCLUDED, LEFT_OUT, KEPT = "x", "d", "k"  # a user's fate, else the weight
+_ROUTE = re.compile(r"https?://[^/?]*(/[^?]*)")
+OwnShares = Sequence[tuple[int, int, int]]  # (flag, value, weight) of what the mapping's own sampling kept
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Which of the receiver's rates kept an event: `name` is that of the counter of those it did not keep."""
+
+    name: str
+    rate: Fraction | None  # None: the user's own, or the company's
+
+
+class RemoteDecision:
+    """Emits the decision for one program.
+
+    Shapes: `wanted` are the leaves of the event whose text is to be noted, each in its register; `weight` holds the
+    weight that the receiver's rate gives, as text, empty for 1.
+    """
+
+    def __init__(self, rules: RemoteRules, event: Branch, fields: Fields, *, is_traced: bool) -> None:
+        self._rules = rules
+        self._fields = fields
+        self._assembler = fields.assembler
+        self._is_traced = is_traced
+        self.reasons: list[Reason] = []
+        self.wanted: dict[Path, int] = {}
+        self._own: OwnShares = ()
+        self._weight = self._assembler.register()
+        self._scratch = self._assembler.register()
+        self._loaded = self._assembler.register()
+        self._user = self._noted(USER) if isinstance(event.get("user_id"), Leaf) else None
+        has_company = bool(rules.companies) and isinstance(event.get("company_id"), Leaf)
+        self._company = self._noted(COMPANY) if has_company else None
+        self._base = self._noted(WEIGHT) if isinstance(event.get("weight"), Leaf) else None
+        found = {rule.number: [_find(event, one.path) for one in rule.conditions] for rule in rules.regexes}
+        self._regexes = [rule for rule in rules.regexes if all(found[rule.number])]  # what is nowhere never matches
+        self._places: dict[str, tuple[Path, Path]] = {}
+        for rule in self._regexes:
+            for condition, place in zip(rule.conditions, found[rule.number], strict=True):
+                assert place is not None
+                self._places[condition.path] = place
+                self._noted(place[0])
+
+    def _noted(self, path: Path) -> int:
+        if path not in self.wanted:
+            self.wanted[path] = self._assembler.register()
+        return self.wanted[path]
+
+    def emit(self, is_kept: int, own: OwnShares) -> None:
+        """Behind the members of the event: a line that a local rule keeps goes on, any other is decided."""
+        assembler, end = self._assembler, Label()
+        self._own = own
+        assembler.emit(Op.UNLESS_FLAG, is_kept, 0, end)
+        fate, company_rate = self._exclusions()
+        self._regex_rules(end)
+        if fate is not None:
+            self._user_rate(fate, end)
+        if company_rate is not None:
+            self._company_rates(company_rate, end)
+        self._decide(Reason(RATE, self._rules.rate))
+        assembler.place(end)
+
+    def emit_weight(self) -> None:
+        """The event's last member: the weight of all that sampled it, unless it is 1."""
+        assembler, skip = self._assembler, Label()
+        product = self._fields.function("product of weights", _product, arity=2)
+        base = self._base
+        if self._own:
+            base = assembler.register()
+            for flag, value, weight in self._own:
+                other = Label()
+                assembler.emit(Op.UNLESS_FLAG, flag, value, other)
+                assembler.emit(Op.LOAD, base, assembler.constant(str(weight)))
+                assembler.place(other)
+        weight = self._weight if base is None else self._fields.call(product, self._weight, base)
+        assembler.emit(Op.EMPTY, weight, skip)
+        assembler.write(',"weight":')
+        assembler.emit(Op.PLAIN, weight)
+        assembler.place(skip)
+
+    # -- which rate
+
+    def _exclusions(self) -> tuple[int | None, int | None]:
+        """Nothing of an excluded user or company goes out.
+
+        Shapes: gives the registers of the user's fate and of the company's rate.
+        """
+        rules, fields = self._rules, self._fields
+        fate = company_rate = None
+        if rules.users and self._user is not None:
+            fate = fields.call(fields.function("receiver's user", _fates(rules.users)), self._user)
+            self._drop_if(fate, EXCLUDED, USER_RATE)
+        if self._company is not None:
+            companies = rules.companies
+            spelled = fields.function("receiver's company", lambda text: str(companies.get(text, "")))
+            company_rate = fields.call(spelled, self._company)
+            if Fraction(0) in companies.values():
+                self._drop_if(company_rate, "0", COMPANY_RATE)
+        return fate, company_rate
+
+    def _regex_rules(self, end: Label) -> None:
+        if not self._regexes:
+            return
+        assembler, fields = self._assembler, self._fields
+        codes: list[str | int] = []
+        asked: dict[str, dict[str, int]] = {}  # path: pattern: its place in the path's code
+        for path in self._places:
+            conditions = [one for rule in self._regexes for one in rule.conditions if one.path == path]
+            asked[path] = {one.pattern: at for at, one in enumerate(dict.fromkeys(conditions))}
+            tests = [one.test() for one in dict.fromkeys(conditions)]
+            function = fields.function(f"receiver's {path}", _code(self._text(path), tests))
+            codes += [fields.call(function, self._source(path)), "|"]
+        wanted = [
+            (str(rule.number), [(list(asked).index(one.path), asked[one.path][one.pattern]) for one in rule.conditions])
+            for rule in self._regexes
+        ]
+        fitting = fields.function("receiver's rule", _first_rule(wanted))
+        number = fields.call(fitting, assembler.join(codes))
+        none = Label()
+        assembler.emit(Op.EMPTY, number, none)
+        for rule in self._regexes:
+            following = Label()
+            assembler.emit(Op.UNLESS_IN, number, assembler.constant(texts([str(rule.number)])), following)
+            self._decide(Reason(RULE.format(rule.number), rule.rate))
+            assembler.emit(Op.JUMP, end)
+            assembler.place(following)
+        assembler.place(none)
+
+    def _source(self, path: str) -> int:
+        """The register in which a path's text is, or what it is taken from."""
+        register = self.wanted[self._places[path][0]]
+        if path != ROUTE:
+            return register
+        before, behind = self._assembler.register(), self._assembler.register()
+        self._assembler.emit(Op.CUT, before, behind, register, ord("?"))  # queries are many, routes are few
+        return before
+
+    def _text(self, path: str) -> Callable[[str], str]:
+        """From the noted text to that of the path: itself, the route of a URI, or what is inside of a JSON text."""
+        inside = self._places[path][1]
+        if path == ROUTE:
+            return route
+        return (lambda text: _inside(text, inside)) if inside else str
+
+    # -- by whom it is decided
+
+    def _user_rate(self, fate: int, end: Label) -> None:
+        assembler, none = self._assembler, Label()
+        assembler.emit(Op.EMPTY, fate, none)
+        self._drop_if(fate, LEFT_OUT, USER_RATE)
+        self._visit(Reason(USER_RATE, None))
+        self._set_weight_unless_kept(fate)
+        assembler.emit(Op.JUMP, end)
+        assembler.place(none)
+
+    def _set_weight_unless_kept(self, fate: int) -> None:
+        heavy, done = Label(), Label()
+        self._assembler.emit(Op.UNLESS_IN, fate, self._assembler.constant(texts([KEPT])), heavy)
+        self._assembler.emit(Op.JUMP, done)
+        self._assembler.place(heavy)
+        self._assembler.emit(Op.FIRST, self._weight, fate, fate)
+        self._assembler.place(done)
+
+    def _company_rates(self, register: int, end: Label) -> None:
+        for rate in sorted(set(self._rules.companies.values()) - {Fraction(0)}):
+            other = Label()
+            self._assembler.emit(Op.UNLESS_IN, register, self._assembler.constant(texts([str(rate)])), other)
+            self._decide(Reason(COMPANY_RATE, rate))
+            self._assembler.emit(Op.JUMP, end)
+            self._assembler.place(other)
+
+    def _decide(self, reason: Reason) -> None:
+        """Goes on where the event is kept."""
+        assembler, rate = self._assembler, reason.rate
+        assert rate is not None
+        counter = assembler.counter("sampled out", reason.name) if rate < ALL else 0
+        if not threshold_of(rate):
+            assembler.emit(Op.DROP, counter)
+            return
+        if rate < ALL:
+            kept, nobody, out = Label(), Label(), Label()
+            if self._user is not None:
+                assembler.emit(Op.EMPTY, self._user, nobody)
+                assembler.emit(Op.LOAD, self._loaded, assembler.constant(str(rate)))
+                function = self._fields.function("receiver's draw", _draw, arity=2)
+                assembler.emit(Op.CALL, self._scratch, function, self._user, self._loaded)
+                assembler.emit(Op.EMPTY, self._scratch, out)
+                assembler.emit(Op.JUMP, kept)
+                assembler.place(out)
+                assembler.emit(Op.DROP, counter)
+                assembler.place(nobody)
+            self._sample(rate, counter)
+            assembler.place(kept)
+        self._visit(reason)
+        if weight_of(rate) > 1:
+            assembler.emit(Op.LOAD, self._weight, assembler.constant(str(weight_of(rate))))
+
+    def _sample(self, rate: Fraction, counter: int) -> None:
+        """By the line's place: of those that the mapping's own sampling kept by the same place, the same share."""
+        assembler, done = self._assembler, Label()
+        for flag, value, weight in self._own:
+            other = Label()
+            assembler.emit(Op.UNLESS_FLAG, flag, value, other)
+            assembler.emit(Op.SAMPLE, counter, self._threshold(threshold_of(rate) // weight))
+            assembler.emit(Op.JUMP, done)
+            assembler.place(other)
+        assembler.emit(Op.SAMPLE, counter, self._threshold(threshold_of(rate)))
+        assembler.place(done)
+
+    def _threshold(self, threshold: int) -> int:
+        return self._assembler.constant(threshold.to_bytes(8, "little"))
+
+    def _drop_if(self, register: int, text: str, name: str) -> None:
+        other = Label()
+        self._assembler.emit(Op.UNLESS_IN, register, self._assembler.constant(texts([text])), other)
+        self._assembler.emit(Op.DROP, self._assembler.counter("sampled out", name))
+        self._assembler.place(other)
+
+    def _visit(self, reason: Reason) -> None:
+        if self._is_traced:
+            self.reasons.append(reason)
+            self._assembler.emit(Op.VISIT, MOST + len(self.reasons))
+
+
+def visited(number: int) -> int | None:
+    """The index of the reason that a VISIT tells of, None where it tells of a rule of the mapping."""
+    return number - MOST - 1 if number > MOST else None
+
+
+def route(uri: str) -> str:
+    """The path of an absolute URI as it is spelled, '/' for all else: as the receiver's own clients have it."""
+    found = _ROUTE.match(uri)
+    return found[1] if found else "/"
+
+
+def _find(event: Branch, path: str) -> tuple[Path, Path] | None:
+    """The leaf that holds a dotted path, and the way on inside of its JSON; None: no event has it."""
+    node: Leaf | Branch = event
+    here: Path = ()
+    rest = URI if path == ROUTE else steps(path)
+    while rest and not isinstance(node, Leaf):
+        key = _key(node, rest[0])
+        if key is None:
+            return None
+        node, here, rest = node[key], (*here, key), rest[1:]
+    return (here, rest) if isinstance(node, Leaf) and here != ("transaction_id",) else None
+
+
+def _key(tree: Mapping[str, object], name: str) -> str | None:
+    """The key of a name: exactly, else in any case."""
+    return name if name in tree else next((key for key in tree if key.lower() == name.lower()), None)
+
+
+def _inside(text: str, way: Path) -> str:
+    """The text at the end of a way through JSON; '' where it leads nowhere."""
+    try:
+        node: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return ""
+    for step in way:
+        if isinstance(node, list):
+            node = node[int(step)] if step.isdecimal() and len(step) < 10 and int(step) < len(node) else None
+        elif isinstance(node, dict):
+            key = _key(node, step)
+            node = None if key is None else node[key]
+        else:
+            node = None
+    return "" if node is None or isinstance(node, dict | list) else text_of(node)
+
+
+def _fates(rates: Mapping[str, Fraction]) -> Callable[[str], str]:
+    """A function from a user to what becomes of all its events, '' for one without a rate of its own."""
+    return lambda user: "" if (rate := rates.get(user)) is None else _fate(user, rate)
+
+
+def _fate(user: str, rate: Fraction) -> str:
+    if not threshold_of(rate):
+        return EXCLUDED
+    if not keeps(user, rate):
+        return LEFT_OUT
+    return str(weight_of(rate)) if weight_of(rate) > 1 else KEPT
+
+
+def _draw(user: str, rate: str) -> str:
+    return "1" if keeps(user, Fraction(rate)) else ""
+
+
+def _code(text_at: Callable[[str], str], tests: Sequence[Test]) -> Callable[[str], str]:
+    """A function from a text to one character for each test; '' for an absent text, in which nothing is found."""
+
+    def code(text: str) -> str:
+        raw = text_at(text).encode("utf-8", "replace") if text else b""
+        return "".join("1" if test(raw) else "0" for test in tests) if raw else ""
+
+    return code
+
+
+def _first_rule(wanted: Sequence[tuple[str, list[tuple[int, int]]]]) -> Callable[[str], str]:
+    """A function from the joined codes to the number of the first rule whose conditions all hold, '' for none.
+
+    Shapes: each condition is (which code, which of its characters).
+    """
+
+    def first(joined: str) -> str:
+        codes = joined.split("|")
+        for number, conditions in wanted:
+            if all(codes[path][at : at + 1] == "1" for path, at in conditions):
+                return number
+        return ""
+
+    return first
+
+
+def _product(weight: str, other: str) -> str:
+    """Both weights multiplied, '' for 1; what is no weight counts as 1."""
+    made = 1
+    for text in (weight, other):
+        made *= int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 1
+    return str(min(max(made, 1), MAX_WEIGHT)) if made > 1 else ""

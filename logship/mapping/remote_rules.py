@@ -1,0 +1,213 @@
+"""What the receiver asks for at GET /v1/config: rates by rule, user and company, read strictly and never half.
+
+Source: Moesif's API documentation (`_config-api.md`) and its log-based client: the first regex rule whose conditions
+all hold decides, else the user's rate, else the company's, else `sample_rate`. A user or company rate of 0 comes before
+all of them: it is an opt-out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from hashlib import blake2b
+
+import orjson
+
+from logship.errors import FormatError
+from logship.formats.re2_door import compile_pattern
+
+MAX_CONFIG_BYTES = 8_000_000  # some 300,000 users with a rate of their own
+MAX_RULES = 250
+MAX_CONDITIONS = 20  # of one rule
+MAX_COMPANY_RATES = 250  # different ones; each costs some instructions
+MAX_WEIGHT = (1 << 53) - 1  # what every JSON reader takes for an integer
+ALL = Fraction(100)
+BUCKETS = 1 << 64
+MIX = b"logship rate"  # the draw of a user is its own, whatever else hashes user ids
+Test = Callable[[bytes], bool]
+
+
+class RemoteRulesError(ValueError):
+    """What the receiver answered is no configuration; the text says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegexCondition:
+    """A search in the text at a dotted path of the event."""
+
+    path: str
+    pattern: str
+
+    def test(self) -> Test:
+        """Whether a text (UTF-8) has a match."""
+        return compile_pattern(self.pattern, captures=False).is_found
+
+
+@dataclass(frozen=True, slots=True)
+class RegexRule:
+    """A rate for the events in which all conditions hold; `number` is its place in the receiver's list, from 1."""
+
+    number: int
+    rate: Fraction
+    conditions: tuple[RegexCondition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteRules:
+    """The receiver's rules.
+
+    Shapes: rates are percent, 0 to 100. `text` is the JSON they can be read from again. `warnings` say what of the
+    answer is not obeyed.
+    """
+
+    text: bytes
+    rate: Fraction
+    users: Mapping[str, Fraction]
+    companies: Mapping[str, Fraction]
+    regexes: tuple[RegexRule, ...]
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, answer: bytes) -> RemoteRules:
+        """The rules of an answer's body.
+
+        Raises: RemoteRulesError for anything that is not wholly what it should be: half an answer is none.
+        """
+        if len(answer) > MAX_CONFIG_BYTES:
+            raise RemoteRulesError(f"it has more than {MAX_CONFIG_BYTES:,} bytes")
+        try:
+            tree = orjson.loads(answer)
+        except orjson.JSONDecodeError as exc:
+            raise RemoteRulesError(f"it is no JSON: {exc}") from exc
+        if not isinstance(tree, dict):
+            raise RemoteRulesError("it is no JSON object")
+        warnings: list[str] = []
+        if tree.get("block_bot_traffic"):
+            warnings.append("block_bot_traffic is not obeyed: which clients are bots is not published")
+        rate = _rate(tree, "sample_rate", "sample_rate")
+        users, companies = _rates(tree, "user_sample_rate"), _rates(tree, "company_sample_rate")
+        if len(set(companies.values())) > MAX_COMPANY_RATES:
+            raise RemoteRulesError(f"company_sample_rate has more than {MAX_COMPANY_RATES} different rates")
+        kept = {key: tree[key] for key in KEPT if tree.get(key) is not None}
+        rules = _rules(tree.get("regex_config"), warnings)
+        return cls(orjson.dumps(kept), rate, users, companies, rules, tuple(warnings))
+
+    @property
+    def count(self) -> int:
+        """How many there are: regex rules, users and companies with a rate of their own, and the rate of all others."""
+        return len(self.regexes) + len(self.users) + len(self.companies) + (self.rate < ALL)
+
+    def described(self) -> list[str]:
+        """The rules in words, the first that fits decides."""
+        lines = [
+            f"rule {rule.number}: {percent(rule.rate)} where "
+            + " and ".join(f"{one.path} matches {one.pattern}" for one in rule.conditions)
+            for rule in self.regexes
+        ]
+        for kind, rates in (("user", self.users), ("company", self.companies)):
+            excluded = sum(not rate for rate in rates.values())
+            if rates:
+                out = f", {excluded:,} excluded" if excluded else ""
+                lines.append(f"{kind} rates: {len(rates):,}{out}")
+        return [*lines, f"all others: {percent(self.rate)}"]
+
+
+KEPT = ("sample_rate", "block_bot_traffic", "user_sample_rate", "company_sample_rate", "regex_config")
+NO_RULES = RemoteRules(b"{}", ALL, {}, {}, ())
+
+
+def percent(rate: Fraction) -> str:
+    """`12.5 %`."""
+    return f"{float(rate):g} %"
+
+
+def threshold_of(rate: Fraction) -> int:
+    """Of BUCKETS places so many are kept."""
+    return int(rate / ALL * BUCKETS)
+
+
+def weight_of(rate: Fraction) -> int:
+    """How many events a kept one stands for, as the service counts: whole, and 1 where nothing is kept."""
+    return min(MAX_WEIGHT, int(ALL / rate)) if rate else 1
+
+
+def draws(user: str) -> int:
+    """A user's own place below BUCKETS, the same on every host and in every run."""
+    digest = blake2b(user.encode("utf-8", "surrogatepass"), digest_size=8, person=MIX).digest()
+    return int.from_bytes(digest, "little")
+
+
+def keeps(user: str, rate: Fraction) -> bool:
+    """Whether all events of a user are kept at a rate; who is kept at 10 % is kept at 20 %, too."""
+    return draws(user) < threshold_of(rate)
+
+
+def _rate(tree: Mapping[str, object], key: str, where: str) -> Fraction:
+    """A percentage, 100 where there is none; what lies outside of 0 to 100 means the nearer of them."""
+    value = tree.get(key)
+    if value is None:
+        return ALL
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RemoteRulesError(f"{where} is no number")
+    return min(ALL, max(Fraction(0), Fraction(str(value))))
+
+
+def _rates(tree: Mapping[str, object], key: str) -> dict[str, Fraction]:
+    rates = tree.get(key)
+    if rates is None:
+        return {}
+    if not isinstance(rates, dict):
+        raise RemoteRulesError(f"{key} is no object")
+    for name, value in rates.items():
+        if value is None:
+            raise RemoteRulesError(f"{key} has no rate for one of its names")
+        _rate(rates, name, f"a rate of {key}")
+    return {name: _rate(rates, name, key) for name in rates}
+
+
+def _rules(tree: object, warnings: list[str]) -> tuple[RegexRule, ...]:
+    if tree is None:
+        return ()
+    if not isinstance(tree, list):
+        raise RemoteRulesError("regex_config is no list")
+    if len(tree) > MAX_RULES:
+        raise RemoteRulesError(f"regex_config has more than {MAX_RULES} rules")
+    made = []
+    for number, rule in enumerate(tree, 1):
+        if not isinstance(rule, dict):
+            raise RemoteRulesError(f"rule {number} is no object")
+        rate = _rate(rule, "sample_rate", f"the sample_rate of rule {number}")
+        conditions = _conditions(rule.get("conditions"), number)
+        refused = next(filter(None, map(_refusal, conditions)), "")
+        if refused or not conditions:
+            reason = refused or "it has no conditions"
+            warnings.append(f"rule {number} is left out: {reason}")
+        else:
+            made.append(RegexRule(number, rate, conditions))
+    return tuple(made)
+
+
+def _conditions(tree: object, number: int) -> tuple[RegexCondition, ...]:
+    if tree is None:
+        return ()
+    if not isinstance(tree, list) or len(tree) > MAX_CONDITIONS:
+        raise RemoteRulesError(f"the conditions of rule {number} are no list of at most {MAX_CONDITIONS}")
+    found = []
+    for one in tree:
+        path, value = (one.get("path"), one.get("value")) if isinstance(one, dict) else (None, None)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(path, str) or not path or not isinstance(value, str):
+            raise RemoteRulesError(f"a condition of rule {number} has no path and value")
+        found.append(RegexCondition(path, value))
+    return tuple(found)
+
+
+def _refusal(condition: RegexCondition) -> str:
+    """Why RE2 does not take a pattern; '' where it does."""
+    try:
+        condition.test()
+    except FormatError as exc:
+        return exc.message
+    return ""
