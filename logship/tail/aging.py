@@ -112,11 +112,15 @@ class Aging:
                 del register.names[path]
                 generation.names = without_path(generation.names, path)
         if generation.is_offshoot:
-            register.forget(generation)
-            self.forgotten.append(generation.number)
+            self.forget(generation)
             return
         register.dirty[generation] = None
         register.tell(What.GONE, generation, "is done with")
+
+    def forget(self, generation: Generation) -> None:
+        """It is known no more, neither here nor in the state."""
+        self.register.forget(generation)
+        self.forgotten.append(generation.number)
 
     def bound_held(self) -> None:
         """Deleted files that are open take disk space nobody sees: above the limit the oldest is given up."""

@@ -71,6 +71,10 @@ class PlainContent:
         more = os.pread(self._fd, size - len(data), position + len(data))
         return data + more
 
+    def turned_archive(self) -> bool:
+        """Whether what was too short to tell when it was opened begins as an archive now. Raises: OSError."""
+        return compression_of(self.read_at(0, MAGIC_BYTES)) is not None
+
     def next_data(self, position: int) -> int:
         """The first position at or after this one that is not inside a hole of a sparse file."""
         try:

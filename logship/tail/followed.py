@@ -216,6 +216,9 @@ class Followed:
             facts, seen = content.facts(), generation.size_bytes
             if facts == generation.facts and (generation.is_damaged or not generation.problem):
                 return True
+            if generation.key is None and not content.is_archive and content.turned_archive():
+                self._unlearn(generation)
+                return False
             if not content.is_archive and not self._is_continued(generation, facts):
                 self.detach(generation, now_s)
                 return False
@@ -227,6 +230,12 @@ class Followed:
         except OSError as exc:
             self.register.fails(generation, exc)
         return True
+
+    def _unlearn(self, generation: Generation) -> None:
+        """An empty file said nothing of what it would be; it is an archive in the making, and is judged as one."""
+        for path in generation.names:
+            self.register.unbind(self.register.names[path])
+        self.aging.forget(generation)
 
     @staticmethod
     def _is_continued(generation: Generation, facts: Facts) -> bool:

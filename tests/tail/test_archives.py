@@ -161,6 +161,27 @@ def test_the_daemon_sends_what_stands_before_a_damage_and_needs_a_person(
     assert [file.problem for file in rig.tail.files()] == [""]
 
 
+@pytest.mark.parametrize("seen_bytes", [0, 1, 2, 30])
+@pytest.mark.parametrize("codec", CODECS)
+def test_an_archive_in_the_making_that_was_seen_empty_is_read_as_one(
+    tmp_path: Path, codec: str, seen_bytes: int
+) -> None:
+    log, packed = tmp_path / "access.log", tmp_path / f"access.log.1.{codec.removeprefix('p')}"
+    log.write_bytes(TEXTS[0])
+    rig = Rig(tmp_path / "state", source(tmp_path / "access.log*"))
+    assert rig.step() == TEXTS[0].splitlines()
+    log.rename(tmp_path / "access.log.1")
+    log.write_bytes(b"the next\n")
+    for size in (seen_bytes, seen_bytes + 40):
+        packed.write_bytes(MEMBERS[codec][0][:size])
+        rig.step()
+    packed.write_bytes(MEMBERS[codec][0])
+    (tmp_path / "access.log.1").unlink()
+    rig.clock.pass_s(5)
+    rig.step()
+    assert rig.receiver.lines == [*TEXTS[0].splitlines(), b"the next"]
+
+
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_run_to_the_end_does_not_wait_for_the_rest_of_an_archive(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "access.log.1.gz"
