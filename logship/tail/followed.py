@@ -216,7 +216,7 @@ class Followed:
             facts, seen = content.facts(), generation.size_bytes
             if facts == generation.facts and (generation.is_damaged or not generation.problem):
                 return True
-            if generation.key is None and not content.is_archive and content.turned_archive():
+            if generation.key is None and isinstance(content, PlainContent) and content.turned_archive():
                 self._unlearn(generation)
                 return False
             if not content.is_archive and not self._is_continued(generation, facts):

@@ -45,7 +45,7 @@ origin: web-1
 status: null
 max_line_bytes: {max_line_bytes}
 sources:
-  - {{name: site, paths: [{paths}], format: combined, start_at: beginning}}
+  - {{name: site, paths: [{paths}], rotated: ["{rotated}"], format: combined, start_at: beginning}}
 """
 
 
@@ -160,10 +160,10 @@ class Watches:
 
     # the test's side
 
-    def notice(self, directory: Path) -> None:
-        """Something happened in the directory."""
+    def notice(self, *directories: Path) -> None:
+        """Something happened in the directories."""
         seen = {}
-        for entry in sorted(os.scandir(directory), key=lambda each: each.name):
+        for entry in (each for folder in directories for each in sorted(os.scandir(folder), key=lambda one: one.name)):
             facts = entry.stat(follow_symlinks=False)
             seen[entry.path] = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
         changed = [
@@ -240,9 +240,9 @@ class Receiver(Transport):
 SETTINGS: dict[str, Settings] = {}  # a configuration costs 30 ms, a thousand programs use three
 
 
-def settings_for(here: Path, *paths: Path) -> Settings:
+def settings_for(here: Path, *paths: Path, rotated: Path) -> Settings:
     quoted = ", ".join(f'"{path}"' for path in paths)
-    text = CONFIG.format(here=here, paths=quoted, max_line_bytes=MAX_LINE_BYTES)
+    text = CONFIG.format(here=here, paths=quoted, rotated=rotated, max_line_bytes=MAX_LINE_BYTES)
     if text not in SETTINGS:
         here.mkdir(exist_ok=True)
         path = here / "logship.yml"

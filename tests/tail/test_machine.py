@@ -19,16 +19,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from logship.batcher import Batcher
+from logship.checkpoint import Checkpoint
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters
 from logship.event import key_digits
 from logship.state import State
 from logship.state.folder import COPY, DATABASE, SIDE_FILES
-from logship.tail.aging import FINAL_AFTER_S
+from logship.tail.identity import digest, first_line_of
 from logship.tail.tailer import Tailer
 from tests.rigs.machine import in_soak, scaled
 from tests.tail.lives import MAX_LINE_BYTES, HandClock, Killed, Life, Receiver, settings_for
-from tests.tail.world import ANYWHERE, ServerLog, World
+from tests.tail.world import ANYWHERE, KINDS, PACK, ServerLog, World
 
 MEMORY = Path("/dev/shm")
 BASE = (MEMORY if MEMORY.is_dir() else Path(tempfile.gettempdir())) / f"tailing-{os.getpid()}"
@@ -66,8 +67,6 @@ class Tailing(RuleBasedStateMachine):
         self.receiver = Receiver(self.world.texts)
         self.clock = HandClock()
         self.life: Life | None = None
-        self.dates = 0
-        self.half_s = 0.0  # since every line was whole for sure
         self.known_targets: set[Path] = set()
 
     @initialize(
@@ -79,7 +78,7 @@ class Tailing(RuleBasedStateMachine):
         self.chunk = patch("logship.pipeline.CHUNK_BYTES", chunk)
         self.chunk.start()
         self.is_deaf = is_deaf
-        self.settings = settings_for(BASE, self.logs_dir / glob, self.world.link)
+        self.settings = settings_for(BASE, self.logs_dir / glob, self.world.link, rotated=self.world.olddir / "*")
         self.letters = DeadLetters(self.settings.state_dir, counters=Counters())
         self.letters_read: tuple[int, list[DeadLetter]] = 0, []
         self._start()
@@ -123,10 +122,10 @@ class Tailing(RuleBasedStateMachine):
 
     # logrotate
 
-    @rule(which=WHICH, is_told=st.booleans(), dated=st.booleans())
-    def rotate_by_rename(self, which: int, is_told: bool, dated: bool) -> None:
+    @rule(which=WHICH, is_told=st.booleans(), kind=st.sampled_from(KINDS))
+    def rotate_by_rename(self, which: int, is_told: bool, kind: str) -> None:
         log = self.world.logs[which]
-        self.world.rename(log, self._suffix(dated))
+        self.world.rename(log, self._knowable(log, kind))
         self._prune(log)
         if is_told:
             self.world.reopen(log)
@@ -137,21 +136,31 @@ class Tailing(RuleBasedStateMachine):
         self.world.reopen(self.world.logs[which])
         self._notice()
 
-    @rule(which=WHICH, dated=st.booleans(), length=LENGTHS, count=st.integers(0, 5))
-    def rotate_by_copytruncate(self, which: int, dated: bool, length: int, count: int) -> None:
+    @rule(which=WHICH, kind=st.sampled_from(KINDS), length=LENGTHS, count=st.integers(0, 5))
+    def rotate_by_copytruncate(self, which: int, kind: str, length: int, count: int) -> None:
         log = self.world.logs[which]
-        self.world.copytruncate(log, self._suffix(dated))
+        self.world.copytruncate(log, self._knowable(log, kind))
         self._prune(log)
         for _ in range(count):
             self.world.write(log, length)
         self._notice()
 
-    @rule(which=WHICH, pick=st.integers(0, 3), tenths=st.sampled_from([0, 5, 9, 10, 10]))
-    def compress(self, which: int, pick: int, tenths: int) -> None:
+    @rule(which=WHICH, kind=st.sampled_from(["hourly", "inside", "dated"]))
+    def link_hard(self, which: int, kind: str) -> None:
+        self.world.link_hard(self.world.logs[which], kind)
+        self._notice()
+
+    @rule(
+        which=WHICH,
+        pick=st.integers(0, 3),
+        tenths=st.sampled_from([0, 5, 9, 10, 10]),
+        ending=st.sampled_from(sorted(PACK)),
+    )
+    def compress(self, which: int, pick: int, tenths: int, ending: str) -> None:
         self.world.finish_packing()
         plain = self.world.plain_rotated(self.world.logs[which])
         if plain:
-            self.world.compress(plain[pick % len(plain)], tenths)
+            self.world.compress(plain[pick % len(plain)], tenths, ending)
         self._notice()
 
     @rule(which=WHICH, count=st.integers(0, 12), length=LENGTHS, leaves_hole=st.booleans())
@@ -264,7 +273,7 @@ class Tailing(RuleBasedStateMachine):
         elif fate == "damaged":
             (state / DATABASE).write_bytes(b"\0" * 5_000)
         if fate != "kept":
-            for path in self.known_targets - {self.world.linked.path}:
+            for path in (self.known_targets - {self.world.linked.path}) | self.world.vague:
                 self._lose(self.world.bodies[path].lines)
             self.known_targets.clear()
         self._start()
@@ -272,12 +281,7 @@ class Tailing(RuleBasedStateMachine):
     @precondition(lambda self: self.life is not None)
     @rule(seconds=st.sampled_from([0.3, 1, 6, 12, 61, 601]))
     def pass_time(self, seconds: float) -> None:
-        """No server leaves a line half written for as long as would make it count."""
-        self.half_s += seconds
-        if self.half_s >= FINAL_AFTER_S:
-            self.half_s = 0.0
-            for log in self.world.logs:
-                self.world.finish(log)
+        """A server may leave a line half written for long: it has its file open for writing."""
         self._notice()
         if self.life is not None:
             self._step()
@@ -379,7 +383,7 @@ class Tailing(RuleBasedStateMachine):
 
     def _notice(self) -> None:
         if self.life is not None:
-            self.life.watches.notice(self.logs_dir)
+            self.life.watches.notice(self.logs_dir, self.world.olddir)
 
     def _note_targets(self) -> None:
         """The daemon knows what the link points to once it has looked through it."""
@@ -419,11 +423,24 @@ class Tailing(RuleBasedStateMachine):
             of_file.setdefault(letter.position, set()).add(letter.position + length)
         return ends
 
-    def _suffix(self, dated: bool) -> str:
-        if not dated:
-            return ".1"
-        self.dates += 1
-        return f"-202601{self.dates // 24 + 1:02d}-{self.dates % 24:02d}"
+    def _knowable(self, log: ServerLog, kind: str) -> str:
+        """A name that says nothing is given only to what the daemon knows: nobody can tell whose the file is else."""
+        if not kind.endswith("any") or log.path not in self.world.bodies:
+            return kind
+        with log.path.open("rb") as file:
+            line = first_line_of(file)
+        rows = self._rows()
+        known = line is not None and any(row.key is not None and row.first_line == digest(line) for row in rows)
+        return kind if known else "dated"
+
+    def _rows(self) -> list[Checkpoint]:
+        if self.life is not None:
+            return self.life.state.load()
+        state = State.open(self.settings.state_dir, self.clock, daemon=False)
+        try:
+            return state.load()
+        finally:
+            state.close()
 
     def _prune(self, log: ServerLog) -> None:
         """logrotate's `rotate N`."""

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+PACK: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": lambda data: gzip.compress(data, 1),
+    ".bz2": bz2.compress,
+    ".xz": lambda data: lzma.compress(data, preset=0),
+}
+KINDS = ["numbered", "dated", "hourly", "word", "inside", "any", "olddir", "olddir any"]  # of rotated names
 ANYWHERE = re.compile(rb"-(\d+)-")  # a long line's number, wherever it was cut
 
 
@@ -43,13 +51,18 @@ class World:
 
     def __init__(self, directory: Path, names: Iterable[str]) -> None:
         self.directory = directory
+        self.olddir = directory / "old"
+        self.olddir.mkdir()
         self.bodies: dict[Path, Body] = {}
+        self.homes: dict[Path, Path] = {}  # of rotated files: the log they were
+        self.vague: set[Path] = set()  # rotated files whose names say nothing: known by content or not at all
         self.orphans: list[tuple[int, Body]] = []  # deleted: inode and content
         self.must: set[bytes] = set()
         self.may: set[bytes] = set()
         self.packing: tuple[Path, Path, bytes] | None = None  # plain, compressed so far, what is missing of that
         self.holes: set[int] = set()  # their sizes
         self.texts: dict[int, list[tuple[bytes, bytes]]] = {}
+        self.rotations = 0
         self.logs = [self._open(directory / name) for name in names]
         self.link = directory / "current.log"  # points to what its server writes to
         self.linked = self._open(directory / "app-0")
@@ -99,22 +112,48 @@ class World:
 
     # logrotate
 
-    def rename(self, log: ServerLog, suffix: str) -> None:
+    def rotated_name(self, log: ServerLog, kind: str) -> Path:
+        """A name that a rotator of this kind would give next."""
+        self.rotations += 1
+        date, hour = f"202601{self.rotations // 24 + 1:02d}", f"{self.rotations % 24:02d}"
+        stem, name = log.path.stem, log.path.name
+        made = {
+            "numbered": log.path.with_name(f"{name}.1"),
+            "dated": log.path.with_name(f"{name}-{date}-{hour}"),
+            "hourly": log.path.with_name(f"{name}-{date}{hour}"),
+            "word": log.path.with_name(f"{name}.old.{self.rotations}"),
+            "inside": log.path.with_name(f"{stem}-{date}{hour}.log"),
+            "any": log.path.with_name(f"{stem}_kept_as_{self.rotations}x"),
+            "olddir": self.olddir / f"{name}-{date}{hour}",
+            "olddir any": self.olddir / f"kept_as_{self.rotations}x",
+        }
+        return made[kind]
+
+    def rename(self, log: ServerLog, kind: str) -> None:
         self.finish_packing()
         if log.path in self.bodies:
-            self._shift(log.path, suffix)
-            self._move(log.path, Path(f"{log.path}{suffix}"))
+            target = self._room_for(log, kind)
+            self._move(log.path, target)
+            self._note_rotated(log, target, kind)
 
-    def copytruncate(self, log: ServerLog, suffix: str) -> None:
+    def copytruncate(self, log: ServerLog, kind: str) -> None:
         if log.path not in self.bodies or self.bodies[log.path] is not log.writes_to:
             return
         self.finish_packing()
-        self._shift(log.path, suffix)
-        copy = Path(f"{log.path}{suffix}")
+        copy = self._room_for(log, kind)
         shutil.copyfile(log.path, copy)
         body = log.writes_to
         self.bodies[copy] = Body(list(body.lines), body.partial)
+        self._note_rotated(log, copy, kind)
         self._empty(log)
+
+    def link_hard(self, log: ServerLog, kind: str) -> None:
+        """rotatelogs -L: the log has a second name, which stays with its content."""
+        if log.path in self.bodies:
+            target = self._room_for(log, kind)
+            os.link(log.path, target)
+            self.bodies[target] = self.bodies[log.path]
+            self._note_rotated(log, target, kind)
 
     def truncate(self, log: ServerLog) -> list[bytes]:
         """`: > log`; gives the lines that no file holds any more."""
@@ -130,11 +169,11 @@ class World:
             os.ftruncate(log.fd, size)
             self.holes.add(size)
 
-    def compress(self, path: Path, tenths: int = 10) -> None:
+    def compress(self, path: Path, tenths: int = 10, ending: str = ".gz") -> None:
         """gzip(1); with less than ten tenths it is still at it, until logrotate does anything else."""
         self.finish_packing()
-        packed = path.with_name(path.name + ".gz")
-        data = gzip.compress(path.read_bytes(), 1)
+        packed = path.with_name(path.name + ending)
+        data = PACK[ending](path.read_bytes())
         cut = len(data) * tenths // 10
         packed.write_bytes(data[:cut])
         self.packing = path, packed, data[cut:]
@@ -150,7 +189,7 @@ class World:
             file.write(rest)
         shutil.copystat(path, packed)
         path.unlink()
-        self.bodies[packed] = self.bodies.pop(path)
+        self._renamed(path, packed)
 
     def delete(self, path: Path) -> tuple[int, list[bytes]]:
         """The inode, and the lines that no name holds any more."""
@@ -160,6 +199,8 @@ class World:
         inode = path.stat().st_ino
         path.unlink()
         body = self.bodies.pop(path)
+        self.homes.pop(path, None)
+        self.vague.discard(path)
         self.orphans.append((inode, body))
         return inode, [line for line in body.lines if not self.is_held(line)]
 
@@ -178,15 +219,12 @@ class World:
         return gone
 
     def rotated(self, log: ServerLog) -> list[Path]:
-        return sorted(path for path in self.bodies if path.name.startswith(log.path.name) and path != log.path)
+        return sorted(path for path, home in self.homes.items() if home == log.path)
 
     def plain_rotated(self, log: ServerLog) -> list[Path]:
         """Rotated files that the server is done with."""
-        return [
-            path
-            for path in self.rotated(log)
-            if path.suffix != ".gz" and all(self.bodies[path] is not each.writes_to for each in self.logs)
-        ]
+        written = [each.writes_to for each in self.logs]
+        return [p for p in self.rotated(log) if p.suffix not in PACK and all(self.bodies[p] is not w for w in written)]
 
     # the model
 
@@ -213,20 +251,33 @@ class World:
             self.texts[log.number].append((log.rest[:-1], b"\n"))
         body.lines, body.partial = [], b""
 
-    def _shift(self, path: Path, suffix: str) -> None:
-        if not suffix.startswith(".") or Path(f"{path}{suffix}").exists():
-            assert not Path(f"{path}{suffix}").exists() or suffix == ".1"
-        if suffix != ".1":
-            return
-        for number in range(99, 0, -1):
-            for ending in ("", ".gz"):
-                old = Path(f"{path}.{number}{ending}")
-                if old in self.bodies:
-                    self._move(old, Path(f"{path}.{number + 1}{ending}"))
+    def _room_for(self, log: ServerLog, kind: str) -> Path:
+        if kind == "numbered":
+            for number in range(99, 0, -1):
+                for ending in ("", *PACK):
+                    old = Path(f"{log.path}.{number}{ending}")
+                    if old in self.bodies:
+                        self._move(old, Path(f"{log.path}.{number + 1}{ending}"))
+        target = self.rotated_name(log, kind)
+        assert target not in self.bodies
+        return target
+
+    def _note_rotated(self, log: ServerLog, target: Path, kind: str) -> None:
+        self.homes[target] = log.path
+        if kind.endswith("any"):
+            self.vague.add(target)
 
     def _move(self, old: Path, new: Path) -> None:
         old.rename(new)
+        self._renamed(old, new)
+
+    def _renamed(self, old: Path, new: Path) -> None:
         self.bodies[new] = self.bodies.pop(old)
+        if old in self.homes:
+            self.homes[new] = self.homes.pop(old)
+        if old in self.vague:
+            self.vague.remove(old)
+            self.vague.add(new)
 
     def _open(self, path: Path) -> ServerLog:
         if path not in self.bodies:
