@@ -28,7 +28,7 @@ FENCE = re.compile(r"^ *(```+|~~~+)(.*)$")
 RUN = re.compile(r"^```console\n(?P<block>.*?)^```$|^<!-- before: (?P<before>.*?)\s-->$", re.MULTILINE | re.DOTALL)
 LIMIT_S = 120.0
 MARK = "--- end of command 7f3a ---"
-PORTS = ("8080", "9640", "8786")  # typed in a document, or listened on where none is typed; run with free ones
+PORTS = ("8080", "8081", "9640", "8786")  # typed in a document, or listened on where none is typed; run with free ones
 LISTENING = (
     (re.compile(r"^logship collector(?= )(?!.* --listen)"), "logship collector --listen 127.0.0.1:8080"),
     (re.compile(r"^dask scheduler\b"), "dask scheduler --port 8786 --no-dashboard"),

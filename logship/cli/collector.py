@@ -27,6 +27,12 @@ from logship.errors import UsageError
     help="an id that may post; may be given again; without it, any id (loopback only)",
 )
 @click.option("--max-bytes", default=MAX_BYTES, show_default=True, type=click.IntRange(1), help="of a decoded body")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="JSON: what GET /v1/config answers; read anew when it changes",
+)
 @click.option("--page-token-file", type=click.Path(path_type=Path), metavar="FILE", help="holds the token for the page")
 @click.option("--path-prefix", default="", metavar="/PREFIX", help="before every path")
 @click.option("--max-age", "max_age_days", default=30.0, show_default=True, help="days to keep events; 0: for ever")
@@ -36,6 +42,7 @@ def command(
     store: str,
     application_ids: tuple[str, ...],
     max_bytes: int,
+    config: Path | None,
     page_token_file: Path | None,
     path_prefix: str,
     max_age_days: float,
@@ -61,6 +68,7 @@ def command(
         port=port,
         application_ids=application_ids,
         max_bytes=max_bytes,
+        config=config,
         page_token=read_token(token_file) if token_file else None,
         path_prefix=path_prefix,
         max_age_days=max_age_days or None,

@@ -12,17 +12,19 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
 
-from logship.collector import answers, ingest
+from logship.collector import answers
 from logship.collector.access import Access
 from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.framing import OneLength
-from logship.collector.ingest import Ingest
+from logship.collector.ingest import Ingest, Instructions, probe
 from logship.collector.openapi import Description
 from logship.collector.options import CollectorOptions
 from logship.collector.page_views import Page
 from logship.collector.read_api import ReadApi
 from logship.collector.refusal import RefusalError
 from logship.collector.retention import sweep
+from logship.collector.senders import Senders
+from logship.collector.served_config import ServedConfig
 from logship.collector.writer import Writer
 
 READERS = 8  # threads for the page and the read API, each with a connection of its own
@@ -44,16 +46,17 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
             writer.close()
             database.close()
 
-    taking = Ingest(options, writer)
+    senders, served = Senders(options), ServedConfig(options.config)
+    taking, instructions = Ingest(options, writer, senders, served), Instructions(senders, served)
     access = Access(options)
     routes: list[Route | Mount] = [
         Route("/moesifapi/events", taking.one, methods=["POST"]),
         Route("/moesifapi/events/batch", taking.batch, methods=["POST"]),
         Route("/v1/events", taking.one, methods=["POST"]),
         Route("/v1/events/batch", taking.batch, methods=["POST"]),
-        Route("/v1/config", ingest.config),
-        Route("/v1/rules", ingest.rules),
-        Route("/health/probe", ingest.probe),
+        Route("/v1/config", instructions.config),
+        Route("/v1/rules", instructions.rules),
+        Route("/health/probe", probe),
         Route("/openapi.json", Description(options).get),
         *ReadApi(options, database, access).routes(),
         *Page(options, database, access).routes(),

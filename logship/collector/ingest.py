@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hmac
 import time
 
 from starlette.requests import ClientDisconnect, Request
@@ -18,10 +17,10 @@ from logship.collector.database import StoreUnavailableError
 from logship.collector.intake import Intake
 from logship.collector.options import CollectorOptions
 from logship.collector.refusal import RefusalError
+from logship.collector.senders import Senders
+from logship.collector.served_config import ServedConfig, ServedDocuments, is_unchanged
 from logship.collector.writer import Writer
 
-ID_HEADER = "X-Moesif-Application-Id"
-MAX_ID_CHARS = 512  # with a user it must fit into a row of a PostgreSQL index
 INLINE_BYTES = 600_000  # a larger body is taken apart in a thread, so that others are answered meanwhile
 STORED = b"{}"
 
@@ -29,8 +28,10 @@ STORED = b"{}"
 class Ingest:
     """Takes requests with events in, never more at once than `in_flight_bytes` of them, compressed and decoded."""
 
-    def __init__(self, options: CollectorOptions, writer: Writer) -> None:
+    def __init__(self, options: CollectorOptions, writer: Writer, senders: Senders, served: ServedConfig) -> None:
         self._options = options
+        self._senders = senders
+        self._served = served
         self._writer = writer
         self._intake = Intake()
         self._taking_apart = asyncio.Lock()
@@ -43,11 +44,11 @@ class Ingest:
         return await self._take(request, batch=True)
 
     async def _take(self, request: Request, *, batch: bool) -> Response:
-        application_id = self.application_of(request)
+        application_id = self._senders.application_of(request)
         with self._budget.request() as share:
             await self._store(request, application_id, share, batch=batch)
         request.scope[HAS_STORED] = True
-        return Response(STORED, 201, media_type="application/json")
+        return Response(STORED, 201, self._served.current().headers, media_type="application/json")
 
     async def _store(self, request: Request, application_id: str, share: Share, *, batch: bool) -> None:
         options = self._options
@@ -67,44 +68,33 @@ class Ingest:
         except StoreUnavailableError as exc:
             raise busy("the store can't take events now; nothing of this request was stored") from exc
 
-    def application_of(self, request: Request) -> str:
-        """The application id of a request.
 
-        Raises: RefusalError 401; comparing takes as long for a wrong id as for a right one.
-        """
-        given = request.headers.get(ID_HEADER, "").strip()
-        if not given:
-            raise RefusalError(401, "no_application_id", f"the header {ID_HEADER} is missing")
-        if len(given) > MAX_ID_CHARS:
-            raise RefusalError(401, "unknown_application_id", f"{ID_HEADER} is over {MAX_ID_CHARS} characters long")
-        known = self._options.application_ids
-        matches = [hmac.compare_digest(given.encode(), one.encode()) for one in known]
-        if known and not any(matches):
-            raise RefusalError(401, "unknown_application_id", f"{ID_HEADER} is not an id of this collector")
-        return given
+class Instructions:
+    """Answers what SDKs ask before they sample, to those who may post: rates name users."""
 
+    def __init__(self, senders: Senders, served: ServedConfig) -> None:
+        self._senders = senders
+        self._served = served
 
-async def config(request: Request) -> Response:
-    """What SDKs ask for before they sample: everything is wanted."""
-    return json_answer(
-        {
-            "app_id": "",
-            "sample_rate": 100,
-            "block_bot_traffic": False,
-            "user_sample_rate": {},
-            "company_sample_rate": {},
-            "user_rules": {},
-            "company_rules": {},
-            "ip_addresses_blocked_by_name": {},
-            "regex_config": [],
-            "billing_config_jsons": {},
-        }
-    )
+    async def config(self, request: Request) -> Response:
+        """The sampling rates."""
+        documents = self._asked(request)
+        return self._answer(request, documents, documents.config, documents.config_tag)
 
+    async def rules(self, request: Request) -> Response:
+        """The governance rules."""
+        documents = self._asked(request)
+        return self._answer(request, documents, documents.rules, documents.rules_tag)
 
-async def rules(request: Request) -> Response:
-    """Governance rules that SDKs would apply: there are none."""
-    return json_answer([])
+    def _asked(self, request: Request) -> ServedDocuments:
+        self._senders.application_of(request)
+        return self._served.current()
+
+    def _answer(self, request: Request, documents: ServedDocuments, body: bytes, tag: str) -> Response:
+        headers = {**documents.headers, "ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+        if is_unchanged(request.headers.get("If-None-Match", ""), tag):
+            return Response(None, 304, headers)
+        return Response(body, 200, headers, media_type="application/json")
 
 
 async def probe(request: Request) -> Response:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import TypeAdapter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from logship import __version__
 from logship.collector.answers import json_answer
 from logship.collector.filters import EXCLUDING, FIELDS, RANGES_S
-from logship.collector.ingest import ID_HEADER
 from logship.collector.model import MANY
 from logship.collector.options import CollectorOptions
 from logship.collector.read_api import MAX_LIMIT
+from logship.collector.senders import ID_HEADER
+from logship.collector.served_config import SamplingConfig
 from logship.collector.summary import LISTS
 from logship.collector.summary_part import CLASSES
 
@@ -39,6 +41,10 @@ ERROR = {
             },
         },
     },
+}
+TAGS = {
+    "X-Moesif-Config-ETag": {"description": "differs once /v1/config does", "schema": {"type": "string"}},
+    "X-Moesif-Rules-Tag": {"description": "differs once /v1/rules does", "schema": {"type": "string"}},
 }
 STORED_EVENT = {
     "type": "object",
@@ -96,8 +102,13 @@ LISTS_BY_NAME = [name for name, (column, _) in FIELDS.items() if column in LISTS
 
 def document(options: CollectorOptions) -> dict[str, Any]:
     """The OpenAPI 3.1 document of a collector with these options."""
-    schema = MANY.json_schema(ref_template="#/components/schemas/{model}")
-    schemas = {**schema.pop("$defs"), "Error": ERROR, "StoredEvent": STORED_EVENT, "EventPage": EVENT_PAGE}
+    schemas = {
+        **_schemas(MANY),
+        **_schemas(TypeAdapter(list[SamplingConfig])),
+        "Error": ERROR,
+        "StoredEvent": STORED_EVENT,
+        "EventPage": EVENT_PAGE,
+    }
     ingestion: dict[str, Any] = {"security": [{"application": []}]}
     one = _posting("Take one event in", {"$ref": "#/components/schemas/Event"})
     many = _posting("Take events in, all or none", {"type": "array", "items": {"$ref": "#/components/schemas/Event"}})
@@ -105,8 +116,10 @@ def document(options: CollectorOptions) -> dict[str, Any]:
     for prefix in ("/moesifapi", "/v1"):
         paths[f"{prefix}/events"] = {"post": {**one, **ingestion}}
         paths[f"{prefix}/events/batch"] = {"post": {**many, **ingestion}}
-    paths["/v1/config"] = {"get": _getting("What SDKs sample: everything", {"type": "object"}, readers=False)}
-    paths["/v1/rules"] = {"get": _getting("Rules for SDKs: none", {"type": "array"}, readers=False)}
+    paths["/v1/config"] = {
+        "get": {**_instructing("What SDKs sample", {"$ref": "#/components/schemas/SamplingConfig"}), **ingestion}
+    }
+    paths["/v1/rules"] = {"get": {**_instructing("Governance rules for SDKs", {"type": "array"}), **ingestion}}
     paths["/health/probe"] = {"get": _getting("Alive", {"type": "object"}, readers=False)}
     paths.update(_reading_paths(options))
     return {
@@ -122,6 +135,12 @@ def document(options: CollectorOptions) -> dict[str, Any]:
             },
         },
     }
+
+
+def _schemas(models: TypeAdapter[Any]) -> dict[str, Any]:
+    """The schemas of every model that these are made of, by name."""
+    found: dict[str, Any] = models.json_schema(ref_template="#/components/schemas/{model}")["$defs"]
+    return found
 
 
 def _reading_paths(options: CollectorOptions) -> dict[str, Any]:
@@ -158,12 +177,26 @@ def _posting(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
         "503": "too busy, or the store is full; try again after Retry-After",
     }
     answers = {status: _error(text) for status, text in statuses.items()}
-    stored = {"description": "stored, durably", "content": {JSON: {"schema": {"type": "object"}}}}
+    stored = {"description": "stored, durably", "headers": TAGS, "content": {JSON: {"schema": {"type": "object"}}}}
     return {
         "summary": summary,
         "requestBody": {"required": True, "content": {JSON: {"schema": schema}}},
         "responses": {"201": stored, **answers},
     }
+
+
+def _instructing(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
+    tag = {
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "the tag of the last answer",
+        "schema": {"type": "string"},
+    }
+    operation = _getting(summary, schema, [tag], readers=False)
+    operation["responses"]["200"]["headers"] = TAGS
+    operation["responses"]["304"] = {"description": "nothing has changed", "headers": TAGS}
+    operation["responses"]["401"] = _error("the application id is missing or unknown")
+    return operation
 
 
 def _getting(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from logship.errors import UsageError
 from logship.loopback import LOOPBACK
@@ -17,8 +18,9 @@ class CollectorOptions:
     """One collector.
 
     Shapes: `store` is a SQLite file's path or a `postgresql://` URL; port 0 takes a free one; `application_ids` empty
-    takes any id (loopback only); `max_bytes` bounds a decoded body; `path_prefix` is "" or "/collector";
-    `max_age_days` and `max_store_bytes` are None for no limit.
+    takes any id (loopback only); `max_bytes` bounds a decoded body; `config` is a JSON file with
+    what GET /v1/config answers, None keeps everything; `path_prefix` is "" or "/collector"; `max_age_days` and
+    `max_store_bytes` are None for no limit.
     Raises: UsageError for a combination that would open the events to strangers.
     """
 
@@ -27,6 +29,7 @@ class CollectorOptions:
     port: int = 8080
     application_ids: tuple[str, ...] = ()
     max_bytes: int = MAX_BYTES
+    config: Path | None = None
     page_token: str | None = None
     path_prefix: str = ""
     max_age_days: float | None = MAX_AGE_DAYS

@@ -95,10 +95,11 @@ def serve(
 
     `announce` gets the URL once connections are taken. `listeners` are sockets that listen already; without any, the
     address of `options` is bound. `progress` see `open_database`.
-    Raises: LogshipError when the address or the store can't be used.
+    Raises: LogshipError when the address, the store or the config can't be used.
     """
     database = open_database(options.store, progress)
     try:
+        server = make_server(options, database)
         sockets = [*listeners] or [bind(options.host, options.port)]
     except LogshipError:
         database.close()
@@ -109,7 +110,7 @@ def serve(
         for each in sockets:
             opened.enter_context(each)
         announce(" ".join(url_of(each, options.path_prefix) for each in sockets))
-        make_server(options, database).run(sockets=sockets)
+        server.run(sockets=sockets)
 
 
 def tune_interpreter() -> None:

@@ -16,8 +16,8 @@ from starlette.requests import Request
 
 from logship.collector import CollectorOptions, CollectorServer
 from logship.collector.access import matches
-from logship.collector.ingest import Ingest
 from logship.collector.read_api import inert
+from logship.collector.senders import Senders
 from logship.errors import UsageError
 from tests.collector.conftest import APPLICATION_ID
 from tests.collector.sending import event, many, post
@@ -174,10 +174,8 @@ def test_secrets_are_compared_in_a_time_that_says_nothing_of_them(monkeypatch: p
     monkeypatch.setattr(hmac, "compare_digest", compare)
     assert [matches(given, TOKEN) for given in (TOKEN, "wrong", "")] == [True, False, False]
     known = CollectorOptions(store="unused", application_ids=("one", "two"))
-    ingest = Ingest.__new__(Ingest)
-    ingest._options = known
     request = Request({"type": "http", "headers": [(b"x-moesif-application-id", b"two")]})
-    assert ingest.application_of(request) == "two"
+    assert Senders(known).application_of(request) == "two"
     assert compared == [
         *((given, TOKEN.encode()) for given in (TOKEN.encode(), b"wrong", b"")),
         (b"two", b"one"),
