@@ -129,7 +129,9 @@ class Daemon:
         self.pipeline.tailer.wait(max(0.0, timeout_s))
 
     def _is_done(self, step: Step) -> bool:
-        """Every receiver has everything, or refuses and waits for a person."""
+        """Every receiver has everything, or refuses and waits for a person; and nothing may yet be found."""
+        if self.pipeline.tailer.is_searching:
+            return False
         if step.is_at_end:
             self.pipeline.flush()
             for lane in self.pipeline.lanes.values():

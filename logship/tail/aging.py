@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
+from logship.tail.beginning import Beginnings
 from logship.tail.content import ArchiveContent
 from logship.tail.discovery import Discovery
 from logship.tail.generation import Generation, Log, without_path
@@ -19,6 +20,8 @@ LOST_AFTER_S = 10.0  # a copy that is being compressed or moved shows up again b
 FINAL_AFTER_S = 60.0  # a rotated file unchanged for so long gets no more lines
 CUT_AFTER_S = 60.0  # a cut archive that doesn't change for so long is no archive in the making
 FINISHED_AFTER_S = 600.0  # servers write on after a rename, until they are told
+ASLEEP_S = 86_400.0  # a log that got nothing for so long before it was looked at last got hardly more before it went
+UNSEEN_BYTES = 1  # what was written while nobody looked can't be counted: it is this much at least
 KEPT_S = 30 * 86_400.0  # a generation without any sibling left stays in the state for so long
 NAMES_SHOWN = 5  # of those that were looked at in vain
 DESCRIPTORS_KEPT_FREE = 40  # for senders' sockets, the state, watches, the status page
@@ -33,6 +36,7 @@ class Aging:
     register: Register
     held_max_bytes: int
     looked_at: Callable[[Log], Sequence[str]]  # the names that were opened in vain for what is missing of a log
+    beginnings: Beginnings
     cut_after_s: float = CUT_AFTER_S
     forgotten: list[int] = field(default_factory=list)  # since the state was told last
 
@@ -64,30 +68,55 @@ class Aging:
             self.register.fails(generation, OSError(content.damage))
 
     def _age_lost(self, generation: Generation, now_s: float) -> None:
-        """No name and no descriptor holds it; a copy may still turn up."""
+        """No name and no descriptor holds it; a copy may still turn up, but for a log that came back shorter."""
         if generation.lost_at_s is None:
             generation.lost_at_s = now_s
-        if now_s - generation.lost_at_s >= LOST_AFTER_S:
+        came_back = not generation.is_met and self._is_continued(generation)
+        if came_back or now_s - generation.lost_at_s >= LOST_AFTER_S:
             self.give_up(generation)
 
     def give_up(self, generation: Generation) -> None:
         """What was not read of it is lost, and counted."""
         lost = max(0, generation.size_bytes - generation.read_to)
+        where, seen = self._where(generation.log), generation.size_bytes
         if lost and not generation.is_read_out:
-            generation.lost_bytes += lost
-            where = self._where(generation.log)
-            message = f"is gone before it was read: {lost:,} bytes are lost, unless they are found later; {where}"
-            self.register.tell(What.LOST, generation, message, lost)
+            least = "" if generation.is_met else "at least "
+            message = (
+                f"is gone before it was read: {least}{lost:,} bytes are lost, unless they are found later; {where}"
+            )
+            self._lost(generation, lost, message)
+        elif not generation.is_met and self._has_grown_unseen(generation):
+            message = (
+                f"was changed or taken away while nobody looked: what it got after byte {seen:,} is lost, unless it is"
+                f" found later; at least {UNSEEN_BYTES} byte is counted; {where}"
+            )
+            self._lost(generation, UNSEEN_BYTES, message)
         elif not generation.is_met and not self._is_continued(generation):
-            where, seen = self._where(generation.log), generation.size_bytes
             message = f"was not found again: what was written to it after byte {seen:,} is lost; {where}"
             self.register.tell(What.MISSING, generation, message)
         self.finish(generation)
 
+    def _lost(self, generation: Generation, size_bytes: int, message: str) -> None:
+        generation.lost_bytes += size_bytes
+        self.register.tell(What.LOST, generation, message, size_bytes)
+
+    def _has_grown_unseen(self, generation: Generation) -> bool:
+        """Whether a content that went between two lives of the program had probably got more than was seen of it.
+
+        The newest of a log had, unless it slept; an older one only while its server was not told of the rotation yet.
+        """
+        if generation.key is None:
+            return False  # it was empty, and what it may be by now is read from its start
+        others, known_to = generation.log.generations, self.beginnings.known_to
+        younger = [each for each in others if generation.number < each.number <= known_to]
+        if any(each.key == generation.key and each.positions.start <= generation.positions.start for each in younger):
+            return False  # it was cut back, and looked for, in that life
+        quiet_s = self.beginnings.last_life_s(generation.log) - generation.facts.mtime_ns / 1e9
+        return quiet_s < (FINISHED_AFTER_S if younger else ASLEEP_S)
+
     def note_cut_off(self, generation: Generation, lost: int) -> None:
         """Bytes that were seen at its end, and not read yet, were cut off."""
-        generation.lost_bytes += lost
-        self.register.tell(What.LOST, generation, f"was cut off before it was read: {lost:,} bytes are lost", lost)
+        self._lost(generation, lost, f"was cut off before it was read: {lost:,} bytes are lost")
 
     def _where(self, its: Log) -> str:
         names = self.looked_at(its)

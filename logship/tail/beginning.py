@@ -15,6 +15,7 @@ from logship.tail.rotation import Stranger, is_newer, last_line_start
 from logship.tail.source import Memory, TailSource
 
 _LOOKED = "looked at "  # + source: name of the note with the time of the last look
+_KNOWN = "newest generation"  # at that time
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +40,31 @@ class Beginnings:
         self._beginning = Beginning(state.is_first_start and not once, state.is_lost, once)
         self._looked_s: dict[str, float] = {}  # by source, kernel time
         self._has_looked = False
+        self._last_life_s: dict[str, float] = {}  # by source, wall clock
+        self.known_to = int(state.note(_KNOWN) or 0)  # the number of the newest generation that the last life knew
 
     def know(self, discovery: Discovery) -> None:
         """When each source was looked at last; sources that are known already keep their time."""
         for watched in discovery.watched:
             note = self._state.note(_LOOKED + watched.source.name)
-            self._looked_s.setdefault(watched.source.name, float("inf") if note is None else float(note))
+            looked_s = self._looked_s.setdefault(watched.source.name, float("inf") if note is None else float(note))
+            self._last_life_s.setdefault(watched.source.name, looked_s)
 
     def note_look(self) -> None:
         """Remembers that whatever was written since the last look has not been seen; kept with the next save."""
         looked = [(name, looked_s) for name, looked_s in self._looked_s.items() if looked_s < float("inf")]
         for name, looked_s in looked:
             self._state.remember(_LOOKED + name, f"{looked_s:.3f}")
+        self._state.remember(_KNOWN, str(self._register.next_number - 1))
 
     def looked(self, began_s: float) -> None:
         """A full look is over; it began at this time of the clock that stamps files."""
         self._beginning, self._has_looked = Beginning(takes_all=self._beginning.takes_all), True
         self._looked_s = dict.fromkeys(self._looked_s, began_s)
+
+    def last_life_s(self, its: Log) -> float:
+        """When the last life of the program looked at a log's source last; inf where nothing says so."""
+        return self._last_life_s[its.source.name]
 
     def is_wanted(self, path: str, facts: Facts, newest: Generation | None, its: Log) -> bool:
         """Whether a sibling that nobody knows is read: `newest` is the newest generation that was known before.

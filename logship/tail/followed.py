@@ -49,10 +49,10 @@ class Followed:
         self.register = Register()
         self._search = Search(self._is_taken)
         cut_after_s = 0.0 if once else CUT_AFTER_S
-        self.aging = Aging(self.register, held_max_bytes, self._search.looked_at, cut_after_s)
         self.discovery = discovery
         self.beginnings = Beginnings(self.register, state, once=once)
         self.beginnings.know(discovery)
+        self.aging = Aging(self.register, held_max_bytes, self._search.looked_at, self.beginnings, cut_after_s)
         self._strangers: dict[Log, list[Stranger]] = {}
         self._strangers_open = 0
         self._young: set[Log] = set()  # with a sibling that can't be judged yet
@@ -141,10 +141,34 @@ class Followed:
             self._look_for_late_lines(now_s)
         self._settle_all(now_s)
         for generation in list(self.register.numbered.values()):
-            if not self.discovery.is_closed(generation.log.place.directory):
+            if not self._is_behind_a_refusal(generation):
                 self.aging.age(generation, now_s)
         self.aging.bound_held()
         self.beginnings.looked(began_s)
+
+    def _is_behind_a_refusal(self, generation: Generation) -> bool:
+        """Whether a name that can't be read may hold it."""
+        place = generation.log.place
+        if self.discovery.is_closed(place.directory):
+            return True
+        if generation.names or generation.content is not None:
+            return False
+        return self.refusals.has(generation.path, os.path.join(place.directory, place.stem))
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether something is missing that may still be found, or is going to be counted as lost."""
+        return any(self._searched())
+
+    def _searched(self) -> Iterator[Generation]:
+        for each in self.register.numbered.values():
+            if each.lost_at_s is not None and not (each.is_finished or each.log.is_parked):
+                yield each
+
+    def note_look(self) -> None:
+        """Remembers when everything was looked at last; not while it is open what became of a file since then."""
+        if all(each.is_met for each in self._searched()):
+            self.beginnings.note_look()
 
     def look_at(self, paths: Iterable[str], now_s: float, *, has_new_names: bool) -> None:
         """A look at some paths; with `has_new_names` also at what came and went in the directories."""

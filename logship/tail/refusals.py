@@ -50,6 +50,10 @@ class Refusals:
         yield from self._folders.items()
         yield from self._files.items()
 
+    def has(self, *paths: str) -> bool:
+        """Whether one of these files can't be read."""
+        return any(path in self._files for path in paths)
+
     def file(self, path: str, source: str, error: OSError) -> None:
         """A file says no: reported once for each reason."""
         self._note(self._files, path, source, error, error.strerror or str(error), "log file")

@@ -64,14 +64,14 @@ class Register:
         self.real_folders: dict[str, str] = {}  # without links; forgotten before each look
         self.notices: list[Notice] = []
         self._told: Counter[What] = Counter()  # since notices were taken last
-        self._next_number = 1
+        self.next_number = 1
 
     # logs and generations
 
     def restore(self, rows: Sequence[Checkpoint], discovery: Discovery) -> None:
         """What the state knows; generations of sources that are not configured now stay in the state."""
         for row in rows:
-            self._next_number = max(self._next_number, row.generation + 1)
+            self.next_number = max(self.next_number, row.generation + 1)
             watched = _watched_of(row, discovery)
             if watched is None:
                 continue
@@ -115,9 +115,9 @@ class Register:
     def begin(self, its: Log, path: str, content: Content, facts: Facts, now_s: float) -> Generation:
         """A new generation of a log, the newest."""
         generation = Generation(
-            number=self._next_number, log=its, path=path, positions=Positions(0), facts=facts, changed_s=now_s
+            number=self.next_number, log=its, path=path, positions=Positions(0), facts=facts, changed_s=now_s
         )
-        self._next_number += 1
+        self.next_number += 1
         self.numbered[generation.number] = generation
         its.generations.append(generation)
         self.give(generation, content, facts)

@@ -198,6 +198,11 @@ class Tailer:
             self._register.changed[its] = None
         self._look_due_s = float("-inf")
 
+    @property
+    def is_searching(self) -> bool:
+        """Whether the content of a file is looked for yet; files() and read() do not have it."""
+        return self._followed.is_searching
+
     def files(self) -> list[FileStatus]:
         """Every followed generation, by source and path, oldest first."""
         found = [each.status() for each in self._register.numbered.values() if each.is_followed]
@@ -213,7 +218,7 @@ class Tailer:
 
     def close(self) -> None:
         """Saves what moved and closes every descriptor and watch."""
-        self._followed.beginnings.note_look()
+        self._followed.note_look()
         self._unsaved.update(self._take_dirty())
         numbered = self._register.numbered.values()
         self._unsaved.update((each, None) for each in numbered if each.size_bytes > each.read_to and each.key)
@@ -383,7 +388,7 @@ class Tailer:
         now_s = self._clock.monotonic()
         if now_s >= self._note_due_s:
             self._note_due_s = now_s + NOTE_EVERY_S
-            self._followed.beginnings.note_look()
+            self._followed.note_look()
         unsaved = iter(list(self._unsaved))
         is_written = self._state.save([each.checkpoint() for each in islice(unsaved, SAVED_AT_ONCE)])
         while is_written and (more := [each.checkpoint() for each in islice(unsaved, SAVED_AT_ONCE)]):

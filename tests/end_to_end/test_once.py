@@ -117,6 +117,17 @@ def test_a_receiver_that_is_down_is_waited_for_until_sigterm(tmp_path: Path, rec
     assert len(receiver.events) == 1
 
 
+def test_a_log_begun_anew_between_two_runs_ends_it_with_1(tmp_path: Path, receiver: Receiver) -> None:
+    assert once(tmp_path, receiver, LINE.format(1), LINE.format(2)).wait() == 0
+    (tmp_path / "access.log").write_text(LINE.format(1))
+    daemon = once(tmp_path, receiver, LINE.format(3))
+    assert daemon.wait() == 1
+    assert "LOST 1 B" in daemon.log()
+    assert "what it got after byte" in daemon.log()
+    assert once(tmp_path, receiver).wait() == 0
+    assert len(receiver.events) == 3
+
+
 def test_a_half_written_last_line_is_left(tmp_path: Path, receiver: Receiver) -> None:
     assert once(tmp_path, receiver, LINE.format(1), LINE.format(2)[:30]).wait() == 0
     assert len(receiver.events) == 1
