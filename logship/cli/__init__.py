@@ -32,6 +32,7 @@ COMMANDS = {
     "trace": "find out what became of a line",
     "dead-letters": "look at, retry or purge what was set aside",
     "collector": "the ingestion API itself, with a page to look at",
+    "collector-report": "write a view of a collector's page as one HTML file",
     "collector-erase": "erase one user's events from a collector's store",
     "demo": "collector, live traffic and the daemon, all at once",
 }

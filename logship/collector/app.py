@@ -49,6 +49,8 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
     senders, served = Senders(options), ServedConfig(options.config)
     taking, instructions = Ingest(options, writer, senders, served), Instructions(senders, served)
     access = Access(options)
+    api = ReadApi(options, database, access)
+    page = Page(options, database, access, api)
     routes: list[Route | Mount] = [
         Route("/moesifapi/events", taking.one, methods=["POST"]),
         Route("/moesifapi/events/batch", taking.batch, methods=["POST"]),
@@ -58,8 +60,8 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
         Route("/v1/rules", instructions.rules),
         Route("/health/probe", probe),
         Route("/openapi.json", Description(options).get),
-        *ReadApi(options, database, access).routes(),
-        *Page(options, database, access).routes(),
+        *api.routes(),
+        *page.routes(),
     ]
     if options.path_prefix:
         routes = [Mount(options.path_prefix, routes=routes)]
@@ -68,10 +70,10 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
         lifespan=lifespan,
         middleware=[Middleware(OneLength)],
         exception_handlers={
-            RefusalError: answers.refused,
-            StoreUnavailableError: answers.no_store,
-            HTTPException: answers.no_route,
-            Exception: answers.broken,
+            RefusalError: page.for_people(answers.refused),
+            StoreUnavailableError: page.for_people(answers.no_store),
+            HTTPException: page.for_people(answers.no_route),
+            Exception: page.for_people(answers.broken),
         },
     )
     app.router.redirect_slashes = False  # a 307 to a sender that follows none would lose its events

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime, tzinfo
 
 from logship.collector.summary import Bar, Summary
 from logship.collector.summary_part import CLASSES
-from logship.collector.times import iso_time, moment
+from logship.collector.time_grid import DAY_S, TimeGrid
+from logship.collector.times import EPOCH, iso_time, local_time
 
 WIDTH = 1_000.0
 HEIGHT = 150.0
@@ -15,14 +16,6 @@ GAP = 0.22  # of a bar's room
 LABELS = 6  # at most
 EDGE = 0.03  # of the width, where a label would be cut off
 LABEL_STEPS_S = (60, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800)
-DAY_S = 86_400
-
-
-class Linking(Protocol):
-    """What gives the address of the same page with other bounds."""
-
-    def link(self, place: str = "/", /, **changes: str) -> str:
-        """See page_views.Asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,50 +29,62 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One bar: where it stands, what it says, where it leads."""
+    """One bar: where it is, what it says, and its time (ISO 8601)."""
 
     x: float
     width: float
     blocks: tuple[Block, ...]
     text: str
-    link: str
+    since: str
+    until: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Shapes: `labels` are (percent of the width, text); `top` is the count at the upper edge."""
+    """Shapes: `labels` are (percent of the width, text); `top` is the count at the upper edge.
+
+    `edges` are the starts of all bars and the end of the last one, in seconds since 1970.
+    """
 
     columns: tuple[Column, ...]
     labels: tuple[tuple[float, str], ...]
     top: int
     step_text: str
+    edges: tuple[int, ...]
 
 
-def draw(summary: Summary, asked: Linking) -> Chart:
-    """The chart of a summary; each bar leads to its own time."""
+def draw(summary: Summary, zone: tzinfo | None = None) -> Chart:
+    """The chart of a summary, its times as a zone's clocks show them."""
     bars = summary.bars
     top = round_up(max((bar.total for bar in bars), default=0))
     room = WIDTH / max(len(bars), 1)
+    starts = [bar.start_s for bar in bars]
+    edges = (*starts, TimeGrid(summary.step_s, zone).following(starts[-1])) if starts else ()
     columns = tuple(
         Column(
             x=round(index * room + room * GAP / 2, 2),
             width=round(room * (1 - GAP), 2),
             blocks=blocks(bar, top),
-            text=bar_text(bar, summary.step_s),
-            link=asked.link(
-                range="", since=iso_time(bar.start_s * 1000), until=iso_time((bar.start_s + summary.step_s) * 1000)
-            ),
+            text=bar_text(bar, summary.step_s, zone),
+            since=iso_time(edges[index] * 1000),
+            until=iso_time(edges[index + 1] * 1000),
         )
         for index, bar in enumerate(bars)
         if bar.total
     )
     every_s = label_step(len(bars), summary.step_s)
+    clocks = [local_time(start_s * 1000, zone) for start_s in starts]
     labels = tuple(
-        (round(100 * (index + 0.5) / len(bars), 2), tick(bar.start_s, summary.step_s, every_s))
-        for index, bar in enumerate(bars)
-        if bar.start_s % every_s == 0 and EDGE <= (index + 0.5) / len(bars) <= 1 - EDGE
+        (round(100 * (index + 0.5) / len(bars), 2), tick(clock, summary.step_s, every_s))
+        for index, clock in enumerate(clocks)
+        if clock_s(clock) % every_s < min(summary.step_s, DAY_S) and EDGE <= (index + 0.5) / len(bars) <= 1 - EDGE
     )
-    return Chart(columns, labels, top, step_text(summary.step_s))
+    return Chart(columns, labels, top, step_text(summary.step_s), edges)
+
+
+def clock_s(clock: datetime) -> int:
+    """Seconds since 1970 on the clock that a reader looks at."""
+    return int((clock.replace(tzinfo=None) - EPOCH.replace(tzinfo=None)).total_seconds())
 
 
 def label_step(bars: int, step_s: int) -> int:
@@ -102,16 +107,15 @@ def blocks(bar: Bar, top: int) -> tuple[Block, ...]:
     return tuple(made)
 
 
-def bar_text(bar: Bar, step_s: int) -> str:
-    start = moment(bar.start_s * 1000)
+def bar_text(bar: Bar, step_s: int, zone: tzinfo | None) -> str:
+    start = local_time(bar.start_s * 1000, zone)
     counts = ", ".join(f"{count:,} {name}" for name, count in zip(CLASSES, bar.requests, strict=True) if count)
     when = start.strftime("%d %b %Y" if step_s >= DAY_S else "%d %b %H:%M")
     return f"{when}: {bar.total:,} requests ({counts})"
 
 
-def tick(start_s: int, step_s: int, every_s: int) -> str:
+def tick(start: datetime, step_s: int, every_s: int) -> str:
     """A time as short as it can be for bars of `step_s` with a label every `every_s`."""
-    start = moment(start_s * 1000)
     if step_s >= DAY_S:
         return start.strftime("%d %b %Y")
     if every_s % DAY_S == 0:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from logship.collector.database import Value
-from logship.collector.refusal import RefusalError
+from logship.collector.refusal import bad_parameter
 from logship.collector.row import (
     MAX_CLIENT_CHARS,
     MAX_COMPANY_CHARS,
@@ -15,10 +15,8 @@ from logship.collector.row import (
     MAX_SOURCE_CHARS,
     MAX_VERB_CHARS,
 )
-from logship.collector.times import read_moment
+from logship.collector.time_range import read_range, read_zone
 
-RANGES_S = {"15m": 900, "1h": 3_600, "24h": 86_400, "7d": 604_800, "30d": 2_592_000, "all": 0}
-DEFAULT_RANGE = "24h"
 MAX_TEXT_CHARS = 512
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 NO_RESPONSE = "none"
@@ -107,8 +105,8 @@ def like_literal(text: str) -> str:
 def read_filter(parameters: Mapping[str, str], application_id: str, now_ms: int) -> EventFilter:
     """The filter that a query string describes.
 
-    Shapes: `range` is one of RANGES_S; `since` and `until` are ISO 8601 or dates and win over it; `status` is 404, 4xx
-    or none; each of FIELDS may begin with `not-`.
+    Shapes: `range`, `since`, `until` and `tz` see time_range.py; `status` is 404, 4xx or none; each of FIELDS may begin
+    with `not-`.
     Raises: RefusalError 400 naming the parameter.
     """
     conditions: list[Condition] = []
@@ -117,10 +115,11 @@ def read_filter(parameters: Mapping[str, str], application_id: str, now_ms: int)
             text = _text(parameters, given, limit)
             if text:
                 conditions.append(_condition(given, column, text, is_excluded=is_excluded))
+    time_range = read_range(parameters, now_ms, read_zone(parameters))
     return EventFilter(
         application_id,
-        since_ms=_since(parameters, now_ms),
-        until_ms=_time(parameters, "until"),
+        since_ms=time_range.since_ms,
+        until_ms=time_range.until_ms,
         conditions=tuple(conditions),
         search=_text(parameters, "q", MAX_TEXT_CHARS),
     )
@@ -145,27 +144,6 @@ def _statuses(name: str, text: str) -> tuple[int, int]:
     raise bad_parameter(name, text, "give a status as 404, a class as 4xx, or none")
 
 
-def _since(parameters: Mapping[str, str], now_ms: int) -> int | None:
-    since_ms = _time(parameters, "since")
-    if since_ms is not None or parameters.get("until"):
-        return since_ms
-    name = parameters.get("range") or DEFAULT_RANGE
-    if name not in RANGES_S:
-        raise bad_parameter("range", name, f"give one of {', '.join(RANGES_S)}")
-    seconds = RANGES_S[name]
-    return now_ms - seconds * 1000 if seconds else None
-
-
-def _time(parameters: Mapping[str, str], name: str) -> int | None:
-    text = parameters.get(name, "").strip()
-    if not text:
-        return None
-    try:
-        return read_moment(text)
-    except ValueError as exc:
-        raise bad_parameter(name, text, str(exc)) from exc
-
-
 def _text(parameters: Mapping[str, str], name: str, limit: int) -> str:
     text = parameters.get(name, "").strip()
     if len(text) > limit:
@@ -173,7 +151,3 @@ def _text(parameters: Mapping[str, str], name: str, limit: int) -> str:
     if "\x00" in text:
         raise bad_parameter(name, text, "NUL can't be looked for")
     return text
-
-
-def bad_parameter(name: str, value: str, advice: str) -> RefusalError:
-    return RefusalError(400, "bad_parameter", f"{name}={value[:80]!r}: {advice}")

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logship.collector.filters import EventFilter, bad_parameter
+from logship.collector.filters import EventFilter
 from logship.collector.matching import matching, overlaps
+from logship.collector.refusal import bad_parameter
 from logship.collector.segments import GoneError, Known, Segments
 from logship.collector.text_search import NEVER_MS, SearchBudget, TextSearch, behind, newest_first
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from logship import __version__
 from logship.collector.answers import json_answer
-from logship.collector.filters import EXCLUDING, FIELDS, RANGES_S
+from logship.collector.filters import EXCLUDING, FIELDS
 from logship.collector.model import MANY
 from logship.collector.options import CollectorOptions
 from logship.collector.read_api import MAX_LIMIT
@@ -76,11 +76,13 @@ SUMMARY = {
         "values": {"type": "array", "description": "of the list that was asked for, else routes; most requests first"},
     },
 }
+TEXT = {"type": "string"}
 FILTER = (
     ("app", "label of an application, from /api/applications", {"type": "string"}),
-    ("range", "how far back; ignored beside since or until", {"type": "string", "enum": list(RANGES_S)}),
-    ("since", "request.time from here on, ISO 8601", {"type": "string"}),
-    ("until", "request.time before this, ISO 8601", {"type": "string"}),
+    ("range", "90m, 24h, 7d, today, 2026-11-27, 2026-11-20..2026-11-27, all; ignored beside since or until", TEXT),
+    ("since", "request.time from here on, ISO 8601 or a date", TEXT),
+    ("until", "request.time before this, ISO 8601 or a date", TEXT),
+    ("tz", "the time zone of times without one, and of the chart's bars; default UTC", TEXT),
     ("q", "text anywhere in the event, in any case", {"type": "string", "maxLength": 512}),
     ("verb", "GET, POST, …", {"type": "string", "maxLength": 24}),
     ("status", "404, 4xx, or none for no response", {"type": "string", "pattern": "^([0-9]{1,3}|[1-5]xx|none)$"}),
@@ -94,7 +96,7 @@ FILTER = (
     ("agent", "the program in User-Agent: curl, Firefox, Googlebot", {"type": "string", "maxLength": 120}),
     ("referrer", "the host of Referer", {"type": "string", "maxLength": 120}),
 )
-NOT_EXCLUDED = ("app", "range", "since", "until", "q")
+NOT_EXCLUDED = ("app", "range", "since", "until", "tz", "q")
 
 
 LISTS_BY_NAME = [name for name, (column, _) in FIELDS.items() if column in LISTS]

@@ -19,14 +19,14 @@ from logship.collector.access import Access
 from logship.collector.answers import json_answer
 from logship.collector.applications import Application, applications, choose
 from logship.collector.database import Database
-from logship.collector.filters import FIELDS, EventFilter, bad_parameter, read_filter
-from logship.collector.listing import SEARCH_BUDGET_S, EventPage, Listing, Place, StoredEvent
+from logship.collector.filters import FIELDS, EventFilter, read_filter
+from logship.collector.listing import EventPage, Place, StoredEvent
 from logship.collector.options import CollectorOptions
-from logship.collector.refusal import RefusalError
-from logship.collector.segments import Segments
-from logship.collector.summary import LISTS, Summaries, Summary
+from logship.collector.overview import Overviews, search_budget
+from logship.collector.refusal import RefusalError, bad_parameter
+from logship.collector.summary import LISTS, Summary
 from logship.collector.summary_part import CLASSES
-from logship.collector.text_search import SearchBudget, TextSearch
+from logship.collector.time_range import read_zone
 from logship.collector.times import iso_time
 
 DEFAULT_LIMIT = 50
@@ -44,9 +44,7 @@ class ReadApi:
         self._options = options
         self._database = database
         self._access = access
-        segments, search = Segments(database), TextSearch(database)
-        self.listing = Listing(segments, search)
-        self.summaries = Summaries(segments, search)
+        self.overviews = Overviews(database)
 
     def routes(self) -> list[Route]:
         return [
@@ -79,7 +77,7 @@ class ReadApi:
         limit = read_limit(request.query_params.get("limit", ""))
         cursor = request.query_params.get("cursor", "")
         after = Place.of_cursor(cursor) if cursor else None
-        found = self.listing.page(wanted, limit=limit, after=after, budget=search_budget())
+        found = self.overviews.listing.page(wanted, limit=limit, after=after, budget=search_budget())
         return Response(page_document(found), 200, PRIVATE, media_type="application/json")
 
     def event(self, request: Request) -> Response:
@@ -93,7 +91,7 @@ class ReadApi:
         """
         application_id = self.chosen(request).id
         number = int(request.path_params["number"])
-        found = self.listing.one(application_id, number) if number < 1 << 63 else None
+        found = self.overviews.listing.one(application_id, number) if number < 1 << 63 else None
         if found is None:
             raise RefusalError(404, "no_event", f"no event {str(number)[:20]} in this application")
         return found
@@ -102,7 +100,7 @@ class ReadApi:
         wanted = self.wanted(request)
         column = read_list(request.query_params.get("list", ""))
         limit = read_limit(request.query_params.get("limit", ""))
-        summary = self.summaries.of(wanted, now_ms(), column=column)
+        summary = self.overviews.summaries.of(wanted, now_ms(), column=column, zone=read_zone(request.query_params))
         return json_answer(summary_document(summary, limit), headers=PRIVATE)
 
     async def export(self, request: Request) -> Response:
@@ -121,7 +119,7 @@ class ReadApi:
             yield CSV_HEAD.encode()
         after: Place | None = None
         while True:
-            found = await run_in_threadpool(self.listing.page, wanted, limit=EXPORT_PAGE, after=after)
+            found = await run_in_threadpool(self.overviews.listing.page, wanted, limit=EXPORT_PAGE, after=after)
             if found.events:
                 yield write(found.events)
             if found.next is None:
@@ -149,10 +147,6 @@ def read_list(text: str) -> str:
         known = ", ".join(name for name, (column, _) in FIELDS.items() if column in LISTS)
         raise bad_parameter("list", text, f"give one of {known}")
     return FIELDS[text][0]
-
-
-def search_budget() -> SearchBudget:
-    return SearchBudget(SEARCH_BUDGET_S, time.monotonic)
 
 
 def now_ms() -> int:

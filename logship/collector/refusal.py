@@ -48,3 +48,8 @@ class RefusalError(Exception):
             shown = self.faults[:MAX_FAULTS]
             document["events"] = [{"index": f.index, "field": f.field, "reason": f.reason} for f in shown]
         return document
+
+
+def bad_parameter(name: str, value: str, advice: str) -> RefusalError:
+    """The refusal of a parameter of a query string."""
+    return RefusalError(400, "bad_parameter", f"{name}={value[:80]!r}: {advice}")

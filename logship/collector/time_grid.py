@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, tzinfo
 
 import numpy as np
 
 from logship.collector.columns import Array
-from logship.collector.times import moment
+from logship.collector.times import local_time
 
 MINUTE_S, DAY_S = 60, 86_400
 MAX_BARS = 96
@@ -52,6 +52,13 @@ class TimeGrid:
         first, last = (self._day(one) // days * days for one in (first_s, last_s))
         return sorted({self._midnight_s(day) for day in range(first, last + 1, days)})  # Samoa once left a day out
 
+    def following(self, start_s: int) -> int:
+        """The start of the next bar."""
+        if not self._has_days:
+            return start_s + self.step_s
+        days = self.step_s // DAY_S
+        return self._midnight_s((self._day(start_s) // days + 1) * days)
+
     @property
     def _has_days(self) -> bool:
         return self.zone is not None and self.step_s % DAY_S == 0
@@ -78,8 +85,5 @@ def nice_step(span_s: int) -> int:
 
 def offset_s(time_ms: int, zone: tzinfo | None) -> int:
     """How far a zone is ahead of UTC at a time; 0 where the calendar ends."""
-    try:
-        offset = moment(time_ms).astimezone(zone or UTC).utcoffset()
-    except (ValueError, OverflowError):
-        return 0
+    offset = local_time(time_ms, zone).utcoffset()
     return round(offset.total_seconds()) if offset else 0

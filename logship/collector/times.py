@@ -1,14 +1,16 @@
-"""Times and amounts as people read them; all times are UTC."""
+"""Times and amounts as people read them."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from logship.collector.row import TimeReader
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 KILO = 1_000
 DATE_CHARS = len("2026-10-10")
+NAMES_ZONE = re.compile(r"[Zz]|[+-]\d\d")
 
 
 def moment(time_ms: int) -> datetime:
@@ -19,17 +21,35 @@ def moment(time_ms: int) -> datetime:
         return datetime.min.replace(tzinfo=UTC) if time_ms < 0 else datetime.max.replace(tzinfo=UTC)
 
 
+def local_time(time_ms: int, zone: tzinfo | None) -> datetime:
+    """What clock and calendar of a zone show then; those of UTC where the zone's calendar ends."""
+    try:
+        return moment(time_ms).astimezone(zone or UTC)
+    except (ValueError, OverflowError):
+        return moment(time_ms)
+
+
 def iso_time(time_ms: int) -> str:
     """YYYY-MM-DDTHH:MM:SS.mmmZ"""
     return moment(time_ms).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
-def read_moment(text: str) -> int:
-    """Milliseconds since 1970 of ISO 8601 or of a date alone, which is its midnight in UTC.
+def read_moment(text: str, zone: tzinfo | None = None) -> int:
+    """Milliseconds since 1970 of ISO 8601 or of a date alone, which is its midnight; in `zone` where they name none.
 
+    Shapes: `zone` None is UTC. What the zone's clocks show twice is the first of both.
     Raises: ValueError for what is neither.
     """
-    return TimeReader().read(f"{text}T00:00:00Z" if len(text) == DATE_CHARS else text)
+    if len(text) == DATE_CHARS:
+        text += "T00:00"
+    time_ms = TimeReader().read(text)
+    if zone is None or NAMES_ZONE.search(text, DATE_CHARS):
+        return time_ms
+    try:
+        offset = moment(time_ms).replace(tzinfo=zone).utcoffset() or timedelta(0)
+    except (ValueError, OverflowError) as exc:
+        raise ValueError("no such time in this zone") from exc
+    return time_ms - offset // timedelta(milliseconds=1)
 
 
 def short_count(number: int) -> str:
@@ -51,6 +71,11 @@ def short_duration(duration_ms: float | None) -> str:
         return f"{duration_ms:.0f} ms"
     seconds = duration_ms / KILO
     return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
+
+
+def exact_duration(duration_ms: float | None) -> str:
+    """All that was measured; "" for none."""
+    return "" if duration_ms is None else f"{duration_ms:,.3f}".rstrip("0").rstrip(".") + " ms"
 
 
 def change(now: float | None, before: float | None) -> str:

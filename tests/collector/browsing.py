@@ -21,6 +21,7 @@ ARGUMENTS = [
     "--no-first-run",
 ]
 NODE_MODULES = Path(os.environ.get("LOGSHIP_NODE_MODULES", Path(__file__).parent / "node_modules"))
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 
 
@@ -40,6 +41,17 @@ def node_package(name: str) -> Path:
     if not found.is_dir():
         lacking(f"{name} is not installed: npm install --no-save --prefix tests/collector {name}")
     return found
+
+
+def axe_complaints(page: Page) -> list[list[str]]:
+    """What axe-core finds serious or critical: rule, impact, elements; the page's context must bypass its policy."""
+    page.add_script_tag(path=node_package("axe-core") / "axe.min.js")
+    found: list[list[str]] = page.evaluate(
+        "tags => axe.run({runOnly: tags}).then(r => r.violations.map(v => "
+        "[v.id, v.impact, v.nodes.map(n => n.html + n.failureSummary).join(' ').slice(0, 600)]))",
+        AXE_TAGS,
+    )
+    return [one for one in found if one[1] in ("serious", "critical")]
 
 
 def shoot(page: Page, name: str) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from logship.collector.chart import LABELS, draw
-from logship.collector.page_views import Asked
 from logship.collector.summary import Bar, assembled
 from logship.collector.time_grid import TimeGrid
 
@@ -17,7 +16,7 @@ QUARTER_S = 900
 
 def labels(first_s: int, bars: int, step_s: int) -> list[str]:
     made = tuple(Bar(first_s + number * step_s, (1, 0, 0, 0, 0)) for number in range(bars))
-    chart = draw(replace(assembled([], TimeGrid(step_s), 0, 0, None), bars=made), Asked("", {}))
+    chart = draw(replace(assembled([], TimeGrid(step_s), 0, 0, None), bars=made))
     return [text for _, text in chart.labels]
 
 

@@ -23,7 +23,16 @@ from tests.collector.conftest import APPLICATION_ID
 from tests.collector.sending import event, many, post
 
 TOKEN = "correct-horse-battery-staple"
-PRIVATE = ["/", "/events/1", "/api/events", "/api/events/1", "/api/summary", "/api/export", "/api/applications"]
+PRIVATE = [
+    "/",
+    "/events/1",
+    "/api/events",
+    "/api/events/1",
+    "/api/summary",
+    "/api/export",
+    "/api/applications",
+    "/report",
+]
 ALL = {"range": "all"}
 
 

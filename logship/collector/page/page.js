@@ -76,6 +76,7 @@ function swap(text, isQuiet) {
   const known = new Set([...part.querySelectorAll("[data-id]")].map((row) => row.dataset.id));
   const wasEmpty = part.querySelector(".empty") !== null;
   part.replaceChildren(...nodesOf(text));
+  offerLocal();
   if (wasEmpty && !part.querySelector(".empty")) { location.reload(); return; }
   for (const row of part.querySelectorAll("[data-id]")) {
     if (isQuiet && !known.has(row.dataset.id)) row.classList.add("new");
@@ -163,6 +164,18 @@ function readyCopy(within) {
   }
 }
 
+// the reader's own clock, where the page shows UTC
+function offerLocal() {
+  const link = byId("local");
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!link?.hidden || !zone || zone === "UTC") return;
+  const asked = new URLSearchParams(location.search);
+  asked.set("tz", zone);
+  link.href = `${location.pathname}?${asked}`;
+  link.textContent = zone;
+  link.hidden = false;
+}
+
 // dragging over the chart asks for the time between both ends
 function readyZoom() {
   let from = null;
@@ -195,12 +208,12 @@ function readyZoom() {
     const [start, end] = [from, at(released, plot)].sort((a, b) => a - b);
     from = null;
     if (end - start < 0.01) { plot.querySelector(".band")?.remove(); timer = setTimeout(refresh, LIVE_MS); return; }
-    const { from: first, to: last, step } = plot.dataset;
-    const seconds = (share, round) => round((share * (last - first)) / step) * step + Number(first);
+    const edges = plot.dataset.edges.split(" ").map(Number);
+    const edge = (share, round) => new Date(edges[round(share * (edges.length - 1))] * 1000).toISOString();
     const asked = new URLSearchParams(location.search);
     for (const name of ["range", "cursor"]) asked.delete(name);
-    asked.set("since", new Date(seconds(start, Math.floor) * 1000).toISOString());
-    asked.set("until", new Date(seconds(end, Math.ceil) * 1000).toISOString());
+    asked.set("since", edge(start, Math.floor));
+    asked.set("until", edge(end, Math.ceil));
     justZoomed = true;
     go(`${location.pathname}?${asked}`);
   });
@@ -274,6 +287,7 @@ if (part) {
     if (pressed.target === drawer) drawer.close();
   });
   readyZoom();
+  offerLocal();
   drawer.addEventListener("close", () => [...part.querySelectorAll("a.open")].find((one) => one.getAttribute("href") === opener)?.focus());
   document.addEventListener("keydown", onKey);
   document.addEventListener("visibilitychange", refresh);

@@ -1,0 +1,54 @@
+"""A report: one view of the page as one file that needs no network and runs no script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+
+from logship.collector.applications import Application
+from logship.collector.asked import LISTS_SHOWN, AskedOnce, Shown
+from logship.collector.filters import FIELDS
+from logship.collector.overview import Overview, Overviews
+from logship.collector.summary import ValueCount
+from logship.collector.templates import FILES, environment
+from logship.collector.times import local_time
+
+REPORT_ROWS = 20  # of each list
+
+
+def report_of(overviews: Overviews, given: Mapping[str, str], application: Application, now: int) -> str:
+    """The HTML of a report of an application's events.
+
+    Shapes: `given` is the page's query string; `now` is in milliseconds since 1970.
+    Raises: RefusalError 400 for a question that can't be.
+    """
+    found = overviews.of(AskedOnce("", given), application.id, now, Shown(rows=REPORT_ROWS), search_s=None)
+    lists: dict[str, tuple[int, list[ValueCount]]] = {}
+    for name in LISTS_SHOWN:
+        shown = Shown(name, rows=REPORT_ROWS)
+        summary = found.summary
+        if name != found.shown.name:
+            summary = overviews.summaries.of(found.wanted, now, column=FIELDS[name][0])
+        if any(one.value for one in summary.values):
+            lists[name] = summary.values_in_all, shown.listed(summary.values)
+    style = (FILES / "style.css").read_text(encoding="utf-8")
+    values = {
+        **found.names(),
+        "application": application,
+        "value_lists": lists,
+        "span": span_words(found),
+        "style": style,
+        "style_hash": base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    }
+    return environment().get_template("report.html").render(values)
+
+
+def span_words(found: Overview) -> str:
+    """The time that an overview is of, in words."""
+    since_ms, until_ms = found.wanted.since_ms, found.wanted.until_ms
+    if since_ms is None and found.summary.bars:
+        since_ms = found.summary.bars[0].start_s * 1000
+    until_ms = found.now if until_ms is None else until_ms
+    words = [] if since_ms is None else [f"{local_time(since_ms, found.zone):%d %b %Y %H:%M}"]
+    return " to ".join([*words, f"{local_time(until_ms, found.zone):%d %b %Y %H:%M}"])

@@ -1,0 +1,86 @@
+"""The templates of the page: every value is escaped, a misspelt one is an error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import tzinfo
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from logship.collector.asked import KEPT, LISTS_SHOWN
+from logship.collector.filters import STATUS_CLASSES
+from logship.collector.summary_part import CLASSES, status_class
+from logship.collector.time_range import zone_name
+from logship.collector.times import (
+    change,
+    exact_duration,
+    iso_time,
+    local_time,
+    percentage,
+    rate,
+    short_count,
+    short_duration,
+)
+
+FILES = Path(__file__).parent / "page"
+VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+
+
+def environment() -> Environment:
+    """Templates that escape every value and fail on a misspelt one."""
+    made = Environment(
+        loader=FileSystemLoader(FILES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    made.filters.update(
+        iso=iso_time,
+        clock=in_zone("%H:%M:%S"),
+        day=in_zone("%d %b"),
+        date=in_zone("%d %b %Y %H:%M"),
+        fraction=lambda time_ms: f".{time_ms % 1000:03d}",
+        duration=short_duration,
+        exactly=exact_duration,
+        count=short_count,
+        all=lambda number: f"{number:,}",
+        rate=rate,
+        status_class=lambda status: CLASSES[status_class(status)],
+        zone_name=zone_name,
+        spread=spread_of,
+    )
+    made.globals.update(
+        percentage=percentage,
+        classes=CLASSES,
+        lists=LISTS_SHOWN,
+        kept=KEPT,
+        change=change,
+        verbs=VERBS,
+        status_classes=STATUS_CLASSES,
+    )
+    return made
+
+
+def in_zone(form: str) -> Callable[[int, tzinfo | None], str]:
+    """A filter that writes milliseconds since 1970 as a reader's clock and calendar show them."""
+    return lambda time_ms, zone: local_time(time_ms, zone).strftime(form)
+
+
+def spread_of(histogram: tuple[tuple[float, int], ...]) -> list[tuple[float, float, str]]:
+    """Bars of a picture of durations: left edge and height in percent, and what each says."""
+    if not histogram:
+        return []
+    counts: dict[int, int] = {}
+    for middle_ms, requests in histogram:
+        place = max(int(math.log2(max(middle_ms, 1)) * 2), 0)
+        counts[place] = counts.get(place, 0) + requests
+    places = range(min(counts), max(counts) + 1)
+    most = max(counts.values())
+    return [
+        (
+            100 * (place - places[0]) / len(places),
+            100 * counts.get(place, 0) / most,
+            f"{short_duration(2 ** (place / 2))} to {short_duration(2 ** ((place + 1) / 2))}: "
+            f"{counts.get(place, 0):,} requests",
+        )
+        for place in places
+    ]
