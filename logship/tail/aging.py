@@ -167,14 +167,15 @@ class Aging:
 
     def make_room(self, descriptors_max: int) -> bool:
         """Closes what was used least recently and can be opened again; False where nothing can be closed."""
-        excess = len(self.register.open) - descriptors_max + 1
+        excess = self.register.descriptors - descriptors_max + 1
         if excess <= 0:
             return True
         closable = (each for each in self.register.open if each.names and not each.is_deleted)
-        chosen = list(islice(closable, excess))
-        for generation in chosen:
+        for generation in list(islice(closable, excess)):
+            if self.register.descriptors < descriptors_max:
+                break
             self.rest(generation)
-        return len(chosen) == excess
+        return self.register.descriptors < descriptors_max
 
     def rest(self, generation: Generation) -> None:
         """Without a descriptor until it changes or its turn comes."""

@@ -49,6 +49,7 @@ class PlainContent:
     """An uncompressed file."""
 
     __slots__ = ("_fd",)
+    descriptors = 1
     is_archive = False
     is_cut = False
     damage = ""
@@ -105,6 +106,7 @@ class ArchiveContent:
     `is_complete`: its end has been reached, and it is a true one; `seen_bytes`: decompressed so far.
     """
 
+    descriptors = 2  # the file's own, and one that the decompressor reads from
     is_archive = True
 
     def __init__(self, fd: int) -> None:

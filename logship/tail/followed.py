@@ -305,7 +305,7 @@ class Followed:
         if not self.aging.make_room(self._descriptors_max - self._strangers_open):
             self.refusals.file(path, watched.source.name, OSError(errno.EMFILE, "too many open files"))
             return None
-        if len(self.register.open) + 1 >= self._descriptors_max and not self._has_warned:
+        if self.register.descriptors + 1 >= self._descriptors_max and not self._has_warned:
             self._has_warned = True
             log.warning("more logs than descriptors, they are opened in turns limit=%d", self._descriptors_max)
             self.register.notices.append(Notice(What.LIMIT, path, watched.source.name, "more logs than descriptors"))
@@ -347,7 +347,7 @@ class Followed:
             return
         self._undecided.pop(path, None)
         self._strangers.setdefault(its, []).append(Stranger(path, content, facts, is_sibling, first_line=first_line))
-        self._strangers_open += 1
+        self._strangers_open += content.descriptors
         self.register.unsettled.setdefault(its, watched)
         if self._strangers_open >= self._descriptors_max // 2:
             for each in list(self._strangers):
@@ -402,6 +402,7 @@ class Followed:
         generation.before, generation.stalled_at, generation.elsewhere = None, -1, None
         generation.is_read_out = was_read and content.is_archive
         generation.changed_s = now_s
+        self.aging.make_room(self._descriptors_max - self._strangers_open)  # what a search found, too, counts
         self.register.give(generation, content, facts)
         generation.lost_at_s, generation.gone_at_s = None, 0.0
         if generation.is_finished and generation.lost_bytes:
@@ -448,7 +449,7 @@ class Followed:
             twin = content.twin()
             stranger = Stranger(generation.path, twin, twin.facts(), is_sibling=False, is_nameless=True)
             self._strangers.setdefault(generation.log, []).append(stranger)
-            self._strangers_open += 1
+            self._strangers_open += twin.descriptors
             self.register.unsettled.setdefault(generation.log, self.discovery.of(generation.log.source))
 
     def reopen(self, generation: Generation, now_s: float) -> bool:
@@ -490,7 +491,7 @@ class Followed:
         self._search_missing(its, watched, now_s)
         self._look_at_siblings(its, watched, newest, now_s)
         strangers = self._strangers.pop(its, [])
-        self._strangers_open -= len(strangers)
+        self._strangers_open -= sum(each.content.descriptors for each in strangers)
         for stranger in by_age(strangers, its.place.stem):
             if self._is_known_elsewhere(its, watched, stranger, now_s):
                 continue

@@ -168,11 +168,11 @@ class Watcher:
         self._window_s = now_s
 
     def _add(self, folder: str, *, is_parent: bool) -> None:
-        from watchdog import events
-
-        names = [events.FileCreatedEvent, events.FileDeletedEvent, events.FileMovedEvent]
-        folders = [events.DirCreatedEvent, events.DirDeletedEvent, events.DirMovedEvent]
         try:
+            from watchdog import events
+
+            names = [events.FileCreatedEvent, events.FileDeletedEvent, events.FileMovedEvent]
+            folders = [events.DirCreatedEvent, events.DirDeletedEvent, events.DirMovedEvent]
             if self._observer is None:
                 from watchdog.observers import Observer
 

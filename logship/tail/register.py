@@ -57,6 +57,7 @@ class Register:
         self.inodes: dict[tuple[int, int], Generation] = {}  # open plain contents: an open inode can't be reused
         self.hinted: dict[tuple[int, int], Generation] = {}  # by the numbers they had when they were seen last
         self.open: dict[Generation, None] = {}  # the least recently used first
+        self.descriptors = 0  # of what is open
         self.loose: dict[Generation, None] = {}  # open, but no name holds that inode: only the descriptor tells of more
         self.unsettled: dict[Log, Watched] = {}
         self.changed: dict[Log, None] = {}
@@ -139,6 +140,7 @@ class Register:
         """An opened content is this generation's."""
         generation.content, generation.is_met = content, True
         self.open[generation] = None
+        self.descriptors += content.descriptors
         self.hinted[facts.hint] = generation
         if not content.is_archive:
             self.inodes[facts.hint] = generation
@@ -158,6 +160,7 @@ class Register:
         if self.inodes.get(generation.facts.hint) is generation:
             del self.inodes[generation.facts.hint]
         self.open.pop(generation, None)
+        self.descriptors -= content.descriptors
         self.loose.pop(generation, None)
         generation.content = None
         return content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import os
 import re
 from pathlib import Path
 
@@ -72,3 +74,34 @@ def test_more_logs_than_descriptors_that_all_leave_the_pattern_unread_lose_nothi
     )
     assert len(rig.receiver.arrivals) == 2 * len(logs)
     assert not rig.told(What.LOST)
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_rotated_files_that_are_found_after_a_stop_do_not_use_up_the_descriptors(
+    is_packed: bool, tmp_path: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logship.tail.followed.descriptors_max", lambda: 40)
+    logs = [log.with_name(f"site-{number}.log") for number in range(60)]
+    for each in logs:
+        each.write_text(f"{each.name} old\n")
+    rig = Rig(tmp_path / "state", source(log.with_name("*.log")))
+    rig.step()
+    rig.stop()
+    for each in logs:
+        with each.open("a") as file:
+            file.write(f"{each.name} late\n")
+        rotate(each, 0)
+        each.write_text(f"{each.name} new\n")
+        if is_packed:
+            old = each.with_name(f"{each.name}-20260101")
+            old.with_name(f"{old.name}.gz").write_bytes(gzip.compress(old.read_bytes()))
+            old.unlink()
+    rig.start()
+    used = len(os.listdir("/proc/self/fd"))
+    rig.look()
+    assert len(os.listdir("/proc/self/fd")) <= used + 40
+    rig.step()
+    assert len(os.listdir("/proc/self/fd")) <= used + 40
+    assert sorted(rig.settle()) == sorted(
+        f"{each.name} {age}".encode() for each in logs for age in ("old", "late", "new")
+    )
