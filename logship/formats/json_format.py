@@ -46,6 +46,9 @@ class JsonFormat(Format):
             for index, slot in enumerate(self.slots)
             if slot.time
         )
+        self._meanings = tuple(
+            (index, source.meaning) for index, source in enumerate(self._sources.values()) if source.meaning
+        )
 
     def slot(self, field: str) -> Slot | None:
         source = self._source(field)
@@ -115,6 +118,10 @@ class JsonFormat(Format):
             timed |= value != ""
         if self._times and not timed:
             return False
+        for index, meaning in self._meanings:
+            value = self._values_of[index](document)
+            if value and not meaning.holds(value):
+                return False
         found = 0
         for values_of in self._values_of:
             found += values_of(document) != ""
@@ -148,6 +155,11 @@ class JsonFormat(Format):
                 assert slot.time is not None, "only times are in _times"
                 at = line.find(value.encode())
                 return Misfit(max(at, 0), f"a time like {slot.time.example} ({slot.spelled})", fits - 1, of)
+        for index, meaning in self._meanings:
+            value = self._values_of[index](document)
+            if value and not meaning.holds(value):
+                at = line.find(value.encode())
+                return Misfit(max(at, 0), f"{meaning.words} ({self.slots[index].spelled})", fits - 1, of)
         keys = " or ".join(f'"{self.slots[index].spelled}"' for index, _ in self._times)
         timed = any(self._values_of[index](document) != "" for index, _ in self._times)
         expected = f"the fields {', '.join(slot.spelled for slot in self.slots[:4])}, …" if timed else f"a time: {keys}"

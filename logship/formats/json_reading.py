@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from logship.formats.format import Wanted
+from logship.formats.meaning import Meaning, meaning_of
 from logship.formats.request_line import PARTS
 from logship.formats.slot import Slot
 from logship.kernel.assembler import Assembler, Label
@@ -27,6 +28,11 @@ class Source:
     paths: tuple[tuple[str, ...], ...]
     part: int = -1
     line_paths: tuple[tuple[str, ...], ...] = ()  # where the request line is that `part` is cut from
+
+    @property
+    def meaning(self) -> Meaning | None:
+        """What its values can be; parts of a request line are what they are."""
+        return None if self.slot.part_of else meaning_of(self.slot, is_free=True, is_enclosed=True)
 
 
 class _Members:
@@ -62,7 +68,8 @@ def emit_json_reading(
     """The instructions of a whole line; None where too few fields are looked at to tell whether it fits."""
     members = _Members(assembler)
     times = [source for source in slots if source.slot.time is not None]
-    looked_at = {source.slot.field: source for source in (*needed, *times)}
+    meant = [source for source in slots if source.meaning]
+    looked_at = {source.slot.field: source for source in (*needed, *times, *meant)}
     registers = {
         field: wanted.registers[field] if field in wanted.registers else assembler.register() for field in looked_at
     }
@@ -93,6 +100,10 @@ def emit_json_reading(
             moment = assembler.register()
             assembler.emit(Op.NUMBER, moment, wanted.time_function(source.slot), registers[source.slot.field])
             assembler.place(skip)
+    unused = assembler.register()
+    for source in meant:
+        assert source.meaning is not None, "meant are those that have one"
+        source.meaning.emit(assembler, registers[source.slot.field], unused)
     return Escaping.NONE
 
 

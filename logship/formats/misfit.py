@@ -8,6 +8,7 @@ from itertools import takewhile
 
 from logship.fields import Kind
 from logship.formats.line_pattern import Part, Reach, strict_value
+from logship.formats.meaning import meaning_of
 from logship.formats.pieces import Literal
 from logship.formats.slot import Misfit
 from logship.kernel.program import Escaping
@@ -44,6 +45,9 @@ def explain(parts: Sequence[Part], escaping: Escaping, text: str, offset: int) -
                 if isinstance(before, Reach) and common == 0 and (start == at or _goes_on(before, text, at)):
                     return Misfit(start + offset, describe(parts, index - 1, 0), fits - 1, of)
                 return Misfit(at + common + offset, describe(parts, index, common), fits, of)
+            assert isinstance(before, Reach)
+            if problem := _wrong_value(before, text[start:later].strip(" ")):
+                return Misfit(start + offset, problem, fits - 1, of)
             at, common = later, len(part.latin)
         at += common
     return Misfit(at + offset, "the end of the line", fits, of)
@@ -57,6 +61,9 @@ def _end_of_value(reach: Reach, escaping: Escaping, text: str, at: int) -> int:
 def _wrong_value(reach: Reach, value: str) -> str:
     """What was expected instead of a value that can't be; '' for a fine one."""
     slot = reach.variable.slot
+    meaning = meaning_of(slot, is_enclosed=reach.quoted)
+    if meaning is not None and value not in {"", "-"} and not meaning.holds(value):
+        return f"{meaning.words} ({slot.spelled})"
     if slot.time is None or slot.time.decoder("UTC")(value) is not None:
         return ""
     return f"a time like {slot.time.example} ({slot.spelled})"

@@ -10,6 +10,7 @@ from logship.errors import FormatError
 from logship.fields import Kind, closest
 from logship.formats.format import Format
 from logship.formats.json_format import TIMES_KEPT, keyed_slot
+from logship.formats.meaning import meaning_of
 from logship.formats.re2_door import Pattern, compile_pattern
 from logship.formats.request_line import NO_REQUEST, split_request_line
 from logship.formats.slot import DecodeTime, Misfit, Slot, Values
@@ -50,6 +51,7 @@ class RegexFormat(Format):
         self._times: tuple[DecodeTime | None, ...] = tuple(
             lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")) if slot.time else None for slot in self._groups
         )
+        self._meanings = tuple(meaning_of(slot, is_free=True) for slot in self._groups)
 
     @staticmethod
     def _slot(group: str, text: str, keys: Mapping[str, KeySpec]) -> Slot:
@@ -86,10 +88,14 @@ class RegexFormat(Format):
         if found is None:
             return None
         values: dict[str, str] = {}
-        for slot, number, decode_time in zip(self._groups, self._numbers, self._times, strict=True):
+        for slot, number, decode_time, meaning in zip(
+            self._groups, self._numbers, self._times, self._meanings, strict=True
+        ):
             raw = found[number]
             value = "" if raw is None or raw == b"-" else raw.decode("utf-8", "replace")
             if decode_time is not None and decode_time(value) is None:
+                return None
+            if meaning is not None and value and not meaning.holds(value):
                 return None
             values[slot.field] = value
             if slot.kind is Kind.REQUEST_LINE:
@@ -107,7 +113,7 @@ class RegexFormat(Format):
             return Misfit(self.longest, f"the end of a line (the regex has {self._wild} × .*; write [^ ]*)", 0, of)
         found = self._pattern.named(bare)
         if found is not None:
-            return self._explain_time(found, bare, of)
+            return self._explain_value(found, bare, of)
         for cut in _cuts(self._text):
             pattern = _try(self._text[:cut])
             if pattern is None:
@@ -118,12 +124,17 @@ class RegexFormat(Format):
                 return Misfit(at, f"what matches {self._text[cut : cut + 30]}", len(pattern.groups), of)
         return Misfit(0, f"what matches {self._text[:30]}", 0, of)
 
-    def _explain_time(self, found: Mapping[str, bytes], line: bytes, of: int) -> Misfit:
-        for number, (slot, decode_time) in enumerate(zip(self._groups, self._times, strict=True)):
+    def _explain_value(self, found: Mapping[str, bytes], line: bytes, of: int) -> Misfit:
+        for number, (slot, decode_time, meaning) in enumerate(
+            zip(self._groups, self._times, self._meanings, strict=True)
+        ):
             raw = found.get(slot.spelled, b"")
-            if slot.time and decode_time is not None and decode_time(raw.decode("utf-8", "replace")) is None:
+            value = "" if raw == b"-" else raw.decode("utf-8", "replace")
+            if slot.time and decode_time is not None and decode_time(value) is None:
                 return Misfit(max(line.find(raw), 0), f"a time like {slot.time.example} ({slot.spelled})", number, of)
-        raise AssertionError("a line that the pattern matches is refused for its time only")
+            if meaning is not None and value and not meaning.holds(value):
+                return Misfit(max(line.find(raw), 0), f"{meaning.words} ({slot.spelled})", number, of)
+        raise AssertionError("a line that the pattern matches is refused for a value only")
 
 
 def _cuts(text: str) -> list[int]:

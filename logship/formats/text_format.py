@@ -12,6 +12,7 @@ from logship.formats import line_pattern
 from logship.formats.escapes import decode
 from logship.formats.format import Format, Wanted
 from logship.formats.line_pattern import Reach
+from logship.formats.meaning import meaning_of
 from logship.formats.misfit import explain
 from logship.formats.pieces import LineShape, Literal
 from logship.formats.re2_door import Pattern, compile_pattern
@@ -33,11 +34,8 @@ class TextFormat(Format):
         self.name = name
         self.escaping = shape.escaping
         self.parts = line_pattern.measure(shape)
-        self._groups = tuple(
-            part.variable.slot
-            for part in self.parts
-            if isinstance(part, Reach) and not part.variable.repeated
-        )  # fmt: skip
+        reaches = [part for part in self.parts if isinstance(part, Reach) and not part.variable.repeated]
+        self._groups = tuple(part.variable.slot for part in reaches)
         if not self._groups:
             raise FormatError(
                 "the format has no fields", text=shape.text, width=max(1, len(shape.text)), hint=_other_kind(shape.text)
@@ -51,6 +49,7 @@ class TextFormat(Format):
         self._times: tuple[DecodeTime | None, ...] = tuple(
             lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")) if slot.time else None for slot in self._groups
         )
+        self._meanings = tuple(meaning_of(part.variable.slot, is_enclosed=part.quoted) for part in reaches)
 
     @cached_property
     def _with_escaped_quotes(self) -> Callable[[str], re.Match[str] | None]:
@@ -98,7 +97,13 @@ class TextFormat(Format):
         for pattern in self._tolerant:
             found = pattern.fullmatch(line)
             if found is not None:
-                return self._values([_tolerate((raw or b"").decode("latin-1")) for raw in found])
+                raw_values = [_tolerate((raw or b"").decode("latin-1")) for raw in found]
+                return self._values(
+                    [
+                        raw.strip(" ") if slot.field == "remote_user" else raw
+                        for raw, slot in zip(raw_values, self._groups, strict=True)
+                    ]
+                )
         return None
 
     def is_exact(self, line: bytes) -> bool:
@@ -106,7 +111,7 @@ class TextFormat(Format):
 
     def _values(self, raw_values: Sequence[str]) -> Values | None:
         values: list[str] = []
-        for raw, slot, decode_time in zip(raw_values, self._groups, self._times, strict=True):
+        for raw, slot, decode_time, meaning in zip(raw_values, self._groups, self._times, self._meanings, strict=True):
             if raw == "-":
                 value = ""
             elif "\\" in raw or not raw.isascii():
@@ -115,6 +120,8 @@ class TextFormat(Format):
                 value = raw
             values.append(value)
             if decode_time is not None and decode_time(value) is None:
+                return None
+            if meaning is not None and value and not meaning.holds(value):
                 return None
             if slot.kind is Kind.REQUEST_LINE:
                 parts = split_request_line(value) if value else NO_REQUEST

@@ -8,6 +8,7 @@ from logship.fields import Kind
 from logship.formats import times
 from logship.formats.format import Wanted
 from logship.formats.line_pattern import FREE, INTEGERS, NUMBERS, Part, Reach, is_bounded
+from logship.formats.meaning import meaning_of
 from logship.formats.pieces import Literal
 from logship.formats.request_line import PARTS
 from logship.formats.slot import Slot
@@ -32,8 +33,9 @@ def emit_text_reading(
         places = [unused if name in own else wanted.registers.get(name, unused) for name in PARTS]
         is_split = slot.kind is Kind.REQUEST_LINE and places != [unused] * len(PARTS)
         is_checked = slot.time is not None and slot.field not in wanted.moments
+        meaning = meaning_of(slot, is_enclosed=part.quoted)
         register = unused if part.variable.repeated else wanted.registers.get(slot.field, unused)
-        if register == unused and (is_split or is_checked) and not part.variable.repeated:
+        if register == unused and (is_split or is_checked or meaning) and not part.variable.repeated:
             register = assembler.register()
         lead = ord(part.lead) if part.lead else 0
         assembler.emit(Op.FIELD, register, how, assembler.constant(stops.encode("latin-1")), lead)
@@ -43,6 +45,8 @@ def emit_text_reading(
             assembler.emit(Op.SPLIT, register, *places, 0)
         if is_checked:
             assembler.emit(Op.NUMBER, unused, wanted.time_function(slot), register)
+        if meaning is not None:
+            meaning.emit(assembler, register, unused)
     assembler.emit(Op.END)
     return escaping
 

@@ -18,7 +18,7 @@ CASES = sorted(path for path in (Path(__file__).parent / "cases").iterdir() if p
 
 
 def printed(case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    shutil.copytree(case, tmp_path / "here")
+    shutil.copytree(case, tmp_path / "here", ignore=shutil.ignore_patterns("expected.txt"))
     monkeypatch.chdir(tmp_path / "here")
     for name in ("LOGSHIP_APPLICATION_ID", "CREDENTIALS_DIRECTORY", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)

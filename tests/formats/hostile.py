@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import orjson
 
 from logship.fields import Kind
-from logship.formats import Format
+from logship.formats import Format, Slot
 from logship.formats.line_pattern import Reach
 from logship.formats.text_format import TextFormat
 
@@ -90,9 +90,7 @@ def aimed_lines(fmt: Format, size: int) -> Iterator[tuple[str, bytes]]:
 def line_with(fmt: Format, field: str, text: bytes) -> bytes:
     """A line that looks like the format's own, `text` in one field."""
     if not isinstance(fmt, TextFormat):
-        found = {
-            slot.spelled: "@" if slot.field == field else _usual(slot.kind) for slot in fmt.slots if not slot.part_of
-        }
+        found = {slot.spelled: "@" if slot.field == field else _usual(slot) for slot in fmt.slots if not slot.part_of}
         return orjson.dumps(_nested(found)).replace(b'"@"', b'"' + text + b'"')
     line = b""
     for part in fmt.parts:
@@ -100,14 +98,16 @@ def line_with(fmt: Format, field: str, text: bytes) -> bytes:
             line += part.text.encode()
         elif part.variable.slot.field != field:
             time = part.variable.slot.time
-            line += part.lead.encode() + (time.example if time else _usual(part.kind)).encode()
+            line += part.lead.encode() + (time.example if time else _usual(part.variable.slot)).encode()
         else:
             line += part.lead.encode() + text
     return line
 
 
-def _usual(kind: Kind) -> str:
-    return "GET /x HTTP/1.1" if kind is Kind.REQUEST_LINE else USUAL.get(kind, "1")
+def _usual(slot: Slot) -> str:
+    if slot.field in {"request_method", "method"}:
+        return "GET"
+    return "GET /x HTTP/1.1" if slot.kind is Kind.REQUEST_LINE else USUAL.get(slot.kind, "1")
 
 
 def _nested(found: dict[str, str]) -> dict[str, object]:

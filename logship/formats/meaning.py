@@ -1,0 +1,112 @@
+"""What a field's text can be: a line whose values are none of it does not fit, as its columns are others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from socket import AF_INET, AF_INET6, inet_pton
+
+from logship.fields import Kind
+from logship.formats.slot import Slot
+from logship.kernel.assembler import Assembler, Label
+from logship.kernel.program import NONE, Function, Known, Op
+
+_ADDRESS = re.compile(r"(?:\[(?P<inside>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
+_BARE_SIX = re.compile(r"(?P<six>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?", re.ASCII)
+_NAME = re.compile(r"""(?=.*[^\W\d_]|[0-9]+(?:\.[0-9]+){3}\Z)[^\s"':/,;=\[\](){}<>|\\]+""")
+_WHOLE = re.compile(r"-?[0-9]{1,19}(?:\.0*)?")
+_STATUS = re.compile(r"[0-9]{1,3}")
+LONGEST = 255  # of an address or a name; a longer one is none
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """Shapes: `holds` tells of a decoded text that is not empty whether it can be a field's value."""
+
+    words: str  # for messages: what it is
+    holds: Callable[[str], bool]
+    known: Known = Known.NOTHING
+
+    def emit(self, assembler: Assembler, register: int, unused: int) -> None:
+        """Hands a line back whose text in the register is none of this."""
+
+        def kept(text: str) -> str | None:
+            return text if self.holds(text) else None
+
+        function = assembler.function(self.words, lambda: Function(self.words, kept, self.known))
+        skip = Label()
+        assembler.emit(Op.EMPTY, register, skip)
+        assembler.emit(Op.CALL, unused, function, register, NONE)
+        assembler.place(skip)
+
+
+def meaning_of(slot: Slot, *, is_free: bool = False, is_enclosed: bool = False) -> Meaning | None:
+    """What the field can be, where the text of its kind could be more; None: any text.
+
+    `is_free`: no line pattern has looked at the text, so that even a number may be anything. `is_enclosed`: quotes or
+    JSON say where the text begins and ends, so that it holds no other column.
+    """
+    own = None if is_enclosed and slot.field in _ONLY_OPEN else _BY_FIELD.get(slot.field)
+    own = own or _BY_KIND.get(slot.kind)
+    return own or (_BY_FREE_KIND.get(slot.kind) if is_free else None)
+
+
+def is_address(text: str) -> bool:
+    """Whether it is an IP address; a zone, brackets and a port may be there."""
+    if len(text) > LONGEST:
+        return False
+    bare = _BARE_SIX.fullmatch(text)
+    if bare is not None and _is_ip(bare["six"]):
+        return True
+    found = _ADDRESS.fullmatch(text)
+    return found is not None and _is_ip(found["inside"] or found["four"])
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        inet_pton(AF_INET6 if ":" in text else AF_INET, text)
+    except OSError:
+        return False
+    return True
+
+
+def _is_peer(text: str) -> bool:
+    """An address or a name, as servers write their peers: `unix:` with or without a path, no number, no time."""
+    if len(text) > LONGEST:
+        return text.startswith("unix:")
+    return _NAME.fullmatch(text) is not None or is_address(text) or text.startswith("unix:")
+
+
+def _is_user(text: str) -> bool:
+    """A name may hold blanks; a lone `-` or an address among its words is another column's."""
+    words = text.split(" ")
+    return len(words) == 1 or not any(word == "-" or is_address(word) for word in words)
+
+
+def _is_logname(text: str) -> bool:
+    return not is_address(text)
+
+
+def _is_method(text: str) -> bool:
+    return "/" not in text and ":" not in text and '"' not in text
+
+
+def _in(pattern: re.Pattern[str], longest: int = 64) -> Callable[[str], bool]:
+    return lambda text: len(text) <= longest and pattern.fullmatch(text) is not None
+
+
+_PEER = Meaning("an address or a host name", _is_peer, Known.ADDRESS)
+_METHOD = Meaning("a method", _is_method)
+_BY_FIELD = {
+    "remote_user": Meaning("a user", _is_user),
+    "remote_logname": Meaning("the name from identd", _is_logname),
+    "request_method": _METHOD,
+    "method": _METHOD,
+}
+_ONLY_OPEN = frozenset({"remote_user", "remote_logname"})
+_BY_KIND = {Kind.ADDRESS: _PEER}
+_BY_FREE_KIND = {
+    Kind.STATUS: Meaning("a status", _in(_STATUS), Known.STATUS),
+    Kind.INTEGER: Meaning("a whole number", _in(_WHOLE), Known.NUMBER),
+}

@@ -1,0 +1,134 @@
+"""A line with one word too many, too few, twice or in another's place is a dead letter or says what its columns say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from ipaddress import ip_address
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from logship.fields import Kind
+from logship.formats import Format, Slot
+from logship.formats.pieces import Literal
+from logship.formats.text_format import TextFormat
+from tests.formats.presets import apache, preset, presets
+
+WORDS = ("x", "-", "203.0.113.7", "shop.example", "200", '"-"', "[", "nginx:", "2026-10-10T11:55:36.1Z", "13:55:36")
+TEXT_PRESETS = [name for name in presets() if isinstance(preset(name), TextFormat)]
+
+
+def changed(line: str) -> Iterator[str]:
+    """The line with one word removed, doubled, inserted, or two of them swapped."""
+    words = line.split(" ")
+    for at in range(len(words)):
+        yield " ".join(words[:at] + words[at + 1 :])
+        yield " ".join([*words[:at], words[at], *words[at:]])
+        for word in WORDS:
+            yield " ".join([*words[:at], word, *words[at:]])
+        for other in range(at):
+            swapped = list(words)
+            swapped[at], swapped[other] = swapped[other], swapped[at]
+            yield " ".join(swapped)
+    for word in WORDS:
+        yield f"{line} {word}"
+
+
+def is_address(text: str) -> bool:
+    try:
+        ip_address(re.sub(r"^\[(.*)\](:\d+)?$|^([0-9.]+):\d+$", r"\1\3", text))
+    except ValueError:
+        return False
+    return True
+
+
+def is_sensible(slot: Slot, value: str) -> bool:
+    """Whether a person who knows the field would believe the value."""
+    words = value.split(" ")
+    if slot.field == "remote_user":
+        return value.strip() == value and (len(words) == 1 or not any(w == "-" or is_address(w) for w in words))
+    if slot.field == "remote_logname":
+        return " " not in value and not is_address(value)
+    if slot.field in {"request_method", "method"}:
+        return re.fullmatch(r"[^/:\" ]+", value) is not None
+    if slot.kind is Kind.ADDRESS:
+        return (
+            is_address(value)
+            or value.startswith("unix:")
+            or re.fullmatch(r'(?=.*[a-zA-Z])[^ ":/,]+', value) is not None
+        )
+    if slot.kind is Kind.STATUS:
+        return re.fullmatch("[0-9]{3}", value) is not None
+    if slot.kind is Kind.INTEGER:
+        return re.fullmatch("-?[0-9]+", value) is not None
+    if slot.kind is Kind.TIME_CLF:
+        return bool(datetime.strptime(value, "%d/%b/%Y:%H:%M:%S %z"))
+    return slot.kind is not Kind.TOKEN or " " not in value
+
+
+def written(fmt: Format, values: tuple[str, ...]) -> str:
+    """The line that holds the values, as the format's text has it."""
+    assert isinstance(fmt, TextFormat)
+    found = {slot.field: value for slot, value in zip(fmt.slots, values, strict=True)}
+    texts = [part.text if isinstance(part, Literal) else found[part.variable.slot.field] or "-" for part in fmt.parts]
+    return "".join(texts)
+
+
+def told_apart(line: str) -> list[str]:
+    """The words of a line; how many spaces are between them, and quotes around `-`, are a server's taste."""
+    return re.sub(r"\"-?\"|\[-?\]", "-", line).split()
+
+
+def claim(fmt: Format, line: str) -> None:
+    values = fmt.parse(line.encode())
+    assert (values is None) == (fmt.explain(line.encode()) is not None), line
+    if values is None:
+        return
+    assert told_apart(written(fmt, values)) == told_apart(line), line
+    for slot, value in zip(fmt.slots, values, strict=True):
+        assert value == "" or slot.part_of or is_sensible(slot, value), (line, slot.field, value)
+
+
+@pytest.mark.parametrize("name", TEXT_PRESETS)
+def test_one_word_changed_shifts_no_field_of_a_preset(name: str) -> None:
+    fmt = preset(name)
+    for example in presets()[name].examples:
+        for line in (example, example.replace(" - [", " ann [")):
+            for other in changed(line):
+                claim(fmt, other)
+
+
+COLUMNS = {
+    "%h": "203.0.113.9", "%l": "-", "%u": "ann", "%t": "[10/Oct/2000:13:55:36 -0700]", '"%r"': '"GET /x HTTP/1.1"',
+    "%>s": "200", "%b": "2326", '"%{Referer}i"': '"https://a.example/"', '"%{User-Agent}i"': '"curl/8 (x; y)"',
+    "%D": "41520", "%v": "shop.example", "%p": "443", '"%{X-Forwarded-For}i"': '"203.0.113.9, 10.0.0.1"', "%m": "GET",
+    "%U": "/x", "%I": "312",
+}  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from(list(COLUMNS)), min_size=4, max_size=9, unique=True))
+def test_one_word_changed_shifts_no_field_of_any_format(columns: list[str]) -> None:
+    fmt = apache(" ".join(columns))
+    line = " ".join(COLUMNS[column] for column in columns)
+    assert fmt.parse(line.encode()) is not None
+    for other in changed(line):
+        claim(fmt, other)
+
+
+PREFIXES = (
+    "shop.example ", "shop.example:443 ", "198.51.100.7, 10.0.0.1 ", "Oct 10 13:55:36 web-1 nginx: ", "<190>Oct 10 x: ",
+    "2026-10-10T11:55:36.000000001Z stdout F ", "2026-10-10 ", "[web-1] ",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("name", ["common", "combined", "nginx", "nginx_main", "combined_timed", "lighttpd"])
+def test_a_column_in_front_makes_a_dead_letter(name: str, prefix: str) -> None:
+    line = presets()[name].examples[0]
+    assert preset(name).parse(line.encode()) is not None
+    for user in (" - [",) if name == "lighttpd" else (" - [", " ann ["):
+        assert preset(name).parse((prefix + line.replace(" - [", user)).encode()) is None
