@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from logship.tail.globs import Glob, Globs
+from logship.tail.identity import directory_of_entry
 from logship.tail.naming import base_of, is_relative, likely_names, linked_names
 from logship.tail.source import TailSource
 
@@ -63,11 +64,13 @@ class Discovery:
         self.folders: set[str] = set()  # every directory that a change may matter in
         self.closed: dict[str, Closed] = {}
         self._appeared: list[tuple[str, str]] = []
+        self._olddirs: dict[str, list[Watched]] = {}  # what `rotated` may be in, and whose
 
     def names(self) -> dict[str, Watched]:
         """Every matched path and who has it, sorted; the same dict while no directory has changed."""
         places: list[tuple[Watched, Glob, str]] = []
         looked: dict[str, Watched] = {}
+        self._olddirs.clear()
         for watched in self.watched:
             folders: set[str] = set()
             for glob in watched.paths.globs:
@@ -75,6 +78,7 @@ class Discovery:
             for glob in watched.rotated.globs:
                 for folder in self._folders_of(glob, folders):
                     self._listing(folder)
+                    self._olddirs.setdefault(folder, []).append(watched)
             for folder in folders:
                 looked.setdefault(folder, watched)
         used = [self._listing(folder) for _, _, folder in places]
@@ -119,6 +123,16 @@ class Discovery:
             if watched.rotated.fits(path := os.path.join(folder, name)) or folder == directory
         ]
         return [os.path.join(directory, stem), *beside]
+
+    def former_path(self, folder: str, stem: str) -> tuple[str, Watched] | None:
+        """Where the log `stem` was written of which rotation put something into `folder`; None where it is nobody's."""
+        beside = ((os.path.join(folder, stem), each) for each in self.watched)
+        moved = (
+            (os.path.join(directory_of_entry(folder, stem, each.paths), stem), each)
+            for each in self._olddirs.get(folder, ())
+            if each.paths.fitting_name(stem) is not None
+        )
+        return next(((path, each) for path, each in (*beside, *moved) if each.paths.fits(path)), None)
 
     def _made_of(self, folder: str, stem: str) -> Iterator[str]:
         """The names of a folder that rotation may have made of a log, or that the log may have been a link to."""

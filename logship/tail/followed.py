@@ -477,11 +477,10 @@ class Followed:
 
     def _log_without_its_name(self, folder: str, stem: str) -> list[Log]:
         """A log that was rotated away before anybody saw it under its own name."""
-        path = os.path.join(folder, stem)
-        watched = next((each for each in self.discovery.watched if each.paths.fits(path)), None)
-        if watched is None or path in self._found:
+        found = self.discovery.former_path(folder, stem)
+        if found is None or found[0] in self._found:
             return []
-        return [self.register.log_at(Place(os.path.realpath(folder), stem), watched)]
+        return [self.register.log_at(Place(os.path.realpath(os.path.dirname(found[0])), stem), found[1])]
 
     def _settle(self, its: Log, now_s: float) -> None:
         """Looks for what has lost its name, then begins with what nobody claims, oldest first."""

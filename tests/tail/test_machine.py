@@ -163,6 +163,14 @@ class Tailing(RuleBasedStateMachine):
             self.world.compress(plain[pick % len(plain)], tenths, ending)
         self._notice()
 
+    @rule(which=WHICH, pick=st.integers(0, 3), tenths=st.sampled_from([1, 5, 9, 10]))
+    def damage_archive(self, which: int, pick: int, tenths: int) -> None:
+        self.world.finish_packing()
+        archives = self.world.archives(self.world.logs[which])
+        if archives:
+            self._lose(self.world.damage(archives[pick % len(archives)], tenths))
+        self._notice()
+
     @rule(which=WHICH, count=st.integers(0, 12), length=LENGTHS, leaves_hole=st.booleans())
     def truncate_and_refill(self, which: int, count: int, length: int, leaves_hole: bool) -> None:
         log = self.world.logs[which]

@@ -99,6 +99,29 @@ def test_what_rotated_matches_is_found_under_any_name(tmp_path: Path, log: Path,
     assert len(rig.receiver.arrivals) == len(expected)
 
 
+@pytest.mark.parametrize("name", ["access.log-2026112914", "access.log.1", "access.log.old", "access-20261129.log"])
+@pytest.mark.parametrize("away", ["old", "away/old", "."])
+@pytest.mark.parametrize("has_lost_state", [True, False])
+def test_a_log_put_away_before_it_was_ever_seen_is_read(
+    tmp_path: Path, log: Path, name: str, away: str, has_lost_state: bool
+) -> None:
+    folder = log.parent / away
+    folder.mkdir(parents=True, exist_ok=True)
+    write(log.with_name("other.log"), "of another log")
+    rig = Rig(tmp_path / "state", source(log.parent / "*.log", rotated=[f"{folder}/*"]))
+    rig.step()
+    rig.stop()
+    if has_lost_state:
+        for path in (tmp_path / "state").glob("state*.db*"):
+            path.unlink()
+    expected = write(log, "a1", "a2")
+    log.rename(folder / name)
+    rig.start()
+    assert set(rig.settle()) >= set(expected)
+    assert {each.path for each in rig.receiver.arrivals if each.line in expected} == {str(log)}
+    assert len(rig.receiver.lines) == 3, "one id for each line"
+
+
 @pytest.mark.parametrize("name", MADE)
 def test_a_file_rotated_entirely_while_stopped_is_read_before_the_log(tmp_path: Path, log: Path, name: str) -> None:
     rig = Rig(tmp_path / "state", source(log))

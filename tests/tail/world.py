@@ -191,6 +191,16 @@ class World:
         path.unlink()
         self._renamed(path, packed)
 
+    def damage(self, path: Path, tenths: int) -> list[bytes]:
+        """An archive is cut; ten tenths: followed by garbage. Gives the lines that may be lost with that."""
+        data = path.read_bytes()
+        path.write_bytes(data + b"garbage" if tenths == 10 else data[: len(data) * tenths // 10])
+        body = self.bodies[path]
+        if tenths == 10:
+            return []
+        self.bodies[path] = Body()
+        return [line for line in body.lines if not self.is_held(line)]
+
     def delete(self, path: Path) -> tuple[int, list[bytes]]:
         """The inode, and the lines that no name holds any more."""
         if self.packing is not None and self.packing[0] == path:
@@ -227,6 +237,9 @@ class World:
         return [p for p in self.rotated(log) if p.suffix not in PACK and all(self.bodies[p] is not w for w in written)]
 
     # the model
+
+    def archives(self, log: ServerLog) -> list[Path]:
+        return [path for path in self.rotated(log) if path.suffix in PACK]
 
     def is_held(self, line: bytes) -> bool:
         return any(line in body.lines for body in self.bodies.values())
