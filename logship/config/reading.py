@@ -38,6 +38,8 @@ class SourceTree:
 
 def is_template(location: Location) -> bool:
     """Whether a mapping takes `$field` there: in a value that comes from outside, $ must stay a dollar."""
+    if location[:1] in (("lookups",), ("jwt",)):
+        return location[-1] == "from"
     return location[:1] == ("event",) or (location[:1] == ("rules",) and "set" in location[2:3])
 
 

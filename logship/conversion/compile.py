@@ -34,7 +34,7 @@ def compile_mapping(
     plan = read_plan(spec)
     covers = Covers(spec)
     errors = list(plan.errors)
-    settings = [Setting.of(spec, member, constants) for member in fmt.members]
+    settings = [Setting.of(spec, member, constants, plan.made) for member in fmt.members]
     warnings: list[MappingError] = []
     for setting in settings:
         for error in _mistakes(plan, setting):
@@ -52,6 +52,8 @@ def _is_known(error: MappingError, others: list[MappingError]) -> bool:
 
 
 def _mistakes(plan: Plan, setting: Setting) -> Iterator[MappingError]:
+    for made in plan.made:
+        yield from _unknown(setting, made.source, made.location, frozenset())
     for _, leaf in leaves(plan.event):
         yield from _unknown(setting, leaf.value, leaf.location, frozenset())
     for rule in plan.rules:

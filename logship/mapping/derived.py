@@ -10,8 +10,10 @@ from logship.formats.slot import Moment, Slot
 from logship.kernel.assembler import Assembler, Label
 from logship.kernel.program import ORIGIN, PATH, Function, Known, Op
 from logship.mapping import durations, values
+from logship.mapping.made_fields import MadeField
 from logship.mapping.proxies import rightmost_untrusted
 from logship.mapping.setting import Setting
+from logship.mapping.template import FILTERS, Reference
 
 SHARED_ENTRIES = 16_384  # of what all converters remember together: addresses have many values
 _MS_OF = {
@@ -52,19 +54,40 @@ class Fields:
 
     def value(self, name: str) -> Value:
         """The value of a name as a person wrote it, which setting.kind() knows."""
-        known = canonical(name) or name
+        own = self.setting.made.get(name)
+        known = name if own else canonical(name) or name
         if known not in self._made:
             derive = _DERIVED.get(known)
-            self._made[known] = derive(self) if derive else self._plain(known)
+            self._made[known] = self._own(own) if own else derive(self) if derive else self._plain(known)
         return self._made[known]
+
+    def _own(self, made: MadeField) -> Value:
+        """A field of the mapping's own."""
+        parts = [part if isinstance(part, str) else self.reference(part) for part in made.source.parts]
+        texts = [part if isinstance(part, str) else self.held(part) for part in parts]
+        source = texts[0] if len(texts) == 1 and isinstance(texts[0], int) else self.assembler.join(texts)
+        return Value(Kind.TEXT, self.call(self.function(made.label, made.call, entries=SHARED_ENTRIES), source))
+
+    def reference(self, reference: Reference) -> Value:
+        """A field as a template names it, uncovered."""
+        return self.with_default(self.filtered(self.value(reference.name), reference.filters), reference.default)
+
+    def with_default(self, value: Value, default: str | None) -> Value:
+        if default is None or value.is_always:
+            return value
+        return self.chain([value, Value(value.kind, None, default, True)])
 
     def _plain(self, name: str) -> Value:
         setting = self.setting
-        slot = setting.format.slot(name)
-        rest = setting.known(name)
-        if slot is None:
-            return constant(rest)
-        return self.chain([self.logged(slot), constant(rest)])
+        slot, inside = setting.format.slot(name), setting.parameter_of(name)
+        found = [self.logged(slot)] if slot is not None else []
+        if inside is not None and (
+            slot is None or setting.format.is_open
+        ):  # an open format has any slot it is asked for
+            holder, parameter = inside
+            read = values.parameter(parameter) if holder == "query" else values.cookie(parameter)
+            found.append(Value(Kind.TEXT, self.call(self.function(name, read), self.held(self.value(holder)))))
+        return self.chain([*found, constant(setting.known(name))])
 
     # -- instructions
 
@@ -101,6 +124,16 @@ class Fields:
                 break
         always = any(one.is_always for one in rest)
         return Value(first.kind, chosen, "", always, may_be_bare=any(one.may_be_bare for one in choices))
+
+    def filtered(self, value: Value, filters: Sequence[str]) -> Value:
+        """The value as text, behind the filters of a template."""
+        for name in filters:
+            if value.register is None and not value.is_moment:
+                value = constant(FILTERS[name](value.text))
+                continue
+            register = self.call(self.function(name, FILTERS[name], is_shared=True), self.held(value))
+            value = Value(Kind.TEXT, register, is_always=value.is_always)
+        return value
 
     def call(self, function: int, *arguments: int) -> int:
         """A new register with what the function gives."""

@@ -14,7 +14,7 @@ from logship.fields import Kind
 from logship.kernel.assembler import Assembler, Label
 from logship.kernel.program import NONE, Known, Op
 from logship.kernel.values import body, json_of, text_of
-from logship.mapping import values
+from logship.mapping import bodies, values
 from logship.mapping.derived import SHARED_ENTRIES, Fields, Value, constant
 from logship.mapping.plan import Branch, Leaf, Path
 from logship.mapping.redaction_places import Cover, Covers
@@ -111,13 +111,14 @@ class EventWriter:
 
     def __init__(
         self, fields: Fields, covers: Covers, choices: Mapping[Path, tuple[int, Sequence[Choice]]],
-        remote: RemoteDecision | None = None,
+        max_body_bytes: int | None = None, remote: RemoteDecision | None = None,
     ) -> None:  # fmt: skip
         self._remote = remote
         self._fields = fields
         self._assembler = fields.assembler
         self._covers = covers
         self._choices = choices
+        self._max_body_bytes = max_body_bytes
         self._groups: Mapping[str, Value] = {}
 
     def write(self, event: Branch, weights: OwnShares | None, is_kept: int) -> None:
@@ -240,6 +241,9 @@ class EventWriter:
             before, skip = members.has_one, Label()
             if not is_always:
                 self._unless_any(references, skip)
+            if shape is Shape.BODY and self._max_body_bytes is not None:
+                self._unless_too_long(path, given, self._max_body_bytes, skip)
+                is_always = False
             is_certain = self._optional(path, shape, self._placed(path, given, is_always=is_always), members, skip)
             self._assembler.place(skip)
             if not (is_always and is_certain):
@@ -268,9 +272,7 @@ class EventWriter:
         cover = self._covers.of_field(reference.name, path)
         if cover is not None:
             value = _covered(self._fields, value, cover)
-        if reference.default is None or value.is_always:
-            return value
-        return self._fields.chain([value, Value(value.kind, None, reference.default, True)])
+        return self._fields.with_default(self._fields.filtered(value, reference.filters), reference.default)
 
     def _unless_any(self, references: Sequence[Value], skip: Label) -> None:
         """Goes on where one of the fields is there."""
@@ -284,6 +286,14 @@ class EventWriter:
         self._assembler.emit(Op.EMPTY, registers[-1], skip)
         self._assembler.place(found)
 
+    def _unless_too_long(self, path: Path, parts: Sequence[str | Value], most: int, skip: Label) -> None:
+        """Goes on where the text has at most this many bytes, else counts."""
+        function = self._fields.function("is longer", bodies.is_longer(most))
+        measured = self._fields.call(function, self._fields.held(self._whole(parts, is_always=False)))
+        fitting = self._assembler.register()
+        self._assembler.emit(Op.LIMIT, fitting, measured, 1, self._assembler.counter("left out", ".".join(path)))
+        self._assembler.emit(Op.EMPTY, fitting, skip)
+
     def _optional(
         self, path: Path, shape: Shape, parts: Sequence[str | Value], members: Members, skip: Label
     ) -> bool:  # fmt: skip
@@ -294,7 +304,7 @@ class EventWriter:
         if self._notes(path) and shape is not Shape.ID:
             self._note(path, self._fields.held(whole))
         if shape is Shape.BODY:
-            function = self._fields.function("body", values.body_members)
+            function = self._fields.function("body", bodies.body_members)
             members.begin("")
             self._assembler.emit(Op.PLAIN, self._fields.call(function, self._fields.held(whole)))
         elif shape is Shape.ID:

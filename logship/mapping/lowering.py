@@ -78,7 +78,7 @@ class _Lowering:
         fields, event, remote = self._fields, self._plan.event, None
         if self._remote_rules is not None:
             remote = RemoteDecision(self._remote_rules, event, fields, is_traced=self._is_traced)
-        writer = EventWriter(fields, self._covers, self._choices, remote)
+        writer = EventWriter(fields, self._covers, self._choices, self._plan.max_body_bytes, remote)
         writer.write(event, self._weights if samples else None, self._is_kept)
         self._assembler.begin_reading()
         wanted = Wanted(fields.needed, fields.moments, fields.time_function)

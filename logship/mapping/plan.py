@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from logship.errors import Location, MappingError
+from logship.mapping.made_fields import MadeField, made_fields
 from logship.mapping.matchers import Matcher, parse_matcher
 from logship.mapping.sampling import Share, parse_share
 from logship.mapping.spec import MappingSpec, RuleSpec
@@ -56,6 +57,8 @@ class Plan:
 
     event: Branch
     rules: tuple[Rule, ...]
+    made: tuple[MadeField, ...] = ()
+    max_body_bytes: int | None = None
     errors: list[MappingError] = field(default_factory=list)
 
     @property
@@ -69,7 +72,7 @@ def read_plan(spec: MappingSpec) -> Plan:
     errors: list[MappingError] = []
     event = _branch(spec.event, ("event",), errors)
     rules = tuple(_rule(rule, index, errors) for index, rule in enumerate(spec.rules))
-    plan = Plan(event, rules, errors)
+    plan = Plan(event, rules, made_fields(spec, errors), spec.max_body_bytes, errors)
     for rule in rules:
         _plant(event, rule, errors)
     return plan

@@ -72,6 +72,14 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
     return redact
 
 
+def is_hidden_parameter(query: Sequence[str] | KeepQuery) -> Callable[[str], bool]:
+    """Whether the value of a parameter is replaced; names as in fields, where `_` stands for `-`, too."""
+    keeps = isinstance(query, KeepQuery)
+    listed = query.keep if isinstance(query, KeepQuery) else query
+    names = frozenset(name.lower().replace("-", "_") for name in listed)
+    return lambda name: (name in names) is not keeps
+
+
 @lru_cache(4)
 def redacted_once(redact: Callable[[str], str], text: str) -> str:
     """What `redact` gives, remembered for the few texts that came last."""

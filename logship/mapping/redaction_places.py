@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from logship.errors import MappingError
 from logship.fields import Kind, canonical, lookup
 from logship.kernel.program import Known
-from logship.mapping import redaction
+from logship.mapping import bodies, redaction
 from logship.mapping.plan import Path, steps
-from logship.mapping.spec import MappingSpec
+from logship.mapping.spec import KeepQuery, MappingSpec
+from logship.mapping.template import parse_template
 
 FORWARDED = frozenset(
     {"x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip",
@@ -19,6 +21,8 @@ _URL_FIELDS = frozenset({"target", "request_url", "request_first_line", "request
 _URL_HEADERS = frozenset({"referer", "referrer", "location"})
 _QUERY_FIELDS = frozenset({"query", "query_string"})
 _PATH_FIELDS = frozenset({"path", "url_path"})
+_BODIES = (("request", "body"), ("response", "body"))
+_BODY_FIELDS = frozenset({"request_body", "response_body"})
 _SERVER_ADDRESSES = frozenset({"local_ip", "upstream_addr"})  # not those of clients
 
 
@@ -40,10 +44,14 @@ class Covers:
     def __init__(self, spec: MappingSpec) -> None:
         """Raises: FormatError with RE2's reason for a pattern of `redact.path`."""
         redact = spec.redact
-        query = redaction.query_redactor(redact.query) if redact.query else None
+        self._tokens = frozenset(_names(spec.jwt.source)) if spec.jwt else frozenset[str]()
+        names = _with_tokens(redact.query, self._tokens)
+        query = redaction.query_redactor(names) if names else None
         path = redaction.path_redactor(redact.path) if redact.path else None
         address = redaction.address_cover(redact)
-        self.hidden = frozenset(name.lower() for name in redact.headers)
+        self.hidden = frozenset(name.lower() for name in redact.headers) | _headers(self._tokens)
+        self._is_hidden_parameter = redaction.is_hidden_parameter(names)
+        self._body = Cover("body mask", bodies.body_mask(redact.body)) if redact.body else None
         self._hashed = frozenset(steps(name) for name in redact.hash)
         self._digest = Cover("digest", redaction.hashed_text(redact.key.encode())) if self._hashed else None
         self._address = Cover("address cover", address) if address else None
@@ -66,6 +74,8 @@ class Covers:
             return self._listed
         if path in self._hashed:
             return self._digest
+        if path in _BODIES:
+            return self._body
         if path == ("request", "ip_address") and self._address is not None:
             return self._address
         is_url = path == ("request", "uri") or (len(path) == 3 and header in _URL_HEADERS)
@@ -77,6 +87,12 @@ class Covers:
         if self.of_place(path) is not None and not is_client:
             return None
         known = canonical(name) or name
+        if known in self._tokens or (known.startswith("cookie_") and "cookie" in self.hidden):
+            return HIDDEN
+        if known.startswith("arg_"):
+            return HIDDEN if self._is_hidden_parameter(known.removeprefix("arg_")) else None
+        if known in _BODY_FIELDS:
+            return self._body
         if known in _URL_FIELDS:
             return self._url
         if known in _QUERY_FIELDS:
@@ -89,6 +105,30 @@ class Covers:
         field = lookup(known)
         lists = header in FORWARDED or known == "proxy_add_x_forwarded_for"
         return self._listed if field is not None and (field.kind is Kind.ADDRESS or lists) else None
+
+
+def _names(source: str) -> Iterator[str]:
+    """The fields that a template names; nothing of a wrong one, which the plan tells."""
+    try:
+        references = parse_template(source, ()).references
+    except MappingError:
+        return
+    for reference in references:
+        yield canonical(reference.name) or reference.name
+
+
+def _headers(tokens: Iterable[str]) -> frozenset[str]:
+    """The headers that hold a token, in lower case."""
+    headers = {name.removeprefix("request_header_").replace("_", "-") for name in tokens if "_header_" in name}
+    return frozenset(headers | {"cookie" for name in tokens if name.startswith("cookie_")})
+
+
+def _with_tokens(query: list[str] | KeepQuery, tokens: Iterable[str]) -> list[str] | KeepQuery:
+    """What is redacted of a query, with the parameters that hold a token."""
+    names = [name.removeprefix("arg_") for name in tokens if name.startswith("arg_")]
+    if isinstance(query, KeepQuery):
+        return KeepQuery(keep=[name for name in query.keep if name.lower() not in names])
+    return [*query, *names]
 
 
 class NoCovers(Covers):

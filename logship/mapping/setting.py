@@ -9,12 +9,15 @@ from logship.fields import FIELDS, Kind, canonical, lookup
 from logship.formats.format import Format
 from logship.formats.slot import Moment, Slot
 from logship.mapping import proxies
+from logship.mapping.made_fields import MadeField
 from logship.mapping.spec import MappingSpec
 
 DEFAULT_PROXY_HEADER = "X-Forwarded-For"
 PEERS = ("client_ip", "remote_ip", "remote_host", "peer_ip", "proxy_protocol_addr")  # the first is believed
 HOSTS = ("host", "request_header_host", "server_name", "server_name2", "ssl_server_name")  # the first is believed
 _DURATIONS = ("duration", "time_us", "duration_ns", "time_ms", "time_s")  # the finest first
+QUERIES = ("query", "query_string", "target", "request_url")  # any of them holds the query
+COOKIES = "request_header_cookie"
 _LABELS = frozenset({"origin", "source", "file"})
 _ALWAYS = frozenset({"method", "target", "path", "query", "scheme", "host", "client_ip"})
 
@@ -31,19 +34,23 @@ class Constants:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """Shapes: `proxies` tells of an address whether it is a trusted proxy's; `proxy_header` is the field they write."""
+    """Shapes: `proxies` tells of an address whether it is a trusted proxy's; `proxy_header` is the field they write;
+    `made` are the mapping's own fields.
+    """
 
     format: Format
     constants: Constants
     defaults: Mapping[str, str]
     proxies: Callable[[str], bool] | None = None
     proxy_header: str = ""
+    made: Mapping[str, MadeField] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, spec: MappingSpec, fmt: Format, constants: Constants) -> Setting:
+    def of(cls, spec: MappingSpec, fmt: Format, constants: Constants, made: Sequence[MadeField] = ()) -> Setting:
         trusted = proxies.networks(spec.trusted_proxies) if spec.trusted_proxies else None
         header = f"request_header_{(spec.client_ip_header or DEFAULT_PROXY_HEADER).lower().replace('-', '_')}"
-        return cls(fmt, constants, spec.defaults, trusted, canonical(header) or header)
+        own = {field.name: field for field in made}
+        return cls(fmt, constants, spec.defaults, trusted, canonical(header) or header, own)
 
     def slot(self, name: str) -> Slot | None:
         """The slot of a canonical name that the format itself names."""
@@ -62,6 +69,8 @@ class Setting:
 
     def kind(self, name: str) -> Kind | None:
         """The kind of a field as a person named it; None: neither the vocabulary nor the format knows it."""
+        if name in self.made:
+            return Kind.TEXT
         known = canonical(name) or name
         field = lookup(known)
         if field is not None and field.derived:
@@ -71,6 +80,14 @@ class Setting:
             return slot.kind
         is_known = field is not None or known in self.constants.fields or bool(self.known(known))
         return Kind.TEXT if is_known else None
+
+    def parameter_of(self, name: str) -> tuple[str, str] | None:
+        """The field and the parameter or cookie in it that a canonical `arg_…` or `cookie_…` is read from."""
+        if name.startswith("arg_") and self.first(QUERIES):
+            return "query", name.removeprefix("arg_")
+        if name.startswith("cookie_") and self.slot(COOKIES):
+            return COOKIES, name.removeprefix("cookie_")
+        return None
 
     # -- times
 

@@ -13,7 +13,7 @@ from logship.errors import Exit, Location, LogshipError, MappingError
 
 Tree = dict[str, object]
 
-REDACT_LISTS = ("query", "path", "headers", "hash")
+REDACT_LISTS = ("query", "path", "headers", "body", "hash")
 
 
 class MappingErrors(LogshipError):  # noqa: N818 -- the plural says that it carries all of them
@@ -82,9 +82,27 @@ class RedactSpec(Strict):
     query: Texts | KeepQuery = Field(default_factory=list, description="names whose values become [redacted]")
     path: Texts = Field(default_factory=list, description="RE2 patterns whose groups are replaced")
     headers: Texts = Field(default_factory=list, description="headers whose values become [redacted]")
+    body: Texts = Field(default_factory=list, description="keys of JSON and form bodies: password, card.number, **.pin")
     ip: Literal["keep", "truncate", "hash"] = Field("keep", description="client addresses: truncate is /24 and /48")
     hash: Texts = Field(default_factory=list, description="event keys that become HMACs with `key`")
     key: Text = Field("", description="the secret of `hash` and `ip: hash`", repr=False)
+
+
+class LookupSpec(Strict):
+    """A field that a table makes of others."""
+
+    source: Text = Field(alias="from", description="a template: what is looked up, such as ${arg_api_key}")
+    table: dict[str, Text] | Text = Field(description="a map of keys and values, or a CSV file relative to this one")
+    key: Text = Field("", description="the CSV's column of keys; with key and value its first line names the columns")
+    value: Text = Field("", description="the CSV's column of values")
+    default: Text = Field("", description="where the table has no such key; without it the field is absent")
+
+
+class JwtSpec(Strict):
+    """Fields from the claims of a token, which is decoded, not verified, and never forwarded."""
+
+    source: Text = Field(alias="from", description="a template: the token, with or without `Bearer `")
+    claims: dict[str, Text] = Field(description="field: claim; dots for claims inside of claims")
 
 
 class ExampleSpec(Strict):
@@ -105,6 +123,9 @@ class MappingSpec(Strict):
     trusted_proxies: Texts = Field(default_factory=list, description="`private` and networks whose word is taken")
     client_ip_header: Text = Field("", description="where trusted proxies write the client; X-Forwarded-For")
     event: dict[str, Any] = Field(default_factory=dict, description="the event: templates, constants")
+    lookups: dict[str, LookupSpec] = Field(default_factory=dict, description="fields that tables make of others")
+    jwt: JwtSpec | None = Field(None, description="fields from the claims of a token")
+    max_body_bytes: int | None = Field(None, ge=1, description="a larger logged body is left out of its event, counted")
     rules: list[RuleSpec] = Field(default_factory=list, description="in order")
     redact: RedactSpec = Field(
         default_factory=RedactSpec.model_construct, description="what must not leave this machine; done last"

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from urllib.parse import unquote_plus
 
 from logship.errors import Location, MappingError
+from logship.fields import closest
 
 _DOLLAR = re.compile(
     r"\$(?:(?P<dollar>\$)|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<name>[^{}:]*)(?::-(?P<default>[^{}]*))?\}|(?P<wrong>))"
 )
-_NAME = re.compile(r"[A-Za-z_@][A-Za-z0-9_.@-]*\Z")
+NAME = re.compile(r"[A-Za-z_@][A-Za-z0-9_.@-]*\Z")
+FILTERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
+    {"lower": str.lower, "upper": str.upper, "urldecode": unquote_plus}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A field named in a template.
 
-    Shapes: `column` counts characters from 0, of the `$`; `default` is the text after `:-`, None when there is none.
+    Shapes: `column` counts characters from 0, of the `$`; `default` is the text after `:-`, None when there is none;
+    `filters` are names in FILTERS, applied from left to right.
     """
 
     name: str
     default: str | None
     column: int
     width: int
+    filters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +55,13 @@ class Template:
 
     @property
     def only(self) -> Reference | None:
-        """The reference of a template that is nothing else, which keeps the type of its field; else None."""
+        """The unfiltered reference of a template that is nothing else: it keeps the type of its field; else None."""
         first = self.parts[0] if len(self.parts) == 1 else None
-        return first if isinstance(first, Reference) else None
+        return first if isinstance(first, Reference) and not first.filters else None
 
 
 def parse_template(text: str, location: Location) -> Template:
-    """The template that `text` writes: `$name`, `${name}`, `${name:-default}` and `$$` for a dollar.
+    """The template that `text` writes: `$name`, `${name}`, `${name:-default}`, `${name|lower}` and `$$` for a dollar.
 
     Raises: MappingError with the column of the first `$` that starts none of these.
     """
@@ -77,10 +86,24 @@ def parse_template(text: str, location: Location) -> Template:
 
 def _reference(text: str, match: re.Match[str], location: Location) -> Reference:
     column = match.start()
-    name = match["bare"] or match["name"]
-    if match["wrong"] is not None or not name or not _NAME.match(name):
-        raise _misuse(text, column, match["name"], location)
-    return Reference(name, match["default"], column, match.end() - column)
+    inner = match["bare"] or match["name"]
+    if match["wrong"] is not None or inner is None:
+        raise _misuse(text, column, None, location)
+    name, *filters = inner.split("|")
+    if not NAME.match(name):
+        raise _misuse(text, column, inner, location)
+    for index, wanted in enumerate(filters):
+        if wanted not in FILTERS:
+            before = 2 + sum(len(part) + 1 for part in (name, *filters[:index]))
+            close = closest(wanted, FILTERS)
+            raise MappingError(
+                f"unknown filter '{wanted}'",
+                location=location,
+                column=column + before,
+                width=max(1, len(wanted)),
+                hint=f"did you mean '{close}'?" if close else f"known are {', '.join(FILTERS)}",
+            )
+    return Reference(name, match["default"], column, match.end() - column, tuple(filters))
 
 
 def _misuse(text: str, column: int, name: str | None, location: Location) -> MappingError:
@@ -91,7 +114,7 @@ def _misuse(text: str, column: int, name: str | None, location: Location) -> Map
             location=location,
             column=column,
             width=len(name) + 3,
-            hint="write ${name} or ${name:-default}",
+            hint=_meant(name),
         )
     if rest.startswith("${"):
         return MappingError(
@@ -104,3 +127,19 @@ def _misuse(text: str, column: int, name: str | None, location: Location) -> Map
     return MappingError(
         "a '$' that starts no field", location=location, column=column, hint="write $$ for a dollar sign"
     )
+
+
+def _meant(inner: str) -> str:
+    """What to write for what stands between the braces: other tools call functions there, or count."""
+    call = re.fullmatch(r"\s*([A-Za-z_]+)\(\s*\$?([A-Za-z_@][A-Za-z0-9_.@-]*)\s*\)\s*", inner)
+    if call:
+        function = {"downcase": "lower", "upcase": "upper", "decode_percent": "urldecode"}.get(call[1], call[1])
+        if function in FILTERS:
+            return f"write ${{{call[2]}|{function}}}"
+        return f"there are no functions; the filters are {', '.join(FILTERS)}: ${{{call[2]}|lower}}"
+    spaced = inner.replace(" ", "")
+    if spaced != inner and all(part.isidentifier() for part in spaced.split("|")):
+        return f"write ${{{spaced}}}, without spaces"
+    if re.search(r"[-+*/]", inner):
+        return "a mapping does not count; write ${name} or ${name:-default}"
+    return "write ${name}, ${name|lower} or ${name:-default}"

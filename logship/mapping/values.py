@@ -6,15 +6,14 @@ Every function takes decoded texts and gives a text. They are pure: what they gi
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import orjson
 
-from logship.kernel.values import SECRET_HEADERS, ascii_json, text_of
+from logship.kernel.values import SECRET_HEADERS, text_of
 
 NO_ADDRESS = "0.0.0.0"  # noqa: S104 -- stands for "no usable address", nothing listens on it
 UNKNOWN_METHOD = "UNKNOWN"
@@ -164,14 +163,35 @@ def transaction_id(text: str) -> str:
     return ""
 
 
-def body_members(text: str) -> str:
-    """`"body":…,"transfer_encoding":…`: JSON stays JSON, all else becomes base64."""
-    try:
-        encoded = ascii_json(orjson.dumps(orjson.loads(text.encode())).decode())
-    except (TypeError, ValueError):  # not JSON, or nested deeper than orjson goes
-        content = b64encode(text.encode("utf-8", "replace")).decode("ascii")
-        return f'"body":"{content}","transfer_encoding":"base64"'
-    return f'"body":{encoded},"transfer_encoding":"json"'
+def parameter(name: str) -> Callable[[str], str]:
+    """A function from a query (with or without its '?') to the first value of a parameter, decoded; '' for none.
+
+    Names compare decoded, in any case, and `-` like `_`: a field's name has no others.
+    """
+    wanted = name.lower().replace("-", "_")
+
+    def read(query: str) -> str:
+        for pair in query.removeprefix("?").split("&"):
+            key, _, value = pair.partition("=")
+            if unquote_plus(key).lower().replace("-", "_") == wanted:
+                return unquote_plus(value)
+        return ""
+
+    return read
+
+
+def cookie(name: str) -> Callable[[str], str]:
+    """A function from a Cookie header to the first cookie of a name; '' for none. Source: RFC 6265, 4.2."""
+    wanted = name.lower().replace("-", "_")
+
+    def read(header: str) -> str:
+        for pair in header.split(";"):
+            key, _, value = pair.strip().partition("=")
+            if key.lower().replace("-", "_") == wanted:
+                return value.strip('"')
+        return ""
+
+    return read
 
 
 def headers_object(hidden: frozenset[str]) -> Callable[[str], str]:

@@ -1,0 +1,126 @@
+"""Bodies: how they are written into an event, and what is masked in them."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from urllib.parse import quote_plus, unquote_plus
+
+import orjson
+
+from logship.kernel.values import ascii_json
+from logship.mapping.redaction import REDACTED
+
+Mask = tuple[str, ...]
+_FORM = re.compile(r"[^\x00-\x20\x7f\"<>{}]*=[^\x00-\x20\x7f\"<>{}]*\Z")
+_STEP = re.compile(r"[^.\[\]]+")
+_LOOKS_LIKE_JSON = frozenset("{[")
+
+
+def body_members(text: str) -> str:
+    """`"body":…,"transfer_encoding":…`: JSON stays JSON, all else becomes base64."""
+    try:
+        encoded = ascii_json(orjson.dumps(orjson.loads(text.encode())).decode())
+    except (TypeError, ValueError):  # not JSON, or nested deeper than orjson goes
+        content = b64encode(text.encode("utf-8", "replace")).decode("ascii")
+        return f'"body":"{content}","transfer_encoding":"base64"'
+    return f'"body":{encoded},"transfer_encoding":"json"'
+
+
+def is_longer(most: int) -> Callable[[str], str]:
+    """A function from a text to two characters where it has more than `most` bytes, else to one."""
+
+    def measured(text: str) -> str:
+        return "11" if len(text) > most or len(text.encode("utf-8", "replace")) > most else "1"
+
+    return measured
+
+
+def body_mask(keys: Sequence[str]) -> Callable[[str], str]:
+    """A function from a body to the same one with what stands under the keys replaced.
+
+    A key is a name at any depth, in any case (`password`), or the end of the way to it (`card.number`); `*` is any one
+    name, a leading `**.` changes nothing. Arrays are no step of the way. JSON texts inside of JSON are looked through.
+    A form's names are split at dots and brackets (`card[number]`). What is neither JSON nor a form (XML, multipart, a
+    body that was cut) can't be looked through: all of it is replaced.
+    """
+    masks = [mask for key in keys if (mask := _mask(key))]
+
+    def masked(text: str) -> str:
+        if not text:
+            return text
+        try:
+            tree = orjson.loads(text.encode("utf-8", "replace"))
+        except ValueError:
+            return _masked_form(text, masks) if _FORM.match(text) else f'"{REDACTED}"'
+        try:
+            return orjson.dumps(_masked(tree, masks)).decode()
+        except (TypeError, ValueError):  # deeper than orjson writes
+            return f'"{REDACTED}"'
+
+    return masked
+
+
+def _mask(key: str) -> Mask:
+    return tuple(step.lower() for step in _STEP.findall(key) if step != "**")
+
+
+def _is_hidden(way: Sequence[str], masks: Sequence[Mask]) -> bool:
+    """Whether the last steps of the way are those of a mask."""
+    for mask in masks:
+        end = way[-len(mask) :]
+        if len(end) == len(mask) and all(step in ("*", name) for step, name in zip(mask, end, strict=True)):
+            return True
+    return False
+
+
+def _masked(tree: object, masks: Sequence[Mask]) -> object:
+    """The tree with values replaced in place; without recursion, as the nesting is whoever sent the request's."""
+    longest = max(map(len, masks), default=0)
+    root: list[object] = [tree]
+    todo: list[tuple[dict[str, object] | list[object], Mask]] = [(root, ())]
+    while todo:
+        node, way = todo.pop()
+        if isinstance(node, dict):
+            for key, below in node.items():
+                here = (*way, key.lower())[-longest:]
+                node[key] = REDACTED if _is_hidden(here, masks) else _looked_through(below, here, masks, todo)
+        else:
+            for index, below in enumerate(node):
+                node[index] = _looked_through(below, way, masks, todo)
+    return root[0]
+
+
+def _looked_through(
+    value: object, way: Mask, masks: Sequence[Mask], todo: list[tuple[dict[str, object] | list[object], Mask]]
+) -> object:
+    """The value itself; what is below it is still to do, but for JSON in a text."""
+    if isinstance(value, dict | list):
+        todo.append((value, way))
+    elif isinstance(value, str) and value.lstrip()[:1] in _LOOKS_LIKE_JSON:
+        return _masked_text(value, masks)
+    return value
+
+
+def _masked_text(text: str, masks: Sequence[Mask]) -> str:
+    """A text in a body that may be JSON itself; one that only begins so stays."""
+    try:
+        tree = orjson.loads(text.encode("utf-8", "replace"))
+    except ValueError:
+        return text
+    return orjson.dumps(_masked(tree, masks)).decode()
+
+
+def _masked_form(text: str, masks: Sequence[Mask]) -> str:
+    pairs = []
+    for pair in text.split("&"):
+        name, equals, value = pair.partition("=")
+        way = [step.lower() for step in _STEP.findall(unquote_plus(name))]
+        decoded = unquote_plus(value)
+        if any(_is_hidden(way[:end], masks) for end in range(1, len(way) + 1)):
+            pair = f"{name}{equals}{REDACTED}" if value else pair
+        elif decoded.lstrip()[:1] in _LOOKS_LIKE_JSON:
+            pair = f"{name}{equals}{quote_plus(_masked_text(decoded, masks))}"
+        pairs.append(pair)
+    return "&".join(pairs)
