@@ -224,7 +224,9 @@ class Compiler:
         except FormatError as exc:
             self._tell(format_problem(exc, recipe.document, recipe.at("format"), recipe.name))
             return False
-        self._tell_all(layered, compiled.warnings if is_right else (), recipe)
+        if is_right:
+            own = [error for error in compiled.absent if not layered.is_shipped(error.location)]
+            self._tell_all(layered, (*compiled.warnings, *own), recipe)  # shipped mappings name what some logs lack
         return is_right
 
     def _path_fields(self, recipe: Recipe) -> PathFields | None:

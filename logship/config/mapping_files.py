@@ -11,6 +11,7 @@ from typing import Any
 from logship.config.document import Document
 from logship.config.reading import FileReader, is_template
 from logship.config.shipped import SHIPPED, mapping_names, mapping_path
+from logship.config.tables import with_tables
 from logship.config.validation import closest
 from logship.errors import Location, MappingError, Problem
 from logship.mapping import merge
@@ -58,6 +59,10 @@ class LayeredMapping:
             source=source,
             at_key=error.message.startswith("unknown key"),
         )
+
+    def is_shipped(self, location: Location) -> bool:
+        """Whether a shipped mapping says what stands there."""
+        return bool(location) and self._home(location)[0].is_shipped
 
     def _home(self, location: Location) -> tuple[Layer, Location]:
         """The layer that says what stands at `location` of the sum, and where in it."""
@@ -130,7 +135,7 @@ class MappingFiles:
 
     def inline(self, document: Document, location: Location, tree: Mapping[str, Any]) -> LayeredMapping | None:
         """A mapping that stands in the config itself."""
-        return self._with_bases(Layer(document, location, tree))
+        return self._with_bases(Layer(document, location, with_tables(tree, document, location, self.reader)))
 
     def _with_bases(self, layer: Layer) -> LayeredMapping | None:
         layers = [layer]
@@ -183,7 +188,7 @@ class MappingFiles:
             self._tell(document, (), "a mapping is a map of keys", "begin with  extends: default", "")
             return None
         self.hide_key(tree)
-        return Layer(document, (), tree)
+        return Layer(document, (), with_tables(tree, document, (), self.reader))
 
     def hide_key(self, tree: Mapping[str, Any]) -> None:
         """Puts the key of `redact` under the cloak."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from logship.conversion.absent import absent
 from logship.conversion.converter import Converter, Member
 from logship.conversion.trace import Tracer
 from logship.errors import MappingError
@@ -44,7 +45,12 @@ def compile_mapping(
     if errors:
         raise MappingErrors(errors)
     members = [Member(setting.format, lower(setting, plan, covers, rules)) for setting in settings]
-    return Converter(members, warnings, lambda: [Tracer(setting, plan, covers, rules) for setting in settings])
+    return Converter(
+        members,
+        warnings,
+        tuple(absent(plan, settings)),
+        lambda: [Tracer(setting, plan, covers, rules) for setting in settings],
+    )
 
 
 def _is_known(error: MappingError, others: list[MappingError]) -> bool:

@@ -46,10 +46,15 @@ class Converter:
     """A format and a mapping, compiled; events of chunks."""
 
     def __init__(
-        self, members: Sequence[Member], warnings: Sequence[MappingError], tracers: Callable[[], Sequence[Tracer]]
+        self,
+        members: Sequence[Member],
+        warnings: Sequence[MappingError],
+        absent: Sequence[MappingError],
+        tracers: Callable[[], Sequence[Tracer]],
     ) -> None:
         self.members = tuple(members)
         self.warnings = tuple(warnings)
+        self.absent = tuple(absent)  # warnings of fields that the mapping names and no format here holds
         self._make_tracers = tracers
         self._tracers: Sequence[Tracer] = ()
 

@@ -45,7 +45,7 @@ def body_mask(keys: Sequence[str]) -> Callable[[str], str]:
     A form's names are split at dots and brackets (`card[number]`). What is neither JSON nor a form (XML, multipart, a
     body that was cut) can't be looked through: all of it is replaced.
     """
-    masks = [mask for key in keys if (mask := _mask(key))]
+    masks = [mask for key in keys if (mask := steps_of(key))]
 
     def masked(text: str) -> str:
         if not text:
@@ -62,7 +62,8 @@ def body_mask(keys: Sequence[str]) -> Callable[[str], str]:
     return masked
 
 
-def _mask(key: str) -> Mask:
+def steps_of(key: str) -> Mask:
+    """The names of a key of `redact.body`, in lower case."""
     return tuple(step.lower() for step in _STEP.findall(key) if step != "**")
 
 

@@ -134,7 +134,7 @@ def _inside(node: object, claim: str) -> object:
 def _payload(token: str) -> object:
     """The claims of a token; None where it is broken. Several fields are made of one token."""
     word, _, rest = token.strip().rpartition(" ")
-    if word and word.lower() != "bearer":
+    if word.strip().lower() not in ("", "bearer"):
         return None
     parts = rest.split(".")
     if len(parts) != 3:

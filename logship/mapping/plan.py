@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from logship.errors import Location, MappingError
 from logship.mapping.made_fields import MadeField, made_fields
 from logship.mapping.matchers import Matcher, parse_matcher
+from logship.mapping.never import never
 from logship.mapping.sampling import Share, parse_share
 from logship.mapping.spec import MappingSpec, RuleSpec
 from logship.mapping.template import Template, parse_template
@@ -126,6 +127,10 @@ def _rule(spec: RuleSpec, index: int, errors: list[MappingError]) -> Rule:
         matcher = parse_matcher(tree, location, errors)
         if matcher is not None:
             conditions.append(Condition(name, matcher, tree, location))
+    groups = {name for condition in conditions for name in condition.matcher.groups}
+    for condition in conditions:
+        if condition.field not in groups:
+            errors += never(condition.field, condition.tree, condition.location)
     share = parse_share(spec.sample, (*here, "sample"), errors) if spec.sample else None
     sets = tuple(_sets(spec.set, (*here, "set"), (), errors))
     if not (spec.drop or spec.keep or share or sets or spec.sample):

@@ -15,6 +15,7 @@ PRIVATE = (
     "::1/128", "fc00::/7", "fe80::/10",
 )  # fmt: skip
 
+_LIKE_NETWORK = re.compile(r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:/[0-9]*)?\Z")
 MAX_HOPS = 64  # more proxies than anybody has; a client may send thousands of their addresses
 
 _FORWARDED_FOR = re.compile(r"""for=(?:"([^"]*)"|([^;,\s]*))""", re.IGNORECASE)
@@ -40,6 +41,11 @@ def networks(texts: Sequence[str]) -> Callable[[str], bool]:
         return any(low <= number <= high for low, high in ranges[version])
 
     return contains
+
+
+def is_network(text: str) -> bool:
+    """Whether the text is a network or an address, or at least written like one: a wrong one is no plain text."""
+    return text == "private" or _LIKE_NETWORK.match(text) is not None
 
 
 def _ranges(parsed: Sequence[object], version: int) -> list[tuple[int, int]]:

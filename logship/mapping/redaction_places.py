@@ -36,6 +36,7 @@ class Cover:
 
 
 HIDDEN = Cover(redaction.REDACTED)
+HIDDEN_FIELD = Cover("hidden", lambda text: redaction.REDACTED if text else "")
 
 
 class Covers:
@@ -88,9 +89,9 @@ class Covers:
             return None
         known = canonical(name) or name
         if known in self._tokens or (known.startswith("cookie_") and "cookie" in self.hidden):
-            return HIDDEN
+            return HIDDEN_FIELD
         if known.startswith("arg_"):
-            return HIDDEN if self._is_hidden_parameter(known.removeprefix("arg_")) else None
+            return HIDDEN_FIELD if self._is_hidden_parameter(known.removeprefix("arg_")) else None
         if known in _BODY_FIELDS:
             return self._body
         if known in _URL_FIELDS:

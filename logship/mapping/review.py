@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from logship.errors import FormatError, MappingError
 from logship.fields import canonical, closest
 from logship.formats.re2_door import compile_pattern
-from logship.mapping import proxies
+from logship.mapping import bodies, proxies
+from logship.mapping.never import bare_limits
 from logship.mapping.plan import Branch, Condition, Leaf, Path, Plan, Rule, leaves, read_plan, steps
 from logship.mapping.spec import MappingErrors, MappingSpec, translated
 from logship.mapping.template import Template
@@ -22,6 +23,12 @@ _TOP = (
     "direction", "weight", "tags", "blocked_by", "action_name", "trace_id", "span",
 )  # fmt: skip
 _REQUEST = ("time", "verb", "uri", "ip_address", "headers", "body", "transfer_encoding", "api_version")
+_MEANT = {  # what other APIs call them
+    "method": "verb", "url": "uri", "path": "uri", "status_code": "status", "code": "status", "timestamp": "time",
+    "ip": "ip_address", "client_ip": "ip_address", "user": "user_id", "userid": "user_id", "company": "company_id",
+    "companyid": "company_id", "session": "session_token", "sessiontoken": "session_token", "header": "headers",
+    "id": "transaction_id", "request_id": "transaction_id", "version": "api_version",
+}  # fmt: skip
 _RESPONSE = ("time", "status", "ip_address", "headers", "body", "transfer_encoding", "verb")
 
 
@@ -44,7 +51,9 @@ def review(spec: MappingSpec) -> tuple[list[MappingError], tuple[MappingError, .
     """Errors and warnings of a mapping alone, without a format."""
     plan = read_plan(spec)
     errors = [*plan.errors, *_required(plan), *_proxies(spec), *_redactions(spec)]
-    warnings = (*_near_keys(plan), *_vain_redactions(spec, plan), *_vain_rules(plan), *_client_ids(plan))
+    warnings = (
+        *_unknown_keys(plan), *_vain_redactions(spec, plan), *_vain_rules(plan), *_client_ids(plan), *_bare_limits(plan)
+    )  # fmt: skip
     return errors, warnings
 
 
@@ -108,6 +117,10 @@ def _redactions(spec: MappingSpec) -> Iterator[MappingError]:
         except FormatError as exc:
             location = ("redact", "path", index)
             yield MappingError(exc.message, location=location, column=exc.column, width=exc.width, hint=exc.hint)
+    for index, key in enumerate(redact.body):
+        if not bodies.steps_of(key):
+            hint = "write password, card.number or '**.token'"
+            yield MappingError(f"'{key}' names no key", location=("redact", "body", index), hint=hint)
     if (redact.hash or redact.ip == "hash") and not redact.key:
         key = "hash" if redact.hash else "ip"
         hint = 'add key: "${env:LOGSHIP_HASH_KEY}"'
@@ -117,19 +130,26 @@ def _redactions(spec: MappingSpec) -> Iterator[MappingError]:
             yield MappingError(f"'{name}' can't be hashed", location=("redact", "hash", index), hint="such as user_id")
 
 
-def _near_keys(plan: Plan) -> Iterator[MappingError]:
+def _unknown_keys(plan: Plan) -> Iterator[MappingError]:
     sides = ((("request",), _REQUEST), (("response",), _RESPONSE))
     for path, known in (((), _TOP), *sides):
         branch = _find(plan.event, path) if path else plan.event
         if not isinstance(branch, dict):
             continue
         for key in branch:
-            near = closest(key, known) if key not in known else None
-            if near:
-                location = ("event", *path, key)
-                yield MappingError(
-                    f"the API knows no '{key}'", location=location, hint=f"did you mean '{near}'?", severity="warning"
-                )
+            if key in known:
+                continue
+            near = _MEANT.get(key.lower()) or closest(key, known)
+            near = near if near in known or "." in (near or "") else None
+            hint = f"did you mean '{near}'?" if near else "what is your own goes below metadata"
+            location = ("event", *path, key)
+            yield MappingError(f"the API knows no '{key}'", location=location, hint=hint, severity="warning")
+
+
+def _bare_limits(plan: Plan) -> Iterator[MappingError]:
+    for rule in plan.rules:
+        for condition in rule.conditions:
+            yield from bare_limits(condition.field, condition.tree, condition.location)
 
 
 def _vain_redactions(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:

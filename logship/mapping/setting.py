@@ -89,6 +89,16 @@ class Setting:
             return COOKIES, name.removeprefix("cookie_")
         return None
 
+    def can_hold(self, name: str) -> bool:
+        """Whether any line can give a value of a field that kind() knows."""
+        known = canonical(name) or name
+        field = lookup(known)
+        if name in self.made or known in self.constants.fields or self.known(known):
+            return True
+        if self.format.slot(known) is not None or self.parameter_of(known) is not None:
+            return True
+        return field is not None and field.derived and (known != "duration" or self.duration_slot is not None)
+
     # -- times
 
     def time_slot(self, moment: Moment) -> Slot | None:

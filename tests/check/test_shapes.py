@@ -32,7 +32,7 @@ WHOLE: dict[str, object] = {
                 "client_ip_header": "X-Real-IP",
                 "event": {"user_id": "$remote_user", "request": {"headers": {"A": "b"}}},
                 "rules": [
-                    {"name": "a", "if": {"path": {"matches": "x", "not": {"in": "private"}}}, "keep": "true"},
+                    {"name": "a", "if": {"path": {"matches": "x", "not": {"in": ["/x", "/y"]}}}, "keep": "true"},
                     {"name": "b", "sample": "10%", "set": {"company_id": "$host"}},
                 ],
                 "redact": {
