@@ -39,7 +39,14 @@ rules:
   - {name: half, if: {target: {matches: '^/.'}}, sample: 50%}
 redact: {query: [token, a], path: ['/reset/([^/]+)'], headers: [Referer], ip: truncate, hash: [user_id], key: secret}
 """
-MAPPINGS = {"default": "{}", "rich": RICH, "all fields": ""}
+MADE = """
+lookups: {tenant: {from: "${host|lower}-$arg_a", table: {web-1-: one}, default: other}}
+jwt: {from: $arg_jwt, claims: {who: sub}}
+max_body_bytes: 4
+event: {user_id: $who, company_id: "${tenant|upper|urldecode}", request: {body: $query}, metadata: {b: $arg_b}}
+redact: {body: [a], query: [b]}
+"""
+MAPPINGS = {"default": "{}", "rich": RICH, "made fields": MADE, "all fields": ""}
 WINDOWS = [None, Window(oldest="2000-10-10T13:55:36.500Z"), Window(since="2001-01-01T00:00:00.000Z"),
            Window(until="2000-10-10T20:55:36.001Z", since="1999-01-01T00:00:00.000Z")]  # fmt: skip
 BORDER = 1 << 32
