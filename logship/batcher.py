@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from logship.event import Batch, Chunk, Conversion, EventOrigin, Piece, Span
+from logship.records import record
 
 BRACKETS_LESS_COMMA = 1  # "[" and "]" around n events and n - 1 commas, where each event is counted with a comma
 
@@ -14,7 +15,7 @@ BRACKETS_LESS_COMMA = 1  # "[" and "]" around n events and n - 1 commas, where e
 SpanOf = Callable[[Chunk, int, int], Span]  # (chunk, start, end) with the anchor before `end`
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TooLarge:
     """An event that is over the limit alone; it can only become a dead letter."""
 
@@ -22,7 +23,7 @@ class TooLarge:
     event: str
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Cut:
     """What adding a conversion gave.
 

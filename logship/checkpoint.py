@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from logship.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Anchor:
     """What stood before a position.
 
@@ -16,7 +18,7 @@ class Anchor:
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Range:
     """Confirmed bytes [start, end) of a log; `anchor` is the hash of what stands before `end`, empty if unknown."""
 
@@ -25,7 +27,7 @@ class Range:
     anchor: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checkpoint:
     """One generation of a log, as it is known after a restart.
 

@@ -9,9 +9,10 @@ Bytes that no file holds any more are no lines: they follow the sum.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from logship.event import Conversion
+from logship.records import record
 from logship.words import bytes_words
 
 
@@ -21,7 +22,7 @@ def add_counts(into: dict[str, int], counts: Mapping[str, int]) -> None:
         into[name] = into.get(name, 0) + count
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Tally:
     """What became of the lines of one file or source.
 
@@ -130,7 +131,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
     return result
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Counters:
     """All numbers of one process.
 

@@ -16,8 +16,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from logship.records import record
 
 START_S = 15.0  # how long a part may take until it answers
 REQUESTS_PER_S = 40
@@ -61,7 +62,7 @@ sources:
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Moment:
     """How far the demo is: lines in the log, events the receiver confirmed."""
 

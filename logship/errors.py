@@ -11,9 +11,10 @@ LogshipError                 a sentence: what, where, which value, what to do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
+
+from logship.records import record
 
 Severity = Literal["error", "warning"]
 Location = tuple[str | int, ...]  # path into a YAML document: ("sources", 0, "format")
@@ -28,7 +29,7 @@ class Exit(IntEnum):
     CONFIG = 78  # EX_CONFIG of sysexits.h; systemd's RestartPreventExitStatus names it
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """One mistake in a file a person wrote, with its place.
 

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate, count
 from operator import add
 from zlib import crc32
+
+from logship.records import record
 
 ANCHOR_BYTES = 256  # an anchor hashes up to this many bytes before a position
 KEY_BITS = 42  # what a UUID of version 8 leaves between CRC-32 (32 bits) and position (48 bits)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogFile:
     """One generation of a log, as the route knows it.
 
@@ -30,7 +32,7 @@ class LogFile:
     origin: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chunk:
     """Consecutive bytes of one log; positions count decompressed bytes.
 
@@ -52,7 +54,7 @@ class Chunk:
     already_confirmed: int = 0
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Conversion:
     """The events of one chunk, encoded once: what goes out are slices of `text`.
 
@@ -108,7 +110,7 @@ class Conversion:
         return [self.event(index) for index in range(len(self.ends))]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window:
     """Which events may go out, by request.time; ISO texts of equal width compare as times.
 
@@ -120,7 +122,7 @@ class Window:
     until: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Span:
     """A stretch of a file that a batch settles: delivered or set aside, the file's position may pass `end`.
 
@@ -133,7 +135,7 @@ class Span:
     anchor: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventOrigin:
     """Where one event of a batch came from: for dead letters and traces."""
 
@@ -142,7 +144,7 @@ class EventOrigin:
     raw: bytes  # the line without its newline
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Batch:
     """Events joined to one body, the only copy of them: the texts that they were cut from are free by then.
 
@@ -209,7 +211,7 @@ class Batch:
         raise IndexError(index)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Piece:
     """A run of events of one conversion inside a batch: `first` up to before `last`."""
 
@@ -235,7 +237,7 @@ def origin_of_line(chunk: Chunk, conversion: Conversion, line: int) -> EventOrig
     return EventOrigin(chunk.file, start, chunk.data[start - chunk.start : end - chunk.start].rstrip(b"\n"))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RefusedEvent:
     """An event the receiver will never take: `index` in its batch, the answer's status and a short excerpt of it."""
 
@@ -244,7 +246,7 @@ class RefusedEvent:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """A settled batch: every event was confirmed except the refused ones, which become dead letters."""
 

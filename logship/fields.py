@@ -7,10 +7,11 @@ Sources: httpd 2.4 mod_log_config, mod_logio, mod_ssl; nginx "Alphabetical index
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from types import MappingProxyType
+
+from logship.records import record
 
 
 class Kind(StrEnum):
@@ -48,7 +49,7 @@ _TIMES = frozenset({Kind.TIME, Kind.TIME_CLF, Kind.TIME_ISO, Kind.EPOCH_S, Kind.
 _DURATIONS = frozenset({Kind.DURATION_S, Kind.DURATION_MS, Kind.DURATION_US, Kind.DURATION_NS})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Field:
     """A named value of a line.
 
@@ -65,7 +66,7 @@ class Field:
     derived: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Family:
     """Fields that share a prefix; the rest of the name is a header, cookie or variable, lower case with '_'."""
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Protocol
 
 from logship.batcher import Batcher
 from logship.delivery import Delivery
 from logship.event import Batch, Conversion, LogFile, Window
+from logship.records import record
 
 READY_BATCHES = 2  # converted ahead of a free sender, so that converting and sending overlap
 
@@ -19,7 +20,7 @@ class Converter(Protocol):
     def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Route:
     """How the lines of one source travel; `lane` names the receiver's."""
 
@@ -29,7 +30,7 @@ class Route:
     drops_unmatched: bool = False
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Lane:
     """One receiver and what waits for it."""
 

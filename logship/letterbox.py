@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters
 from logship.event import EventOrigin, transaction_id
+from logship.records import record
 from logship.tail.source import Clock
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ REPORT_EVERY_S = 60.0
 NUMBERS = re.compile(r"[0-9]+")
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Repeats:
     """Dead letters of one source and reason: `more` came since the last log line, the next is due at `due_s`."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -16,12 +15,13 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from logship.records import record
 from logship.status.model import FileState, ReceiverReport, SourceReport, Status
 
 Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Metric:
     """One metric: `samples` gives (label values, value) of a snapshot; counters end in _total."""
 

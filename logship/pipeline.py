@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from logship.counters import Counters
 from logship.event import Batch, Chunk, Conversion, Outcome, Span, Window
 from logship.lane import Lane, Route
 from logship.letterbox import Letterbox, iso_time
 from logship.mapping.event import MAX_ID_CHARS
+from logship.records import record
 from logship.tail.notices import Look, What
 from logship.tail.source import Clock
 from logship.tail.tailer import Tailer
@@ -27,7 +27,7 @@ CLOSE_WAIT_S = 0.05
 ROTATED_EVERY_S = 10.0  # how often the ends of rotated files are looked at
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Step:
     """What one pass did.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -31,6 +31,7 @@ from logship.errors import Location, MappingError, UsageError
 from logship.event import LogFile
 from logship.formats import Detection, Format, FormatSpec, compile_format, read_spec
 from logship.mapping import Constants, MappingErrors, MappingSpec
+from logship.records import record
 from logship.tail.archives import open_log
 from logship.tail.globs import Globs
 from logship.tail.identity import file_key, first_line_of, owner_of, place_of
@@ -40,7 +41,7 @@ READ_BYTES = 65_536
 LONGEST_LINE = 1 << 20  # of a line without an end only so much is shown
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wishes:
     """What a command line says; `config` None is the default place."""
 
@@ -48,7 +49,7 @@ class Wishes:
     overrides: Overrides = field(default_factory=Overrides)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LogLine:
     """A line without its line end, at its position in the decompressed log; `outer` is what it stood in."""
 
@@ -56,7 +57,7 @@ class LogLine:
     text: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lens:
     """How the lines of one log are seen."""
 

@@ -15,7 +15,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from logship.records import record
 
 MICROSECONDS = 1_000_000
 EXTENDED_S = 30.0  # a start that works is given so long, again and again
@@ -23,7 +24,7 @@ WORKED_S = 0.05  # of processor time in a third of that
 STATUS_MAX = 1_000  # characters of a STATUS= line; systemctl shows one line
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Notifier:
     """The way to the service manager.
 

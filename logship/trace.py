@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
@@ -19,6 +18,7 @@ from logship.counters import Counters
 from logship.delivery import DeadLetters
 from logship.errors import LogshipError
 from logship.event import LogFile
+from logship.records import record
 from logship.state import State
 from logship.tail.archives import open_log
 from logship.tail.content import open_content
@@ -43,7 +43,7 @@ class Fate(StrEnum):
     BEFORE_START = "before the start"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """One line with the wanted text.
 
@@ -84,12 +84,12 @@ def trace(settings: Settings, text: bytes) -> Iterator[Found]:
         state.close()
 
 
-@dataclass
 class _Judge:
     """Knows what is confirmed and what was set aside."""
 
-    settings: Settings
-    state: State
+    def __init__(self, settings: Settings, state: State) -> None:
+        self.settings = settings
+        self.state = state
 
     @cached_property
     def checkpoints(self) -> Sequence[Checkpoint]:

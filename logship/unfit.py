@@ -8,15 +8,16 @@ that fits).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from logship.event import Chunk, Conversion, EventOrigin, origin_of_line
+from logship.records import record
 
 RUN_LIMIT = 100  # lines; a burst of port scans stays below, a changed log_format does not
 NO_FORMAT = "fits no format"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetAside:
     """A line on its way to the dead letters."""
 
@@ -24,7 +25,7 @@ class SetAside:
     reason: str
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Settled:
     """What a chunk settles of its file.
 
@@ -41,7 +42,7 @@ class Settled:
     rewind_to: int | None = None
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class UnfitRun:
     """The undecided or held run of one file.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import orjson
 
@@ -10,11 +10,12 @@ from logship.backfill.courier import too_large_letter
 from logship.backfill.frontier import Frontier
 from logship.batcher import TooLarge
 from logship.event import Chunk, Conversion, Piece
+from logship.records import record
 
 NO_MONTH = "no time"
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Census:
     """Events by month; everything is settled at once.
 

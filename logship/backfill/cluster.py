@@ -6,13 +6,13 @@ import threading
 import time
 import uuid
 from concurrent.futures import Future
-from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
 from logship.backfill.executors import P, Work
 from logship.backfill.reports import Report
 from logship.errors import LogshipError
+from logship.records import record
 
 CONNECT_S = 10.0
 HEARTBEAT_S = 5.0  # how often the driver says that it lives
@@ -26,7 +26,7 @@ class ClusterError(LogshipError):
     """The scheduler can't be reached, or distributed is not installed."""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Heard:
     value: object
     changed_s: float
@@ -36,7 +36,7 @@ class _Heard:
 _heard: dict[str, _Heard] = {}  # of this Dask worker, by flag; tasks may be its threads
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterChannel:
     """A task's end: names that the scheduler knows."""
 

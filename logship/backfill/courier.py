@@ -6,7 +6,6 @@ import math
 import random
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Event
 
 from logship.assembly import delivery_settings, endpoint_of
@@ -19,6 +18,7 @@ from logship.counters import Counters
 from logship.delivery import Delivery, DeliveryState
 from logship.errors import RefusedError
 from logship.event import Batch, Chunk, Conversion, Outcome, Span
+from logship.records import record
 from logship.unfit import SetAside
 
 CATCH_UP_S = 0.25  # what a second may bring too many, in seconds; converting a chunk on a busy machine takes 20 ms
@@ -45,7 +45,7 @@ def letter_of(one: SetAside) -> Letter:
     return Letter(one.origin.position, one.origin.raw, one.reason)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Pace:
     """So many events a second, counted from the first; a batch that is late by less than CATCH_UP_S costs nothing."""
 

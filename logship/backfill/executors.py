@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from queue import SimpleQueue
 from typing import Concatenate, ParamSpec, Protocol
 
 from logship.backfill.reports import Report
+from logship.records import record
 
 P = ParamSpec("P")
 
@@ -69,7 +70,7 @@ class Crew(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class NearChannel:
     """A task's end where the task is a thread of the driver."""
 
@@ -83,7 +84,7 @@ class NearChannel:
         return self.stop.is_set()
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class NearCrew:
     """One thread of the driver itself: stdin can't be read anywhere else."""
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from logship.backfill.cutting import Part
 from logship.backfill.reports import Letter
 from logship.counters import Tally
+from logship.records import record
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Step:
     """A stretch of a log and all that will have become of its lines once it is settled.
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from logship.conversion import PathFields, SourceConverter
 from logship.conversion.envelope import Envelope, EnvelopeKind
 from logship.formats import FormatSpec, compile_format
 from logship.mapping import Constants, MappingSpec
+from logship.records import record
 
 KEPT_CONVERTERS = 4  # of a thread: sources rarely take turns piece by piece, and each remembers some MB of texts
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Kit:
     """One source's format and mapping, read and checked, to be compiled where the lines are.
 

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from ctypes import c_bool
-from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.synchronize import Lock
 from queue import SimpleQueue
 
 from logship.backfill.executors import P, Work
 from logship.backfill.reports import Report
+from logship.records import record
 
 NICENESS = 10  # the web server lives on this machine
 COLLECT_EVERY = 100_000  # new containers: rows and events are no cycles, and looking for some costs 10 % of a job
@@ -25,7 +25,7 @@ COLLECT_EVERY = 100_000  # new containers: rows and events are no cycles, and lo
 DRIVER_SIGNALS = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Ends:
     """What a worker process is handed at its birth.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from logship.backfill.kit import Kit
 from logship.checkpoint import Range
 from logship.config.settings import EndpointSettings, Settings
 from logship.event import LogFile, Window
+from logship.records import record
 
 
 class Purpose(StrEnum):
@@ -18,7 +19,7 @@ class Purpose(StrEnum):
     COUNT = "count"  # a dry run, and the look for events that are too old: nothing leaves, nothing is confirmed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Log:
     """One log of the plan.
 
@@ -50,7 +51,7 @@ class Log:
         return self.is_plain and self.kit.envelope == "none"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Piece:
     """The unit of work: [start, end) of one log, at line starts.
 
@@ -65,7 +66,7 @@ class Piece:
     confirmed: tuple[Range, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """What holds for all pieces of a run.
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from logship.backfill.opening import open_log
 from logship.backfill.order import Log
 from logship.backfill.paths import Remark
 from logship.event import ANCHOR_BYTES
+from logship.records import record
 from logship.tail.identity import Place
 
 MEASURE_BYTES = 1_048_576
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resolved:
     """The logs that are left, what is said about the others, and the logs whose key is no telling identity."""
 
@@ -24,7 +25,7 @@ class Resolved:
     unsure: frozenset[int]
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Overlaps:
     """Logs by place and first line."""
 

@@ -7,8 +7,9 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from logship.records import record
 from logship.tail.globs import expand_braces
 
 STDIN = "-"
@@ -16,7 +17,7 @@ SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 MAGIC = re.compile(r"[*?\[{]")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """One log that a PATH names.
 
@@ -32,7 +33,7 @@ class Found:
         return not self.searched
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remark:
     """Something to say about a path; a failure means that something the person asked for was not delivered."""
 
@@ -41,7 +42,7 @@ class Remark:
     is_failure: bool = True
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Expansion:
     """Everything that the PATHs name, once each, and what was odd about them."""
 

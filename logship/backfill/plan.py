@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from logship.backfill import remote
 from logship.backfill.kit import converter_of
@@ -19,6 +19,7 @@ from logship.backfill.sources import Choice, Chooser, NoFormatError
 from logship.checkpoint import Checkpoint
 from logship.config import Settings
 from logship.event import LogFile
+from logship.records import record
 from logship.tail.archives import MAGIC_BYTES, compression_of
 from logship.tail.content import Content, FromStart
 from logship.tail.globs import Globs
@@ -35,7 +36,7 @@ ALL_PATHS = Globs(("/**",))  # any name may be a log's: rotation's suffixes are 
 NO_PATHS = Globs(())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Identity:
     """What makes a log's ids what they would be elsewhere, for copies.
 
@@ -48,7 +49,7 @@ class Identity:
     label: str = ""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Plan:
     """The logs in the order in which they are begun, and what there is to say about these and the others.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from logship.checkpoint import Range
+from logship.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stretch:
     """A part of a piece that is confirmed already, or is still to be done.
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from logship.backfill.opening import open_log
 from logship.backfill.order import Log
 from logship.event import ANCHOR_BYTES, Chunk
+from logship.records import record
 from logship.tail.content import ArchiveContent
 from logship.tail.identity import anchor_of
 from logship.tail.reader import Bounds, Lookahead, next_stretch
@@ -14,7 +13,7 @@ from logship.tail.reader import Bounds, Lookahead, next_stretch
 COUNT_BYTES = 1_048_576
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Passage:
     """A chunk and the anchor of its end."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from logship.counters import Tally
+from logship.records import record
 
 
 class Ending(StrEnum):
@@ -19,7 +20,7 @@ class Ending(StrEnum):
     UNREADABLE = "unreadable"  # the system or the store would not give it
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Confirmed:
     """A stretch of a log that the receiver has, and the hash of what stands before its end."""
 
@@ -28,7 +29,7 @@ class Confirmed:
     anchor: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Letter:
     """A line, or an event, on its way to the dead letters.
 
@@ -43,7 +44,7 @@ class Letter:
     event: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sample:
     """What a dry run saw: events by month ('2026-10') and the first odd lines."""
 
@@ -51,7 +52,7 @@ class Sample:
     odd: tuple[Letter, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """How far one attempt at a piece is.
 

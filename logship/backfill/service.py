@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal
 
 from logship.backfill.assignments import Assignments
@@ -26,13 +26,14 @@ from logship.counters import Counters
 from logship.delivery import DeadLetters
 from logship.errors import StateError, UsageError
 from logship.event import Window
+from logship.records import record
 from logship.state import State
 
 OldEvents = Literal["refuse", "skip", "send"]
 DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Options:
     """What the command line asks for.
 

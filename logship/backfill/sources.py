@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from logship.backfill.kit import Kit
 from logship.config import Settings, SourceSettings
@@ -14,10 +14,11 @@ from logship.conversion import SourceConverter, detect
 from logship.errors import UsageError
 from logship.formats import FormatSpec, read_spec
 from logship.mapping import MappingSpec
+from logship.records import record
 from logship.tail.identity import owner_of
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """A log's source, what converts its lines, and what was found out about its format ("" if nothing was)."""
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from logship.records import record
 
 SECONDS = 10.0
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Speed:
     """A window over what was counted.
 

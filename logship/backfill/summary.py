@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from logship.backfill.paths import Remark
 from logship.backfill.reports import Letter
 from logship.counters import Tally, total
 from logship.errors import Exit
+from logship.records import record
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class LogSummary:
     """One log.
 
@@ -28,7 +29,7 @@ class LogSummary:
     problem: str = ""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Summary:
     """A whole run.
 
@@ -59,7 +60,7 @@ class Summary:
         return Exit.FINE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Progress:
     """How far a run is, now.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,12 +15,13 @@ from logship.config.endpoints import MOESIF_MAX_AGE_S
 from logship.config.quantities import UnfitError
 from logship.config.urls import normalised
 from logship.errors import ConfigError, UsageError
+from logship.records import record
 
 NO_FILE = "the command line"
 ID_VARIABLES = ("LOGSHIP_APPLICATION_ID", "CREDENTIALS_DIRECTORY")  # an id may come from there, see endpoints.py
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Target:
     """Where to send, as the command line says it; "" and None leave it to the configuration."""
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import CancelledError, Future
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from logship.backfill.order import Piece
 from logship.backfill.reports import Report
 from logship.backfill.summary import LogSummary, Summary
 from logship.counters import Tally
+from logship.records import record
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Attempt:
     """What one attempt at a piece has reported so far."""
 
@@ -21,7 +22,7 @@ class Attempt:
     last: Report | None = None  # the one with an ending
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Task:
     """A piece that was handed out.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Protocol, TextIO
 
 from logship.backfill.paths import Remark
@@ -14,6 +14,7 @@ from logship.backfill.reports import Letter
 from logship.backfill.summary import LogSummary, Progress, Summary
 from logship.cli.terminal import Styled, Terminal, safe
 from logship.counters import Tally
+from logship.records import record
 
 LINES_EVERY_S = 5.0  # between progress lines where there is no terminal
 BAR_EVERY_S = 0.25
@@ -29,7 +30,7 @@ class Monotonic(Protocol):
     def monotonic(self) -> float: ...
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class View:
     """For people. A stream that is gone (a pager that was quit, a closed terminal) ends the showing, not the work."""
 
@@ -163,7 +164,7 @@ class View:
             self._is_gone = True
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class JsonView:
     """For machines: one object, at the end; in ASCII, so that file names that are no UTF-8 can be written."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from logship.errors import Exit
+from logship.records import record
 
 if TYPE_CHECKING:
     from logship.preview import Lens, LogLine
@@ -63,7 +64,7 @@ def command(
     return Exit.FINE
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One line whose event changed: (path, old value, new value) of each difference."""
 
@@ -72,7 +73,7 @@ class Change:
     values: tuple[tuple[str, str, str], ...]
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Changes:
     """What comparing found.
 

@@ -10,10 +10,11 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, TextIO
 
 from logship.errors import UsageError
+from logship.records import record
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -56,7 +57,7 @@ def _escape(match: re.Match[str]) -> str:
     return known or (f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}")
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Terminal:
     """One output stream: plain text for files and pipes, colours and live screens for people."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 
 from logship.collector.database import Database
 from logship.collector.refusal import RefusalError
+from logship.records import record
 
 LABEL_CHARS = 8
 STORED = """
@@ -15,7 +15,7 @@ SELECT application_id FROM events WHERE id > (SELECT max(last_id) FROM folded) O
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Application:
     id: str
     label: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from markupsafe import Markup
@@ -12,6 +12,7 @@ from logship.collector.filters import EXCLUDING, FIELDS, EventFilter
 from logship.collector.refusal import bad_parameter
 from logship.collector.summary import ValueCount
 from logship.collector.time_range import DEFAULT_RANGE, RANGES
+from logship.records import record
 
 TIMES = ("since", "until")
 FILTERS = (*TIMES, "q", *FIELDS, *(EXCLUDING + name for name in FIELDS))
@@ -40,7 +41,7 @@ SORTS: dict[str, Callable[[ValueCount], tuple[float | str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """A query string, and how to make the others from it."""
 
@@ -98,7 +99,7 @@ class AskedOnce(Asked):
         return Markup("")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shown:
     """Which list is shown, in which order, and how many rows of it."""
 

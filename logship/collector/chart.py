@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from logship.collector.summary import Bar, Summary
 from logship.collector.summary_part import CLASSES
 from logship.collector.time_grid import DAY_S, TimeGrid
 from logship.collector.times import EPOCH, iso_time, local_time
+from logship.records import record
 
 WIDTH = 1_000.0
 HEIGHT = 150.0
@@ -18,7 +18,7 @@ EDGE = 0.03  # of the width, where a label would be cut off
 LABEL_STEPS_S = (60, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400, 172_800, 604_800)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Block:
     """One status class of one bar; units of the SVG's view box."""
 
@@ -27,7 +27,7 @@ class Block:
     height: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """One bar: where it is, what it says, and its time (ISO 8601)."""
 
@@ -39,7 +39,7 @@ class Column:
     until: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Chart:
     """Shapes: `labels` are (percent of the width, text); `top` is the count at the upper edge.
 

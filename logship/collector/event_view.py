@@ -6,16 +6,16 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from logship.collector.listing import StoredEvent
 from logship.collector.times import iso_time, short_duration
+from logship.records import record
 
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?P<colon>:)?|-?\d[\d.eE+-]*|true|false|null')
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventView:
     """Shapes: `facts` are name, value, and the filter of that value ("" for none); `curl` is a command for a shell.
 

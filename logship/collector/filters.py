@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from logship.collector.database import Value
 from logship.collector.refusal import bad_parameter
@@ -16,6 +15,7 @@ from logship.collector.row import (
     MAX_VERB_CHARS,
 )
 from logship.collector.time_range import read_range, read_zone
+from logship.records import record
 
 MAX_TEXT_CHARS = 512
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
@@ -36,7 +36,7 @@ FIELDS = {  # parameter: column, longest value
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Condition:
     """One condition on a column of FIELDS.
 
@@ -66,7 +66,7 @@ class Condition:
         return f"({parts})", [self.text] * len(self.columns)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventFilter:
     """Conditions that must all hold.
 

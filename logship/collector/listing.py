@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from logship.collector.matching import matching, overlaps
 from logship.collector.refusal import bad_parameter
 from logship.collector.segments import GoneError, Known, Segments
 from logship.collector.text_search import NEVER_MS, SearchBudget, TextSearch, behind, newest_first
+from logship.records import record
 
 SEARCH_BUDGET_S = 0.15  # of one page for a text; then the cursor says where to go on
 TRIES = 5  # of a reader whose segments are merged meanwhile
@@ -24,7 +24,7 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoredEvent:
     """An event as it stands in the store; `event` is its JSON, the rest was taken out of it at arrival."""
 
@@ -48,7 +48,7 @@ class StoredEvent:
     event: str
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(order=True)
 class Place:
     """Where a page ended: the next one begins right behind, whatever arrived since."""
 
@@ -72,7 +72,7 @@ class Place:
         return place
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EventPage:
     """Some events, and where to go on.
 

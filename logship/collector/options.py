@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from logship.errors import UsageError
 from logship.loopback import LOOPBACK
+from logship.records import record
 
 MAX_BYTES = 256_000  # the founding contract says "250kb"; shippers stay below 250,000, both readings of kb fit
 MAX_AGE_DAYS = 30
 RETRY_AFTER_S = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(kw_only=True)
 class CollectorOptions:
     """One collector.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import tzinfo
 
 from logship.collector.asked import Asked, Shown, previous
@@ -15,12 +15,13 @@ from logship.collector.segments import Segments
 from logship.collector.summary import Summaries, Summary, ValueCount
 from logship.collector.text_search import SearchBudget, TextSearch
 from logship.collector.time_range import read_zone
+from logship.records import record
 
 ROWS = 50
 ALL_TIMES = {"range": "all"}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Overview:
     """A question and what there is to show of it.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from logship.records import record
 
 MAX_FAULTS = 100  # of one answer; a batch that is wrong throughout says so after a hundred
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fault:
     """One mistake in a batch: which event (from 0), which field ("" = the event itself), what is wrong with it."""
 

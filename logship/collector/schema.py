@@ -12,9 +12,8 @@ Where the order is free, the column that differs most stands first: databases co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from logship.collector.row import EventRow
+from logship.records import record
 
 VERSION = 2  # of the tables; an older store is migrated, see migrations.py, a newer one is not touched
 
@@ -64,7 +63,7 @@ CREATE TABLE IF NOT EXISTS folded (version INTEGER PRIMARY KEY, last_id BIGINT N
 COLUMNS = EventRow._fields
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dialect:
     """Where the two databases differ."""
 

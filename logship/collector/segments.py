@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -20,6 +19,7 @@ import numpy as np
 
 from logship.collector.columns import NAMES, Array, Packed, Segment, merged, only, packed
 from logship.collector.database import Database, Record, Run
+from logship.records import record
 
 SEGMENT_EVENTS = 65_536  # at most, so that a code takes two bytes
 FOLDED_AT_ONCE = 50_000  # events in one transaction
@@ -40,7 +40,7 @@ RETURNING id
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Known:
     """What is known of a segment without its columns; `id` 0 is the tail."""
 

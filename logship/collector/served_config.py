@@ -8,7 +8,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
@@ -18,6 +17,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from logship.errors import ConfigError, Problem
+from logship.records import record
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServedDocuments:
     """Both answers as they go out, JSON; a tag changes exactly when its document does."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import tzinfo
 
 import numpy as np
@@ -20,6 +20,7 @@ from logship.collector.segments import GoneError, Known, Segments
 from logship.collector.summary_part import CLASS_OF_STATUS, CLASSES, Part, Values, part_of
 from logship.collector.text_search import SearchBudget, TextSearch
 from logship.collector.time_grid import TimeGrid
+from logship.records import record
 
 TOP = 8
 SLOW_REQUESTS = 20  # a route with fewer timed requests is not called slow: one of them would decide
@@ -29,7 +30,7 @@ PARTS_KEPT = 4_000
 LISTS = ("route", "path", "user_id", "client", "company", "host", "source", "agent", "referrer", "verb")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bar:
     """Requests of one step of time by status class, in the order of CLASSES."""
 
@@ -41,7 +42,7 @@ class Bar:
         return sum(self.requests)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ValueCount:
     """One value of a list: weighted requests and errors; of a route durations too, None where none were measured."""
 
@@ -57,7 +58,7 @@ class ValueCount:
     slowest_ms: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Summary:
     """Shapes: `step_s` is the width of a bar; bars are in order of time, without gaps; counts are sums of `weight`.
 

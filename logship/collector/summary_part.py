@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from logship.collector.columns import BUCKETS, Array, Segment
@@ -11,6 +9,7 @@ from logship.collector.filters import EventFilter
 from logship.collector.matching import matching
 from logship.collector.segments import Known
 from logship.collector.time_grid import TimeGrid
+from logship.records import record
 
 CLASSES = ("2xx", "3xx", "4xx", "5xx", "other")
 CLASS_OF_STATUS = np.array(
@@ -18,7 +17,7 @@ CLASS_OF_STATUS = np.array(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """What one segment adds. Shapes: `bars` are rows of (start_s, one count for each class)."""
 
@@ -31,7 +30,7 @@ class Part:
     values: Values | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Values:
     """Counts of the values of a column.
 

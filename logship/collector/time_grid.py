@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
 
 import numpy as np
 
 from logship.collector.columns import Array
 from logship.collector.times import local_time
+from logship.records import record
 
 MINUTE_S, DAY_S = 60, 86_400
 MAX_BARS = 96
@@ -16,7 +16,7 @@ NICE_STEPS_S = (60, 300, 900, 3_600, 7_200, 21_600, 86_400, 604_800, 2_592_000, 
 FIRST_DAY = date(1970, 1, 1).toordinal()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimeGrid:
     """Bars of `step_s` seconds.
 

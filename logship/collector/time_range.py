@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, timedelta, tzinfo
 
 from logship.collector.refusal import bad_parameter
 from logship.collector.times import moment, read_moment
 from logship.errors import FormatError
 from logship.formats.times import find_zone
+from logship.records import record
 
 RANGES = ("15m", "1h", "24h", "7d", "30d", "all")  # that the page offers; any other number works, too
 DEFAULT_RANGE = "24h"
@@ -23,7 +23,7 @@ MAX_ZONE_CHARS = 60
 ADVICE = "give 90m, 24h, 7d or 2w, today, yesterday, a date as 2026-11-27, two as 2026-11-20..2026-11-27, or all"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TimeRange:
     """Shapes: milliseconds since 1970; `since_ms` is inclusive, `until_ms` exclusive; None is no bound."""
 

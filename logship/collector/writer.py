@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import chain
 from typing import Any
 
@@ -15,6 +15,7 @@ from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.durability import Durability
 from logship.collector.row import EventRow
 from logship.collector.segments import Pending, fold
+from logship.records import record
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def begun() -> Future[Any]:
     return future
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Submission:
     """Rows of one request, and who waits for them to be durable."""
 
@@ -38,7 +39,7 @@ class Submission:
     done: Future[None] = field(default_factory=begun)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Job:
     """Other work for the writing thread: retention, erasure."""
 

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Literal
 
 from logship.config.document import Document, Entries, Items, Scalar
@@ -21,6 +21,7 @@ from logship.errors import FormatError, Location, MappingError, Problem
 from logship.fields import FIELDS, canonical
 from logship.formats import Format, FormatSpec, compile_format, read_spec
 from logship.mapping import Constants, MappingErrors, MappingSpec, parse_mapping
+from logship.records import record
 
 if TYPE_CHECKING:
     from logship.conversion.examples import ExampleResult
@@ -31,7 +32,7 @@ MAX_SHOWN = 80  # characters of a value in a sentence
 NEARLY = 0.75  # of letters in common
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recipe:
     """What one source says of how its lines become events: raw trees, and where they stand."""
 
@@ -48,7 +49,7 @@ class Recipe:
         return (*self.location, key)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Compiler:
     """Compiles recipes; `named` are the presets and the config's own formats; `is_proving` runs mappings' examples."""
 

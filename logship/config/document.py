@@ -6,10 +6,11 @@ Shapes: lines and columns count from 1, characters inside a scalar from 0.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple
 
 from logship.errors import Location, Problem, Severity
+from logship.records import record
 from logship.scalars import Plain
 
 Tree = dict[str, "Tree"] | list["Tree"] | str | None
@@ -25,7 +26,7 @@ class Mark(NamedTuple):
     end_column: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scalar:
     """One value; style is the character YAML wrote it with: '', `'`, `"`, `|` or `>`."""
 
@@ -40,7 +41,7 @@ class Scalar:
         return None if self.text in NULLS else Plain(self.text)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Items:
     """A list."""
 
@@ -51,7 +52,7 @@ class Items:
         return [node.tree() for node in self.nodes]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entries:
     """A map, with the marks of its keys."""
 
@@ -66,7 +67,7 @@ class Entries:
 Node = Scalar | Items | Entries
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Document:
     """One parsed file.
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from logship.config.quoting import in_quotes
 from logship.config.settings import SourceSettings
 from logship.conversion import SourceConverter
 from logship.errors import FormatError
 from logship.formats import Format, compile_format, read_spec
+from logship.records import record
 from logship.servers import ServedLog
 from logship.tail.globs import Globs
 
 NO_MATTER = frozenset({"remote_logname"})  # %l is a literal '-' in nginx's strings: the lines are the same
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """One served log that its source reads with another format.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
@@ -15,6 +14,7 @@ from logship.config.settings import EndpointSettings
 from logship.config.urls import environment_proxy
 from logship.errors import Severity
 from logship.loopback import LOOPBACK
+from logship.records import record
 
 MOESIF_MAX_AGE_S = 30 * 86_400.0  # the hosted service rejects older events
 RUNNING_CREDENTIALS = Path("/run/credentials")  # systemd's copies, made when the service starts
@@ -24,7 +24,7 @@ SHELL_VARIABLE = re.compile(r"\$(?:\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)\Z")
 Tell = Callable[[str, str, str, Severity], None]  # key, message, hint, severity
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EndpointBuilder:
     """Makes EndpointSettings of what the file says; mistakes go to `tell(key, message, hint, severity)`."""
 

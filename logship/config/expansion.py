@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from logship.config.document import Document, Tree
 from logship.config.secret import Cloak
 from logship.errors import Location, Problem
+from logship.records import record
 
 REFERENCE = re.compile(r"(?<!\$)((?:\$\$)*)\$\{(env|file):([^}]*)\}")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
@@ -23,7 +24,7 @@ class _UnresolvedError(Exception):
         self.hint = hint
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Expander:
     """Fills references in; every value that comes from outside is cloaked.
 

@@ -8,10 +8,11 @@ import pwd
 import shlex
 import stat
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from logship.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Exposure:
     """One door that is open: what is wrong with a path, and what closes it."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +14,7 @@ from logship.config.permissions import User, service_user, state_obstacle
 from logship.config.settings import EndpointSettings, SourceSettings
 from logship.config.survey import OddLine, Survey, survey
 from logship.errors import Problem
+from logship.records import record
 
 if TYPE_CHECKING:
     from logship.servers import ServedLog
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Level = Literal["ok", "warning", "error"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Finding:
     """One fact about the configuration or what it meets.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from logship.config.settings import (
 )
 from logship.config.validation import validate
 from logship.errors import ConfigError, Location, Problem, Severity
+from logship.records import record
 
 if TYPE_CHECKING:
     from logship.config.compiling import Recipe
@@ -72,7 +73,7 @@ def examine(
     return Loader(config_path(path, environ), environ, sending, proving, converting).load()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Loaded:
     """What one load found: all mistakes, and the parts that have none.
 
@@ -93,7 +94,7 @@ class Loaded:
         return any(problem.severity == "error" for problem in self.problems)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """One source on its way to settings; `model` is None if its keys are wrong."""
 
@@ -122,7 +123,7 @@ class Entry:
         )
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Loader:
     """One load: the files read, the mistakes found."""
 

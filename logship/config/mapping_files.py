@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,12 @@ from logship.config.tables import with_tables
 from logship.config.validation import closest
 from logship.errors import Location, MappingError, Problem
 from logship.mapping import merge
+from logship.records import record
 
 MAX_EXTENDS = 16  # a longer chain is a circle
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layer:
     """One mapping as one file has it; `prefix` is where it stands in the file, () for a file of its own."""
 
@@ -37,7 +38,7 @@ class Layer:
         return len(rules) if isinstance(rules, list) else 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayeredMapping:
     """A mapping merged from its layers, the base first."""
 
@@ -116,7 +117,7 @@ def _at(tree: object, location: Location) -> object:
     return tree
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class MappingFiles:
     """Gets mappings by what a config calls them; each file is read once."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from logship.config.compiling import Compiler
@@ -16,9 +16,10 @@ from logship.errors import ConfigError, FormatError, UsageError
 from logship.fields import closest
 from logship.formats import FormatSpec, compile_format, read_spec
 from logship.mapping import MappingErrors, MappingSpec, parse_mapping
+from logship.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Overrides:
     """Options as they were given; "" and empty leave the source as it is."""
 

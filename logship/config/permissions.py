@@ -11,17 +11,18 @@ import pwd
 import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from logship.config.service_unit import service_unit
+from logship.records import record
 
 SERVICE_USER = "logship"
 
 Deed = Literal["enter", "list", "read", "write", "see"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class User:
     """Who reads: the user that the service runs as.
 
@@ -35,7 +36,7 @@ class User:
     hidden: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Obstacle:
     """What keeps a user from a log: the first directory that can't be entered or listed, or the file itself.
 

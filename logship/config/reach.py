@@ -9,7 +9,6 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import SplitResult, unquote, urlsplit
@@ -25,6 +24,7 @@ from logship.delivery.answer import Answer
 from logship.delivery.decision import HINTS, Verdict
 from logship.delivery.exchange import ID_HEADER, Exchange
 from logship.delivery.http import HttpTransport, TlsContext
+from logship.records import record
 
 CLOCK_ERRORS = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 SUBJECT = "endpoint"
@@ -34,7 +34,7 @@ MAX_ANSWER_BYTES = 65_536
 CLOCK_SKEW_S = 300.0  # beyond it the hosted service calls events late
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Way:
     """The connection to ask over; the receiver's own, or its proxy's."""
 

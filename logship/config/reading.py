@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from glob import glob
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,12 @@ from logship.config.secret import Cloak
 from logship.config.validation import validate
 from logship.config.yaml_door import parse
 from logship.errors import Location, Problem
+from logship.records import record
 
 MAX_CONFIG_BYTES = 10_000_000  # no one writes so much YAML by hand; somebody named a log
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceTree:
     """One entry of sources: and where it stands."""
 
@@ -47,7 +48,7 @@ def _is_inline_template(location: Location) -> bool:
     return "mapping" in location[2:3] and is_template(location[3:])
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class FileReader:
     """Reads YAML files; every mistake goes to `problems`, every secret under the cloak.
 

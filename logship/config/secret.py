@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from logship.errors import Problem
+from logship.records import record
 
 HIDDEN = "***"
 SECRET_KEY = re.compile(
@@ -21,7 +22,7 @@ MAX_LINES = 100  # of a secret in several lines: a PEM, not a log
 SHORTEST = 4  # shorter values would blot out half of every message
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Secret:
     """Text for one header; str() and repr() never show it.
 

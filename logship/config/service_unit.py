@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from logship.records import record
 
 UNIT = "logship.service"
 ASK_S = 5.0
@@ -14,7 +16,7 @@ HIDING = {  # setting -> (folders, values that leave them visible, what to write
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServiceUnit:
     """The unit as systemd has it, drop-ins included.
 

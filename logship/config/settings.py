@@ -6,18 +6,19 @@ Shapes: durations are seconds, sizes bytes, paths absolute.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from logship.config.secret import Secret
 from logship.errors import Location, Problem
+from logship.records import record
 
 if TYPE_CHECKING:
     from logship.conversion import SourceConverter
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EndpointSettings:
     """One way to one receiver.
 
@@ -39,13 +40,13 @@ class EndpointSettings:
     proxy: str | None = field(default=None, repr=False)  # may hold a password
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BatchSettings:
     max_bytes: int
     max_age_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeliverySettings:
     concurrency: int
     retry_initial_s: float
@@ -53,13 +54,13 @@ class DeliverySettings:
     shutdown_timeout_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StatusSettings:
     host: str
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceSettings:
     """One entry of sources:.
 
@@ -84,7 +85,7 @@ class SourceSettings:
     location: Location = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """A whole configuration; `problems` are its warnings."""
 

@@ -7,7 +7,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from glob import iglob
 from itertools import islice
 
@@ -16,6 +16,7 @@ from logship.config.settings import SourceSettings
 from logship.conversion import SourceConverter, detect
 from logship.event import LogFile
 from logship.formats import Detection, Misfit
+from logship.records import record
 from logship.tail.globs import Globs, spellings
 
 NEWEST_LINES = 1_000  # of each source; so many are read fast enough for a check before every reload
@@ -26,7 +27,7 @@ MAGIC = re.compile(r"[*?\[]")
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Found:
     """One file of a source, as stat(2) has it."""
 
@@ -35,7 +36,7 @@ class Found:
     modified_s: float
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OddLine:
     """A line that doesn't fit: where its file is, what it is, where it stopped fitting, what would fit."""
 
@@ -45,7 +46,7 @@ class OddLine:
     others: tuple[Detection, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Survey:
     """One source on this machine.
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from logship.config.quoting import KEY, closed, quoted
 from logship.errors import Problem
+from logship.records import record
 
 MAX_REPAIRS = 50  # a file with more broken lines than this is no YAML at all
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SyntaxFault:
     """One mistake as the parser tells it: where it noticed, in the middle of what.
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 import orjson
+
+from logship.records import record
 
 EnvelopeKind = Literal["docker", "cri", "auto"]
 MAX_HELD_BYTES = 1 << 20  # of outer lines that wait for the rest of a cut one; then what there is goes out as it is
@@ -22,7 +24,7 @@ _CRI = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unwrapped:
     """What one outer line holds; `is_partial`: the text goes on in the next line of the same stream."""
 
@@ -31,7 +33,7 @@ class Unwrapped:
     is_partial: bool
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Opened:
     """The inner lines of a stretch of a container log.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
 from logship.conversion.compile import compile_mapping
 from logship.conversion.trace import LineTrace
@@ -12,13 +11,14 @@ from logship.event import LogFile
 from logship.formats.format import Format
 from logship.mapping.setting import Constants
 from logship.mapping.spec import ExampleSpec, MappingSpec
+from logship.records import record
 from logship.scalars import Plain
 
 OUTCOMES = ("dropped", "sampled out", "unfit")
 _FILE = LogFile(0, "example.log", "example", 0, "example")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Difference:
     """One value that is not what the example says; None: there is none."""
 
@@ -27,7 +27,7 @@ class Difference:
     found: object
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExampleResult:
     """What became of one example.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import Literal
 
@@ -21,6 +21,7 @@ from logship.formats.re2_door import Pattern, compile_pattern
 from logship.kernel.program import ProgramError
 from logship.mapping import Constants, MappingErrors, MappingSpec
 from logship.mapping.remote_rules import RemoteRules
+from logship.records import record
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ MAX_CONVERTERS = 1_000  # sets of constants; beyond it all are compiled again wh
 MAX_PATHS = 20_000  # rotation brings ever new names
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PathFields:
     """Fields taken from a log's path; without a pattern none."""
 
@@ -60,7 +61,7 @@ class PathFields:
         return self.fields(path).get("origin", default)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class SourceConverter:
     """Bytes of a source into events.
 

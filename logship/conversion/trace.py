@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from isal import isal_zlib
 
@@ -23,11 +23,12 @@ from logship.mapping.remote_decision import Reason, visited
 from logship.mapping.remote_rules import ALL, RemoteRules, percent, weight_of
 from logship.mapping.setting import Setting
 from logship.mapping.template import Reference, Template
+from logship.records import record
 
 _DERIVED = tuple(name for name, known in FIELDS.items() if known.derived)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LineTrace:
     """One line and its event.
 
@@ -128,7 +129,7 @@ class Tracer:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Run:
     event: dict[str, object] | None
     outcomes: dict[str, str]

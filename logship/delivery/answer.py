@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from logship.records import record
 
 EXCERPT_CHARACTERS = 300  # of an answer's body, enough to hold an API's complaint
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Answer:
     """A complete answer.
 
@@ -43,7 +44,7 @@ class FailureKind(StrEnum):
     SETTING = "setting"  # a value or a file of the endpoint can't be used: nothing was sent
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Failure:
     """No complete answer; whether the events were stored is unknown."""
 

@@ -13,11 +13,11 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from logship.counters import Counters
 from logship.delivery.letter import DeadLetter, from_json, to_json
+from logship.records import record
 
 __all__ = ["DeadLetter", "DeadLetters"]
 
@@ -29,7 +29,7 @@ LOCK = "dead-letters.lock"
 OVERFLOW = "dead-letters.overflow"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StoreSize:
     """How full the store is."""
 

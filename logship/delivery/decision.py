@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.endpoint import MOESIFAPI, V1, Api, Paths
+from logship.records import record
 
 
 class Verdict(StrEnum):
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
     HOLD = "hold"  # the data is good, the door is wrong: a person is needed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decision:
     """A verdict, and for HOLD what a person may do."""
 

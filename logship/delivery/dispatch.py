@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random as random_module
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
 from logship.delivery.answer import Answer, Failure
@@ -18,6 +17,7 @@ from logship.delivery.pace import Attempt, Pace
 from logship.delivery.parcel import Parcel, Stretch
 from logship.delivery.suspicion import Suspect, Suspicions, Trial
 from logship.event import Batch, Outcome, RefusedEvent
+from logship.records import record
 
 TIMEOUTS = 2  # of one batch in a row: it is not chance, the way is too slow for its size
 READY_AHEAD = 1  # batches beyond the window, so that a sender that is done finds the next one at once
@@ -31,7 +31,7 @@ class Purpose(Enum):
     RETAKE = 2  # the first suspect again
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Job:
     """One attempt to be made."""
 
@@ -53,7 +53,7 @@ class Job:
         return self.parcel.body(self.stretch)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rest:
     """Nothing may start now; `until_s` is when that can change by itself, None where it can't."""
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
+
+from logship.records import record
 
 
 class Api(StrEnum):
@@ -23,7 +25,7 @@ class Compression(StrEnum):
     GZIP = "gzip"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Paths:
     """One pair of paths below the base URL."""
 
@@ -36,7 +38,7 @@ MOESIFAPI = Paths(Api.MOESIFAPI, "/moesifapi/events", "/moesifapi/events/batch")
 V1 = Paths(Api.V1, "/v1/events", "/v1/events/batch")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Endpoint:
     """One receiver.
 
@@ -60,7 +62,7 @@ class Endpoint:
     mend_application_id: str = "put the right one in place"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeliverySettings:
     """How many at once, how long between tries, how large."""
 

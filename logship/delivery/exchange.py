@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from isal import isal_zlib
 
@@ -14,6 +14,7 @@ from logship.delivery.answer import Answer, Failure
 from logship.delivery.decision import Decision, Verdict, decide, is_wrong_path
 from logship.delivery.endpoint import MOESIFAPI, V1, Api, Compression, Endpoint, Paths
 from logship.delivery.transport import Transport
+from logship.records import record
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ ID_HEADER = "X-Moesif-Application-Id"
 Post = Callable[[str, bytes, Mapping[str, str]], Answer | Failure]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Door:
     """Where an attempt goes, and as whom."""
 
@@ -33,7 +34,7 @@ class Door:
     application_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reply:
     """What an attempt came to; `posted` are all its answers, more than one where another path or id was tried."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
 
 import orjson
 
 from logship.event import LogFile
+from logship.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeadLetter:
     """One line that didn't become a delivered event.
 

@@ -7,21 +7,22 @@ attempts fail together, so only the first failure of a round counts: eight sende
 from __future__ import annotations
 
 import random as random_module
-from dataclasses import dataclass
+
+from logship.records import record
 
 HOLD_INTERVAL_S = 60.0  # a door that needs a person is tried again every minute
 CAUTION = 8.0  # after a timeout: several senders share one way, and together they may be too slow again
 DOUBLINGS = 30  # beyond this every ceiling is over any retry_max; keeps the power finite
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Attempt:
     """One request on its way; numbers grow in the order of starting."""
 
     number: int
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Hold:
     """The door is wrong or the mapping is; one try at a time until one goes well."""
 

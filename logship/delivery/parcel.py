@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from logship.event import Batch, RefusedEvent
+from logship.records import record
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Stretch:
     """Events [first, last) of a batch that go out in one body.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from logship.delivery.clock import Clock
 from logship.delivery.deadletters import DeadLetters
@@ -11,6 +11,7 @@ from logship.delivery.delivery import Delivery
 from logship.delivery.letter import DeadLetter
 from logship.delivery.status import DeliveryState
 from logship.event import Batch, Chunk, Conversion, Outcome, Piece
+from logship.records import record
 
 GIVE_UP_S = 60.0  # without any batch being settled; the letters stay where they are
 LOOK_S = 1.0
@@ -18,7 +19,7 @@ LOOK_S = 1.0
 Convert = Callable[[DeadLetter], Conversion]
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Retried:
     """What became of letters that were tried again.
 
@@ -33,7 +34,7 @@ class Retried:
     trouble: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Mended:
     """A letter whose line became an event."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from logship.delivery.clock import Clock
 from logship.delivery.desk import Desk
 from logship.delivery.dispatch import Job, Rest
 from logship.delivery.exchange import Door
 from logship.delivery.transport import Transport
+from logship.records import record
 
 JOIN_S = 0.5  # a thread that was cut ends at once
 STUCK_S = 300.0  # beyond an attempt's end: name resolution can't be cut, and may be mute for minutes
@@ -62,7 +62,7 @@ class Sender:
             self._crew.fail(exc)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Begun:
     """An attempt that the caller's thread has taken; `door` is None where it couldn't start it without waiting."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from logship.records import record
 
 
 class DeliveryState(StrEnum):
@@ -15,7 +16,7 @@ class DeliveryState(StrEnum):
     HELD = "held"  # a person is needed; tried again every minute
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeliveryStatus:
     """A look at one delivery.
 

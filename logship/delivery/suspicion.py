@@ -10,17 +10,18 @@ and an event from behind. Suspects with no event behind them are dead letters af
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from logship.delivery.pace import Attempt
 from logship.delivery.parcel import Parcel
 from logship.event import RefusedEvent
+from logship.records import record
 
 SUSPECT_RUN = 20  # so many refused in a row put the mapping in doubt
 LONELY_S = 10.0  # how long a few refused events wait for the next ones of their source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Suspect:
     """One event refused alone."""
 
@@ -32,7 +33,7 @@ class Suspect:
         self.parcel.bury(self.refusal)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Suspicion:
     """What is held against the mapping of one source."""
 
@@ -73,7 +74,7 @@ class Suspicion:
         return [suspect.parcel for suspect in cleared]
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Trial:
     """A source whose mapping is in doubt; once it `is_lost`, each try is a retake and then a probe."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from types import ModuleType
 
@@ -19,6 +18,7 @@ from logship.formats.apache_time import join_times, time_slot
 from logship.formats.pieces import LineShape, Literal, Piece, Variable, join_literals
 from logship.formats.slot import Slot
 from logship.kernel.program import Escaping
+from logship.records import record
 
 _DIRECTIVE = re.compile(
     r"%(?P<before>[!<>0-9,]*)(?:\{(?P<argument>[^}]*)\})?(?P<after>[!<>0-9,]*)(?P<letter>\^[A-Za-z]{2}|[A-Za-z%])?"
@@ -38,7 +38,7 @@ _ARGUMENTS = {"a": ("c",), "h": ("c",), "p": ("canonical", "local", "remote"), "
               "T": ("s", "ms", "us")}  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Directive:
     """One %-directive, as written and taken apart."""
 

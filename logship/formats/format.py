@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from logship.formats.slot import Misfit, Slot, Values
 from logship.kernel.assembler import Assembler
 from logship.kernel.program import Escaping
+from logship.records import record
 
 Read = Callable[[bytes], Values | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """What a mapping wants of a format's lines, for the kernel.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from logship.formats.format import Wanted
 from logship.formats.meaning import Meaning, meaning_of
@@ -12,12 +11,13 @@ from logship.formats.request_line import PARTS
 from logship.formats.slot import Slot
 from logship.kernel.assembler import Assembler, Label
 from logship.kernel.program import NONE, REFUSE, Escaping, Op, Tree
+from logship.records import record
 
 FEWEST_FIELDS = 2  # beside the time: any JSON log has a time, an access log has more
 Keys = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """Where a slot's value is found: the first of these paths that holds something.
 

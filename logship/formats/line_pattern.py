@@ -9,12 +9,12 @@ None of them can backtrack more than linearly: the first is possessive, the seco
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from logship.errors import FormatError
 from logship.fields import Kind
 from logship.formats.pieces import LineShape, Literal, Variable
 from logship.kernel.program import Escaping
+from logship.records import record
 
 INTEGERS = frozenset({Kind.INTEGER, Kind.DURATION_US, Kind.DURATION_NS})
 NUMBERS = frozenset({Kind.NUMBER, Kind.DURATION_S, Kind.DURATION_MS})
@@ -23,7 +23,7 @@ _QUERIES = frozenset({"query_string", "query", "is_args"})  # begin with '?' or 
 FREE = frozenset({Kind.TEXT, Kind.LIST, Kind.REQUEST_LINE})  # may hold spaces
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reach:
     """A variable and how far its value reaches.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from socket import AF_INET, AF_INET6, inet_pton
 
 from logship.fields import Kind
 from logship.formats.slot import Slot
 from logship.kernel.assembler import Assembler, Label
 from logship.kernel.program import NONE, Function, Known, Op
+from logship.records import record
 
 _ADDRESS = re.compile(r"(?:\[(?P<inside>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
 _BARE_SIX = re.compile(r"(?P<six>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?", re.ASCII)
@@ -20,7 +20,7 @@ _STATUS = re.compile(r"[0-9]{1,3}")
 LONGEST = 255  # of an address or a name; a longer one is none
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Meaning:
     """Shapes: `holds` tells of a decoded text that is not empty whether it can be a field's value."""
 

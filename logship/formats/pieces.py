@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from logship.formats.slot import Slot
 from logship.kernel.program import Escaping
+from logship.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Literal:
     """Text that stands in every line; `column` is where it starts in the format string."""
 
@@ -21,7 +20,7 @@ class Literal:
         return self.text.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Variable:
     """A field; `slot` is None for what is read over (a repeat of a field that counted already)."""
 
@@ -33,7 +32,7 @@ class Variable:
 Piece = Literal | Variable
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LineShape:
     """A whole format string: literals and variables alternate as they were written."""
 

@@ -6,11 +6,11 @@ Patterns and texts are bytes, read as LATIN1, so that any byte of a log line can
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from logship.errors import FormatError
+from logship.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MAX_MEMORY_BYTES = 64 << 20  # RE2's own default is 8 MiB; a line pattern with many fields needs more
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pattern:
     """A compiled RE2 pattern.
 

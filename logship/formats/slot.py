@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from logship.fields import Kind
 from logship.kernel.program import Known
+from logship.records import record
 
 Values = tuple[str, ...]  # '' is absent; what a JSON format logs as no string is its JSON text, a Bare
 DecodeTime = Callable[[str], int | None]
@@ -49,7 +49,7 @@ class TimeFormat(Protocol):
         """What the kernel knows of that function."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Slot:
     """One field of a format, in the order of a row's values.
 
@@ -66,7 +66,7 @@ class Slot:
     part_of: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Misfit:
     """Where a line stopped fitting.
 
@@ -80,7 +80,7 @@ class Misfit:
     of: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Detection:
     """A preset tried on sample lines: `fits` of `of` lines fit."""
 

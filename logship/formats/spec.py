@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+from logship.records import record
 
 KINDS = ("apache", "nginx", "json", "regex")  # of formats of one's own
 FormatKind = Literal["apache", "nginx", "json", "regex", "named", "list", "auto"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeySpec:
     """Where a JSON or regex format finds a field: the (dotted) key or group, and the time format if one was given.
 
@@ -22,7 +23,7 @@ class KeySpec:
     others: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FormatSpec:
     """One entry under `format:` or `formats:`.
 

@@ -7,13 +7,13 @@ Beside strftime(3): %f and %L are a fraction of 1 to 9 digits, %s is the epoch i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, timedelta, tzinfo
 
 from logship.errors import FormatError
 from logship.formats import times
 from logship.formats.slot import DecodeTime
 from logship.kernel.program import Known
+from logship.records import record
 
 _SHORTHANDS = {"T": "%H:%M:%S", "R": "%H:%M", "F": "%Y-%m-%d", "D": "%m/%d/%y", "r": "%I:%M:%S %p", "h": "%b"}
 _LONG_MONTHS = "January February March April May June July August September October November December"
@@ -70,7 +70,7 @@ _MONTH_NUMBERS = {name.lower(): number for name, number in times.MONTHS.items()}
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PatternTime:
     """A time written by a strftime format."""
 

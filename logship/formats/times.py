@@ -7,7 +7,6 @@ a date that does not exist is no time. A second of 60 is the next second, as POS
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 from logship.errors import FormatError
 from logship.formats.slot import DecodeTime
 from logship.kernel.program import Known
+from logship.records import record
 
 EPOCH_ORDINAL: Final = 719_163  # date(1970, 1, 1).toordinal()
 MAX_EPOCH_MS: Final = 253_402_300_799_999  # the last millisecond of year 9999
@@ -34,7 +34,7 @@ ISO_SECONDS_AT: Final = len("2000-10-10T13:55:")
 _SECONDS_MS = {f"{second:02}": second * 1000 for second in range(60)}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClfTime:
     """10/Oct/2000:13:55:36 -0700, of Apache's %t and nginx's $time_local."""
 
@@ -49,7 +49,7 @@ class ClfTime:
         return Known.CLF
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IsoTime:
     """2000-10-10T13:55:36.123+02:00; a space for the T, any fraction, any offset or none."""
 
@@ -64,7 +64,7 @@ class IsoTime:
         return Known.ISO_UTC if find_zone(timezone) is None else Known.ISO_ZONED
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EpochTime:
     """A count since 1970: `unit` is s, ms, us or ns; with or without fraction."""
 
@@ -81,7 +81,7 @@ class EpochTime:
         return {"s": Known.EPOCH_S, "ms": Known.EPOCH_MS, "us": Known.EPOCH_US}.get(self.unit, Known.NOTHING)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AnyTime:
     """A time of a JSON or regex format that was not told its format: CLF, ISO 8601, or an epoch told by its size."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass
+
+from logship.records import record
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Encoded:
     """Events of a chunk.
 

@@ -27,9 +27,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
+
+from logship.records import record
 
 VERSION = 1
 MAGIC = b"LSP\x01"
@@ -185,7 +186,7 @@ READING = frozenset({Op.LITERAL, Op.FIELD, Op.END, Op.SPLIT, Op.OBJECT, Op.ATLEA
 #   a wanted array of one string is that string; any other wanted array or object (but for its members) is handed back
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tree:
     """The wanted members of a JSON object: key, register (NONE: none; REFUSE: hand back), members below (None: none).
 
@@ -229,7 +230,7 @@ class Instruction(NamedTuple):
     e: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """A pure function of one or two texts, which gives a text or a number; None: no event can come of it.
 
@@ -260,7 +261,7 @@ class ProgramError(Exception):
     """A program that no executor may run; a mistake in the lowering."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+@record(eq=False, weakref_slot=True)
 class Program:
     """Checked when made; equal only to itself.
 

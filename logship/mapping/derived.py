@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from logship.fields import Kind, canonical
 from logship.formats.slot import Moment, Slot
@@ -14,6 +13,7 @@ from logship.mapping.made_fields import MadeField
 from logship.mapping.proxies import rightmost_untrusted
 from logship.mapping.setting import Setting
 from logship.mapping.template import FILTERS, Reference
+from logship.records import record
 
 SHARED_ENTRIES = 16_384  # of what all converters remember together: addresses have many values
 _MS_OF = {
@@ -22,7 +22,7 @@ _MS_OF = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Value:
     """A field's value: the text of a register, or its number (`is_moment`), or a constant.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from json.encoder import encode_basestring_ascii as quoted
 
@@ -20,6 +19,7 @@ from logship.mapping.plan import Branch, Leaf, Path
 from logship.mapping.redaction_places import Cover, Covers
 from logship.mapping.remote_decision import WEIGHT, OwnShares, RemoteDecision
 from logship.mapping.template import Reference, Template
+from logship.records import record
 from logship.scalars import Plain
 
 MAX_ID_CHARS = 256  # of user_id and the like: the API refuses longer ones
@@ -77,7 +77,7 @@ def shape_of(path: Path) -> Shape:
     return Shape.TEXT if len(path) == 3 and path[1] == "headers" else SHAPES.get(path, Shape.ANY)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Choice:
     """A leaf that stands at its place while a flag has a value; `groups` are the named groups of its rule."""
 

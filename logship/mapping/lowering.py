@@ -12,7 +12,6 @@ setting and plan
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from logship.fields import Kind
 from logship.formats.format import Wanted
@@ -29,11 +28,12 @@ from logship.mapping.remote_decision import Reason, RemoteDecision
 from logship.mapping.remote_rules import RemoteRules
 from logship.mapping.setting import Setting
 from logship.mapping.template import Template
+from logship.records import record
 
 TIME: Path = ("request", "time")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lowered:
     """A program with the logged fields that it reads, in the order of `program.fields`."""
 

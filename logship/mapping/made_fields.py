@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 import orjson
@@ -15,9 +14,10 @@ from logship.fields import canonical
 from logship.kernel.values import text_of
 from logship.mapping.spec import LookupSpec, MappingSpec
 from logship.mapping.template import NAME, Template, parse_template
+from logship.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MadeField:
     """A field of a mapping's own: what `call` gives for the text of `source`, '' for absent.
 

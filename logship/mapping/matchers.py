@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from logship.errors import FormatError, Location, MappingError
 from logship.fields import Kind, closest
 from logship.formats.re2_door import compile_pattern
 from logship.kernel.values import text_of
 from logship.mapping import proxies, values
+from logship.records import record
 
 Groups = tuple[str, ...]
 Test = Callable[[str], Groups | None]  # of a text ('' is absent): the matcher's groups, None: it doesn't hold
@@ -34,7 +34,7 @@ _MEANT = {
 }  # what other tools call them
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Matcher:
     """A test of one field.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from logship.errors import Location, MappingError
 from logship.mapping.made_fields import MadeField, made_fields
@@ -12,11 +12,12 @@ from logship.mapping.never import never
 from logship.mapping.sampling import Share, parse_share
 from logship.mapping.spec import MappingSpec, RuleSpec
 from logship.mapping.template import Template, parse_template
+from logship.records import record
 
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Leaf:
     """A value of the event as the mapping writes it; None: left out."""
 
@@ -27,7 +28,7 @@ class Leaf:
 Branch = dict[str, "Leaf | Branch"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Condition:
     field: str
     matcher: Matcher
@@ -35,7 +36,7 @@ class Condition:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """One rule; `name` is that of status and metrics, `share` is set for samples."""
 
@@ -52,7 +53,7 @@ class Rule:
         return frozenset(name for condition in self.conditions for name in condition.matcher.groups)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Plan:
     """A mapping, read; `errors` are the mistakes on the way."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from logship.errors import MappingError
 from logship.fields import Kind, canonical, lookup
@@ -12,6 +11,7 @@ from logship.mapping import bodies, redaction
 from logship.mapping.plan import Path, steps
 from logship.mapping.spec import KeepQuery, MappingSpec
 from logship.mapping.template import parse_template
+from logship.records import record
 
 FORWARDED = frozenset(
     {"x-forwarded-for", "forwarded", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip",
@@ -26,7 +26,7 @@ _BODY_FIELDS = frozenset({"request_body", "response_body"})
 _SERVER_ADDRESSES = frozenset({"local_ip", "upstream_addr"})  # not those of clients
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cover:
     """What replaces a text: a function with its name, or (`call` None) always the same text."""
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from logship.mapping.remote_rules import (
     threshold_of,
     weight_of,
 )
+from logship.records import record
 
 if TYPE_CHECKING:
     from logship.mapping.derived import Fields
@@ -46,7 +46,7 @@ _ROUTE = re.compile(r"https?://[^/?]*(/[^?]*)")
 OwnShares = Sequence[tuple[int, int, int]]  # (flag, value, weight) of what the mapping's own sampling kept
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reason:
     """Which of the receiver's rates kept an event: `name` is that of the counter of those it did not keep."""
 

@@ -8,7 +8,6 @@ all of them: it is an opt-out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import blake2b
 
@@ -16,6 +15,7 @@ import orjson
 
 from logship.errors import FormatError
 from logship.formats.re2_door import compile_pattern
+from logship.records import record
 
 MAX_CONFIG_BYTES = 8_000_000  # some 300,000 users with a rate of their own
 MAX_RULES = 250
@@ -32,7 +32,7 @@ class RemoteRulesError(ValueError):
     """What the receiver answered is no configuration; the text says where."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RegexCondition:
     """A search in the text at a dotted path of the event."""
 
@@ -44,7 +44,7 @@ class RegexCondition:
         return compile_pattern(self.pattern, captures=False).is_found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RegexRule:
     """A rate for the events in which all conditions hold; `number` is its place in the receiver's list, from 1."""
 
@@ -53,7 +53,7 @@ class RegexRule:
     conditions: tuple[RegexCondition, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RemoteRules:
     """The receiver's rules.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from fractions import Fraction
 
 from logship.errors import Location, MappingError
+from logship.records import record
 
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
 _FRACTION = re.compile(r"1\s*/\s*([1-9][0-9]{0,8})\Z")
@@ -16,7 +16,7 @@ MIXER = 0x9E3779B97F4A7C15
 MASK = 0xFFFF_FFFF_FFFF_FFFF
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Share:
     """One event of `weight` is kept and stands for all of them; `threshold` is that share of 2^64."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from logship.fields import FIELDS, Kind, canonical, lookup
 from logship.formats.format import Format
@@ -11,6 +11,7 @@ from logship.formats.slot import Moment, Slot
 from logship.mapping import proxies
 from logship.mapping.made_fields import MadeField
 from logship.mapping.spec import MappingSpec
+from logship.records import record
 
 DEFAULT_PROXY_HEADER = "X-Forwarded-For"
 PEERS = ("client_ip", "remote_ip", "remote_host", "peer_ip", "proxy_protocol_addr")  # the first is believed
@@ -22,7 +23,7 @@ _LABELS = frozenset({"origin", "source", "file"})
 _ALWAYS = frozenset({"method", "target", "path", "query", "scheme", "host", "client_ip"})
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Constants:
     """What is known of a source's lines beside their text."""
 
@@ -32,7 +33,7 @@ class Constants:
     timezone: str = "UTC"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Setting:
     """Shapes: `proxies` tells of an address whether it is a trusted proxy's; `proxy_header` is the field they write;
     `made` are the mapping's own fields.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from urllib.parse import unquote_plus
 
 from logship.errors import Location, MappingError
 from logship.fields import closest
+from logship.records import record
 
 _DOLLAR = re.compile(
     r"\$(?:(?P<dollar>\$)|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<name>[^{}:]*)(?::-(?P<default>[^{}]*))?\}|(?P<wrong>))"
@@ -20,7 +20,7 @@ FILTERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reference:
     """A field named in a template.
 
@@ -35,7 +35,7 @@ class Reference:
     filters: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Template:
     """Texts and references in the order they are written; no two texts stand side by side."""
 

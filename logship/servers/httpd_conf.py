@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from logship.records import record
 from logship.servers.served import Directive, Passed, Served, ServedLog, Word, read_conf
 
 COMMON = '%h %l %u %t "%r" %>s %b'  # what TransferLog writes without a LogFormat
@@ -19,7 +20,7 @@ _EXPORT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*?)\s*$", re
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)')
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Reading:
     """What is known so far while the files are read in order."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from glob import glob
 from pathlib import Path, PurePath
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 from logship.conversion import detect
 from logship.errors import FormatError
 from logship.formats import Detection, Format, FormatSpec, compile_format
+from logship.records import record
 from logship.servers.served import ServedLog
 
 SAMPLE_BYTES = 65_536  # the end of a file tells best what its server writes now
@@ -30,7 +31,7 @@ ServerKind = Literal["nginx", "apache"]
 Kind = ServerKind | Literal[""]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wording:
     """A format as a config has it: a preset's name, or "" for an own format of `kind` and `text`."""
 
@@ -39,7 +40,7 @@ class Wording:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proposal:
     """One source.
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from logship.records import record
 
 MAX_CONF_BYTES = 4 << 20  # a configuration file is smaller; what is bigger is none
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ServedLog:
     """A log as nginx.conf or httpd.conf have it.
 
@@ -25,7 +26,7 @@ class ServedLog:
     place: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Passed:
     """Something in a server's configuration that logship can't follow: where, and why."""
 
@@ -33,7 +34,7 @@ class Passed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Served:
     """All that was found.
 
@@ -44,7 +45,7 @@ class Served:
     passed: tuple[Passed, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Word:
     """A word of a directive, quotes and the file's own escapes undone."""
 
@@ -52,7 +53,7 @@ class Word:
     is_quoted: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Directive:
     """One directive: its words, the first being its name, and where it stands.
 

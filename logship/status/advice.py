@@ -5,15 +5,15 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from logship.records import record
 from logship.status.model import Advice, FileReport, FileState, ReceiverReport, SourceReport
 from logship.words import bytes_words, duration_words
 
 DOWN_TOO_LONG_S = 300.0  # a receiver away for longer than a restart of it needs a person
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Faults:
     """What the daemon knows to be wrong with itself, each '' while it is right."""
 

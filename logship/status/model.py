@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Literal
 
 import orjson
 
+from logship.records import record
 from logship.words import bytes_words, counted
 
 PROGRAM = "logship"
@@ -25,7 +26,7 @@ class FileState(StrEnum):
     DELETED = "deleted"  # no name any more; read to its end while it is open
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileReport:
     """One generation of a log.
 
@@ -53,7 +54,7 @@ class FileReport:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReceiverReport:
     """The other end.
 
@@ -78,7 +79,7 @@ class ReceiverReport:
     sources: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceReport:
     """What became of the lines of a source since the daemon started; the parts and `waiting` add up to `lines`."""
 
@@ -97,7 +98,7 @@ class SourceReport:
     lost_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Advice:
     """Something that is wrong, in one sentence, and what to do about it.
 
@@ -114,7 +115,7 @@ class Advice:
         return f"{where}{self.text}" + (f"; {self.remedy}" if self.remedy else "")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Status:
     """The whole of it.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from logship import __version__, kernel
 from logship.counters import Counters, Tally
 from logship.logs import escaped
+from logship.records import record
 from logship.status.advice import Faults, advise
 from logship.status.model import HELD, PAUSED, FileReport, FileState, ReceiverReport, SourceReport, Status
 
@@ -26,7 +27,7 @@ MAX_SIZES = 256  # remembered sizes of a file that is behind; then every second 
 CAUGHT_UP_S = 5.0  # a lag younger than this is the daily round of batch and answer
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Receiver:
     """One delivery and what it serves."""
 
@@ -36,7 +37,7 @@ class Receiver:
     status: DeliveryStatus
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Past:
     """What was seen of a file before."""
 
@@ -226,7 +227,7 @@ def source_report(name: str, tally: Tally) -> SourceReport:
 
 def plain_counts(counters: Counters) -> Mapping[str, int]:
     """The counters that are single numbers, by name."""
-    return {name: value for name in counters.__slots__ if isinstance(value := getattr(counters, name), int)}
+    return {field.name: value for field in fields(counters) if isinstance(value := getattr(counters, field.name), int)}
 
 
 def iso(wall_s: float) -> str:

@@ -6,9 +6,10 @@ import contextlib
 import os
 import resource
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 
+from logship.records import record
 from logship.tail.beginning import Beginnings
 from logship.tail.content import ArchiveContent
 from logship.tail.discovery import Discovery
@@ -29,7 +30,7 @@ DESCRIPTORS_MIN = 8
 DESCRIPTORS_WANTED = 65_536
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Aging:
     """Judges generations by the clock; `now_s` is monotonic everywhere."""
 

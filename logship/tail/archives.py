@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
+
+from logship.records import record
 
 _RAW_BYTES = 65_536
 _SMALL_BYTES = 64  # of raw bytes around a damage
@@ -82,7 +83,7 @@ def _xz() -> Codec:
     return lzma.LZMADecompressor()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Compression:
     """A compressed format: how it begins and how a member of it is read."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
+from logship.records import record
 from logship.tail.content import Facts
 from logship.tail.discovery import Discovery
 from logship.tail.generation import Generation, Log
@@ -18,7 +18,7 @@ _LOOKED = "looked at "  # + source: name of the note with the time of the last l
 _KNOWN = "newest generation"  # at that time
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Beginning:
     """How what is new is begun with.
 

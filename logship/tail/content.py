@@ -7,10 +7,10 @@ import fcntl
 import os
 import signal
 import stat
-from dataclasses import dataclass
 
 from logship.checkpoint import Anchor
 from logship.event import ANCHOR_BYTES
+from logship.records import record
 from logship.tail.archives import MAGIC_BYTES, LogReader, compression_of
 from logship.tail.identity import anchor_of
 
@@ -19,7 +19,7 @@ _SKIP_BYTES = 1_048_576
 _F_SETSIG = 10  # of Linux; the fcntl module has no name for it
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Facts:
     """What fstat(2) says of a regular file; size_bytes counts bytes on disk."""
 

@@ -7,8 +7,9 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from logship.records import record
 from logship.tail.globs import Glob, Globs
 from logship.tail.identity import directory_of_entry
 from logship.tail.naming import base_of, is_relative, likely_names, linked_names
@@ -19,7 +20,7 @@ _RELIST_S = 60.0  # a directory whose mtime lies (network file systems) is liste
 _NEVER = (-1, -1, -1)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Closed:
     """A directory that can't be listed or entered, and the source that looks for logs in it."""
 
@@ -28,7 +29,7 @@ class Closed:
     error: OSError
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Listing:
     """A directory's entries as they were last listed; one that is closed now keeps them."""
 
@@ -43,7 +44,7 @@ class Listing:
     inodes: dict[int, list[str]] | None = None  # names by inode, once they are searched
 
 
-@dataclass(slots=True, eq=False)
+@record(frozen=False, eq=False)
 class Watched:
     """A source with its patterns compiled."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from logship.checkpoint import Anchor, Checkpoint
 from logship.event import ANCHOR_BYTES, LogFile, Span
+from logship.records import record
 from logship.tail.content import ArchiveContent, Content, Facts, FromStart, PlainContent
 from logship.tail.elsewhere import Elsewhere
 from logship.tail.identity import FIRST_LINE_BYTES, Place, anchor_of, digest, file_key, first_line_of
@@ -20,7 +21,7 @@ NOWHERE = Facts(0, 0, 0, 0, 0, 0)
 Paths = tuple[str, ...]  # one, hardly ever two; a set of it takes 170 bytes more, which counts with 10,000 logs
 
 
-@dataclass(slots=True, eq=False)
+@record(frozen=False, eq=False)
 class Generation:
     """What the tailer knows of one generation while it runs.
 
@@ -302,7 +303,7 @@ def without_path(paths: Paths, path: str) -> Paths:
     return tuple(each for each in paths if each != path)
 
 
-@dataclass(slots=True, eq=False)
+@record(frozen=False, eq=False)
 class Log:
     """A name in a directory and its generations, oldest first."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from logship.records import record
 
 _MAGIC = re.compile(r"[*?\[]")
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
@@ -51,7 +52,7 @@ def _component_regex(component: str) -> str:
     return guard + "".join(out)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Glob:
     """One brace-free pattern.
 

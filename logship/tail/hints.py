@@ -10,9 +10,9 @@ import os
 import stat
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from logship.records import record
 from logship.tail.discovery import kernel_time_s
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ DEAF_AFTER = 3  # changes that no hint told of
 LATE_S = 1.0  # hints take their time: a younger change proves nothing
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Hints:
     """What changed since the last take().
 

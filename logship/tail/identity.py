@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from sys import intern
 from typing import Protocol, TypeVar
 
 from logship.event import ANCHOR_BYTES, KEY_BITS
+from logship.records import record
 from logship.tail.globs import Globs
 from logship.tail.naming import any_names, likely_names, linked_names, stem_among, unpacked
 
@@ -115,7 +115,7 @@ def _compiled(patterns: Globs | Sequence[str]) -> Globs:
     return patterns if isinstance(patterns, Globs) else Globs(patterns)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@record(order=True)
 class Place:
     """Where a log lives: what its file key is made of besides content."""
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from logship.records import record
 
 SEPARATORS = ".-_~@"
 _PACKED = (".gz", ".bz2", ".xz", ".zst")
@@ -26,7 +27,7 @@ _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Former:
     """A name that a file may have had, and the part that rotation would have added to it."""
 

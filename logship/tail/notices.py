@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from logship.records import record
 
 
 class What(StrEnum):
@@ -24,7 +25,7 @@ class What(StrEnum):
     LIMIT = "limit"  # the tailer works, but slower: descriptors, inotify
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Notice:
     """One thing that happened; it is logged by the tailer already, this is for counters and tests.
 
@@ -38,7 +39,7 @@ class Notice:
     size_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Look:
     """What a look brought: everything that happened since the look before, in reading too.
 
@@ -49,7 +50,7 @@ class Look:
     has_data: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileStatus:
     """One generation of a log as `status` shows it.
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from logship.event import ANCHOR_BYTES
+from logship.records import record
 from logship.tail.content import Content
 
 _SCAN_BYTES = 262_144
@@ -14,7 +13,7 @@ class ReplacedError(Exception):
     """What stands before a position is not what stood there: the content is another one."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stretch:
     """Bytes that become one chunk; see event.Chunk for the shapes.
 
@@ -28,14 +27,14 @@ class Stretch:
     oversize: bool = False
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Lookahead:
     """How far an unfinished monster (line or hole) has been looked through, so that no byte is looked at twice."""
 
     scanned_to: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bounds:
     """How much may be read: `end` is a position not to read past (None: the present end).
 

@@ -6,8 +6,8 @@ import errno
 import logging
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 
+from logship.records import record
 from logship.tail.discovery import Closed
 from logship.tail.notices import Notice, What
 from logship.tail.register import Register
@@ -24,7 +24,7 @@ _KINDS = {
 }
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Refusal:
     """Why a path can't be read, and since when (monotonic)."""
 

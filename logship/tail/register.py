@@ -6,9 +6,9 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from logship.checkpoint import Checkpoint
+from logship.records import record
 from logship.tail.content import ArchiveContent, Content, Facts
 from logship.tail.discovery import Discovery, Watched
 from logship.tail.generation import Generation, Log, restored, with_path, without_path
@@ -34,7 +34,7 @@ _LEVELS = {
 }
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Name:
     """A path, what it was seen to hold, and whose content that is."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from logship.checkpoint import Anchor
 from logship.event import ANCHOR_BYTES
+from logship.records import record
 from logship.tail.content import Content, PlainContent
 from logship.tail.generation import Generation
 from logship.tail.identity import anchor_of
@@ -16,7 +16,7 @@ WATCHED_S = 600.0  # a server writes to the file that it opened until it is told
 WATCHED_MAX = 64  # descriptors
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Former:
     """What a generation was read from before, and how far."""
 

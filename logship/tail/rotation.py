@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 
 from logship.checkpoint import Anchor, Checkpoint
 from logship.event import ANCHOR_BYTES
+from logship.records import record
 from logship.tail.content import Content, Facts, FromStart, has_anchor
 from logship.tail.generation import Generation, Log
 from logship.tail.identity import Place, anchor_of, digest, first_line_of
@@ -136,7 +136,7 @@ def _verdict(agrees: bool) -> Verdict:
     return Verdict.SAME if agrees else Verdict.OTHER
 
 
-@dataclass(slots=True, eq=False)
+@record(frozen=False, eq=False)
 class Stranger:
     """An opened content that no generation claims yet."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from logship.records import record
 from logship.tail.content import Content, Facts, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched
 from logship.tail.generation import Generation, Log
@@ -14,7 +15,7 @@ from logship.tail.rotation import Verdict, compare, first_line_hash, is_copy_in_
 SEARCH_EVERY_S = 5.0  # for other names of what is open still
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """A name that holds a generation's content, opened."""
 
@@ -25,7 +26,7 @@ class Match:
     is_cut_back: bool  # only up to one of its anchors
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Tried:
     """What was looked at for the missing generations of a log, as it was then."""
 

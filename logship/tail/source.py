@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from logship.checkpoint import Checkpoint, Range
+from logship.records import record
 
 
 class Clock(Protocol):
@@ -46,7 +46,7 @@ class Memory(Protocol):
     def mark_started(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class TailSource:
     """The files of one source.
 

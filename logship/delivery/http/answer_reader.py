@@ -9,7 +9,8 @@ from __future__ import annotations
 import http.client
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from logship.records import record
 
 RECEIVE_BYTES = 65_536  # asked of a connection at once
 MAX_HEAD_BYTES = 65_536
@@ -24,7 +25,7 @@ LENGTH = re.compile(r"[0-9]{1,18}")
 WITHOUT_BODY = (204, 304)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class ReadAnswer:
     """An answer that is read already: as much of a response as urllib3's pool asks for, at a tenth of its cost.
 

@@ -9,7 +9,6 @@ import socket
 import ssl
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -26,6 +25,7 @@ from logship.delivery.http.answer_reader import ReadAnswer
 from logship.delivery.http.begun import Begun
 from logship.delivery.http.connection import LeanConnection, LeanTlsConnection, TunnelRefused
 from logship.delivery.http.tls import TlsContext
+from logship.records import record
 
 OF_IDLE_CONNECTIONS = (400, 408, 415, 422)  # what servers and balancers write while they close one
 PROXY_AUTHENTICATION = 407
@@ -50,7 +50,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
         return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Attempt:
     """A request that was begun, and its answer once that has come."""
 
