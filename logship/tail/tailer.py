@@ -23,7 +23,6 @@ from logship.tail.refusals import Remedy
 from logship.tail.source import Clock, Memory, TailSource
 from logship.tail.turns import Alarm, Turns
 
-CHUNK_BYTES = 131_072
 UNREAD = -1  # the generation of a file that could not be opened yet
 SAVE_EVERY_S = 0.1  # a confirmation is on disk within 200 ms
 SAVED_AT_ONCE = 1_000  # checkpoints in a transaction: 50,000 would take 100 MB on their way
@@ -109,7 +108,7 @@ class Tailer:
         self._queue_changed()
         return Look(self._register.take_notices(), self._turns.has_any)
 
-    def read(self, limit_bytes: int = CHUNK_BYTES, only: frozenset[str] | None = None) -> Chunk | None:
+    def read(self, limit_bytes: int, only: frozenset[str] | None = None) -> Chunk | None:
         """The next chunk of the next file whose turn it is; None when there is nothing to read now.
 
         `only` names the sources whose endpoint has room; None is all.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import BrokenExecutor, Future
-from dataclasses import dataclass, field
 
 from logship.backfill.executors import NearCrew, P, Work
 from logship.backfill.reports import Report
@@ -17,13 +16,14 @@ from tests.backfill.world import World, access_lines, joined, truth, write_old
 LINES = access_lines(500)
 
 
-@dataclass
 class Doomed(NearCrew):
     """A crew whose workers die `deaths` times before they live."""
 
-    deaths: int = 0
-    replaced: int = 0
-    dead: BrokenExecutor = field(default_factory=lambda: BrokenExecutor("killed for its memory"))
+    def __init__(self, deaths: int = 0) -> None:
+        super().__init__()
+        self.deaths = deaths
+        self.replaced = 0
+        self.dead = BrokenExecutor("killed for its memory")
 
     def submit(self, work: Work[P], /, *args: P.args, **kwargs: P.kwargs) -> Future[Report]:
         if self.replaced >= self.deaths:

@@ -380,15 +380,15 @@ def test_a_reload_goes_on_where_files_are_and_drops_what_is_not_configured(tmp_p
 def test_a_held_file_goes_on_where_it_is_released(rig: Rig, log: Path) -> None:
     write(log, "a1", "a2")
     rig.look()
-    chunk = rig.tail.read()
+    chunk = rig.tail.read(131_072)
     assert chunk is not None
     rig.tail.hold(chunk.file.file_id, 3)
     write(log, "a3")
     rig.look()
-    assert rig.tail.read() is None
+    assert rig.tail.read(131_072) is None
     assert rig.tail.files()[0].is_held
     rig.tail.release(chunk.file.file_id, 3)
-    again = rig.tail.read()
+    again = rig.tail.read(131_072)
     assert again is not None
     assert (again.start, again.data, again.before) == (3, b"a2\na3\n", b"a1\n")
 
