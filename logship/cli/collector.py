@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from logship.collector.options import MAX_BYTES, CollectorOptions
+from logship.collector.options import MAX_BYTES, MAX_BYTES_V1, CollectorOptions
 from logship.errors import UsageError
 
 
@@ -26,7 +26,10 @@ from logship.errors import UsageError
     envvar="LOGSHIP_APPLICATION_ID",
     help="an id that may post; may be given again; without it, any id (loopback only)",
 )
-@click.option("--max-bytes", default=MAX_BYTES, show_default=True, type=click.IntRange(1), help="of a decoded body")
+@click.option(
+    "--max-bytes", default=MAX_BYTES, show_default=True, type=click.IntRange(1), help="of a decoded body to /moesifapi"
+)
+@click.option("--max-bytes-v1", default=MAX_BYTES_V1, show_default=True, type=click.IntRange(1), help="of one to /v1")
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -42,6 +45,7 @@ def command(
     store: str,
     application_ids: tuple[str, ...],
     max_bytes: int,
+    max_bytes_v1: int,
     config: Path | None,
     page_token_file: Path | None,
     path_prefix: str,
@@ -68,6 +72,7 @@ def command(
         port=port,
         application_ids=application_ids,
         max_bytes=max_bytes,
+        max_bytes_v1=max_bytes_v1,
         config=config,
         page_token=read_token(token_file) if token_file else None,
         path_prefix=path_prefix,

@@ -20,6 +20,7 @@ from logship.collector.ingest import Ingest, Instructions, probe
 from logship.collector.openapi import Description
 from logship.collector.options import CollectorOptions
 from logship.collector.page_views import Page
+from logship.collector.profile_api import ProfileApi
 from logship.collector.read_api import ReadApi
 from logship.collector.refusal import RefusalError
 from logship.collector.retention import sweep
@@ -52,15 +53,13 @@ def make_app(options: CollectorOptions, database: Database, on_death: Callable[[
     api = ReadApi(options, database, access)
     page = Page(options, database, access, api)
     routes: list[Route | Mount] = [
-        Route("/moesifapi/events", taking.one, methods=["POST"]),
-        Route("/moesifapi/events/batch", taking.batch, methods=["POST"]),
-        Route("/v1/events", taking.one, methods=["POST"]),
-        Route("/v1/events/batch", taking.batch, methods=["POST"]),
+        *taking.routes(),
         Route("/v1/config", instructions.config),
         Route("/v1/rules", instructions.rules),
         Route("/health/probe", probe),
         Route("/openapi.json", Description(options).get),
         *api.routes(),
+        *ProfileApi(database, api).routes(),
         *page.routes(),
     ]
     if options.path_prefix:

@@ -23,8 +23,8 @@ HIGHER = {ord("}"), ord("]")}
 COMMA, QUOTE = ord(","), ord('"')
 
 
-def elements(body: bytes) -> Iterator[bytes]:
-    """The text of each element of the array that `body` is, in order.
+def elements(body: bytes, noun: str = "event") -> Iterator[bytes]:
+    """The text of each element of the array that `body` is, in order; errors call it `noun`.
 
     The texts may be no JSON: whoever decodes them finds out. What they are between is checked here.
     Raises: RefusalError 400 where the array is broken or an element holds more than MAX_VALUES, after the elements
@@ -54,7 +54,7 @@ def elements(body: bytes) -> Iterator[bytes]:
         elif token.end() == token.start() + 1:
             raise not_json("a text has no end", token.start())
         if values > MAX_VALUES:
-            raise too_many_values(index)
+            raise too_many_values(index, noun)
     else:
         raise not_json("it ends in the middle", len(body))
     last = body[start : token.start()]
@@ -83,10 +83,10 @@ def has_too_many_values(text: bytes) -> bool:
     return next(islice(marks, MAX_VALUES, None), None) is not None
 
 
-def too_many_values(index: int) -> RefusalError:
+def too_many_values(index: int, noun: str = "event") -> RefusalError:
     reason = f"more than {MAX_VALUES} values"
-    message = f"event {index} is invalid, nothing was stored: {reason}"
-    return RefusalError(400, "invalid_events", message, faults=(Fault(index, "", reason),))
+    message = f"{noun} {index} is invalid, nothing was stored: {reason}"
+    return RefusalError(400, f"invalid_{noun}s", message, faults=(Fault(index, "", reason),))
 
 
 def not_json(reason: str, at: int) -> RefusalError:

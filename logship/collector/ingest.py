@@ -1,32 +1,54 @@
-"""The endpoints that take events in."""
+"""The endpoints that take something in, and those that tell senders what is wanted."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
 import time
+from collections.abc import Callable
+from concurrent.futures import Future
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Route
 
+from logship.collector.actions import add_actions
 from logship.collector.answers import json_answer
 from logship.collector.body import read_body
 from logship.collector.budget import Budget, Share, busy
 from logship.collector.connection import HAS_STORED
 from logship.collector.database import StoreUnavailableError
 from logship.collector.intake import Intake
+from logship.collector.items import read_items
 from logship.collector.options import CollectorOptions
+from logship.collector.profile_model import ACTIONS, KINDS, ItemKind
+from logship.collector.profiles import put
 from logship.collector.refusal import RefusalError
 from logship.collector.senders import Senders
 from logship.collector.served_config import ServedConfig, ServedDocuments, is_unchanged
 from logship.collector.writer import Writer
+from logship.records import record
 
 INLINE_BYTES = 600_000  # a larger body is taken apart in a thread, so that others are answered meanwhile
+MAX_ACTIONS_BYTES = 15_000_000  # the service's limit of a batch of actions
 STORED = b"{}"
 
 
+@record
+class Caller:
+    """Who sent a body, and when."""
+
+    application_id: str
+    peer: str
+    received_ms: int
+
+
+Store = Callable[[], "Future[None]"]  # gives what was taken apart to the writer; done once it is durable
+TakeApart = Callable[[bytes, Caller], Store]
+
+
 class Ingest:
-    """Takes requests with events in, never more at once than `in_flight_bytes` of them, compressed and decoded."""
+    """Takes requests in, never more at once than `in_flight_bytes` of them, compressed and decoded."""
 
     def __init__(self, options: CollectorOptions, writer: Writer, senders: Senders, served: ServedConfig) -> None:
         self._options = options
@@ -37,36 +59,66 @@ class Ingest:
         self._taking_apart = asyncio.Lock()
         self._budget = Budget(options.in_flight_bytes)
 
-    async def one(self, request: Request) -> Response:
-        return await self._take(request, batch=False)
+    def routes(self) -> list[Route]:
+        """Every path that takes something, each family with its limit."""
+        options = self._options
+        routes: list[Route] = []
+        for family, limit_bytes in (("/moesifapi", options.max_bytes), ("/v1", options.max_bytes_v1)):
+            routes += self._pair(f"{family}/events", self._events, limit_bytes)
+        for kind in KINDS:
+            limit_bytes = min(options.max_bytes_v1, MAX_ACTIONS_BYTES) if kind is ACTIONS else options.max_bytes_v1
+            routes += self._pair(f"/v1/{kind.path}", functools.partial(self._items, kind), limit_bytes)
+        return routes
 
-    async def batch(self, request: Request) -> Response:
-        return await self._take(request, batch=True)
+    def _pair(self, path: str, take_apart: Callable[..., Store], limit_bytes: int) -> list[Route]:
+        """The path of one and the path of several."""
+        return [
+            Route(
+                f"{path}/batch" if batch else path,
+                functools.partial(self._take, limit_bytes, functools.partial(take_apart, batch)),
+                methods=["POST"],
+            )
+            for batch in (False, True)
+        ]
 
-    async def _take(self, request: Request, *, batch: bool) -> Response:
+    def _events(self, batch: bool, body: bytes, caller: Caller) -> Store:
+        rows = self._intake.rows(
+            body,
+            batch=batch,
+            application_id=caller.application_id,
+            received_ms=caller.received_ms,
+            peer=caller.peer,
+        )
+        return lambda: self._writer.submit(rows)
+
+    def _items(self, kind: ItemKind, batch: bool, body: bytes, caller: Caller) -> Store:
+        items, owner, now_ms = read_items(body, kind, batch=batch), caller.application_id, caller.received_ms
+        if kind is ACTIONS:
+            return lambda: self._writer.change(lambda run: add_actions(run, owner, items, now_ms))
+        return lambda: self._writer.change(lambda run: put(run, owner, kind, items, now_ms))
+
+    async def _take(self, limit_bytes: int, take_apart: TakeApart, request: Request) -> Response:
         application_id = self._senders.application_of(request)
         with self._budget.request() as share:
-            await self._store(request, application_id, share, batch=batch)
+            body = await self._body(request, limit_bytes, share)
+            peer = request.client.host if request.client else ""
+            caller = Caller(application_id, peer, time.time_ns() // 1_000_000)
+            async with self._taking_apart:
+                work = functools.partial(take_apart, body, caller)
+                store = work() if len(body) <= INLINE_BYTES else await asyncio.to_thread(work)
+            try:
+                await asyncio.wrap_future(store())
+            except StoreUnavailableError as exc:
+                raise busy("the store can't take this now; nothing of this request was stored") from exc
         request.scope[HAS_STORED] = True
         return Response(STORED, 201, self._served.current().headers, media_type="application/json")
 
-    async def _store(self, request: Request, application_id: str, share: Share, *, batch: bool) -> None:
-        options = self._options
+    async def _body(self, request: Request, limit_bytes: int, share: Share) -> bytes:
+        timeout_s = self._options.body_timeout_s
         try:
-            body = await read_body(request.stream(), request.headers, options.max_bytes, options.body_timeout_s, share)
+            return await read_body(request.stream(), request.headers, limit_bytes, timeout_s, share)
         except ClientDisconnect as exc:
             raise RefusalError(400, "cut_off", "the body ended before its length") from exc
-        peer = request.client.host if request.client else ""
-        received_ms = time.time_ns() // 1_000_000
-        async with self._taking_apart:
-            take_apart = functools.partial(
-                self._intake.rows, body, batch=batch, application_id=application_id, received_ms=received_ms, peer=peer
-            )
-            rows = take_apart() if len(body) <= INLINE_BYTES else await asyncio.to_thread(take_apart)
-        try:
-            await asyncio.wrap_future(self._writer.submit(rows))
-        except StoreUnavailableError as exc:
-            raise busy("the store can't take events now; nothing of this request was stored") from exc
 
 
 class Instructions:

@@ -255,10 +255,16 @@ def checked(event: object, index: int, faults: list[Fault]) -> dict[str, Any] | 
     try:
         return _check(event)
     except ValidationError as exc:
-        for error in exc.errors(include_url=False, include_context=False, include_input=False):
-            reason = REASONS.get(error["type"], error["msg"])
-            faults.append(Fault(index, ".".join(map(str, error["loc"])), reason))
+        faults += [Fault(index, field, reason) for field, reason in reasons(exc)]
         return None
+
+
+def reasons(error: ValidationError) -> list[tuple[str, str]]:
+    """Which fields are wrong, and why."""
+    return [
+        (".".join(map(str, one["loc"])), REASONS.get(one["type"], one["msg"]))
+        for one in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
 
 
 def _check(event: object, model: TypeAdapter[Any] = ONE) -> dict[str, Any]:

@@ -39,7 +39,15 @@ class Reporter:
             self._progress(f"{self._what}: {share} % ({self._done:,} of {self._total:,} events)")
 
 
-def migrate(database: Database, dialect: schema.Dialect, progress: Progress) -> None:
+def migrate(database: Database, version: int, dialect: schema.Dialect, progress: Progress) -> None:
+    """Brings the tables from an older version to this one; new tables are made by who opens the store."""
+    if version < 2:
+        _widen(database, dialect, progress)
+    with database.transaction() as run:
+        run("UPDATE folded SET version = ?", (schema.VERSION,))
+
+
+def _widen(database: Database, dialect: schema.Dialect, progress: Progress) -> None:
     """Gives the events of version 1 their new columns; what was interrupted goes on where it ended.
 
     Its counts are dropped first: they are made anew, as segments, of the events themselves.

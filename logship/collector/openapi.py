@@ -13,6 +13,7 @@ from logship.collector.answers import json_answer
 from logship.collector.filters import EXCLUDING, FIELDS
 from logship.collector.model import MANY
 from logship.collector.options import CollectorOptions
+from logship.collector.profile_model import KINDS, CompanyProfile, SubscriptionProfile, UserAction, UserProfile
 from logship.collector.read_api import MAX_LIMIT
 from logship.collector.senders import ID_HEADER
 from logship.collector.served_config import SamplingConfig
@@ -20,26 +21,28 @@ from logship.collector.summary import LISTS
 from logship.collector.summary_part import CLASSES
 
 JSON = "application/json"
+FAULTS = {
+    "type": "array",
+    "maxItems": 100,
+    "description": "the first mistakes of the first bad events, or of other items",
+    "items": {
+        "type": "object",
+        "required": ["index", "field", "reason"],
+        "properties": {
+            "index": {"type": "integer", "minimum": 0},
+            "field": {"type": "string"},
+            "reason": {"type": "string"},
+        },
+    },
+}
 ERROR = {
     "type": "object",
     "required": ["code", "message"],
     "properties": {
         "code": {"type": "string", "description": "one word for programs"},
         "message": {"type": "string", "description": "a sentence for people"},
-        "events": {
-            "type": "array",
-            "maxItems": 100,
-            "description": "the first mistakes of the first bad events",
-            "items": {
-                "type": "object",
-                "required": ["index", "field", "reason"],
-                "properties": {
-                    "index": {"type": "integer", "minimum": 0},
-                    "field": {"type": "string"},
-                    "reason": {"type": "string"},
-                },
-            },
-        },
+        "events": FAULTS,
+        "items": FAULTS,
     },
 }
 TAGS = {
@@ -77,6 +80,15 @@ SUMMARY = {
     },
 }
 TEXT = {"type": "string"}
+USER = {
+    "type": "object",
+    "required": ["profile", "company", "actions"],
+    "properties": {
+        "profile": {"oneOf": [{"$ref": "#/components/schemas/UserProfile"}, {"type": "null"}]},
+        "company": {"oneOf": [{"$ref": "#/components/schemas/CompanyProfile"}, {"type": "null"}]},
+        "actions": {"type": "array", "items": {"$ref": "#/components/schemas/UserAction"}},
+    },
+}
 FILTER = (
     ("app", "label of an application, from /api/applications", {"type": "string"}),
     ("range", "90m, 24h, 7d, today, 2026-11-27, 2026-11-20..2026-11-27, all; ignored beside since or until", TEXT),
@@ -97,8 +109,7 @@ FILTER = (
     ("referrer", "the host of Referer", {"type": "string", "maxLength": 120}),
 )
 NOT_EXCLUDED = ("app", "range", "since", "until", "tz", "q")
-
-
+_ITEM_PATHS = tuple((f"/v1/{kind.path}", kind.schema_name) for kind in KINDS)
 LISTS_BY_NAME = [name for name, (column, _) in FIELDS.items() if column in LISTS]
 
 
@@ -107,17 +118,18 @@ def document(options: CollectorOptions) -> dict[str, Any]:
     schemas = {
         **_schemas(MANY),
         **_schemas(TypeAdapter(list[SamplingConfig])),
+        **_schemas(TypeAdapter(list[UserProfile | CompanyProfile | SubscriptionProfile | UserAction])),
         "Error": ERROR,
         "StoredEvent": STORED_EVENT,
         "EventPage": EVENT_PAGE,
     }
     ingestion: dict[str, Any] = {"security": [{"application": []}]}
-    one = _posting("Take one event in", {"$ref": "#/components/schemas/Event"})
-    many = _posting("Take events in, all or none", {"type": "array", "items": {"$ref": "#/components/schemas/Event"}})
     paths: dict[str, Any] = {}
-    for prefix in ("/moesifapi", "/v1"):
-        paths[f"{prefix}/events"] = {"post": {**one, **ingestion}}
-        paths[f"{prefix}/events/batch"] = {"post": {**many, **ingestion}}
+    for path, name in (("/moesifapi/events", "Event"), ("/v1/events", "Event"), *_ITEM_PATHS):
+        reference = {"$ref": f"#/components/schemas/{name}"}
+        paths[path] = {"post": {**_posting(f"Take one {name} in", reference), **ingestion}}
+        several = _posting("Take several in, all or none", {"type": "array", "items": reference})
+        paths[f"{path}/batch"] = {"post": {**several, **ingestion}}
     paths["/v1/config"] = {
         "get": {**_instructing("What SDKs sample", {"$ref": "#/components/schemas/SamplingConfig"}), **ingestion}
     }
@@ -130,7 +142,7 @@ def document(options: CollectorOptions) -> dict[str, Any]:
         "servers": [{"url": options.path_prefix or "/"}],
         "paths": paths,
         "components": {
-            "schemas": {**schemas, "Summary": SUMMARY},
+            "schemas": {**schemas, "Summary": SUMMARY, "User": USER},
             "securitySchemes": {
                 "application": {"type": "apiKey", "in": "header", "name": ID_HEADER},
                 "page": {"type": "http", "scheme": "bearer"},
@@ -165,16 +177,26 @@ def _reading_paths(options: CollectorOptions) -> dict[str, Any]:
         "application/x-ndjson": {"schema": {"type": "string"}},
         "text/csv": {"schema": {"type": "string"}},
     }
+    user = {"name": "user", "in": "query", "required": True, "schema": {"type": "string", "minLength": 1}}
+    whole = _getting("A user's profile, company and newest actions", {"$ref": "#/components/schemas/User"}, [user, app])
     operations = {"events": events, "events/{number}": one, "summary": summary, "applications": known, "export": export}
+    operations |= {"user": whole, **{f"export/{each.path}": _lines(f"All {each.path}", [app]) for each in KINDS}}
     return {f"/api/{name}": {"get": {**operation, "security": security}} for name, operation in operations.items()}
+
+
+def _lines(summary: str, parameters: list[dict[str, Any]]) -> dict[str, Any]:
+    """JSON documents, one a line."""
+    operation = _getting(summary, {}, parameters)
+    operation["responses"]["200"]["content"] = {"application/x-ndjson": {"schema": {"type": "string"}}}
+    return operation
 
 
 def _posting(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
     statuses = {
-        "400": "not JSON, or an event is invalid; nothing was stored",
+        "400": "not JSON, or something in it is invalid; nothing was stored",
         "401": "the application id is missing or unknown",
         "408": "the body came too slowly",
-        "413": "the decoded body is too large",
+        "413": "the decoded body is too large, or holds too many",
         "415": "neither JSON in UTF-8, nor gzip or deflate",
         "503": "too busy, or the store is full; try again after Retry-After",
     }

@@ -9,6 +9,7 @@ from logship.loopback import LOOPBACK
 from logship.records import record
 
 MAX_BYTES = 256_000  # the founding contract says "250kb"; shippers stay below 250,000, both readings of kb fit
+MAX_BYTES_V1 = 50_000_000  # the hosted service's limit since 2024
 MAX_AGE_DAYS = 30
 RETRY_AFTER_S = 2
 
@@ -18,7 +19,8 @@ class CollectorOptions:
     """One collector.
 
     Shapes: `store` is a SQLite file's path or a `postgresql://` URL; port 0 takes a free one; `application_ids` empty
-    takes any id (loopback only); `max_bytes` bounds a decoded body; `config` is a JSON file with
+    takes any id (loopback only); `max_bytes` bounds a decoded body under
+    /moesifapi, `max_bytes_v1` one under /v1; `config` is a JSON file with
     what GET /v1/config answers, None keeps everything; `path_prefix` is "" or "/collector"; `max_age_days` and
     `max_store_bytes` are None for no limit.
     Raises: UsageError for a combination that would open the events to strangers.
@@ -29,6 +31,7 @@ class CollectorOptions:
     port: int = 8080
     application_ids: tuple[str, ...] = ()
     max_bytes: int = MAX_BYTES
+    max_bytes_v1: int = MAX_BYTES_V1
     config: Path | None = None
     page_token: str | None = None
     path_prefix: str = ""
@@ -37,7 +40,7 @@ class CollectorOptions:
     body_timeout_s: float = 20.0  # from the first byte of a request to the last of its body
     head_timeout_s: float = 10.0
     max_connections: int = 512
-    in_flight_bytes: int = 32_000_000  # bodies being read or waiting for their commit, all together
+    in_flight_bytes: int = 64_000_000  # bodies being read or waiting for their commit, all together
 
     def __post_init__(self) -> None:
         if self.path_prefix and (not self.path_prefix.startswith("/") or self.path_prefix.endswith("/")):

@@ -47,7 +47,7 @@ class PostgresStore:
         if version is not None and version > schema.VERSION:
             raise StateError(f"the store has version {version} of the tables, this program knows {schema.VERSION}")
         if version is not None and version < schema.VERSION:
-            migrate(self, schema.POSTGRES, progress)
+            migrate(self, int(version), schema.POSTGRES, progress)
         if version != schema.VERSION:  # asking whether an index is there would lock out those who store
             self._make_tables()
         fold_all(self, progress)

@@ -9,7 +9,7 @@ MAX_FAULTS = 100  # of one answer; a batch that is wrong throughout says so afte
 
 @record
 class Fault:
-    """One mistake in a batch: which event (from 0), which field ("" = the event itself), what is wrong with it."""
+    """One mistake in a batch: which event or item (from 0), which field ("" = all of it), what is wrong with it."""
 
     index: int
     field: str
@@ -46,7 +46,8 @@ class RefusalError(Exception):
         document: dict[str, object] = {"code": self.code, "message": self.message}
         if self.faults:
             shown = self.faults[:MAX_FAULTS]
-            document["events"] = [{"index": f.index, "field": f.field, "reason": f.reason} for f in shown]
+            key = "events" if self.code == "invalid_events" else "items"
+            document[key] = [{"index": f.index, "field": f.field, "reason": f.reason} for f in shown]
         return document
 
 

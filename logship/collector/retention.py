@@ -16,26 +16,39 @@ from logship.collector.matching import matching
 from logship.collector.options import CollectorOptions
 from logship.collector.segments import Known, Segments, erase_ids
 from logship.collector.writer import Writer
+from logship.records import record
+from logship.words import counted
 
 log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 60.0
 IDS_AT_ONCE = 20_000  # events removed in one transaction, so that senders wait for a moment only
 DAY_MS = 86_400_000
-SHRINK_TO = 0.95  # of the size limit, so that the next event doesn't start the next sweep
+OF_USER = (("profiles", "kind = 'users' AND id = ?"), ("actions", "user_id = ?"))
+OLDEST_ACTIONS = """
+DELETE FROM actions WHERE id IN (SELECT id FROM actions ORDER BY id LIMIT ?) AND received_at < ? RETURNING 1
+"""
 
 
 def expire(database: Database, *, oldest_ms: int | None, max_bytes: int | None, now_ms: int) -> int:
-    """Removes some of the events received before `oldest_ms`, or the oldest while the store is over `max_bytes`.
+    """Removes some events and actions received before `oldest_ms`, or the oldest while the store is over `max_bytes`.
 
     Shapes: at most IDS_AT_ONCE of each in one call; 0 when there is nothing left to do.
     """
     gone = 0
     if oldest_ms is not None:
         gone += _remove_oldest(database, received_before=oldest_ms)
+        gone += _remove_oldest_actions(database, received_before=oldest_ms)
     if max_bytes is not None and not gone and database.size_bytes() > max_bytes:
         gone += _remove_oldest(database, received_before=now_ms + DAY_MS)
+        gone = gone or _remove_oldest_actions(database, received_before=now_ms + DAY_MS)
     return gone
+
+
+def _remove_oldest_actions(database: Database, *, received_before: int) -> int:
+    """Removes the next actions in order of arrival, as long as they arrived before that time."""
+    with database.transaction() as run:
+        return len(run(OLDEST_ACTIONS, (IDS_AT_ONCE, received_before)))
 
 
 def _remove_oldest(database: Database, *, received_before: int) -> int:
@@ -51,10 +64,50 @@ def _remove_oldest(database: Database, *, received_before: int) -> int:
     return erase_ids(database, {owner: np.array(numbers) for owner, numbers in ids.items()}) if ids else 0
 
 
-def erase(database: Database, user_id: str, application_id: str | None = None) -> int:
-    """Removes every event of a user, also from the figures; how many there were."""
+@record
+class Traces:
+    """How much the store has of a user."""
+
+    events: int
+    profiles: int
+    actions: int
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.profiles or self.actions)
+
+    def __str__(self) -> str:
+        parts = ((self.events, "event"), (self.profiles, "profile"), (self.actions, "action"))
+        shown = [counted(number, noun) for number, noun in parts if number or noun == "event"]
+        return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def traces_of(database: Database, user_id: str, application_id: str | None = None) -> Traces:
+    """What is stored of a user, in one application or in all of them."""
+    events = sum(map(len, events_of(database, user_id, application_id).values()))
+    counts = []
+    for table, condition in OF_USER:
+        where, values = _of_user(condition, user_id, application_id)
+        counts.append(int(database.read(f"SELECT count(*) FROM {table} {where}", values)[0][0]))  # noqa: S608
+    return Traces(events, *counts)
+
+
+def erase(database: Database, user_id: str, application_id: str | None = None) -> Traces:
+    """Removes every event of a user, also from the figures, the profile and the actions; how many there were."""
     found = events_of(database, user_id, application_id)
-    return erase_ids(database, found) if found else 0
+    counts: list[int] = []
+    with database.transaction() as run:
+        for table, condition in OF_USER:
+            where, values = _of_user(condition, user_id, application_id)
+            counts.append(len(run(f"DELETE FROM {table} {where} RETURNING 1", values)))  # noqa: S608
+    events = erase_ids(database, found) if found else 0
+    database.make_durable()
+    return Traces(events, *counts)
+
+
+def _of_user(condition: str, user_id: str, application_id: str | None) -> tuple[str, list[str]]:
+    if application_id is None:
+        return f"WHERE {condition}", [user_id]
+    return f"WHERE {condition} AND application_id = ?", [user_id, application_id]
 
 
 def events_of(database: Database, user_id: str, application_id: str | None = None) -> dict[str, Array]:

@@ -4,6 +4,8 @@ events    every event once; `id` is the order of arrival
 segments  the same events as columns, some thousands at a time: what figures, charts, lists and filters read
 columns   the columns of each segment, see columns.py
 folded    how far `events` is in segments
+profiles  users, companies and subscriptions, one merged document each
+actions   what users did beside calling the API
 
 events_once makes (application_id, transaction_id) unique. It holds the id turned round: ours begin with a checksum and
 end with the place in the log, so that the index grows at one end instead of touching a random page for each event.
@@ -15,7 +17,7 @@ from __future__ import annotations
 from logship.collector.row import EventRow
 from logship.records import record
 
-VERSION = 2  # of the tables; an older store is migrated, see migrations.py, a newer one is not touched
+VERSION = 3  # of the tables; an older store is migrated, see migrations.py, a newer one is not touched
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS events (
@@ -57,6 +59,26 @@ CREATE TABLE IF NOT EXISTS columns (
   data {bytes} NOT NULL,
   PRIMARY KEY (segment_id, name)
 );
+CREATE TABLE IF NOT EXISTS profiles (
+  application_id TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  id TEXT NOT NULL,
+  updated_at BIGINT NOT NULL,
+  document JSON NOT NULL,
+  PRIMARY KEY (application_id, kind, id)
+);
+CREATE TABLE IF NOT EXISTS actions (
+  id {serial},
+  application_id TEXT NOT NULL,
+  transaction_id TEXT,
+  received_at BIGINT NOT NULL,
+  time_ms BIGINT NOT NULL,
+  user_id TEXT,
+  name TEXT NOT NULL,
+  action JSON NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS actions_once ON actions (transaction_id, application_id);
+CREATE INDEX IF NOT EXISTS actions_by_user ON actions (user_id, application_id, time_ms);
 CREATE TABLE IF NOT EXISTS folded (version INTEGER PRIMARY KEY, last_id BIGINT NOT NULL);
 """
 

@@ -54,7 +54,7 @@ class SqliteStore:
         if version > schema.VERSION:
             raise StateError(f"{self._path} has version {version} of the tables, this program knows {schema.VERSION}")
         if 0 < version < schema.VERSION:
-            migrate(self, schema.SQLITE, progress)
+            migrate(self, int(version), schema.SQLITE, progress)
         with self.transaction() as run:
             for statement in schema.statements(schema.SQLITE):
                 run(statement, ())

@@ -11,8 +11,9 @@ from dataclasses import field
 from itertools import chain
 from typing import Any
 
-from logship.collector.database import Database, StoreUnavailableError
+from logship.collector.database import Database, Run, StoreUnavailableError
 from logship.collector.durability import Durability
+from logship.collector.refusal import RefusalError
 from logship.collector.row import EventRow
 from logship.collector.segments import Pending, fold
 from logship.records import record
@@ -40,6 +41,14 @@ class Submission:
 
 
 @record(frozen=False)
+class Change:
+    """What one request changes in a transaction of its own, and who waits for it to be durable."""
+
+    work: Callable[[Run], None]
+    done: Future[None] = field(default_factory=begun)
+
+
+@record(frozen=False)
 class Job:
     """Other work for the writing thread: retention, erasure."""
 
@@ -57,7 +66,7 @@ class Writer:
     def __init__(self, database: Database, on_death: Callable[[], None]) -> None:
         self._database = database
         self._on_death = on_death
-        self._waiting: deque[Submission | Job] = deque()
+        self._waiting: deque[Submission | Change | Job] = deque()
         self._news = threading.Condition()
         self._closing = False
         self._unfolded = 0  # groups committed since the last fold
@@ -75,13 +84,19 @@ class Writer:
         self._put(submission)
         return submission.done
 
+    def change(self, work: Callable[[Run], None]) -> Future[None]:
+        """A future that is done when what `work` did in a transaction is durable, or fails with what it raised."""
+        change = Change(work)
+        self._put(change)
+        return change.done
+
     def run(self, work: Callable[[], int]) -> Future[int]:
         """The result of `work`, done in the writing thread between two commits."""
         job = Job(work)
         self._put(job)
         return job.done
 
-    def _put(self, item: Submission | Job) -> None:
+    def _put(self, item: Submission | Change | Job) -> None:
         with self._news:
             if self._closing:
                 raise StoreUnavailableError("the collector is stopping")
@@ -119,19 +134,21 @@ class Writer:
             return not closing
         if isinstance(group[0], Job):
             self._work(group[0])
+        elif isinstance(group[0], Change):
+            self._change(group[0])
         else:
             self._commit([item for item in group if isinstance(item, Submission)])
         if self._unfolded >= FOLD_EVERY_GROUPS:
             self._fold()
         return True
 
-    def _next_group(self) -> list[Submission | Job]:
-        """The submissions that share the next commit, or one job."""
-        group: list[Submission | Job] = []
+    def _next_group(self) -> list[Submission | Change | Job]:
+        """The submissions that share the next commit, or one change or job."""
+        group: list[Submission | Change | Job] = []
         rows = 0
         while self._waiting and rows < GROUP_ROWS:
             item = self._waiting[0]
-            if isinstance(item, Job):
+            if not isinstance(item, Submission):
                 return group or [self._waiting.popleft()]
             rows += len(item.rows)
             group.append(self._waiting.popleft())
@@ -153,6 +170,18 @@ class Writer:
         self._unfolded += 1
         self._durability.promise(submission.done for submission in group)
         self._pending.add(rows, last_id)
+
+    def _change(self, change: Change) -> None:
+        try:
+            with self._database.transaction() as run:
+                change.work(run)
+        except (StoreUnavailableError, RefusalError) as exc:
+            change.done.set_exception(exc)
+            return
+        except BaseException as exc:
+            change.done.set_exception(StoreUnavailableError(f"the collector failed: {type(exc).__name__}"))
+            raise
+        self._durability.promise([change.done])
 
     def _work(self, job: Job) -> None:
         try:

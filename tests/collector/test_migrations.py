@@ -13,7 +13,9 @@ from logship.collector import migrations, schema
 from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.filters import Condition, EventFilter
 from logship.collector.listing import Listing
-from logship.collector.segments import Segments
+from logship.collector.profile_model import USERS
+from logship.collector.profiles import put, user_page
+from logship.collector.segments import Segments, fold
 from logship.collector.server import open_database
 from logship.collector.summary import Summaries
 from logship.collector.text_search import TextSearch
@@ -140,12 +142,44 @@ def test_a_store_of_postgresql_is_migrated(postgres_url: str) -> None:
     database.close()
 
 
+def as_version_2(database: Database) -> None:
+    """Makes of a store one that the program before this one left."""
+    with database.transaction() as run:
+        run("DROP TABLE profiles", ())
+        run("DROP TABLE actions", ())
+        run("UPDATE folded SET version = 2", ())
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_store_of_version_2_keeps_its_segments_and_takes_profiles(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    store = str(tmp_path / "e.db") if kind == "sqlite" else request.getfixturevalue("postgres_url")
+    database = open_database(store)
+    database.insert(rows_of([event(number + 5_000) for number in range(COUNT)]))
+    while fold(database):
+        pass
+    before = database.read("SELECT id, events, first_id, last_id FROM segments ORDER BY id")
+    as_version_2(database)
+    if kind == "sqlite":
+        with database.transaction() as run:
+            run("PRAGMA user_version = 2", ())
+    database.close()
+    database = open_database(store)
+    assert database.read("SELECT id, events, first_id, last_id FROM segments ORDER BY id") == before
+    assert database.read("SELECT version FROM folded") == [(schema.VERSION,)]
+    with database.transaction() as run:
+        put(run, "shop", USERS, [{"user_id": "ann"}], ARRIVED_MS)
+    assert user_page(database, "shop", "ann").profile == {"user_id": "ann"}
+    database.close()
+
+
 def test_a_newer_store_is_not_touched(tmp_path: Path) -> None:
     open_database(str(tmp_path / "e.db")).close()
     with sqlite3.connect(tmp_path / "e.db") as connection:
         connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
     connection.close()
     before = (tmp_path / "e.db").read_bytes()
-    with pytest.raises(StateError, match="this program knows 2"):
+    with pytest.raises(StateError, match="this program knows 3"):
         open_database(str(tmp_path / "e.db"))
     assert (tmp_path / "e.db").read_bytes() == before

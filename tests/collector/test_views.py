@@ -87,7 +87,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         database.insert(rows)
         if first % (3 * BATCH) and first < EVENTS - BATCH:
             fold(database)
-    assert erase(database, "user-7", "shop") > 0
+    assert erase(database, "user-7", "shop").events > 0
     database.insert([row._replace(transaction_id=None) for row in rows[:500]])
     yield database
     database.close()

@@ -1,0 +1,123 @@
+"""Users, companies and subscriptions: one document each, into which every update is merged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from logship.collector.actions import actions_of
+from logship.collector.database import Database, Run
+from logship.collector.items import MAX_ITEM_BYTES, Item
+from logship.collector.profile_model import COMPANIES, USERS, ItemKind
+from logship.collector.refusal import Fault, RefusalError
+from logship.records import record
+
+MERGED_AT_ONCE = 500  # profiles read, merged and written with one statement each
+MAX_TOKENS = 1_000  # of a profile; the oldest are forgotten
+TOKENS, CAMPAIGN = "session_token", "campaign"
+UPSERT_END = """
+ON CONFLICT (application_id, kind, id) DO UPDATE SET updated_at = excluded.updated_at, document = excluded.document
+"""
+NEXT = """
+SELECT id, CAST(document AS TEXT) FROM profiles
+WHERE application_id = ? AND kind = ? AND id > ? ORDER BY id LIMIT ?
+"""
+
+
+def put(run: Run, application_id: str, kind: ItemKind, items: Sequence[Item], now_ms: int) -> None:
+    """Merges updates into the profiles they name, in their order, inside a transaction.
+
+    Raises: RefusalError 400 when a merged profile would be over MAX_ITEM_BYTES.
+    """
+    for start in range(0, len(items), MERGED_AT_ONCE):
+        updates = items[start : start + MERGED_AT_ONCE]
+        names = list(dict.fromkeys(str(one[kind.key]) for one in updates))
+        places = ",".join("?" * len(names))
+        stored = run(
+            "SELECT id, CAST(document AS TEXT) FROM profiles "  # noqa: S608 - places for values
+            f"WHERE application_id = ? AND kind = ? AND id IN ({places})",
+            (application_id, kind.path, *names),
+        )
+        documents: dict[str, Item] = {name: orjson.loads(text) for name, text in stored}
+        for update in updates:
+            name = update[kind.key]
+            documents[name] = merged(documents.get(name, {}), update, kind)
+        rows = [(application_id, kind.path, name, now_ms, _encoded(documents[name], kind)) for name in names]
+        run(
+            f"INSERT INTO profiles VALUES {','.join(['(?,?,?,?,?)'] * len(rows))} {UPSERT_END}",  # noqa: S608
+            [value for row in rows for value in row],
+        )
+
+
+def merged(profile: Item, update: Item, kind: ItemKind) -> Item:
+    """A profile after an update.
+
+    Objects are merged member by member, lists are replaced, session tokens are added. A null of a member that the model
+    names says nothing: SDKs send all of them. Elsewhere, in `metadata` above all, null is a value like others.
+    """
+    said = {key: value for key, value in update.items() if value is not None or key not in kind.typed}
+    if CAMPAIGN in kind.typed and isinstance(said.get(CAMPAIGN), dict):
+        said[CAMPAIGN] = {key: value for key, value in said[CAMPAIGN].items() if value is not None}
+    if TOKENS in kind.typed and TOKENS in said:
+        said[TOKENS] = _with_tokens(profile.get(TOKENS, []), said[TOKENS])
+    return overlaid(profile, said)
+
+
+def overlaid(below: Item, above: Item) -> Item:
+    """Both objects in one; where both have a member that is no object in both, `above` counts."""
+    result = dict(below)
+    for key, value in above.items():
+        old = result.get(key)
+        result[key] = overlaid(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result
+
+
+def _with_tokens(known: list[str], given: str | list[str]) -> list[str]:
+    new = [given] if isinstance(given, str) else given
+    return list(dict.fromkeys([*(one for one in known if one not in new), *new]))[-MAX_TOKENS:]
+
+
+def _encoded(profile: Item, kind: ItemKind) -> str:
+    text = orjson.dumps(profile)
+    if len(text) > MAX_ITEM_BYTES:
+        reason = f"{kind.key} {str(profile[kind.key])[:40]!r} would be over {MAX_ITEM_BYTES} bytes after the merge"
+        raise RefusalError(400, "invalid_items", f"nothing was stored; {reason}", faults=(Fault(0, "", reason),))
+    return text.decode()
+
+
+@record
+class UserPage:
+    """What is known of a user beside events; documents as they are stored.
+
+    Shapes: `company` is the profile of the company that the user's profile names; None where nothing is stored.
+    """
+
+    profile: Item | None
+    company: Item | None
+    actions: tuple[Item, ...]
+
+
+def user_page(database: Database, application_id: str, user_id: str, limit: int = 100) -> UserPage:
+    """A user's profile and the newest actions, newest first."""
+    profile = profile_of(database, application_id, USERS, user_id)
+    company_id = profile.get("company_id") if profile else None
+    company = profile_of(database, application_id, COMPANIES, company_id) if company_id else None
+    return UserPage(profile, company, tuple(map(orjson.loads, actions_of(database, application_id, user_id, limit))))
+
+
+def profile_of(database: Database, application_id: str, kind: ItemKind, name: str) -> Item | None:
+    """The document of a profile, None where there is none."""
+    found = database.read(
+        "SELECT CAST(document AS TEXT) FROM profiles WHERE application_id = ? AND kind = ? AND id = ?",
+        (application_id, kind.path, name),
+    )
+    document: Item | None = orjson.loads(found[0][0]) if found else None
+    return document
+
+
+def next_profiles(
+    database: Database, application_id: str, kind: ItemKind, after: str, limit: int
+) -> list[tuple[str, str]]:
+    """Ids and JSON of the next profiles behind the id `after`, in the order of their ids."""
+    return [(str(name), str(text)) for name, text in database.read(NEXT, (application_id, kind.path, after, limit))]
