@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from logship.tail.aging import CUT_AFTER_S, Aging, descriptors_max
 from logship.tail.beginning import Beginnings
 from logship.tail.content import Content, Facts, PlainContent, facts_of, open_content
+from logship.tail.copies import Copies, Fate, is_beginning_of
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
 from logship.tail.globs import Globs
@@ -57,6 +58,7 @@ class Followed:
         self._strangers_open = 0
         self._young: set[Log] = set()  # with a sibling that can't be judged yet
         self._undecided: dict[str, float] = {}
+        self._copies = Copies()
         self.refusals = Refusals(self.register, remedy)
         self._descriptors_max = descriptors_max()
         self._found: dict[str, Watched] = {}
@@ -64,7 +66,7 @@ class Followed:
         self._unheard: list[tuple[str, int]] = []
         self._late_due_s = float("-inf")
         self.replaced = Replaced(self.register)
-        self._put_away: dict[bytes, list[Generation]] | None = None  # by first line, while strangers are settled
+        self._begun: dict[bytes, list[Generation]] | None = None  # by first line, while strangers are settled
         self.register.restore(state.load(), discovery)
 
     def follow(self, discovery: Discovery) -> None:
@@ -473,7 +475,7 @@ class Followed:
                 self.register.unsettled.setdefault(its, self.discovery.of(its.source))
         for its in list(self.register.unsettled):
             self._settle(its, now_s)
-        self._put_away = None
+        self._begun = None
 
     def _log_without_its_name(self, folder: str, stem: str) -> list[Log]:
         """A log that was rotated away before anybody saw it under its own name."""
@@ -546,6 +548,10 @@ class Followed:
             return False
         try:
             for each in self._candidates_elsewhere(its, stranger, stranger.first_line):
+                if each.is_live:
+                    if self._is_copy_of_live(each, watched, stranger, now_s):
+                        return True
+                    continue
                 verdict = compare(stranger.content, stranger.facts, stranger.first_line, each)
                 if verdict is Verdict.SAME:
                     self._adopt(each, stranger.content, stranger.facts, now_s)
@@ -559,20 +565,32 @@ class Followed:
             return False  # its reading will say so
         return False
 
+    def _is_copy_of_live(self, live: Generation, watched: Watched, stranger: Stranger, now_s: float) -> bool:
+        """Whether a file has nothing of its own, as far as can be told now; a copy is another name of the log."""
+        if not is_beginning_of(stranger.content, stranger.facts, live):
+            return False
+        fate = self._copies.fate(stranger.path, stranger.content, stranger.facts, now_s)
+        if fate is Fate.COPY:
+            self._bind(stranger.path, watched, stranger.facts, live, is_sibling=stranger.is_sibling)
+        if fate is not Fate.OWN:
+            stranger.content.close()
+        return fate is not Fate.OWN
+
     def _candidates_elsewhere(self, its: Log, stranger: Stranger, first_line: bytes) -> Iterator[Generation]:
-        if self._put_away is None:
-            self._put_away = {}
+        if self._begun is None:
+            self._begun = {}
             for log_ in self.register.logs.values():
                 for each in log_.generations:
-                    if each.key is not None and not each.is_live:
-                        self._put_away.setdefault(each.first_line, []).append(each)
+                    if each.key is not None:
+                        self._begun.setdefault(each.first_line, []).append(each)
         folder, name = os.path.split(stranger.path)
         formers = {os.path.join(folder, each) for each in (unpacked(name), *any_names(name))}
-        for each in reversed(self._put_away.get(first_line, ())):
-            if each.log is its or each.is_live or each.log.is_parked:
+        for each in reversed(self._begun.get(first_line, ())):
+            if each.log is its or each.log.is_parked:
                 continue
             own = os.path.join(each.log.place.directory, each.log.place.stem)
-            if (not each.names and not each.is_finished) or own in formers or each.path in formers:
+            is_made_of_it = own in formers and (not each.is_live or stranger.path.startswith(own))
+            if is_made_of_it or (not each.is_live and each.path in formers) or not (each.names or each.is_finished):
                 yield each
 
     def _look_for_late_lines(self, now_s: float) -> None:
@@ -605,6 +623,8 @@ class Followed:
             stranger.content.close()
         else:
             generation = self.beginnings.begin(its, watched.source, stranger, now_s)
+            if self._begun is not None and generation.key is not None:
+                self._begun.setdefault(generation.first_line, []).append(generation)
         if not stranger.is_nameless:
             self._bind(stranger.path, watched, facts, generation, is_sibling=stranger.is_sibling)
         elif not generation.names:
@@ -623,6 +643,7 @@ class Followed:
     def _vanished(self, path: str) -> None:
         self.refusals.forget(path)
         self._undecided.pop(path, None)
+        self._copies.forget(path)
         name = self.register.names.get(path)
         if name is not None:
             self.register.unbind(name)

@@ -17,7 +17,7 @@ _INSIDE_DIGITS_MIN = 6  # web-1.log is a log beside web.log; web-202601.log is m
 
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
 _DAY = "(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
-_WORD = "old|bak|backup|orig|prev|previous|last|yesterday|saved?|rotated|archived?"
+_WORD = "(?:old|bak|backup|copy|orig|prev|previous|last|yesterday|saved?|rotated|archived?)[0-9]{0,4}"
 _PIECE = rf"(?:[0-9]+(?:t[0-9]+)?z?|[0-9]{{1,2}}{_MONTH}[0-9]*|{_MONTH}[0-9]*|{_DAY}|[0-9]{{4}}w[0-9]+|w[0-9]+|{_WORD})"
 _MADE = re.compile(rf"[-._~@]*(?:{_PIECE}(?:[-._~@:+]+{_PIECE})*)?[-._~@]*", re.IGNORECASE | re.ASCII)
 _MAYBE_MADE = re.compile(rf"[0-9~]|[-._~@](?:{_MONTH}|{_DAY}|{_WORD})", re.IGNORECASE | re.ASCII)
@@ -133,4 +133,6 @@ def _is_cut_short(former: Former) -> bool:
     if not former.is_inside:
         return _MADE_AT_END.search(former.name) is not None
     found = _MADE_AT_END.search(base_of(former.name))
-    return found is not None and _DATED.match(found["part"]) is not None
+    if found is not None and _DATED.match(found["part"]) is not None:
+        return True
+    return _MADE_AT_END.search(former.name) is not None  # its extension is a part, too: access.log.2026-11-29.bak

@@ -100,6 +100,8 @@ ROTATED = [
     "access.log.~1~", "access.log-20260131", "access.log-20260131-23.zst", "access.log-2026013114",
     "access.log-2026-01-31.xz", "access.log-20260131-1769817600.bz2", "access.log.2026-01-31.xz",
     "access.log-20260131.1.gz", "access.log.old", "access.log.bak.gz", "access.log-1769817600",
+    "access.log.bak0", "access.log.copy", "access.log-copy2.gz", "access-copy.log", "access.log.2026-01-31.bak",
+    "access.log.1.bak",
     "access.log.20260131-142000", "access.log.31Jan2026", "access.log@1.gz", "access.1.log", "access-20260131.log",
     "access-2026-01-31T14-20-00.123.log", "access.2026013114200.log.gz",
 ]  # fmt: skip
