@@ -10,9 +10,10 @@ import orjson
 from logship.errors import FormatError
 from logship.fields import FAMILIES, FIELDS, Kind, canonical, lookup
 from logship.formats.format import Format, Read, Wanted
-from logship.formats.json_keys import AUTO_FIELDS, AUTO_TIME_KEYS
+from logship.formats.json_keys import AUTO_FIELDS, AUTO_LINES, AUTO_ONLY_IF, AUTO_TIME_KEYS
 from logship.formats.json_reading import FEWEST_FIELDS, Source, emit_json_reading
 from logship.formats.json_repair import loads, place_of
+from logship.formats.meaning import ONLY_IF
 from logship.formats.request_line import PARTS, split_request_line
 from logship.formats.slot import DecodeTime, Misfit, Moment, Slot, TimeFormat, Values
 from logship.formats.spec import KeySpec
@@ -47,7 +48,9 @@ class JsonFormat(Format):
             if slot.time
         )
         self._meanings = tuple(
-            (index, source.meaning) for index, source in enumerate(self._sources.values()) if source.meaning
+            (index, source.meaning)
+            for index, source in enumerate(self._sources.values())
+            if source.meaning and not source.is_guess
         )
 
     def slot(self, field: str) -> Slot | None:
@@ -192,14 +195,18 @@ def _line_parts(sources: Sequence[Source]) -> list[Source]:
 def _auto_sources() -> list[Source]:
     time = Slot("time_received", Kind.TIME, "time", Moment.END, AnyTime())
     sources = [Source(time, tuple(_path(key) for key in AUTO_TIME_KEYS))]
-    line = AUTO_FIELDS["request_first_line"]
-    for field, keys in AUTO_FIELDS.items():
-        known = FIELDS.get(field) or lookup(field)
+    line_paths = tuple(map(_path, AUTO_LINES))
+    for name, keys in AUTO_FIELDS.items():
+        known = FIELDS.get(name) or lookup(name)
         assert known is not None, "the table names fields of the vocabulary"
-        slot = Slot(field, known.kind, keys[0])
-        part = PARTS.index(field) if field in PARTS else -1
-        line_paths = tuple(_path(key) for key in line) if part >= 0 else ()
-        sources.append(Source(slot, tuple(_path(key) for key in keys), part, line_paths))
+        part = PARTS.index(name) if name in PARTS else -1
+        only_if = tuple((_path(key), ONLY_IF[AUTO_ONLY_IF[name, key]]) for key in keys if (name, key) in AUTO_ONLY_IF)
+        sources.append(
+            Source(
+                Slot(name, known.kind, keys[0]), tuple(map(_path, keys)), part, line_paths if part >= 0 else (),
+                is_line_first=part == _URL, only_if=only_if, is_guess=True,
+            )
+        )  # fmt: skip
     return sources
 
 
@@ -238,21 +245,41 @@ def _spellings(field: str) -> tuple[str, ...]:
 
 def _getter(source: Source) -> Callable[[Document], str]:
     """A function from a line's object to the slot's value; '' for absent."""
-    if source.part < 0 and len(source.paths) == 1 and len(source.paths[0]) == 1:
+    if source.part < 0 and len(source.paths) == 1 and len(source.paths[0]) == 1 and not source.is_guess:
         key = source.paths[0][0]
         return lambda document: _plain(document.get(key))
+    if not source.line_paths:
+        return _from_keys(source)
+    first, second = _from_keys(source), _from_line(source)
+    if source.is_line_first:
+        first, second = second, first
+    return lambda document: first(document) or second(document)
+
+
+def _from_keys(source: Source) -> Callable[[Document], str]:
+    meaning = source.meaning if source.is_guess else None
+    only_if = dict(source.only_if)
 
     def get(document: Document) -> str:
         for path in source.paths:
             value = _plain(_find(document, path))
-            if value != "":
+            only = only_if.get(path)
+            if value != "" and (meaning is None or meaning.holds(value)) and (only is None or only.holds(value)):
                 return value
+        return ""
+
+    return get
+
+
+def _from_line(source: Source) -> Callable[[Document], str]:
+    def get(document: Document) -> str:
         for path in source.line_paths:
             line = _plain(_find(document, path))
             if line and not isinstance(line, Bare):
-                if line.startswith("/"):  # some logs call the target so
-                    return line if source.part == _URL else ""
-                return split_request_line(line)[source.part]
+                # some logs call the target so
+                parts = ("", line, "") if line.startswith("/") else split_request_line(line)
+                if parts[source.part]:
+                    return parts[source.part]
         return ""
 
     return get

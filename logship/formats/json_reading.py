@@ -22,12 +22,16 @@ class Source:
     """Where a slot's value is found: the first of these paths that holds something.
 
     Shapes: a path is a key, or the keys of nested objects; `part` is which part of a request line is meant, -1 for all.
+    `only_if` are paths that count with some values only. `is_guess`: a value that can't be the field's is another's.
     """
 
     slot: Slot
     paths: tuple[tuple[str, ...], ...]
     part: int = -1
     line_paths: tuple[tuple[str, ...], ...] = ()  # where the request line is that `part` is cut from
+    is_line_first: bool = False
+    only_if: tuple[tuple[Keys, Meaning], ...] = ()
+    is_guess: bool = False
 
     @property
     def meaning(self) -> Meaning | None:
@@ -68,8 +72,9 @@ def emit_json_reading(
     """The instructions of a whole line; None where too few fields are looked at to tell whether it fits."""
     members = _Members(assembler)
     times = [source for source in slots if source.slot.time is not None]
-    meant = [source for source in slots if source.meaning]
+    meant = [source for source in slots if source.meaning and not source.is_guess]
     looked_at = {source.slot.field: source for source in (*needed, *times, *meant)}
+    meant += [source for source in needed if source.meaning and source.is_guess]
     registers = {
         field: wanted.registers[field] if field in wanted.registers else assembler.register() for field in looked_at
     }
@@ -83,11 +88,13 @@ def emit_json_reading(
     assembler.emit(Op.OBJECT, assembler.constant(members.tree()))
     lines: dict[tuple[Keys, ...], list[int]] = {}
     for field, source in looked_at.items():
-        choices = [members.registers[path] for path in source.paths]
+        only_if = dict(source.only_if)
+        choices = [(members.registers[path], only_if.get(path)) for path in source.paths]
         if source.line_paths:
             if source.line_paths not in lines:
                 lines[source.line_paths] = _split(source, members, assembler)
-            choices.append(lines[source.line_paths][source.part])
+            place = 0 if source.is_line_first else len(choices)
+            choices.insert(place, (lines[source.line_paths][source.part], None))
         _first(assembler, registers[field], choices)
     assembler.emit(Op.ATLEAST, fewest, _listed(assembler, counted))
     timed = [registers[source.slot.field] for source in times]
@@ -112,16 +119,27 @@ def _listed(assembler: Assembler, registers: Sequence[int]) -> int:
 
 
 def _split(source: Source, members: _Members, assembler: Assembler) -> list[int]:
-    """Registers with the parts of the first request line that is there."""
-    line = assembler.register()
-    _first(assembler, line, [members.registers[path] for path in source.line_paths])
-    parts = [assembler.register() for _ in PARTS]
-    assembler.emit(Op.SPLIT, line, *parts, 1)
-    return parts
+    """Registers with the parts of the request line, each of the first line that has it."""
+    parts: list[list[int]] = []
+    for path in source.line_paths:
+        parts.append([assembler.register() for _ in PARTS])
+        assembler.emit(Op.SPLIT, members.registers[path], *parts[-1], 1)
+    for number, register in enumerate(parts[0]):
+        for other in parts[1:]:
+            assembler.emit(Op.FIRST, register, register, other[number])
+    return parts[0]
 
 
-def _first(assembler: Assembler, register: int, choices: Sequence[int]) -> None:
-    left = choices[0]
-    for right in choices[1:] or choices:
+def _first(assembler: Assembler, register: int, choices: Sequence[tuple[int, Meaning | None]]) -> None:
+    """The first choice that holds something; the line is handed back where that is not what it can only be."""
+    left = choices[0][0]
+    for right, only in choices[1:] or choices:
+        if only is not None:
+            checked, done = Label(), Label()
+            assembler.emit(Op.EMPTY, left, checked)
+            assembler.emit(Op.JUMP, done)
+            assembler.place(checked)
+            only.emit(assembler, right, assembler.register())
+            assembler.place(done)
         assembler.emit(Op.FIRST, register, left, right)
         left = register

@@ -16,6 +16,7 @@ _ADDRESS = re.compile(r"(?:\[(?P<inside>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?\]|(?P<four>
 _BARE_SIX = re.compile(r"(?P<six>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?", re.ASCII)
 _NAME = re.compile(r"""(?=.*[^\W\d_]|[0-9]+(?:\.[0-9]+){3}\Z)[^\s"':/,;=\[\](){}<>|\\]+""")
 _WHOLE = re.compile(r"-?[0-9]{1,19}(?:\.0*)?")
+_FRACTION = re.compile(r"[0-9]{1,10}\.[0-9]{1,10}(?:[eE]-?[0-9]{1,2})?")
 _STATUS = re.compile(r"[0-9]{1,3}")
 LONGEST = 255  # of an address or a name; a longer one is none
 
@@ -84,7 +85,7 @@ def _is_user(text: str) -> bool:
     return len(words) == 1 or not any(word == "-" or is_address(word) for word in words)
 
 
-def _is_logname(text: str) -> bool:
+def _is_no_address(text: str) -> bool:
     return not is_address(text)
 
 
@@ -100,9 +101,14 @@ _PEER = Meaning("an address or a host name", _is_peer, Known.ADDRESS)
 _METHOD = Meaning("a method", _is_method)
 _BY_FIELD = {
     "remote_user": Meaning("a user", _is_user),
-    "remote_logname": Meaning("the name from identd", _is_logname),
+    "remote_logname": Meaning("the name from identd", _is_no_address),
     "request_method": _METHOD,
     "method": _METHOD,
+}
+ONLY_IF = {
+    "address": Meaning("an address", is_address, Known.ADDRESS),
+    "name": Meaning("a host name", _is_no_address),
+    "fraction": Meaning("seconds with a fraction", _in(_FRACTION)),
 }
 _ONLY_OPEN = frozenset({"remote_user", "remote_logname"})
 _BY_KIND = {Kind.ADDRESS: _PEER}

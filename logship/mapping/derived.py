@@ -228,7 +228,23 @@ def _target(fields: Fields) -> Value:
         joined = fields.pure(values.joined_target, arity=2)
         return Value(Kind.TEXT, fields.call(joined, fields.register(path), fields.register(query)), is_always=True)
     source = fields.register(slot or path)  # type: ignore[arg-type]  # one of them is a slot
-    return Value(Kind.TEXT, fields.call(fields.pure(values.target, Known.SLASHED), source), is_always=True)
+    target = fields.call(fields.pure(values.target, Known.SLASHED), source)
+    if query is not None and setting.format.is_open:  # each line has keys of its own: this one may log them apart
+        _join_query(fields, target, fields.register(query))
+    return Value(Kind.TEXT, target, is_always=True)
+
+
+def _join_query(fields: Fields, target: int, query: int) -> None:
+    """Adds the query to a target that has none."""
+    assembler = fields.assembler
+    path, own, lacks, done = assembler.register(), assembler.register(), Label(), Label()
+    assembler.emit(Op.EMPTY, query, done)
+    assembler.emit(Op.CUT, path, own, target, ord("?"))
+    assembler.emit(Op.EMPTY, own, lacks)
+    assembler.emit(Op.JUMP, done)
+    assembler.place(lacks)
+    assembler.emit(Op.CALL, target, fields.pure(values.joined_target, arity=2), target, query)
+    assembler.place(done)
 
 
 def _part_of_target(index: int) -> Callable[[Fields], Value]:

@@ -222,3 +222,32 @@ def test_headers_that_are_lists_are_joined() -> None:
 def test_a_wrong_json_format_is_refused_with_the_reason(tree: object, reason: str) -> None:
     with pytest.raises(FormatError, match=reason):
         compiled(tree)
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ('"host":"203.0.113.9","vhost":"shop.example"', {"host": "shop.example", "remote_host": "203.0.113.9"}),
+        ('"host":"10.0.0.1","domain":"shop.example"', {"host": "shop.example", "remote_host": "10.0.0.1"}),
+        ('"host":"shop.example"', {"host": "shop.example", "remote_host": None}),
+        ('"host":"10.0.0.1"', {"host": None, "remote_host": "10.0.0.1"}),
+        ('"host":"10.0.0.1","clientip":"203.0.113.9"', {"host": None, "remote_host": "203.0.113.9"}),
+        ('"client":"web-1:x","remoteIP":"203.0.113.9"', {"remote_host": "203.0.113.9"}),
+        ('"request":"/index.html","message":"GET / HTTP/1.1"', {"request_url": "/", "request_method": "GET"}),
+        ('"request":"GET /x?a=1 HTTP/1.1","uri":"/x"', {"request_url": "/x?a=1"}),
+        ('"message":"handled request","uri":"/x"', {"request_url": "/x"}),
+        ('"latency":"0.004"', {"time_s": "0.004"}),
+        ('"latency":1286', {"time_s": None}),
+        ('"req_time":"1286"', {"time_s": None}),
+        ('"response_time":1286,"reqtime_microsec":1286', {"time_s": None, "time_us": "1286"}),
+        ('"request_time":2', {"time_s": "2"}),
+        ('"user-agent":"curl","body_bytes":7', {"request_header_user_agent": "curl", "response_bytes_clf": "7"}),
+        ('"status":"success","response":"204"', {"status": "204"}),
+    ],
+)
+def test_auto_believes_the_key_whose_value_can_be_the_field(members: str, expected: dict[str, str | None]) -> None:
+    fmt = compiled({"json": "auto"})
+    line = f'{{"time":"2026-11-25T10:11:12Z","method":"GET","bytes_sent":1,"scheme":"https",{members}}}'.encode()
+    values = fmt.reader(list(expected))(line)
+    assert values is not None
+    assert dict(zip(expected, values, strict=True)) == {field: value or "" for field, value in expected.items()}
