@@ -101,6 +101,7 @@ class Daemon:
                     raise self._alarm.failure
                 if self._reload_requested:
                     self._reload()
+                self._state.watch()
                 step = self.pipeline.step()
                 self._reporter.report()
                 if not is_ready:
@@ -192,6 +193,7 @@ class Daemon:
             reroute(self.pipeline, self.settings, settings, self._clock)
             self.settings = settings
             self._reporter.reload_fault = ""
+            self._state.was_removed = False
             self.pipeline.counters.config_reloads += 1
             log.info("reloaded sources=%d", len(settings.sources))
         for lane in self.pipeline.lanes.values():

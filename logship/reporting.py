@@ -101,6 +101,7 @@ class Reporter:
             faults=Faults(
                 reload=self.reload_fault,
                 state=self._state.problem,
+                state_removed=self._state_dir if self._state.was_removed else "",
                 dead_letters=pipeline.letterbox.problem,
                 stuck=self._stuck(),
             ),

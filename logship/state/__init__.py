@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _LOST = "lost"  # note: "yes" until the first look after a loss is over
 COPY_EVERY_S = 3600.0
+WATCH_EVERY_S = 1.0
 RETRY_EVERY_S = 1.0  # a full disk may have room again soon
 RANGE_KEPT_S = 400 * 86_400.0  # a backfill of last year's logs still knows what was sent
 
@@ -43,6 +44,7 @@ class State:
     `is_first_start`: no daemon has looked at files with this directory yet, so start_at counts.
     `is_lost`: one has, but neither the database nor its copy could be read: everything is read from the beginning.
     `problem`: why the state can't be written now, "" while it can; what waits is written as soon as it can be.
+    `was_removed`: the directory or its database was removed or replaced while this daemon ran.
     """
 
     def __init__(self, folder: Path, clock: WallClock) -> None:
@@ -51,12 +53,18 @@ class State:
         self.is_lost = False
         self.problem = ""
         self.wants_everything = False
+        self.was_removed = False
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._is_read_only = False
+        self._is_alone = False  # on a full disk: nobody reads beside us
+        self._identity: tuple[int, int] | None = None
+        self._watch_due_s = float("-inf")
+        self._is_daemon = False
         self._lock: place.Lock | None = None
         self._waiting: dict[int, Checkpoint] = {}
         self._waiting_notes: dict[str, str] = {}
+        self._notes: dict[str, str] = {}  # everything that was remembered or asked for
         self._forgotten: set[int] = set()
         self._marker_due = False
         self._retry_at_s = float("-inf")
@@ -73,7 +81,7 @@ class State:
         state = cls(directory, clock)
         place.make(directory)
         if daemon:
-            state._lock = place.Lock(directory)
+            state._is_daemon, state._lock = True, place.Lock(directory)
         try:
             state._start()
         except PermissionError as exc:
@@ -111,6 +119,8 @@ class State:
         if self._connection is None:
             return None
         row = self._connection.execute("SELECT value FROM notes WHERE name = ?", (name,)).fetchone()
+        if row is not None:
+            self._notes[name] = str(row[0])
         return None if row is None else str(row[0])
 
     # what becomes known
@@ -172,7 +182,7 @@ class State:
 
     def remember(self, name: str, value: str) -> None:
         """A fact beside the checkpoints; on disk with the next save()."""
-        self._waiting_notes[name] = value
+        self._waiting_notes[name] = self._notes[name] = value
 
     def forget(self, generations: Iterable[int]) -> None:
         """Generations that nothing is left of; on disk with the next save()."""
@@ -186,6 +196,16 @@ class State:
         if self.is_first_start:
             self._marker_due = True
             self.save()
+
+    def watch(self) -> None:
+        """Sees once a second whether the database still is where it was; it is made again where it is not."""
+        now_s = self._clock.monotonic()
+        if self._connection is None or not self._is_daemon or now_s < self._watch_due_s:
+            return
+        self._watch_due_s = now_s + WATCH_EVERY_S
+        with contextlib.suppress(OSError):
+            if place.identity(self.folder) != self._identity:
+                self._begin_anew()
 
     def copy(self) -> None:
         """The copy, now. Raises: OSError, sqlite3.Error."""
@@ -217,7 +237,7 @@ class State:
         if marker and not (path.exists() and path.stat().st_size):
             self._replace_by_copy("is missing or empty")
         try:
-            self._connection = database.connect(self.folder)
+            self._connect()
         except sqlite3.Error as exc:
             if database.is_damage(exc):
                 self._rescue(exc)
@@ -236,9 +256,13 @@ class State:
             self.is_lost = not self.is_first_start
             return
         try:
-            self._connection = database.connect_read_only(self.folder)
+            self._connection = database.connect_read_only(self.folder, is_alone=place.is_full(self.folder))
             self._is_read_only = True
         except sqlite3.Error as exc:
+            if not self._is_daemon and place.is_full(self.folder):
+                raise StateError(
+                    f"{self.folder}: the disk is full, and the state is in use ({exc}); make room"
+                ) from exc
             log.error("the state can't be read, logs are read from their beginning path=%s error=%s", self.folder, exc)
             self.is_lost = True
 
@@ -257,7 +281,7 @@ class State:
             aside = place.move_aside(self.folder, int(self._clock.time()))
             log.error("the state was damaged and is moved aside path=%s error=%s", aside, damage)
             self._replace_by_copy("was damaged")
-            self._connection = database.connect(self.folder)
+            self._connect()
         except (OSError, sqlite3.Error) as exc:
             self.is_lost = True
             self._fail(exc)
@@ -274,10 +298,40 @@ class State:
         if self._is_read_only and self._connection is not None:
             self._connection.close()
             self._connection, self._is_read_only = None, False
+        elif self._is_alone and self._connection is not None and not place.is_full(self.folder):
+            self._connection.close()  # there is room again: others may read
+            self._connection = None
         if self._connection is None:
             place.make(self.folder)
-            self._connection = database.connect(self.folder)
+            if self._is_daemon and self._lock is None:
+                self._lock = place.Lock(self.folder)
+            return self._connect()
         return self._connection
+
+    def _connect(self) -> sqlite3.Connection:
+        self._is_alone = place.is_full(self.folder)
+        self._connection = database.connect(self.folder, is_alone=self._is_alone)
+        self._identity = place.identity(self.folder)
+        return self._connection
+
+    def _begin_anew(self) -> None:
+        """The directory is another, or gone: everything this process knows is written into the one that is there."""
+        log.error(
+            "the state directory was removed or replaced while logship runs, it is made again and positions saved anew,"
+            " nothing is lost; ranges of backfills, dead letters and the state's copy in it are gone path=%s",
+            self.folder,
+        )
+        assert self._connection is not None
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.close()
+        self._connection = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+        self.was_removed = self.wants_everything = True
+        self._marker_due |= not self.is_first_start
+        self._waiting_notes = {**self._notes, **self._waiting_notes}
+        self._retry_at_s = float("-inf")
 
     def _write(self) -> bool:
         try:
@@ -293,7 +347,7 @@ class State:
             if self._marker_due:
                 place.set_marker(self.folder)
                 place.give_to_owner(self.folder, place.MARKER, place.LOCK)
-        except (OSError, sqlite3.Error) as exc:
+        except (OSError, StateError, sqlite3.Error) as exc:
             self._fail(exc)
             return False
         self._succeeded()

@@ -20,8 +20,11 @@ _VERSION_AT, _APPLICATION_AT = 60, 68  # Source: sqlite.org/fileformat.html, 1.3
 _WRITTEN_AT, _WRITTEN = 18, {1, 2}  # file format versions for writing and reading: rollback journal or WAL
 
 
-def connect(folder: Path) -> sqlite3.Connection:
+def connect(folder: Path, *, is_alone: bool = False) -> sqlite3.Connection:
     """The database in `folder`, made where there is none.
+
+    `is_alone` locks all others out, and maps no file: on a full disk a page of a mapped file that has no block yet ends
+    the process with SIGBUS. Source: sqlite.org/wal.html, 6 (use without shared memory).
 
     Raises: StateError for a newer or foreign one, sqlite3.OperationalError where it can't be opened or written now,
     sqlite3.DatabaseError (not Operational) for a damaged one.
@@ -29,6 +32,8 @@ def connect(folder: Path) -> sqlite3.Connection:
     _judge_header(folder / place.DATABASE)
     connection = sqlite3.connect(folder / place.DATABASE, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
+        if is_alone:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # a confirmation is on disk, not only on its way there
         schema.prepare(connection, str(folder / place.DATABASE))
@@ -43,14 +48,18 @@ def connect(folder: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_read_only(folder: Path) -> sqlite3.Connection:
+def connect_read_only(folder: Path, *, is_alone: bool = False) -> sqlite3.Connection:
     """As connect(), of a file that can't be written: what it says still counts."""
     _judge_header(folder / place.DATABASE)
     connection = sqlite3.connect(f"file:{folder / place.DATABASE}?mode=ro", uri=True, timeout=BUSY_S)
     try:
         try:
+            if is_alone:
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             connection.execute("SELECT 1 FROM generations LIMIT 1")
-        except sqlite3.OperationalError:  # no shared memory file can be made beside it
+        except sqlite3.OperationalError as exc:  # no shared memory file can be made beside it
+            if exc.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise
             connection.close()
             connection = sqlite3.connect(f"file:{folder / place.DATABASE}?immutable=1", uri=True)
         check(connection)

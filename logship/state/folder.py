@@ -17,6 +17,7 @@ DATABASE = "state.db"
 COPY = "state.copy.db"
 LOCKS = Path("/proc/locks")
 SIDE_FILES = ("-wal", "-shm", "-journal")
+ROOM_BYTES = 131_072  # four times what SQLite maps of its shared memory file when it opens a database
 
 
 class Lock:
@@ -82,6 +83,24 @@ def lock_holder(folder: Path) -> int | None:
         if words[1:2] == ["FLOCK"] and words[-4] == signed and words[-3].rpartition(":")[2] == inode:
             return int(signed)
     return None
+
+
+def is_full(folder: Path) -> bool:
+    """Whether there is hardly any room on the directory's file system; False where nobody can say."""
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_frsize * (found.f_bavail if os.geteuid() else found.f_bfree) < ROOM_BYTES
+
+
+def identity(folder: Path) -> tuple[int, int] | None:
+    """Device and inode of the database; None where its name leads nowhere. Raises: OSError where nobody can say."""
+    try:
+        found = os.stat(folder / DATABASE)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_dev, found.st_ino
 
 
 def make(folder: Path) -> None:

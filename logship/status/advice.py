@@ -19,6 +19,7 @@ class Faults:
 
     reload: str = ""  # why the newest reload was refused; '' again after one that was taken
     state: str = ""  # why positions can't be saved
+    state_removed: str = ""  # the state directory that was removed or replaced since the start or a reload
     dead_letters: str = ""  # why dead letters can't be written
     stuck: str = ""  # which thread doesn't move any more
 
@@ -52,6 +53,13 @@ def _of_daemon(faults: Faults) -> Iterator[Advice]:
             "state",
             f"positions can't be saved: {faults.state}",
             "shipping goes on; a restart now would send again what was not saved. Make room or mend its permissions",
+        )
+    if faults.state_removed:
+        yield Advice(
+            "error",
+            "state",
+            f"{faults.state_removed} was removed or replaced while logship runs; it was made again, nothing is lost",
+            "ranges of backfills and dead letters in it are gone; a reload (SIGHUP) ends this message",
         )
     if faults.dead_letters:
         yield Advice("error", "state", f"dead letters can't be written: {faults.dead_letters}", "positions wait for it")

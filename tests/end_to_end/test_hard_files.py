@@ -7,9 +7,10 @@ delivery and save) has the same id, and the receiver keeps the first.
 from __future__ import annotations
 
 import random
+import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.rigs.daemon import Daemon
 from tests.rigs.fork import ForkedDaemon
 from tests.rigs.machine import lacking, require, require_root, scaled
 from tests.rigs.receiver import Receiver
+from tests.rigs.servers import free_port
 from tests.rigs.waiting import wait_until
 
 LOGS = '{{name: site, paths: ["{here}/**/*.log"], format: combined, start_at: beginning, mapping: default}}'
@@ -32,6 +34,33 @@ START_UP_BYTES = 50_000  # what a forked daemon reads until it ships
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:
         yield receiver
+
+
+@contextmanager
+def disk_of_small_blocks(at: Path) -> Iterator[None]:
+    """4 MB in blocks of 1 KiB at `at`: a page of a mapped file may have no block though the file is long enough."""
+    require_root("a small disk is mounted")
+    at.mkdir()
+    image = at.with_suffix(".img")
+    with image.open("wb") as file:
+        file.truncate(4_000_000)
+    subprocess.run([require("mkfs.ext4", "e2fsprogs"), "-q", "-b", "1024", str(image)], check=True)
+    done = subprocess.run(["mount", "-o", "loop", str(image), str(at)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        lacking(f"no disk can be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(at)], check=True)
+
+
+def fill(at: Path) -> Path:
+    """A file that takes all the room that is left."""
+    rest = at / "rest"
+    with rest.open("wb", 0) as file, suppress(OSError):
+        while file.write(b"x" * 1024):
+            pass
+    return rest
 
 
 @contextmanager
@@ -67,10 +96,11 @@ def rotate(log: Path, *, compresses: bool = False) -> None:
 def test_a_disk_too_small_for_the_state_loses_nothing_through_rotation_and_a_kill(
     tmp_path: Path, receiver: Receiver
 ) -> None:
-    with disk_of("64k", tmp_path / "state"):
+    with disk_of("200k", tmp_path / "state"):
         site = Site(tmp_path, receiver.url)
         with site.daemon:
             site.daemon.wait_for_log(READY)  # rotated files that nobody saw before are not the daemon's
+            fill(tmp_path / "state")
             for _ in range(3):
                 site.write(300)
                 rotate(site.log)
@@ -116,6 +146,61 @@ def test_a_read_only_state_loses_nothing_through_rotation_and_a_kill_and_is_writ
     assert receiver.repeats == repeats
     assert receiver.conflicts == []
     assert "Traceback" not in site.daemon.log()
+
+
+def test_a_disk_that_is_full_after_a_kill_ends_no_command_and_loses_nothing(tmp_path: Path, receiver: Receiver) -> None:
+    with disk_of_small_blocks(tmp_path / "state"):
+        site = Site(tmp_path, receiver.url)
+        with site.daemon:
+            site.daemon.wait_for_log(READY)
+            site.write(100)
+            site.wait_for_all(receiver)
+            site.daemon.kill()
+            rest = fill(tmp_path / "state")
+            assert site.run("status").returncode == 1
+            site.write(100)
+            site.start()
+            site.wait_for_all(receiver)
+            site.daemon.wait_for_log(NOT_SAVED)
+            assert site.run("trace", "no such line").returncode == 1
+            rest.unlink()
+            site.daemon.wait_for_log("the state can be written again")
+            assert site.daemon.terminate() == 0
+        repeats = receiver.repeats
+        with site.daemon:
+            site.write(1)
+            site.wait_for_all(receiver)
+            assert site.daemon.terminate() == 0
+    assert receiver.repeats == repeats
+    assert receiver.conflicts == []
+
+
+def test_a_state_directory_removed_while_running_needs_a_person_and_loses_nothing(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    site = Site(tmp_path, receiver.url)
+    site.write_config(receiver.url, status=f'{{listen: "127.0.0.1:{free_port()}"}}')
+    with site.daemon:
+        site.daemon.wait_for_log(READY)
+        site.write(100)
+        site.wait_for_all(receiver)
+        assert site.run("status").returncode == 0
+        shutil.rmtree(tmp_path / "state")
+        site.daemon.wait_for_log("removed or replaced")
+        status = site.run("status")
+        assert status.returncode == 1
+        assert "was removed or replaced" in status.stdout
+        site.daemon.hang_up()
+        site.daemon.wait_for_log("reloaded")
+        assert site.run("status").returncode == 0
+        site.write(100)
+        site.wait_for_all(receiver)
+        site.daemon.kill()
+        site.write(100)
+        site.start()
+        site.wait_for_all(receiver)
+        assert site.daemon.terminate() == 0
+    assert receiver.conflicts == []
 
 
 def test_a_disk_that_fails_at_fsync_loses_nothing(tmp_path: Path, receiver: Receiver) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -452,3 +453,98 @@ def test_a_read_only_state_still_counts_and_is_written_when_it_can_be() -> None:
         assert state.load()[0].position == 900
         assert not state.problem
         state.close()
+
+
+def empty(folder: Path) -> None:
+    for each in folder.iterdir():
+        each.unlink()
+
+
+def replace_by_an_older_one(folder: Path) -> None:
+    folder.rename(folder.with_name("elsewhere"))
+    started(folder)
+
+
+REMOVALS: dict[str, Callable[[Path], object]] = {
+    "removed": shutil.rmtree,
+    "moved away": lambda folder: folder.rename(folder.with_name("elsewhere")),
+    "emptied": empty,
+    "its database removed": lambda folder: (folder / DATABASE).unlink(),
+    "replaced by an older one": replace_by_an_older_one,
+}
+
+
+@pytest.mark.parametrize("how", REMOVALS)
+def test_a_directory_that_is_removed_while_running_is_reported_and_made_again(
+    how: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = FakeClock()
+    state = State.open(folder, clock)
+    moved = replace(ROW, position=700)
+    state.remember("looked at api", "12")
+    state.save([ROW])
+    state.mark_started()
+    state.save([moved])
+    REMOVALS[how](folder)
+    clock.pass_s(1)
+    state.watch()
+    assert state.was_removed
+    assert state.wants_everything
+    assert "removed or replaced" in caplog.text
+    assert state.save([moved]), "the owner gives everything it knows"
+    assert not state.wants_everything
+    with pytest.raises(StateError, match="another logship daemon"):
+        State.open(folder, clock)
+    state._connection = None  # as kill -9
+    assert state._lock is not None
+    state._lock.close()
+    again = State.open(folder, clock)
+    assert again.load() == [moved]
+    assert not again.is_first_start, "start_at: end would leave lines"
+    assert not again.is_lost
+    assert again.note("looked at api") == "12"
+
+
+def test_a_directory_that_another_daemon_has_by_now_is_left_to_it(folder: Path) -> None:
+    clock = FakeClock()
+    state = State.open(folder, clock)
+    state.save([ROW])
+    folder.rename(folder.with_name("elsewhere"))
+    other = State.open(folder, clock)
+    clock.pass_s(1)
+    state.watch()
+    assert not state.save([ROW])
+    assert "another logship daemon" in state.problem
+    assert other.load() == []
+    other.close()
+    clock.pass_s(2)
+    assert state.save()
+    assert state.problem == ""
+
+
+def test_on_a_full_disk_no_file_is_mapped_and_nobody_else_is_let_in(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(folder)
+    monkeypatch.setattr("logship.state.folder.ROOM_BYTES", 1 << 62)
+    state = State.open(folder, FakeClock())
+    assert state.load() == [ROW]
+    assert str(folder) not in "".join(
+        line for line in Path("/proc/self/maps").read_text().splitlines() if "-shm" in line
+    )
+    with pytest.raises(StateError, match="the disk is full, and the state is in use"):
+        State.open(folder, FakeClock(), daemon=False)
+    monkeypatch.setattr("logship.state.folder.ROOM_BYTES", 0)
+    assert state.save([replace(ROW, position=600)])
+    beside = State.open(folder, FakeClock(), daemon=False)
+    assert beside.load() == [replace(ROW, position=600)], "there is room again: others may read"
+
+
+def test_a_stopped_daemons_state_is_read_on_a_full_disk_without_a_mapped_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started(folder)
+    monkeypatch.setattr("logship.state.folder.ROOM_BYTES", 1 << 62)
+    state = State.open(folder, FakeClock(), daemon=False)
+    assert state.load() == [ROW]
+    assert not (folder / f"{DATABASE}-shm").exists()
