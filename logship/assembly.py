@@ -10,7 +10,15 @@ from logship.batcher import Batcher
 from logship.clock import SystemClock
 from logship.config import EndpointSettings, Settings, SourceSettings
 from logship.counters import Counters
-from logship.delivery import Api, Compression, DeadLetters, Delivery, DeliverySettings, Endpoint
+from logship.delivery import (
+    Api,
+    Compression,
+    DeadLetters,
+    Delivery,
+    DeliverySettings,
+    Endpoint,
+)
+from logship.delivery.rules_feed import KnownRules, PageSource, RulesFeed, note_name
 from logship.lane import Lane, Route
 from logship.letterbox import Letterbox
 from logship.pipeline import Pipeline
@@ -47,7 +55,7 @@ def build_pipeline(settings: Settings, state: State, clock: SystemClock, *, once
     )
     return Pipeline(
         routes_of(settings),
-        lanes_of(settings, tailer, clock, counters),
+        lanes_of(settings, tailer, clock, counters, state),
         tailer,
         Letterbox(DeadLetters(settings.state_dir, counters=counters), counters, clock),
         counters,
@@ -61,7 +69,7 @@ def _remedy(path: str, error: OSError) -> str:
     return remedy(path, error)
 
 
-def reroute(pipeline: Pipeline, old: Settings, new: Settings, clock: SystemClock) -> None:
+def reroute(pipeline: Pipeline, old: Settings, new: Settings, clock: SystemClock, state: State) -> None:
     """After a reload: routes and lanes of `new`; files both know go on where they are.
 
     A lane whose endpoint and limits are unchanged stays with what is in flight; of a changed one the unsettled batches
@@ -70,10 +78,10 @@ def reroute(pipeline: Pipeline, old: Settings, new: Settings, clock: SystemClock
     has_same_limits = (old.batch, old.delivery) == (new.batch, new.delivery)
     kept = {name: pipeline.lanes[name] for name in lane_names(new).values() if name in pipeline.lanes}
     old_endpoints = {name: endpoint for endpoint, name in lane_names(old).items()}
-    lanes = lanes_of(new, pipeline.tailer, clock, pipeline.counters)
+    lanes = lanes_of(new, pipeline.tailer, clock, pipeline.counters, state)
     for endpoint, name in lane_names(new).items():
         if name in kept and has_same_limits and old_endpoints.get(name) == endpoint:
-            lanes[name].delivery.close(0.0)
+            lanes[name].close(0.0)
             kept[name].sources = lanes[name].sources
             lanes[name] = kept[name]
     for source in new.sources:
@@ -98,24 +106,57 @@ def routes_of(settings: Settings) -> dict[str, Route]:
     }
 
 
-def lanes_of(settings: Settings, tailer: Tailer, clock: SystemClock, counters: Counters) -> dict[str, Lane]:
+def lanes_of(
+    settings: Settings, tailer: Tailer, clock: SystemClock, counters: Counters, state: State
+) -> dict[str, Lane]:
     """A lane for each different endpoint."""
-    return {
-        name: Lane(
-            Delivery(
-                endpoint_of(endpoint),
-                delivery_settings(settings),
-                clock=clock,
-                random=random.Random(),
-                counters=counters,
-                wake=Wake(tailer.wake),
-            ),
-            Batcher(settings.batch.max_bytes, settings.batch.max_age_s, tailer.span),
-            frozenset(source.name for source in settings.sources if source.endpoint == endpoint),
-            endpoint.max_event_age_s,
+
+    def keep(note: str, value: str) -> None:
+        state.remember(note, value)
+        state.save()
+
+    lanes = {}
+    for endpoint, name in lane_names(settings).items():
+        feed = feed_of(endpoint, state.note, keep, clock, tailer.wake) if endpoint.obeys else None
+        delivery = Delivery(
+            endpoint_of(endpoint),
+            delivery_settings(settings),
+            clock=clock,
+            random=random.Random(),
+            counters=counters,
+            wake=Wake(tailer.wake),
+            hear_etag=feed.hear if feed else lambda _: None,
         )
-        for endpoint, name in lane_names(settings).items()
-    }
+        batcher = Batcher(settings.batch.max_bytes, settings.batch.max_age_s, tailer.span)
+        sources = frozenset(source.name for source in settings.sources if source.endpoint == endpoint)
+        lanes[name] = Lane(delivery, batcher, sources, endpoint.max_event_age_s, feed)
+    return lanes
+
+
+def feed_of(
+    settings: EndpointSettings,
+    note: Callable[[str], str | None],
+    keep: Callable[[str, str], None],
+    clock: SystemClock,
+    wake: Callable[[], None],
+) -> RulesFeed:
+    """What asks for a receiver's rules; `note` and `keep` are the state's memory of the last good ones."""
+    name = note_name(settings.receiver, settings.application_id.reveal() if settings.application_id else "")
+    endpoint = endpoint_of(settings)
+
+    def page_source() -> PageSource:
+        from logship.delivery.http import PageTransport, TlsContext  # 100 ms that nobody else has to wait for
+
+        return PageTransport(endpoint, TlsContext(endpoint), clock)
+
+    return RulesFeed(
+        endpoint,
+        clock,
+        known=KnownRules.from_note(note(name) or ""),
+        keep=lambda known: keep(name, known.to_note()),
+        wake=wake,
+        make_source=page_source,
+    )
 
 
 def lane_names(settings: Settings) -> Mapping[EndpointSettings, str]:

@@ -137,7 +137,7 @@ class Daemon:
             self.pipeline.flush()
             for lane in self.pipeline.lanes.values():
                 lane.delivery.finish()
-        refusing = [lane.delivery.status().state is DeliveryState.HELD for lane in self.pipeline.lanes.values()]
+        refusing = [lane.needs_a_person for lane in self.pipeline.lanes.values()]
         open_lanes = [lane for lane, refuses in zip(self.pipeline.lanes.values(), refusing, strict=True) if not refuses]
         is_over = step.is_at_end or any(refusing) or self.pipeline.letterbox.is_full
         return is_over and all(lane.is_empty for lane in open_lanes)
@@ -164,6 +164,8 @@ class Daemon:
             status = lane.delivery.status()
             if status.state is DeliveryState.HELD:
                 problems.append(f"{name} refuses: {status.last_error}; {status.hint}")
+            if lane.feed is not None and not lane.feed.is_ready:
+                problems.append(f"nothing is sent to {name}, its rules are not known: {lane.feed.status().problem}")
         if unsettled:
             batches = "1 batch was" if unsettled == 1 else f"{unsettled} batches were"
             problems.append(f"{batches} not delivered; the next run sends {'it' if unsettled == 1 else 'them'}")
@@ -190,14 +192,14 @@ class Daemon:
             mistakes = " · ".join(map(str, exc.mistakes))
             log.error("the new configuration is refused, the old one stays: %s", mistakes)
         else:
-            reroute(self.pipeline, self.settings, settings, self._clock)
+            reroute(self.pipeline, self.settings, settings, self._clock, self._state)
             self.settings = settings
             self._reporter.reload_fault = ""
             self._state.was_removed = False
             self.pipeline.counters.config_reloads += 1
             log.info("reloaded sources=%d", len(settings.sources))
         for lane in self.pipeline.lanes.values():
-            lane.delivery.resume()
+            lane.resume()
         self._notifier.ready()
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:

@@ -7,8 +7,10 @@ from dataclasses import field
 from typing import Protocol
 
 from logship.batcher import Batcher
-from logship.delivery import Delivery
+from logship.delivery import Delivery, DeliveryState
+from logship.delivery.rules_feed import RulesFeed
 from logship.event import Batch, Conversion, LogFile, Window
+from logship.mapping.remote_rules import RemoteRules
 from logship.records import record
 
 READY_BATCHES = 2  # converted ahead of a free sender, so that converting and sending overlap
@@ -18,6 +20,8 @@ class Converter(Protocol):
     """What a format and a mapping are compiled to."""
 
     def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion: ...
+
+    def obey(self, rules: RemoteRules | None) -> None: ...
 
 
 @record
@@ -38,6 +42,7 @@ class Lane:
     batcher: Batcher
     sources: frozenset[str]
     max_event_age_s: float | None = None
+    feed: RulesFeed | None = None  # None: the receiver's rules are not asked for
     ready: deque[Batch] = field(default_factory=deque)
     unsettled: int = 0  # batches submitted whose fate is open
 
@@ -47,4 +52,24 @@ class Lane:
 
     @property
     def wants_more(self) -> bool:
-        return len(self.ready) < READY_BATCHES and self.delivery.room() > 0
+        return (
+            len(self.ready) < READY_BATCHES and self.delivery.room() > 0 and (self.feed is None or self.feed.is_ready)
+        )
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Nothing gets through before somebody has done something about it."""
+        is_refused = self.feed is not None and self.feed.status().is_refused
+        return is_refused or self.delivery.status().state is DeliveryState.HELD
+
+    def resume(self) -> None:
+        """What was waited for may be over: try now."""
+        self.delivery.resume()
+        if self.feed is not None:
+            self.feed.resume()
+
+    def close(self, within_s: float) -> list[Batch]:
+        """No further attempt after so many seconds; gives what is unsettled."""
+        if self.feed is not None:
+            self.feed.close()
+        return self.delivery.close(within_s)

@@ -11,6 +11,11 @@ def duration_words(seconds: float) -> str:
     return f"{seconds / 86_400:.0f} d"
 
 
+def rule_words(name: str) -> str:
+    """`rule 'probes'`; the receiver's rates and rules have names of their own: `the receiver's rule 2`."""
+    return f"the {name}" if name.startswith("receiver's ") else f"rule '{name}'"
+
+
 def bytes_words(number: int) -> str:
     """`0 B`, `812 B`, `88.1 MB`; decimal units, as in logship.yml."""
     if number < 1_000:

@@ -49,8 +49,13 @@ class Driver:
         clock: SystemClock,
         *,
         is_restart: bool = False,
+        obeying: Callable[[Piece], Piece] = lambda piece: piece,
     ) -> None:
-        """`ledger` None: nothing is looked up or written (the look for old events)."""
+        """`ledger` None: nothing is looked up or written (the look for old events).
+
+        `obeying` gives a piece the receiver's rules of now.
+        """
+        self._obeying = obeying
         self._plan, self._order, self._crew, self._ledger = plan, order, crew, ledger
         self._near = NearCrew()
         self._clock = clock
@@ -140,6 +145,7 @@ class Driver:
             piece = self._next_piece()
             if piece is None:
                 return
+            piece = self._obeying(piece)
             task = self._tasks[piece.number] = self._running[piece.number] = Task(piece)
             crew: Crew = self._near if piece.log.path == STDIN else self._crew
             try:

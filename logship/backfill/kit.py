@@ -10,6 +10,7 @@ from logship.conversion import PathFields, SourceConverter
 from logship.conversion.envelope import Envelope, EnvelopeKind
 from logship.formats import FormatSpec, compile_format
 from logship.mapping import Constants, MappingSpec
+from logship.mapping.remote_rules import RemoteRules
 from logship.records import record
 
 KEPT_CONVERTERS = 4  # of a thread: sources rarely take turns piece by piece, and each remembers some MB of texts
@@ -30,12 +31,16 @@ class Kit:
     constants: Constants
     path_fields: str | None = None
     envelope: EnvelopeKind | Literal["none"] = "none"
+    rules: bytes = b""  # the receiver's, as RemoteRules.text
 
     def converter(self) -> SourceConverter:
         """The compiled converter."""
         pattern = PathFields() if self.path_fields is None else PathFields.of(self.path_fields)
         compiled = compile_format(self.format, self.named)
-        return SourceConverter(self.source, compiled, self.mapping, self.constants, pattern, self.named, self.envelope)
+        rules = RemoteRules.of(self.rules) if self.rules else None
+        return SourceConverter(
+            self.source, compiled, self.mapping, self.constants, pattern, self.named, self.envelope, rules
+        )
 
     def opened(self, lines: Sequence[bytes]) -> list[bytes]:
         """The lines inside of whole lines of the log; the same ones where nothing is wrapped around them."""

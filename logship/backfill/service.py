@@ -13,6 +13,7 @@ from logship.backfill.executors import Crew
 from logship.backfill.ledger import Ledger
 from logship.backfill.local import LocalCrew
 from logship.backfill.moments import of_epoch
+from logship.backfill.obedience import Obedience
 from logship.backfill.order import Log, Order, Purpose
 from logship.backfill.paths import expand
 from logship.backfill.plan import Identity, Plan, Planner
@@ -87,17 +88,20 @@ class Backfill:
         self._make_crew = make_crew or crew_of
         self._driver: Driver | None = None
         self._stops = 0
+        self._obedience: Obedience | None = None
 
     def plan(self) -> Plan:
         """What there is to do.
 
-        Raises: UsageError, ConfigError.
+        Raises: UsageError, ConfigError, RefusedError.
         """
         options = self._options
         chooser = Chooser(self._settings, options.overrides, self._environ)
         planner = Planner(self._settings, chooser, options.identity, self._clock.time(), self._known())
         plan = planner.plan(expand(options.paths))
         plan.logs = [replace(one, window=self._window(one)) for one in plan.logs]
+        self._obedience = Obedience((one.endpoint for one in plan.logs), self._settings.state_dir, self._clock)
+        plan.remarks += self._obedience.begin()
         return plan
 
     def run(self, plan: Plan, show: Callable[[Progress], None]) -> Summary:
@@ -112,6 +116,8 @@ class Backfill:
         try:
             return self._drive(plan, Purpose.COUNT if self._options.is_dry else Purpose.SEND, ledger, show)
         finally:
+            if self._obedience is not None:
+                self._obedience.close()
             if ledger is not None:
                 ledger.close()
 
@@ -133,7 +139,10 @@ class Backfill:
         order = Order(replace(self._settings, sources=(), converters={}), purpose, options.rate / crew.slots)
         window = Window(since=options.since, until=until or options.until)
         assignments = Assignments(window)
-        driver = Driver(plan, order, crew, assignments, ledger, self._clock, is_restart=options.is_restart)
+        obeying = self._obedience.obeying if self._obedience is not None else lambda piece: piece
+        driver = Driver(
+            plan, order, crew, assignments, ledger, self._clock, is_restart=options.is_restart, obeying=obeying
+        )
         self._driver = driver
         for _ in range(self._stops):
             driver.stop()

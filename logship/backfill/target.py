@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import orjson
 
 from logship.config import EndpointSettings, Secret, Settings, config_path, load_settings
 from logship.config.endpoints import MOESIF_MAX_AGE_S
 from logship.config.quantities import UnfitError
+from logship.config.settings import is_moesif
 from logship.config.urls import normalised
 from logship.errors import ConfigError, UsageError
 from logship.records import record
@@ -71,8 +71,8 @@ def _bare(target: Target, environ: Mapping[str, str], *, sending: bool) -> Setti
 def _aimed(endpoint: EndpointSettings, url: str, secret: Secret | None) -> EndpointSettings:
     """The endpoint with another receiver: what belongs to the old one (age limit) goes with it."""
     if url:
-        is_moesif = (urlsplit(url).hostname or "").endswith("moesif.net")
-        endpoint = replace(endpoint, url=url, receiver=url, max_event_age_s=MOESIF_MAX_AGE_S if is_moesif else None)
+        age_s = MOESIF_MAX_AGE_S if is_moesif(url) else None
+        endpoint = replace(endpoint, url=url, receiver=url, max_event_age_s=age_s)
     return replace(endpoint, application_id=secret) if secret else endpoint
 
 

@@ -15,6 +15,7 @@ from logship.backfill.summary import LogSummary, Progress, Summary
 from logship.cli.terminal import Styled, Terminal, safe
 from logship.counters import Tally
 from logship.records import record
+from logship.words import rule_words
 
 LINES_EVERY_S = 5.0  # between progress lines where there is no terminal
 BAR_EVERY_S = 0.25
@@ -82,9 +83,9 @@ class View:
             self._line(f"{month}  {events:>14,} events")
         tally = summary.tally
         for name, count in sorted(tally.dropped.items()):
-            self._line(Styled(f"  dropped by rule {name}: {count:,}", "dim"))
+            self._line(Styled(f"  dropped by {rule_words(name)}: {count:,}", "dim"))
         for name, count in sorted(tally.sampled_out.items()):
-            self._line(Styled(f"  sampled out by rule {name}: {count:,}", "dim"))
+            self._line(Styled(f"  sampled out by {rule_words(name)}: {count:,}", "dim"))
         unread = sum(log.unread_bytes for log in summary.logs)
         if unread:
             self._line(f"outside --since and --until, not read: {size_text(unread)}")

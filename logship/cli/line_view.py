@@ -8,6 +8,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from logship.cli.terminal import Styled, Terminal, clean
+from logship.words import rule_words
 
 if TYPE_CHECKING:
     from logship.cli.terminal import Text
@@ -84,9 +85,9 @@ def _widest(rows: Sequence[tuple[str, ...]], column: int, head: str) -> int:
 
 def _fate(trace: LineTrace) -> str:
     if trace.dropped_by is not None:
-        return f"dropped by rule '{trace.dropped_by}'"
+        return f"dropped by {rule_words(trace.dropped_by)}"
     if trace.sampled_out_by is not None:
-        return f"sampled out by rule '{trace.sampled_out_by}'"
+        return f"sampled out by {rule_words(trace.sampled_out_by)}"
     return ""
 
 

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from logship.config.models import EndpointModel
 from logship.config.secret import Cloak, Secret
-from logship.config.settings import EndpointSettings
+from logship.config.settings import EndpointSettings, is_moesif
 from logship.config.urls import environment_proxy
 from logship.errors import Severity
 from logship.loopback import LOOPBACK
@@ -38,7 +38,7 @@ class EndpointBuilder:
         url, parts = self._url(model, tell)
         age = model.max_event_age
         if age == "auto":
-            age = MOESIF_MAX_AGE_S if (parts.hostname or "").endswith("moesif.net") else None
+            age = MOESIF_MAX_AGE_S if is_moesif(url) else None
         if model.client_key and not model.client_cert:
             tell("client_key", "client_key is set, client_cert is not", "give both", "error")
         return EndpointSettings(
@@ -49,6 +49,7 @@ class EndpointBuilder:
             compression=model.compression,
             max_event_age_s=age,
             timeout_s=model.timeout,
+            remote_config=model.remote_config,
             connection_max_age_s=model.connection_max_age,
             ca_file=self._file(model, "ca_file", tell),
             client_cert=self._file(model, "client_cert", tell),

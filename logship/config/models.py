@@ -141,6 +141,9 @@ class EndpointModel(Section):
         description="bounds a whole attempt",
         json_schema_extra={"default": "30s"},
     )
+    remote_config: Literal["on", "off", "auto"] = Field(
+        "auto", description="obey the receiver's GET /v1/config (sampling); auto: on for *.moesif.net"
+    )
     connection_max_age: Duration = Field(
         300.0,
         gt=0,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from logship.config.secret import Secret
 from logship.errors import Location, Problem
@@ -33,11 +34,22 @@ class EndpointSettings:
     compression: Literal["auto", "none", "gzip"]
     max_event_age_s: float | None
     timeout_s: float
+    remote_config: Literal["on", "off", "auto"] = "auto"
     connection_max_age_s: float = 300.0
     ca_file: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
     proxy: str | None = field(default=None, repr=False)  # may hold a password
+
+    @property
+    def obeys(self) -> bool:
+        """Whether the receiver's rules are asked for."""
+        return self.remote_config == "on" or (self.remote_config == "auto" and is_moesif(self.url))
+
+
+def is_moesif(url: str) -> bool:
+    """Whether the hosted service is meant."""
+    return (urlsplit(url).hostname or "").endswith(".moesif.net")
 
 
 @record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 from logship.records import record
@@ -14,13 +15,14 @@ class Answer:
     """A complete answer.
 
     Shapes: `retry_after` is the header as it came, None without one; `excerpt` is the beginning of the body as text,
-    control bytes included: whoever prints it escapes them.
+    control bytes included: whoever prints it escapes them. `config_etag` names the receiver's rules of now.
     """
 
     status: int
     is_html: bool = False
     retry_after: str | None = None
     excerpt: str = ""
+    config_etag: str | None = None
 
     @property
     def name(self) -> str:
@@ -29,6 +31,19 @@ class Answer:
 
     def __str__(self) -> str:
         return f"{self.status} {self.excerpt}".rstrip()
+
+
+@record
+class Page:
+    """A complete answer that is read for its content; names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = b""
+
+    @property
+    def is_html(self) -> bool:
+        return "html" in self.headers.get("content-type", "").lower()
 
 
 class FailureKind(StrEnum):

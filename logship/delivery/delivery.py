@@ -35,12 +35,14 @@ class Delivery:
         random: random_module.Random,
         counters: Counters,
         wake: threading.Event | None = None,
+        hear_etag: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """`hear_etag` is called from any thread with the ETag of the receiver's rules that an answer names."""
         self.wake = wake or threading.Event()
         self._clock = clock
         self._idle_since_s = clock.monotonic()  # since when something could have been sent and nothing was
         self._idle_posts = -1
-        self._desk = Desk(endpoint, settings, clock=clock, random=random, counters=counters)
+        self._desk = Desk(endpoint, settings, clock=clock, random=random, counters=counters, hear_etag=hear_etag)
         self._crew = Crew(
             self._desk,
             clock=clock,

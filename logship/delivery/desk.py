@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random as random_module
 import threading
+from collections.abc import Callable
 
 from logship.counters import Counters
 from logship.delivery.answer import Answer
@@ -30,7 +31,9 @@ class Desk:
         clock: Clock,
         random: random_module.Random,
         counters: Counters,
+        hear_etag: Callable[[str], None] = lambda _: None,
     ) -> None:
+        self._hear_etag = hear_etag
         self._clock = clock
         self._counters = counters
         self._exchange = Exchange(endpoint)
@@ -118,6 +121,8 @@ class Desk:
     def _settle(self, job: Job, reply: Reply) -> None:
         header = reply.answer.retry_after if isinstance(reply.answer, Answer) else None
         wait_s = retry_after_s(header, self._clock.time())
+        if isinstance(reply.answer, Answer) and reply.answer.config_etag is not None:
+            self._hear_etag(reply.answer.config_etag)
         with self._lock:
             if self._is_closed:
                 return

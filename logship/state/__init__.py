@@ -123,6 +123,14 @@ class State:
             self._notes[name] = str(row[0])
         return None if row is None else str(row[0])
 
+    def notes(self, prefix: str) -> dict[str, str]:
+        """All that remember() was told under names that begin so."""
+        waiting = {name: value for name, value in self._waiting_notes.items() if name.startswith(prefix)}
+        if self._connection is None:
+            return waiting
+        query = "SELECT name, value FROM notes WHERE substr(name, 1, ?) = ?"
+        return dict(self._connection.execute(query, (len(prefix), prefix)).fetchall()) | waiting
+
     # what becomes known
 
     def save(self, checkpoints: Iterable[Checkpoint] = ()) -> bool:

@@ -22,6 +22,7 @@ from logship.formats import compile_format, read_spec
 from logship.lane import Converter, Lane, Route
 from logship.letterbox import Letterbox
 from logship.mapping import Constants, parse_mapping
+from logship.mapping.remote_rules import RemoteRules
 from logship.pipeline import Pipeline
 from logship.state import State
 from logship.tail.identity import anchor_of, file_key
@@ -73,6 +74,11 @@ class ByHand:
 
 class Lines:
     """A converter: a line is a number of x for its event, `!` fits no format, `-` is dropped."""
+
+    rules: RemoteRules | None = None
+
+    def obey(self, rules: RemoteRules | None) -> None:
+        self.rules = rules
 
     def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
         events, lines, starts, unfit, dashes = [], [], [start], [], 0

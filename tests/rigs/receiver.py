@@ -32,6 +32,8 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any, Self
 
+from tests.rigs.config_page import ConfigPage
+
 WILD = (
     "500", "502", "503", "429:0.05", "429date:1", "503date:1", "408", "rst_head", "rst_body", "rst_answer", "close",
     "lost", "lost", "hang:0.2", "slow_read:2000000", "bad_length", "garbage", "chunked", "big", "close_after", "old",
@@ -72,6 +74,7 @@ class Receiver:
     application_ids: set[str] | None = None
     paths: tuple[str, ...] = ("/moesifapi/events", "/v1/events")
     prefix: str = ""
+    config: ConfigPage | None = None  # at GET /v1/config; its ETag is in every answer
     refuses: Callable[[dict[str, Any]], bool] = lambda event: False
     seen: list[Seen] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)  # accepted, the first of each transaction_id
@@ -236,11 +239,13 @@ class Conversation:
         line = self._reader.readline().decode("latin-1")
         if not line:
             return False
-        _, path, _ = line.split(" ", 2)
+        method, path, _ = line.split(" ", 2)
         headers: dict[str, str] = {}
         while (text := self._reader.readline().decode("latin-1").strip()) != "":
             name, _, value = text.partition(":")
             headers[name.lower()] = value.strip()
+        if method == "GET":
+            return self._page(path, headers)
         fault = self._receiver.next_fault()
         kind, _, argument = fault.partition(":")
         length = int(headers.get("content-length", 0))
@@ -266,10 +271,20 @@ class Conversation:
             self._receiver.accept(events)
         return self._reply(kind, argument, status)
 
+    def _page(self, path: str, headers: dict[str, str]) -> bool:
+        config = self._receiver.config
+        if config is None or path != f"{self._receiver.prefix}/v1/config":
+            self._send(_answer(404, close=True))
+            return False
+        status, body, more = config.answer(headers)
+        self._send(_answer(status, body, more, close=True))
+        return False
+
     def _reply(self, kind: str, argument: str, status: int) -> bool:
         if kind.isdigit() or kind in ("429date", "503date"):
             return self._refusal(int(kind[:3]), argument, is_date=kind.endswith("date"))
-        whole = _answer(status)
+        config = self._receiver.config
+        whole = _answer(status, headers={"X-Moesif-Config-ETag": config.etag} if config else None)
         match kind:
             case "ok" | "slow_read":
                 self._send(whole)

@@ -29,8 +29,8 @@ WITHOUT_BODY = (204, 304)
 class ReadAnswer:
     """An answer that is read already: as much of a response as urllib3's pool asks for, at a tenth of its cost.
 
-    Shapes: names of headers are in lower case, values of one name joined by commas; `data` is the body's first
-    MAX_ANSWER_BYTES. `is_last`: nothing more may be sent over its connection.
+    Shapes: names of headers are in lower case, values of one name joined by commas; `data` is the beginning of
+    the body. `is_last`: nothing more may be sent over its connection.
     """
 
     status: int
@@ -93,8 +93,10 @@ class Incoming:
         return bool(received)
 
 
-def read_answer(receive: Callable[[], bytes]) -> ReadAnswer:
-    """The final answer; interim ones before it (RFC 9110 15.2: 100, 102, 103 and whatever may come) are read over.
+def read_answer(receive: Callable[[], bytes], most_bytes: int = MAX_ANSWER_BYTES) -> ReadAnswer:
+    """The final answer with the first `most_bytes` of its body; interim ones before it are read over.
+
+    Source: RFC 9110 15.2: 100, 102, 103 and whatever may come.
 
     Raises: http.client.HTTPException: RemoteDisconnected and IncompleteRead where the connection ended too soon, others
     where what came is not HTTP; and OSError as `receive` gives it.
@@ -107,7 +109,7 @@ def read_answer(receive: Callable[[], bytes]) -> ReadAnswer:
     else:
         raise http.client.HTTPException(f"{MAX_INTERIM} interim answers and no final one")
     is_kept = version > 0 and "close" not in answer.headers.get("connection", "").lower()
-    is_framed = _read_body(incoming, answer)
+    is_framed = _read_body(incoming, answer, most_bytes)
     answer.is_last = not (is_kept and is_framed and incoming.is_empty)  # surplus bytes answer no request
     return answer
 
@@ -141,7 +143,7 @@ def _head(incoming: Incoming) -> tuple[int, ReadAnswer]:
     return int(status_line[1]), ReadAnswer(int(status_line[2]), headers)
 
 
-def _read_body(incoming: Incoming, answer: ReadAnswer) -> bool:
+def _read_body(incoming: Incoming, answer: ReadAnswer, most_bytes: int) -> bool:
     """Reads as much of the body as is wanted; whether the next answer begins behind what was read.
 
     A length that is doubled is refused though both may agree: who writes two has not decided what the answer is.
@@ -154,15 +156,15 @@ def _read_body(incoming: Incoming, answer: ReadAnswer) -> bool:
     if answer.status in WITHOUT_BODY:
         return True
     if coding is not None:
-        return _read_chunks(incoming, answer)
+        return _read_chunks(incoming, answer, most_bytes)
     if length is None:
-        answer.data = incoming.rest(MAX_ANSWER_BYTES)
+        answer.data = incoming.rest(most_bytes)
         return False
-    answer.data = incoming.exactly(min(int(length), MAX_ANSWER_BYTES))
-    return int(length) <= MAX_ANSWER_BYTES
+    answer.data = incoming.exactly(min(int(length), most_bytes))
+    return int(length) <= most_bytes
 
 
-def _read_chunks(incoming: Incoming, answer: ReadAnswer) -> bool:
+def _read_chunks(incoming: Incoming, answer: ReadAnswer, most_bytes: int) -> bool:
     """The body is whole once its last chunk, of zero bytes, has begun (RFC 9112 8)."""
     while True:
         line = _line(incoming)
@@ -170,8 +172,8 @@ def _read_chunks(incoming: Incoming, answer: ReadAnswer) -> bool:
             raise http.client.HTTPException(f"a chunk of {line[:60]!r} bytes")
         if (count := int(size[1], 16)) == 0:
             break
-        answer.data += incoming.exactly(min(count, MAX_ANSWER_BYTES - len(answer.data)))
-        if len(answer.data) == MAX_ANSWER_BYTES:
+        answer.data += incoming.exactly(min(count, most_bytes - len(answer.data)))
+        if len(answer.data) == most_bytes:
             return False
         if _line(incoming):
             raise http.client.HTTPException("a chunk that is longer than it says")

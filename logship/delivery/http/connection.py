@@ -9,7 +9,13 @@ from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from logship.delivery.http.answer_reader import RECEIVE_BYTES, ReadAnswer, read_answer, read_tunnel_answer
+from logship.delivery.http.answer_reader import (
+    MAX_ANSWER_BYTES,
+    RECEIVE_BYTES,
+    ReadAnswer,
+    read_answer,
+    read_tunnel_answer,
+)
 from logship.delivery.http.begun import Begun, is_silent
 
 
@@ -26,6 +32,7 @@ class LeanConnection(HTTPConnection):
 
     fd = -1  # of the socket, while it is open
     requests_made = 0
+    most_answer_bytes = MAX_ANSWER_BYTES
     is_reused = False  # whether the newest request went out behind another
 
     def _new_conn(self) -> socket.socket:
@@ -67,7 +74,7 @@ class LeanConnection(HTTPConnection):
         return f"{method} {url} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
 
     def getresponse(self) -> ReadAnswer:  # type: ignore[override] # the pool takes what has these attributes
-        answer = read_answer(partial(self.sock.recv, RECEIVE_BYTES))
+        answer = read_answer(partial(self.sock.recv, RECEIVE_BYTES), self.most_answer_bytes)
         if answer.is_last:
             self.close()
         return answer

@@ -21,7 +21,7 @@ import urllib3.exceptions
 from logship.delivery.answer import EXCERPT_CHARACTERS, Answer, Failure, FailureKind
 from logship.delivery.clock import Clock
 from logship.delivery.endpoint import Endpoint
-from logship.delivery.http.answer_reader import ReadAnswer
+from logship.delivery.http.answer_reader import MAX_ANSWER_BYTES, ReadAnswer
 from logship.delivery.http.begun import Begun
 from logship.delivery.http.connection import LeanConnection, LeanTlsConnection, TunnelRefused
 from logship.delivery.http.tls import TlsContext
@@ -33,6 +33,7 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a reset instead of w
 NO_RETRIES = urllib3.Retry(False)  # when to try again is not the pool's to decide
 HEADER_VALUE = re.compile(r"[\x20-\x7e]*\Z")
 CREATED = Answer(201)
+CONFIG_ETAG = "x-moesif-config-etag"
 EXCERPT_BYTES = 4 * EXCERPT_CHARACTERS  # UTF-8 takes up to four bytes a character
 
 
@@ -63,6 +64,8 @@ class Attempt:
 
 class HttpTransport:
     """One sender's connection to the receiver, kept alive between attempts."""
+
+    most_answer_bytes = MAX_ANSWER_BYTES  # of a body; a longer one is cut
 
     def __init__(self, endpoint: Endpoint, tls: TlsContext, clock: Clock) -> None:
         self._endpoint = endpoint
@@ -171,13 +174,20 @@ class HttpTransport:
         return self._attempt(path, body, headers)
 
     def _attempt(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
+        response = self._exchange("POST", path, body, headers)
+        return response if isinstance(response, Answer | Failure) else _answer(response)
+
+    def _exchange(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str]
+    ) -> ReadAnswer | Answer | Failure:
+        """What came back; an Answer where the proxy gave it."""
         try:
             pool = self._pool or self._open()
         except (OSError, requests.exceptions.RequestException, ValueError) as exc:
             return Failure(FailureKind.SETTING, f"the endpoint can't be used: {exc}")
         try:
             response = pool.urlopen(
-                "POST",
+                method,
                 self._base + path,
                 body=body,
                 headers={**self._fixed_headers, **headers},
@@ -196,7 +206,7 @@ class HttpTransport:
                 self.close()
                 self._tls.forget()
             return failure
-        return _answer(cast(ReadAnswer, response))
+        return cast(ReadAnswer, response)
 
     def _open(self) -> urllib3.HTTPConnectionPool:
         """The pool as requests makes it, with our connections."""
@@ -221,6 +231,7 @@ class HttpTransport:
     def _connect(self, *args: Any, **kwargs: Any) -> LeanConnection:
         kind = LeanTlsConnection if isinstance(self._pool, urllib3.HTTPSConnectionPool) else LeanConnection
         self._connection = kind(*args, **kwargs)
+        self._connection.most_answer_bytes = self.most_answer_bytes
         self._opened_s = self._clock.monotonic()
         return self._connection
 
@@ -269,8 +280,9 @@ def _one_line(text: str) -> str:
 
 
 def _answer(read: ReadAnswer) -> Answer:
+    etag = read.headers.get(CONFIG_ETAG)
     if read.status == 201:
-        return CREATED
+        return CREATED if etag is None else Answer(201, config_etag=etag)
     excerpt = read.data[:EXCERPT_BYTES].decode("utf-8", "replace")[:EXCERPT_CHARACTERS].strip()
     is_html = "html" in read.headers.get("content-type", "").lower()
-    return Answer(read.status, is_html, read.headers.get("retry-after"), excerpt)
+    return Answer(read.status, is_html, read.headers.get("retry-after"), excerpt, etag)

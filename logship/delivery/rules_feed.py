@@ -1,0 +1,278 @@
+"""Asks a receiver for its rules, GET /v1/config: each minute, and when an answer to events says that they are others.
+
+What it answers in good order is known from then on; anything else changes nothing. Nothing is shipped before the first
+answer of a run, nor before the rules are known at all, or that there are none: the receiver may have excluded somebody.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from hashlib import blake2b
+from typing import Protocol
+
+import orjson
+
+from logship import __version__
+from logship.delivery.answer import Failure, FailureKind, Page
+from logship.delivery.clock import Clock
+from logship.delivery.endpoint import Endpoint
+from logship.delivery.exchange import ID_HEADER
+from logship.mapping.remote_rules import MAX_CONFIG_BYTES, RemoteRules, RemoteRulesError
+from logship.records import record
+
+log = logging.getLogger(__name__)
+
+PATH = "/v1/config"
+ETAG_HEADER = "x-moesif-config-etag"
+POLL_EVERY_S = 60.0
+RETRY_INITIAL_S = 1.0  # while nothing is known; then twice as long each time
+HEAR_EVERY_S = 1.0  # a receiver whose answers name ever new ETags is asked no oftener
+HAS_NONE = (404, 405, 501)  # of receivers that know no such page
+TRANSIENT = (408, 425, 429)
+JOIN_S = 0.5
+
+
+class PageSource(Protocol):
+    """Where pages come from: http.PageTransport, or a test's own."""
+
+    def get(self, path: str, headers: dict[str, str], most_bytes: int) -> Page | Failure: ...
+
+    def cut(self) -> None: ...
+
+
+@record
+class KnownRules:
+    """Rules with their ETag ('' for none); `at_s` is when the receiver last said so, in seconds since 1970."""
+
+    rules: RemoteRules
+    etag: str = ""
+    at_s: float = 0.0
+
+    def to_note(self) -> str:
+        """As the state keeps it."""
+        return orjson.dumps({"etag": self.etag, "at_s": self.at_s, "config": self.rules.text.decode()}).decode()
+
+    @classmethod
+    def from_note(cls, text: str) -> KnownRules | None:
+        """What to_note() wrote; None for anything else."""
+        try:
+            tree = orjson.loads(text)
+            return cls(RemoteRules.of(tree["config"].encode()), str(tree["etag"]), float(tree["at_s"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None
+
+
+def note_name(receiver: str, application_id: str) -> str:
+    """Under which name the state keeps an application's rules; the id itself is a secret."""
+    return f"{note_prefix(receiver)}{blake2b(application_id.encode(), digest_size=8).hexdigest()}"
+
+
+def note_prefix(receiver: str) -> str:
+    """How the names of a receiver's notes begin, of all applications."""
+    return f"rules of {receiver} "
+
+
+def newest(notes: Iterable[str]) -> KnownRules | None:
+    """The newest rules of some notes: for those who look on, and have no application id."""
+    found = [known for known in map(KnownRules.from_note, notes) if known is not None]
+    return max(found, key=lambda known: known.at_s, default=None)
+
+
+@record
+class FeedStatus:
+    """A look from outside.
+
+    Shapes: `known` None: not yet; `problem` is why the newest try gave nothing, '' where it gave rules; `is_ready`:
+    lines may be shipped; `is_refused`: not before a person has done something.
+    """
+
+    known: KnownRules | None
+    problem: str = ""
+    is_ready: bool = False
+    is_refused: bool = False
+
+
+class RulesFeed:
+    """The rules of one receiver; a thread asks, the work thread takes.
+
+    `wake` is called when there is news; `keep` before the news are used, with what a restart is to know.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        clock: Clock,
+        *,
+        known: KnownRules | None,
+        keep: Callable[[KnownRules], None],
+        wake: Callable[[], None],
+        make_source: Callable[[], PageSource],
+    ) -> None:
+        self.adopted = known  # what the work thread goes by
+        self._endpoint = endpoint
+        self._clock = clock
+        self._keep = keep
+        self._wake = wake
+        self._make_source = make_source
+        self._status = FeedStatus(known)
+        self._failures = 0
+        self._heard = ""  # ETag that an answer to events named last
+        self._asked_s = float("-inf")
+        self._bell = threading.Event()
+        self._is_over = False
+        self._thread: threading.Thread | None = None
+        self._source: PageSource | None = None
+
+    # the work thread's
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it is known what the receiver wants."""
+        return self._status.is_ready
+
+    def start(self) -> None:
+        """Begin to ask; again does nothing."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="rules", daemon=True)
+            self._thread.start()
+
+    def take(self) -> KnownRules | None:
+        """News, kept already; None where there are none."""
+        known = self._status.known
+        if known is None or known is self.adopted:
+            return None
+        before, self.adopted = self.adopted, known
+        if before is not None and before.rules == known.rules and before.etag == known.etag:
+            return None  # the same, said again
+        self._keep(known)
+        return known
+
+    def hear(self, etag: str) -> None:
+        """An answer to events named the ETag of the rules of now; from any thread."""
+        known = self._status.known
+        if etag != self._heard and (known is None or etag != known.etag):
+            self._bell.set()
+        self._heard = etag
+
+    def resume(self) -> None:
+        """Ask at once."""
+        self._bell.set()
+
+    def status(self) -> FeedStatus:
+        return self._status
+
+    def close(self) -> None:
+        """No further try; one under way is cut."""
+        self._is_over = True
+        self._bell.set()
+        if self._source is not None:
+            self._source.cut()
+        if self._thread is not None:
+            self._thread.join(JOIN_S)
+
+    # its own thread's
+
+    def _run(self) -> None:
+        self._source = self._make_source()
+        while not self._is_over:
+            self.step(self._source)
+            if not self._is_over:
+                self._clock.wait(self._bell, self.pause_s())
+                self._bell.clear()
+                early_s = self._asked_s + HEAR_EVERY_S - self._clock.monotonic()
+                if early_s > 0 and not self._is_over:
+                    self._clock.wait(self._bell, early_s)
+
+    def pause_s(self) -> float:
+        """How long until the next try, unless something is heard before."""
+        if self._status.is_ready or not self._failures:
+            return POLL_EVERY_S
+        return float(min(POLL_EVERY_S, RETRY_INITIAL_S * 2 ** (self._failures - 1)))
+
+    def step(self, source: PageSource) -> None:
+        """One try."""
+        self._asked_s = self._clock.monotonic()
+        known = self._status.known
+        headers = self._headers(known.etag if known else "")
+        page = source.get(PATH, headers, MAX_CONFIG_BYTES + 1)
+        if self._is_over:
+            return
+        if isinstance(page, Page) and page.status == 304 and known is not None and known.etag:
+            self._is_well(replace(known, at_s=self._clock.time()))
+            return
+        if isinstance(page, Page) and page.status in HAS_NONE and known is None:
+            log.info("the receiver has no rules url=%s answer=%d", self._endpoint.url, page.status)
+            self._set(FeedStatus(None, is_ready=True))
+            return
+        if isinstance(page, Page) and page.status == 200:
+            try:
+                self._is_well(self._read(page))
+            except RemoteRulesError as exc:
+                self._is_broken(f"the answer to GET {PATH} is no configuration: {exc}", is_refused=True)
+            return
+        problem, is_refused = _problem(page)
+        self._is_broken(problem, is_refused=is_refused)
+
+    def _read(self, page: Page) -> KnownRules:
+        """Raises: RemoteRulesError."""
+        if page.is_html:
+            raise RemoteRulesError("it is a web page")
+        rules = RemoteRules.of(page.body)
+        return KnownRules(rules, page.headers.get(ETAG_HEADER, page.headers.get("etag", "")), self._clock.time())
+
+    def _headers(self, etag: str) -> dict[str, str]:
+        headers = {
+            "User-Agent": f"logship/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+        }
+        application_id = self._endpoint.application_id
+        if self._endpoint.reread_application_id is not None:
+            try:
+                application_id = self._endpoint.reread_application_id()
+            except (OSError, ValueError) as exc:
+                log.warning("the application id can't be read again error=%s", exc)
+        if application_id:
+            headers[ID_HEADER] = application_id
+        if etag:
+            headers["If-None-Match"] = etag
+        return headers
+
+    def _is_well(self, known: KnownRules) -> None:
+        before = self._status.known
+        if self._status.problem:
+            log.info("the receiver's rules can be had again url=%s", self._endpoint.url)
+        if before is None or before.rules != known.rules:
+            url, count = self._endpoint.url, known.rules.count
+            log.info("the receiver's rules are new url=%s rules=%d etag=%s", url, count, known.etag or "-")
+            for warning in known.rules.warnings:
+                log.warning("%s url=%s", warning, url)
+        self._failures = 0
+        self._set(FeedStatus(known, is_ready=True))
+
+    def _is_broken(self, problem: str, *, is_refused: bool) -> None:
+        """Nothing changes; said once until it is well again."""
+        self._failures += 1
+        is_ready = self._status.is_ready or self._status.known is not None
+        if not self._status.problem:
+            goes = "the last good ones stay" if is_ready else "nothing is shipped before they are known"
+            level = logging.ERROR if is_refused and not is_ready else logging.WARNING
+            log.log(level, "the receiver's rules can't be had, %s url=%s error=%s", goes, self._endpoint.url, problem)
+        is_refused = is_refused and not is_ready
+        self._set(replace(self._status, problem=problem, is_ready=is_ready, is_refused=is_refused))
+
+    def _set(self, status: FeedStatus) -> None:
+        self._status = status
+        self._wake()
+
+
+def _problem(page: Page | Failure) -> tuple[str, bool]:
+    """Why an answer gives no rules, and whether it needs a person."""
+    if isinstance(page, Failure):
+        return str(page), page.kind is FailureKind.SETTING
+    is_transient = page.status >= 500 or page.status in TRANSIENT or page.status < 200
+    return f"GET {PATH} is answered with {page.status}", not is_transient
