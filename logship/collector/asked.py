@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from logship.collector.filters import EXCLUDING, FIELDS, EventFilter
+from logship.collector.filters import EXCLUDING, FIELDS, EventFilter, written
 from logship.collector.refusal import bad_parameter
 from logship.collector.summary import ValueCount
 from logship.collector.time_range import DEFAULT_RANGE, RANGES
@@ -58,6 +58,14 @@ class Asked:
         """The attributes of a link to `link(**changes)` that the script follows without a new page."""
         return Markup(' data-swap href="{}"').format(self.link(**changes))
 
+    def only(self, name: str, value: str) -> Markup:
+        """The attributes of a link to the events with this value."""
+        return self.to(**{name: written(name, value)})
+
+    def but(self, name: str, value: str) -> Markup:
+        """The attributes of a link to all but those."""
+        return self.to(**{EXCLUDING + name: written(name, value)})
+
     def opening(self, number: int) -> Markup:
         """The attributes of a link to an event."""
         return Markup(' class="open" href="{}"').format(self.link(f"/events/{number}"))
@@ -94,6 +102,14 @@ class AskedOnce(Asked):
 
     def to(self, **changes: str) -> Markup:
         return Markup("")
+
+    def only(self, name: str, value: str) -> Markup:
+        """The attributes of a link to the events with this value."""
+        return self.to(**{name: written(name, value)})
+
+    def but(self, name: str, value: str) -> Markup:
+        """The attributes of a link to all but those."""
+        return self.to(**{EXCLUDING + name: written(name, value)})
 
     def opening(self, number: int) -> Markup:
         return Markup("")

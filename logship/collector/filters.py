@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from logship.collector.database import Value
 from logship.collector.refusal import bad_parameter
+from logship.collector.routes import OTHER, ROUTE_MARK
 from logship.collector.row import (
     MAX_CLIENT_CHARS,
     MAX_COMPANY_CHARS,
@@ -20,12 +21,13 @@ from logship.records import record
 MAX_TEXT_CHARS = 512
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 NO_RESPONSE = "none"
+STAR = "\\*"  # at the end of a path: a star; without the backslash it means all that begin so
 EXCLUDING = "not-"  # before a parameter's name: all but those
 FIELDS = {  # parameter: column, longest value
     "verb": ("verb", MAX_VERB_CHARS),
     "status": ("status", 4),
     "route": ("route", MAX_ROUTE_CHARS),
-    "path": ("path", MAX_PATH_CHARS),
+    "path": ("path", MAX_PATH_CHARS + 1),  # and a backslash
     "user": ("user_id", MAX_TEXT_CHARS),
     "company": ("company", MAX_COMPANY_CHARS),
     "client": ("client", MAX_CLIENT_CHARS),
@@ -52,8 +54,9 @@ class Condition:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns of which one must match: a path is also looked for among the routes."""
-        return ("path", "route") if self.column == "path" else (self.column,)
+        """The columns of which one must match: what may be a route is also looked for among the routes."""
+        is_route = self.column == "path" and (self.is_prefix or ROUTE_MARK in self.text or self.text == OTHER)
+        return ("path", "route") if is_route else (self.column,)
 
     def sql(self) -> tuple[str, list[Value]]:
         """The condition on the table `events`, not turned round."""
@@ -105,8 +108,8 @@ def like_literal(text: str) -> str:
 def read_filter(parameters: Mapping[str, str], application_id: str, now_ms: int) -> EventFilter:
     """The filter that a query string describes.
 
-    Shapes: `range`, `since`, `until` and `tz` see time_range.py; `status` is 404, 4xx or none; each of FIELDS may begin
-    with `not-`.
+    Shapes: `range`, `since`, `until` and `tz` see time_range.py; `status` is 404, 4xx or none; a `path` ending in *
+    means all that begin so, in \\* one that ends in a star; each of FIELDS may begin with `not-`.
     Raises: RefusalError 400 naming the parameter.
     """
     conditions: list[Condition] = []
@@ -121,16 +124,23 @@ def read_filter(parameters: Mapping[str, str], application_id: str, now_ms: int)
         since_ms=time_range.since_ms,
         until_ms=time_range.until_ms,
         conditions=tuple(conditions),
-        search=_text(parameters, "q", MAX_TEXT_CHARS),
+        search=_text(parameters, "q", MAX_TEXT_CHARS).strip(),
     )
 
 
 def _condition(name: str, column: str, text: str, *, is_excluded: bool) -> Condition:
     if column == "status":
-        return Condition(column, text, statuses=_statuses(name, text.lower()), is_excluded=is_excluded)
+        return Condition(column, text, statuses=_statuses(name, text.strip().lower()), is_excluded=is_excluded)
+    if column == "path" and text.endswith(STAR):
+        return Condition(column, f"{text[:-2]}*", is_excluded=is_excluded)
     if column == "path" and text.endswith("*"):
         return Condition(column, text[:-1], is_prefix=True, is_excluded=is_excluded)
-    return Condition(column, text.upper() if column == "verb" else text, is_excluded=is_excluded)
+    return Condition(column, text, is_excluded=is_excluded)
+
+
+def written(name: str, value: str) -> str:
+    """A value of a list as the parameter that means exactly this value."""
+    return f"{value[:-1]}{STAR}" if name == "path" and value.endswith("*") else value
 
 
 def _statuses(name: str, text: str) -> tuple[int, int]:
@@ -145,7 +155,7 @@ def _statuses(name: str, text: str) -> tuple[int, int]:
 
 
 def _text(parameters: Mapping[str, str], name: str, limit: int) -> str:
-    text = parameters.get(name, "").strip()
+    text = parameters.get(name, "")
     if len(text) > limit:
         raise bad_parameter(name, text, f"at most {limit} characters")
     if "\x00" in text:

@@ -171,6 +171,8 @@ def _reading_paths(options: CollectorOptions) -> dict[str, Any]:
     events = _getting("Events, newest first", {"$ref": "#/components/schemas/EventPage"}, [*filters, cursor, limit])
     one = _getting("One event", {"$ref": "#/components/schemas/StoredEvent"}, [number, app])
     summary = _getting("Counts", {"$ref": "#/components/schemas/Summary"}, [*filters, values, limit])
+    part = _parameter("part", "what the values hold, in any case", TEXT)
+    suggested = _getting("Values of a field, to choose one", {"type": "object"}, [*filters, values, part, limit])
     known = _getting("The applications of the store", {"type": "object"})
     export = _getting("Every event, as a file", {"type": "string"}, [*filters, kind])
     export["responses"]["200"]["content"] = {
@@ -179,7 +181,8 @@ def _reading_paths(options: CollectorOptions) -> dict[str, Any]:
     }
     user = {"name": "user", "in": "query", "required": True, "schema": {"type": "string", "minLength": 1}}
     whole = _getting("A user's profile, company and newest actions", {"$ref": "#/components/schemas/User"}, [user, app])
-    operations = {"events": events, "events/{number}": one, "summary": summary, "applications": known, "export": export}
+    operations = {"events": events, "events/{number}": one, "summary": summary, "values": suggested}
+    operations |= {"applications": known, "export": export}
     operations |= {"user": whole, **{f"export/{each.path}": _lines(f"All {each.path}", [app]) for each in KINDS}}
     return {f"/api/{name}": {"get": {**operation, "security": security}} for name, operation in operations.items()}
 

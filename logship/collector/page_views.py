@@ -132,7 +132,8 @@ class Page:
         async def shown(request: Request, exc: Exception) -> Response:
             plain = await answer(request, exc)
             path = request.url.path.removeprefix(self._options.path_prefix)
-            if path.startswith(PROGRAMS) or "text/html" not in request.headers.get("accept", ""):
+            is_page = PART_HEADER in request.headers or "text/html" in request.headers.get("accept", "")
+            if path.startswith(PROGRAMS) or not is_page:
                 return plain
             message = orjson.loads(plain.body)["message"]
             if plain.status_code == 404:

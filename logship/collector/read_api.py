@@ -52,6 +52,7 @@ class ReadApi:
             Route("/api/events", self.events),
             Route("/api/events/{number:int}", self.event),
             Route("/api/summary", self.summary),
+            Route("/api/values", self.values),
             Route("/api/export", self.export),
         ]
 
@@ -102,6 +103,22 @@ class ReadApi:
         limit = read_limit(request.query_params.get("limit", ""))
         summary = self.overviews.summaries.of(wanted, now_ms(), column=column, zone=read_zone(request.query_params))
         return json_answer(summary_document(summary, limit), headers=PRIVATE)
+
+    def values(self, request: Request) -> Response:
+        """Values of one field that hold `part`, in any case, most requests first: to choose one.
+
+        The field's own condition is left out, else there would be one.
+        """
+        asked = dict(request.query_params)
+        column = read_list(asked.get("list", "")) or "route"
+        limit, part = read_limit(asked.get("limit", "")), asked.get("part", "").casefold()
+        asked.pop(asked.get("list", ""), None)
+        wanted = read_filter(asked, self.chosen(request).id, now_ms())
+        budget = search_budget()
+        found = self.overviews.summaries.of(wanted, now_ms(), column=column, budget=budget).values
+        fitting = [one for one in found if one.value and part in one.value.casefold()][:limit]
+        document = [{"value": one.value, "requests": one.requests} for one in fitting]
+        return json_answer({"values": document}, headers=PRIVATE)
 
     async def export(self, request: Request) -> Response:
         """Every matching event, newest first, as they are read: memory stays flat."""

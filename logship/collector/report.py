@@ -12,7 +12,7 @@ from logship.collector.filters import FIELDS
 from logship.collector.overview import Overview, Overviews
 from logship.collector.summary import ValueCount
 from logship.collector.templates import FILES, environment
-from logship.collector.times import local_time
+from logship.collector.times import date_time
 
 REPORT_ROWS = 20  # of each list
 
@@ -50,5 +50,5 @@ def span_words(found: Overview) -> str:
     if since_ms is None and found.summary.bars:
         since_ms = found.summary.bars[0].start_s * 1000
     until_ms = found.now if until_ms is None else until_ms
-    words = [] if since_ms is None else [f"{local_time(since_ms, found.zone):%d %b %Y %H:%M}"]
-    return " to ".join([*words, f"{local_time(until_ms, found.zone):%d %b %Y %H:%M}"])
+    words = [] if since_ms is None else [date_time(since_ms // 60_000 * 60_000, found.zone)]
+    return " to ".join([*words, date_time(until_ms // 60_000 * 60_000, found.zone)])

@@ -7,6 +7,7 @@ import re
 from logship.collector.row import MAX_ROUTE_CHARS
 
 OTHER = "(other)"
+ROUTE_MARK = "{id}"
 PATHS_CACHED = 8_192
 ROUTES_KNOWN = 2_000  # of one application in an hour; scanners try more
 HOUR_MS = 3_600_000
@@ -34,7 +35,7 @@ class Routes:
             if now_ms // HOUR_MS != self._hour:
                 self._known.clear()
                 self._hour = now_ms // HOUR_MS
-        route = ID_SEGMENT.sub("/{id}", path)[:MAX_ROUTE_CHARS]
+        route = ID_SEGMENT.sub(f"/{ROUTE_MARK}", path)[:MAX_ROUTE_CHARS]
         if route not in self._known:
             if len(self._known) >= ROUTES_KNOWN:
                 route = OTHER

@@ -15,6 +15,7 @@ from logship.collector.summary_part import CLASSES, status_class
 from logship.collector.time_range import zone_name
 from logship.collector.times import (
     change,
+    date_time,
     exact_duration,
     iso_time,
     local_time,
@@ -37,7 +38,7 @@ def environment() -> Environment:
         iso=iso_time,
         clock=in_zone("%H:%M:%S"),
         day=in_zone("%d %b"),
-        date=in_zone("%d %b %Y %H:%M"),
+        date=date_time,
         fraction=lambda time_ms: f".{time_ms % 1000:03d}",
         duration=short_duration,
         exactly=exact_duration,

@@ -29,6 +29,14 @@ def local_time(time_ms: int, zone: tzinfo | None) -> datetime:
         return moment(time_ms)
 
 
+def date_time(time_ms: int, zone: tzinfo | None) -> str:
+    """27 Nov 2026 10:00 in a zone, with seconds and milliseconds where they are not 0."""
+    clock = local_time(time_ms, zone)
+    milliseconds = f".{time_ms % 1000:03d}" if time_ms % 1000 else ""
+    seconds = f":{clock:%S}" if milliseconds or clock.second else ""
+    return f"{clock:%d %b} {clock.year} {clock:%H:%M}{seconds}{milliseconds}"
+
+
 def iso_time(time_ms: int) -> str:
     """YYYY-MM-DDTHH:MM:SS.mmmZ"""
     return moment(time_ms).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

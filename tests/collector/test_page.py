@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Browser, Page, expect
 
 from logship.collector import CollectorServer
@@ -197,3 +198,58 @@ def test_a_token_opens_the_page_once_and_for_all(browser: Browser, tmp_path: Any
         page.get_by_role("button", name="Open").click()
         expect(page.locator("#events tbody tr")).to_have_count(1)
         assert "correct-horse" not in str(context.cookies())
+
+
+def test_values_to_choose_from_are_those_that_the_other_filters_leave(page: Page, collector: CollectorServer) -> None:
+    failed = recent(2, first=500, user_id="Bob*")
+    for one in failed:
+        one["response"]["status"] = 503
+    post(collector.url, [*recent(3, user_id="ann"), *recent(1, first=90, user_id="bert"), *failed])
+    page.goto(collector.url)
+    page.locator("input[name=user]").press_sequentially("b")
+    options = page.locator("#user-values option")
+    expect(options).to_have_count(2)
+    assert [one.get_attribute("value") for one in options.all()] == ["Bob*", "bert"]
+    page.goto(f"{collector.url}/?status=5xx&user=nobody")
+    page.locator("input[name=user]").fill("")
+    expect(options).to_have_count(1)
+    page.get_by_text("More", exact=True).click()
+    page.locator("input[name=host]").fill(" shop.example.com ")
+    page.keyboard.press("Enter")
+    expect(page.locator(".chips")).to_contain_text("host shop.example.com")
+    assert "host=shop.example.com&" in f"{page.url}&"
+
+
+def test_a_day_that_is_chosen_is_the_readers_day(browser: Browser, collector: CollectorServer) -> None:
+    samples = recent(2)
+    for one, time in zip(samples, ("2026-10-24T21:30:00.000Z", "2026-10-24T22:30:00.000Z"), strict=True):
+        one["request"]["time"] = one["response"]["time"] = time
+    post(collector.url, samples)
+    with browser.new_context(viewport=WIDE, timezone_id="Europe/Berlin") as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{collector.url}/?range=all")
+        page.get_by_role("link", name="Europe/Berlin").click()
+        expect(page.locator(".zone")).to_contain_text("Times in Europe/Berlin")
+        assert page.locator("#events .time").first.inner_text().startswith("25 Oct 00:30:00")
+        page.get_by_role("button", name="From: choose a day").locator("+ .native").fill("2026-10-25T00:00")
+        expect(page.locator("#events tbody tr")).to_have_count(1)
+        expect(page.locator(".chips")).to_contain_text("from 25 Oct 2026 00:00")
+        page.get_by_role("link", name="UTC", exact=True).click()
+        expect(page.locator(".zone")).to_contain_text("Times in UTC")
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/events/x", "/events/999", "/Login", "/page/none.css"])
+def test_a_wrong_address_is_a_page_for_people_and_json_for_programs(collector: CollectorServer, path: str) -> None:
+    seen = requests.get(collector.url + path, headers={"Accept": "text/html,*/*"}, timeout=10)
+    assert (seen.status_code, seen.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert "Not here" in seen.text
+    assert "script-src 'self'" in seen.headers["Content-Security-Policy"]
+    if not path.startswith("/events/9"):
+        assert requests.get(collector.url + path, timeout=10).json()["code"] == "not_found"
+    posted = requests.post(f"{collector.url}/v1/nothing", headers={"Accept": "text/html"}, timeout=10)
+    assert (posted.status_code, posted.json()["code"]) == (404, "not_found")
+
+
+def test_an_address_that_is_markup_is_shown_as_it_is(collector: CollectorServer) -> None:
+    seen = requests.get(f"{collector.url}/<script>alert(1)<%2fscript>", headers={"Accept": "text/html"}, timeout=10)
+    assert "there is no page /&lt;script&gt;alert(1)" in seen.text

@@ -6,17 +6,20 @@ import os
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from html import unescape
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import numpy as np
 import orjson
 import pytest
 
+from logship.collector.asked import LISTS_SHOWN, Asked
 from logship.collector.columns import BUCKET_GROWTH
 from logship.collector.database import Database
-from logship.collector.filters import EventFilter, read_filter
+from logship.collector.filters import FIELDS, EventFilter, read_filter
 from logship.collector.intake import Intake
 from logship.collector.listing import Listing
 from logship.collector.retention import erase
@@ -289,4 +292,44 @@ def test_small_segments_are_merged_and_full_ones_are_left(tmp_path: Path) -> Non
     assert FOLDED_AT_ONCE < 65_536
     ids = np.concatenate([one.columns.numbers("id") for one in known])
     assert ids.tolist() == list(range(1, 201))
+    database.close()
+
+
+ASKED = Asked("", {"range": "all"})
+HOSTILE_TEXTS = (
+    "*", "/a*", "/a\\*", "/a\\", " ", " x", "x ", "get", "GET", "none", "5xx", "a/b/../c", "%2F", "'\"><", "a&b=c#d",
+    "é", "\u202e", "x\ny", "/users/17", "/users/18", "(other)", "\ufffd", "..", "🚢",
+)  # fmt: skip
+
+
+def test_each_value_of_a_list_is_a_link_to_exactly_its_events(tmp_path: Path) -> None:
+    database = open_database(str(tmp_path / "e.db"))
+    events = []
+    for number, text in enumerate(HOSTILE_TEXTS):
+        path = text if text.startswith("/") else f"/{text}"
+        request: dict[str, Any] = {"time": iso_time(NOW_MS), "verb": text, "uri": f"https://{number}.example{path}"}
+        request["ip_address"] = text
+        request["headers"] = {"User-Agent": text, "Referer": f"https://{text}/"}
+        made = {
+            "request": request,
+            "user_id": text,
+            "company_id": text,
+            "metadata": {"source": text},
+            "weight": number + 1,
+        }
+        events.append({**made, "response": {"time": iso_time(NOW_MS), "status": 200}})
+    body = orjson.dumps([*events, {"request": {"time": iso_time(NOW_MS), "verb": "GET", "uri": "/"}}])
+    database.insert(Intake().rows(body, batch=True, application_id="a", received_ms=NOW_MS, peer=""))
+    summaries = Summaries(Segments(database), TextSearch(database))
+    total = summaries.of(EventFilter("a"), NOW_MS).requests
+    for name in LISTS_SHOWN:
+        listed = summaries.of(EventFilter("a"), NOW_MS, column=FIELDS[name][0]).values
+        assert len(listed) > 3, name
+        for one in listed:
+            if not one.value:
+                continue
+            for link, requests in ((ASKED.only, one.requests), (ASKED.but, total - one.requests)):
+                address = unescape(str(link(name, one.value))).split('"')[1]
+                given = dict(parse_qsl(address.partition("?")[2], keep_blank_values=True))
+                assert summaries.of(read_filter(given, "a", NOW_MS), NOW_MS).requests == requests, (name, one.value)
     database.close()

@@ -120,14 +120,15 @@ function fillFilters() {
     if (shown.has(name) || name === "cursor") continue;
     form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
   }
-  for (const field of form.querySelectorAll("select, input:not([type=hidden])")) {
+  for (const field of form.querySelectorAll("select, input[name]:not([type=hidden])")) {
     const value = asked.get(field.name) ?? "";
     if (field.tagName === "SELECT" && ![...field.options].some((one) => one.value === value)) field.add(new Option(value, value));
     field.value = value;
   }
 }
 
-function apply(form) {
+function apply(form, changed) {
+  if (changed?.matches("input")) changed.value = changed.value.trim(); // typed or pasted; what links put there stays
   const asked = new URLSearchParams();
   for (const [name, value] of new FormData(form)) if (value) asked.set(name, value);
   const query = asked.toString();
@@ -161,6 +162,44 @@ function readyCopy(within) {
       await navigator.clipboard.writeText(button.parentElement.querySelector("pre").textContent);
       button.textContent = "Copied";
     });
+  }
+}
+
+// values to choose from, of the events that the other filters leave; and a calendar beside each time
+function readyFields(form) {
+  if (!form) return;
+  let asking = 0;
+  const suggest = async (field) => {
+    const asked = new URLSearchParams(location.search);
+    for (const name of ["cursor", "list", "sort", "rows"]) asked.delete(name);
+    asked.set("list", field.name);
+    asked.set("part", field.value.trim().replace(/\*$/, ""));
+    asked.set("limit", "50");
+    const mine = ++asking;
+    try {
+      const answer = await ask(`${form.getAttribute("action")}api/values?${asked}`);
+      const found = answer.ok ? (await answer.json()).values : [];
+      if (mine === asking) field.list.replaceChildren(...found.map((one) => Object.assign(document.createElement("option"), { value: one.value })));
+    } catch { /* nothing to choose from now; typing works */ }
+  };
+  let waiting = 0;
+  for (const kind of ["focusin", "input"]) {
+    form.addEventListener(kind, (event) => {
+      clearTimeout(waiting);
+      if (event.target.list) waiting = setTimeout(() => suggest(event.target), 150);
+    });
+  }
+  for (const button of form.querySelectorAll(".pick")) {
+    const field = button.parentElement.querySelector("input");
+    const native = Object.assign(document.createElement("input"), { type: "datetime-local", tabIndex: -1, className: "native" });
+    native.setAttribute("aria-hidden", "true");
+    button.after(native);
+    button.hidden = !native.showPicker;
+    button.addEventListener("click", () => {
+      if (/^\d{4}-\d\d-\d\d[T ]?[\d:]*$/.test(field.value)) native.value = field.value.replace(" ", "T").slice(0, 16).padEnd(16, "T00:00");
+      native.showPicker();
+    });
+    native.addEventListener("change", () => { field.value = native.value.replace("T", " "); apply(form, field); });
   }
 }
 
@@ -279,7 +318,8 @@ if (part) {
   byId("help").addEventListener("click", () => byId("keys").showModal());
   byId("app")?.addEventListener("change", (changed) => changed.target.form.submit());
   byId("filters")?.addEventListener("submit", (sent) => { sent.preventDefault(); apply(sent.target); });
-  byId("filters")?.addEventListener("change", (changed) => apply(changed.target.form));
+  byId("filters")?.addEventListener("change", (changed) => { if (changed.target.name) apply(changed.target.form, changed.target); });
+  readyFields(byId("filters"));
   part.addEventListener("click", onClick);
   drawer.addEventListener("click", (pressed) => {
     const link = pressed.target.closest("a[data-swap]");
