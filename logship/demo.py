@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import http.server
 import itertools
 import os
 import random
@@ -15,19 +16,16 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from logship.demo_shop import Shop, headers_of, history, line, visit
 from logship.records import record
 
 START_S = 15.0  # how long a part may take until it answers
-REQUESTS_PER_S = 40
+REQUESTS_PER_S = 25
 NGINX_PATHS = ("/usr/sbin/nginx", "/usr/local/sbin/nginx")  # /usr/sbin is not on everybody's PATH
 APPLICATION_ID = "demo"
-
-PATHS = ("/", "/products/17", "/cart", "/api/v2/orders?page=2", "/search?q=shoes", "/missing", "/login", "/slow", "/e")
-VERBS = ("GET", "GET", "GET", "GET", "POST", "HEAD", "PUT", "DELETE")
-AGENTS = ("curl/8.5.0", "Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0", 'odd "agent" \\ 1', "okhttp/4.12.0")
 
 NGINX_CONF = """\
 worker_processes 1; daemon off; pid {here}/nginx.pid; error_log {here}/error.log;
@@ -38,15 +36,15 @@ http {{
   log_format demo '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent '
                   '"$http_referer" "$http_user_agent" $host $request_time';
   access_log {here}/access.log demo;
+  {real_ip}
   server {{
     listen 127.0.0.1:{port};
-    location / {{ return 200 "hello\\n"; }}
-    location /missing {{ return 404; }}
-    location /login {{ return 302 /; }}
-    location /e {{ return 503; }}
+    location / {{ proxy_pass http://127.0.0.1:{shop_port}; proxy_set_header X-Answer $http_x_answer; }}
   }}
 }}
 """
+REAL_IP = "set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;"
+VISITORS = 8  # at once, so that a slow answer holds up nobody else
 
 CONFIG = """\
 endpoint: {{url: "{url}", application_id: {application_id}}}
@@ -83,7 +81,8 @@ class Demo:
         self.server = ""
         self._children: list[subprocess.Popen[bytes]] = []
         self._stop_traffic = threading.Event()
-        self._traffic: threading.Thread | None = None
+        self._traffic: list[threading.Thread] = []
+        self._shop: http.server.ThreadingHTTPServer | None = None
         self._port = 0
         self._counted_to = 0
         self._lines = 0
@@ -103,7 +102,7 @@ class Demo:
             *("--application-id", APPLICATION_ID),
         )
         self._await(host, int(port), "collector")
-        self.log_path.touch()
+        self.log_path.write_text("".join(history(random.Random(), time.time())))
         self._start_server()
         status_port = free_port()
         config = CONFIG.format(
@@ -135,8 +134,8 @@ class Demo:
     def finish(self, within_s: float = 10.0) -> Moment:
         """Stop the traffic and wait until every line has arrived."""
         self._stop_traffic.set()
-        if self._traffic:
-            self._traffic.join()
+        for thread in self._traffic:
+            thread.join()
         deadline_s = time.monotonic() + within_s
         moment = self.moment()
         while moment.events_confirmed < moment.lines_seen and time.monotonic() < deadline_s:
@@ -154,12 +153,16 @@ class Demo:
             except subprocess.TimeoutExpired:
                 child.kill()
                 child.wait()
+        if self._shop:
+            self._shop.shutdown()
+            self._shop.server_close()
+            self._shop = None
 
     def daemon_summary(self) -> str:
         """The daemon's own last sum; it is in its log once it has stopped."""
-        for line in reversed((self.directory / "run.log").read_text(errors="replace").splitlines()):
-            if "stopped" in line:
-                return line[line.index("lines ") :] if "lines " in line else line
+        for said in reversed((self.directory / "run.log").read_text(errors="replace").splitlines()):
+            if "stopped" in said:
+                return said[said.index("lines ") :] if "lines " in said else said
         return ""
 
     def _spawn(self, name: str, *arguments: str) -> None:
@@ -185,41 +188,55 @@ class Demo:
         program = shutil.which("nginx") or next((path for path in NGINX_PATHS if os.access(path, os.X_OK)), None)
         if program is None:
             self.server = "a writer of nginx lines (install nginx to see a real one)"
-            self._traffic = threading.Thread(target=self._write_lines, name="traffic", daemon=True)
+            self._run_traffic(self._write_lines, 1)
         else:
             self._port = free_port()
             self.server = f"a private nginx on 127.0.0.1:{self._port}"
-            config = self.directory / "nginx.conf"
-            config.write_text(NGINX_CONF.format(here=self.directory, port=self._port))
-            with (self.directory / "nginx.log").open("wb") as output:
-                command = [program, "-c", str(config), "-e", str(self.directory / "error.log")]
-                nginx = subprocess.Popen(  # noqa: S603 (nginx, no shell)
-                    command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-                )
-                self._children.append(nginx)
-            self._await("127.0.0.1", self._port, "nginx")
-            self._traffic = threading.Thread(target=self._send_requests, name="traffic", daemon=True)
-        self._traffic.start()
+            self._start_nginx(program)
+            self._run_traffic(self._send_requests, VISITORS)
 
-    def _send_requests(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=5)
-        while not self._stop_traffic.wait(1 / REQUESTS_PER_S):
-            headers = {"User-Agent": random.choice(AGENTS), "Referer": "http://shop.example/"}
+    def _start_nginx(self, program: str) -> None:
+        self._shop = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Shop)
+        threading.Thread(target=self._shop.serve_forever, name="shop", daemon=True).start()
+        config = self.directory / "nginx.conf"
+        built = subprocess.run([program, "-V"], capture_output=True, text=True, check=False)  # noqa: S603 (nginx)
+        real_ip = REAL_IP if "http_realip_module" in built.stderr else ""
+        shop_port = self._shop.server_address[1]
+        config.write_text(NGINX_CONF.format(here=self.directory, port=self._port, shop_port=shop_port, real_ip=real_ip))
+        with (self.directory / "nginx.log").open("wb") as output:
+            command = [program, "-c", str(config), "-e", str(self.directory / "error.log")]
+            nginx = subprocess.Popen(  # noqa: S603 (nginx, no shell)
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            )
+            self._children.append(nginx)
+        self._await("127.0.0.1", self._port, "nginx")
+
+    def _run_traffic(self, work: Callable[[float], None], threads: int) -> None:
+        for number in range(threads):
+            thread = threading.Thread(
+                target=work, args=(threads / REQUESTS_PER_S,), name=f"visitor-{number}", daemon=True
+            )
+            self._traffic.append(thread)
+            thread.start()
+
+    def _send_requests(self, every_s: float) -> None:
+        """Visits the shop through nginx; what becomes of each visit is told to the shop behind it."""
+        choose = random.Random()
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+        while not self._stop_traffic.wait(choose.uniform(0, 2 * every_s)):
+            made = visit(choose)
             try:
-                connection.request(random.choice(VERBS), random.choice(PATHS), headers=headers)
+                connection.request(made.verb, made.target, headers=headers_of(made))
                 connection.getresponse().read()
             except (OSError, http.client.HTTPException):
                 connection.close()  # nginx ends a keep-alive connection when it likes
         connection.close()
 
-    def _write_lines(self) -> None:
+    def _write_lines(self, every_s: float) -> None:
+        choose = random.Random()
         with self.log_path.open("a") as log:
-            while not self._stop_traffic.wait(1 / REQUESTS_PER_S):
-                now = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime())
-                verb, path, agent = random.choice(VERBS), random.choice(PATHS), random.choice(AGENTS)
-                agent = agent.replace("\\", "\\x5C").replace('"', "\\x22")
-                line = f'192.0.2.{random.randrange(256)} - - [{now}] "{verb} {path} HTTP/1.1" 200 17 "-" "{agent}"'
-                log.write(f"{line} shop.example 0.004\n")
+            while not self._stop_traffic.wait(every_s):
+                log.write(line(visit(choose), time.time()))
                 log.flush()
 
     def _count_lines(self) -> int:

@@ -31,7 +31,7 @@ def command(seconds: float | None, listen: str) -> int:
     try:
         demo.start(listen)
         click.echo(f"page      {demo.page}")
-        click.echo(f"log       {demo.log_path}, written by {demo.server}")
+        click.echo(f"log       {demo.log_path}, two days made up, then written by {demo.server}")
         click.echo("Ctrl-C ends the demo.\n")
         try:
             for moment in demo.moments(seconds):
