@@ -22,9 +22,9 @@ from logship.errors import UsageError
     "--application-id",
     "application_ids",
     multiple=True,
-    metavar="ID",
+    metavar="[NAME=]ID",
     envvar="LOGSHIP_APPLICATION_ID",
-    help="an id that may post; may be given again; without it, any id (loopback only)",
+    help="an id that may post, and what the page calls it; may be given again; without it, any id (loopback only)",
 )
 @click.option(
     "--max-bytes", default=MAX_BYTES, show_default=True, type=click.IntRange(1), help="of a decoded body to /moesifapi"
@@ -58,6 +58,7 @@ def command(
     --page-token-file.
     """
     with needing_extra("collector"):
+        from logship.collector.applications import named_ids
         from logship.collector.listening import host_of, inherited
         from logship.collector.server import serve
     from logship.sdnotify import Notifier
@@ -65,12 +66,14 @@ def command(
     host, port = split_address(listen)
     listeners = inherited(os.environ)
     token_file = page_token_file or credential("page_token", os.environ)
+    names = named_ids(application_ids)
     notifier = Notifier.from_environ(os.environ)
     options = CollectorOptions(
         store=store,
         host=host_of(listeners) if listeners else host,
         port=port,
-        application_ids=application_ids,
+        application_ids=tuple(names),
+        application_names={one: name for one, name in names.items() if name},
         max_bytes=max_bytes,
         max_bytes_v1=max_bytes_v1,
         config=config,

@@ -66,7 +66,7 @@ def command(store: str, application_id: str | None, output: str, **given: str | 
 
     database = open_existing(store)
     try:
-        known = applications(database, ())
+        known = applications(database, {})
         if application_id is not None:
             known = [one for one in known if application_id in (one.id, one.label)]
         if not known:

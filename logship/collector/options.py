@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 
 from logship.errors import UsageError
@@ -19,10 +21,9 @@ class CollectorOptions:
     """One collector.
 
     Shapes: `store` is a SQLite file's path or a `postgresql://` URL; port 0 takes a free one; `application_ids` empty
-    takes any id (loopback only); `max_bytes` bounds a decoded body under
-    /moesifapi, `max_bytes_v1` one under /v1; `config` is a JSON file with
-    what GET /v1/config answers, None keeps everything; `path_prefix` is "" or "/collector"; `max_age_days` and
-    `max_store_bytes` are None for no limit.
+    takes any id (loopback only); `max_bytes` bounds a decoded body under /moesifapi, `max_bytes_v1` one under /v1;
+    `config` is a JSON file with what GET /v1/config answers, None keeps everything; `path_prefix` is "" or
+    "/collector"; `max_age_days` and `max_store_bytes` are None for no limit.
     Raises: UsageError for a combination that would open the events to strangers.
     """
 
@@ -30,6 +31,7 @@ class CollectorOptions:
     host: str = "127.0.0.1"
     port: int = 8080
     application_ids: tuple[str, ...] = ()
+    application_names: Mapping[str, str] = field(default_factory=dict)  # by id; an id may have none
     max_bytes: int = MAX_BYTES
     max_bytes_v1: int = MAX_BYTES_V1
     config: Path | None = None
@@ -52,6 +54,11 @@ class CollectorOptions:
         if not self.page_token:
             advice = "give --page-token-file FILE (the service has /etc/logship/page_token)"
             raise UsageError(f"{self.host} is not loopback: anybody could read; {advice}")
+
+    @property
+    def applications(self) -> dict[str, str]:
+        """The names of the applications by their ids, "" for none."""
+        return {one: self.application_names.get(one, "") for one in self.application_ids}
 
     @property
     def is_loopback(self) -> bool:

@@ -79,7 +79,7 @@ class Page:
             **found.names(),
             "is_first": after is None,
             "is_empty_store": not found.page.events and not self._api.overviews.has_events(EventFilter(application.id)),
-            "applications": applications(self._database, self._options.application_ids),
+            "applications": applications(self._database, self._options.applications),
             "chosen": application,
             "took_ms": (time.perf_counter() - started) * 1000,
             "ingest_url": f"{request.url.scheme}://{request.url.netloc}{self._options.path_prefix}",

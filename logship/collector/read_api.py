@@ -65,13 +65,13 @@ class ReadApi:
 
     def chosen(self, request: Request) -> Application:
         self._access.check(request)
-        known = applications(self._database, self._options.application_ids)
+        known = applications(self._database, self._options.applications)
         return choose(known, request.query_params.get("app", ""))
 
     def applications(self, request: Request) -> Response:
         self._access.check(request)
-        known = applications(self._database, self._options.application_ids)
-        return json_answer({"applications": [{"label": one.label} for one in known]}, headers=PRIVATE)
+        known = applications(self._database, self._options.applications)
+        return json_answer({"applications": [{"label": one.label, "name": one.name} for one in known]}, headers=PRIVATE)
 
     def events(self, request: Request) -> Response:
         wanted = self.wanted(request)

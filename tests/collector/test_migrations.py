@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from logship.collector import migrations, schema
+from logship.collector.applications import application_ids
 from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.filters import Condition, EventFilter
 from logship.collector.listing import Listing
@@ -169,8 +170,9 @@ def test_a_store_of_version_2_keeps_its_segments_and_takes_profiles(
     assert database.read("SELECT id, events, first_id, last_id FROM segments ORDER BY id") == before
     assert database.read("SELECT version FROM folded") == [(schema.VERSION,)]
     with database.transaction() as run:
-        put(run, "shop", USERS, [{"user_id": "ann"}], ARRIVED_MS)
-    assert user_page(database, "shop", "ann").profile == {"user_id": "ann"}
+        put(run, "without-events", USERS, [{"user_id": "ann"}], ARRIVED_MS)
+    assert user_page(database, "without-events", "ann").profile == {"user_id": "ann"}
+    assert {"shop", "without-events"} <= set(application_ids(database))
     database.close()
 
 
