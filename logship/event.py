@@ -167,8 +167,8 @@ class Batch:
     ) -> Batch:
         """The batch of these pieces, at least one event; texts[i] are the events of pieces[i] with commas between."""
         is_bare = len(pieces) == 1 and pieces[0].last - pieces[0].first == 1
-        text = b",".join(texts)
-        return cls(text if is_bare else b"[%b]" % text, spans, pieces, number)
+        parts = texts if is_bare else (b"[", *(part for text in texts for part in (text, b",")))
+        return cls(b"".join(parts) if is_bare else b"".join((*parts[:-1], b"]")), spans, pieces, number)
 
     def __len__(self) -> int:
         return self.count

@@ -256,6 +256,33 @@ static inline uint8_t *write_utf8(uint8_t *to, uint32_t code)
     return to;
 }
 
+/* How many bytes of a broken sequence Python's decoder replaces at once: as many as could begin a whole one. */
+static inline size_t broken_length(const uint8_t *at, const uint8_t *end)
+{
+    uint8_t first = *at, low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
+    uint8_t high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
+    size_t most = first < 0xc2 || first > 0xf4 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4, count = 1;
+    for (; count < most && at + count < end && at[count] >= low && at[count] <= high; count++) low = 0x80, high = 0xbf;
+    return count;
+}
+
+/* The text with U+FFFD for what is no UTF-8; there is room for three times its length. Gives the new length. */
+static inline size_t write_repaired(uint8_t *to, ls_bytes text)
+{
+    uint8_t *first = to;
+    const uint8_t *at = text.at, *end = at + text.length;
+    while (at < end) {
+        uint32_t code;
+        const uint8_t *next = *at < 0x80 ? at + 1 : code_point(at, end, &code);
+        if (!next) {
+            to = write_utf8(to, 0xfffd);
+            at += broken_length(at, end);
+        }
+        while (next && at < next) *to++ = *at++;
+    }
+    return (size_t)(to - first);
+}
+
 /* -- JSON strings */
 
 #define ESCAPED 6 /* bytes that one byte becomes at most */

@@ -149,7 +149,11 @@ static bool decode(run *of, value *from)
     const uint8_t *end = text.at + text.length;
     bool has_escapes = escaping != ESCAPING_NONE && of->kinds & BACKSLASH && find_stop(text.at, end, &BACKSLASHES) < end;
     if (has_escapes && !(escaping == ESCAPING_JSON ? json_decode : undo_backslashes)(of, text, &text)) return false;
-    if (!is_utf8(text)) return false;
+    if (!is_utf8(text)) {
+        uint8_t *repaired = scratch(of, 3 * text.length + 1); /* write_utf8() */
+        if (!repaired) return false;
+        text = (ls_bytes){repaired, write_repaired(repaired, text)};
+    }
     from->text = text, from->form = DECODED;
     return true;
 }
