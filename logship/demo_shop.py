@@ -7,7 +7,8 @@ import http.server
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from logship.records import record
 
 DAY_S = 86_400
 HISTORY_S = 2 * DAY_S
@@ -50,7 +51,7 @@ REFERRERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Visit:
     """One request and what becomes of it; `user` is "-" for nobody, `lasted_s` how long the answer takes."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from logship.event import ANCHOR_BYTES
+from logship.records import record
 from logship.tail.content import Content, Facts, PlainContent, open_content
 from logship.tail.generation import Generation
 from logship.tail.identity import FIRST_LINE_BYTES
@@ -23,7 +23,7 @@ class Fate(Enum):
     OWN = "own"  # a log that is written like the other, for now
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class _Seen:
     since_s: float
     changed_s: float
