@@ -357,10 +357,10 @@ static bool is_address(ls_bytes text)
 
 static bool is_host(ls_bytes text)
 {
-    if (!text.length || !is_letter(*text.at)) return false;
+    if (!text.length || *text.at < 'a' || *text.at > 'z') return false;
     for (size_t i = 1; i < text.length; i++) {
         uint8_t byte = text.at[i];
-        if (!is_letter(byte) && !is_digit(byte) && byte != '.' && byte != '-') return false;
+        if ((byte < 'a' || byte > 'z') && !is_digit(byte) && byte != '.' && byte != '-') return false;
     }
     return true;
 }

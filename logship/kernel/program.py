@@ -104,7 +104,7 @@ class Known(IntEnum):
     NO_EQUALS = 22  # holds no '=': same
     STATUS = 23  # [1-9][0-9]{2}: same
     NUMBER = 24  # 0 or [1-9][0-9]{0,14}: same
-    HOST = 25  # begins with a letter, holds letters, digits, '.' and '-' only: same
+    HOST = 25  # begins with a lower-case letter, holds such letters, digits, '.' and '-' only: same
     NO_AUTHORITY = 26  # begins with '/': gives the empty text
     METHOD = 27  # is not empty and not '-': same
 

@@ -11,7 +11,7 @@ from logship.kernel.program import ORIGIN, PATH, Function, Known, Op
 from logship.mapping import durations, values
 from logship.mapping.made_fields import MadeField
 from logship.mapping.proxies import rightmost_untrusted
-from logship.mapping.setting import Setting
+from logship.mapping.setting import BODY_SIZES, FORWARDED, Setting
 from logship.mapping.template import FILTERS, Reference
 from logship.records import record
 
@@ -79,7 +79,8 @@ class Fields:
 
     def _plain(self, name: str) -> Value:
         setting = self.setting
-        slot, inside = setting.format.slot(name), setting.parameter_of(name)
+        slot = setting.first((name, *BODY_SIZES)) if name in BODY_SIZES else None
+        slot, inside = slot or setting.format.slot(name), setting.parameter_of(name)
         found = [self.logged(slot)] if slot is not None else []
         if inside is not None and (
             slot is None or setting.format.is_open
@@ -225,9 +226,12 @@ def _target(fields: Fields) -> Value:
     if slot is None and path is None:
         return constant(setting.known("target") or "/")
     if slot is None and path is not None and query is not None:
-        joined = fields.pure(values.joined_target, arity=2)
+        is_decoded = path.field == "url_path"
+        joined = fields.pure(values.joined_path if is_decoded else values.joined_target, arity=2)
         return Value(Kind.TEXT, fields.call(joined, fields.register(path), fields.register(query)), is_always=True)
     source = fields.register(slot or path)  # type: ignore[arg-type]  # one of them is a slot
+    if slot is None and path is not None and path.field == "url_path":
+        return Value(Kind.TEXT, fields.call(fields.pure(values.encoded_path), source), is_always=True)
     target = fields.call(fields.pure(values.target, Known.SLASHED), source)
     if query is not None and setting.format.is_open:  # each line has keys of its own: this one may log them apart
         _join_query(fields, target, fields.register(query))
@@ -280,6 +284,10 @@ def _scheme(fields: Fields) -> Value:
         found.append(Value(Kind.TEXT, scheme, is_always=True))
     if port is not None:
         found.append(Value(Kind.TEXT, fields.call(fields.pure(values.scheme_of_port), fields.register(port))))
+    url = setting.first(("target", "request_url"))
+    if url is not None:
+        named = fields.call(fields.pure(values.scheme_of_url, Known.NO_AUTHORITY), fields.register(url))
+        found.append(Value(Kind.TEXT, named))
     return fields.chain([*found, constant(setting.known("scheme") or "https")])
 
 
@@ -324,10 +332,18 @@ def _trusted(fields: Fields) -> int:
     return register
 
 
+def _nobody(address: str) -> bool:
+    """No proxy is trusted."""
+    return False
+
+
 def _client_ip(fields: Fields) -> Value:
     setting = fields.setting
     peer, proxies = setting.peer, setting.proxies
     header = setting.slot(setting.proxy_header) if proxies else None
+    if peer is None and not proxies:  # it is logged in place of the peer
+        header = setting.first(FORWARDED)
+        proxies = _nobody
     if peer is None and (header is None or setting.known("client_ip")):
         return Value(Kind.ADDRESS, None, setting.known("client_ip") or values.NO_ADDRESS, True, name="")
     plain = constant(values.NO_ADDRESS)

@@ -16,6 +16,8 @@ from logship.records import record
 DEFAULT_PROXY_HEADER = "X-Forwarded-For"
 PEERS = ("client_ip", "remote_ip", "remote_host", "peer_ip", "proxy_protocol_addr")  # the first is believed
 HOSTS = ("host", "request_header_host", "server_name", "server_name2", "ssl_server_name")  # the first is believed
+FORWARDED = ("proxy_add_x_forwarded_for", "request_header_x_forwarded_for")  # their last address is a peer's
+BODY_SIZES = ("response_bytes_clf", "response_bytes")  # the same but for how none is written
 _DURATIONS = ("duration", "time_us", "duration_ns", "time_ms", "time_s")  # the finest first
 QUERIES = ("query", "query_string", "target", "request_url")  # any of them holds the query
 COOKIES = "request_header_cookie"
@@ -126,9 +128,7 @@ class Setting:
 
     @property
     def host_slots(self) -> list[Slot]:
-        slots = [slot for name in HOSTS if (slot := self.slot(name))]
-        # Apache's %v is the virtual host; nginx's $server_name is the first name of the block, which may be a pattern
-        return sorted(slots, key=lambda slot: slot.spelled != "%v" or slot.field == "host")
+        return [slot for name in HOSTS if (slot := self.slot(name))]
 
     @property
     def peer(self) -> Slot | None:

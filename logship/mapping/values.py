@@ -19,6 +19,7 @@ NO_ADDRESS = "0.0.0.0"  # noqa: S104 -- stands for "no usable address", nothing 
 UNKNOWN_METHOD = "UNKNOWN"
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+_IN_PATH = "/:@!$&'()*+,;="  # beside letters, digits and -._~; RFC 3986, 3.3
 _UUID_HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 _INTEGER = re.compile(r"-?[0-9]{1,300}\Z")
@@ -57,17 +58,33 @@ def percent_encoded(text: str) -> str:
     return places.translate(None, b"\0").decode("ascii")
 
 
+def encoded_path(text: str) -> str:
+    """The target that a decoded path was: what a URI can't hold as it is, percent-encoded again."""
+    return quote(text, safe=_IN_PATH, errors="replace") if text.startswith("/") else target(text)
+
+
 def host_of_url(url: str) -> str:
     """The host of an absolute URI, '' for all others; user information and a default port are left out."""
     absolute = _ABSOLUTE.match(url)
-    return without_default_port(absolute[1].rpartition("@")[2]) if absolute else ""
+    return host_name(absolute[1].rpartition("@")[2]) if absolute else ""
+
+
+def scheme_of_url(url: str) -> str:
+    """The scheme of an absolute URI, '' for all others and for schemes that are not HTTP's."""
+    absolute = _ABSOLUTE.match(url)
+    return scheme_word(url.partition(":")[0]) if absolute else ""
 
 
 def joined_target(path: str, query: str) -> str:
-    """Path and query of formats that log them apart; Apache writes the query with its '?'."""
+    """A target and the query that was logged apart from it; Apache writes it with its '?'."""
     if query in ("", "-", "?"):
         return target(path)
     return target(path) + (query if query.startswith("?") else f"?{query}")
+
+
+def joined_path(path: str, query: str) -> str:
+    """The same with a decoded path."""
+    return joined_target(encoded_path(path), query)
 
 
 def without_default_port(host: str) -> str:
@@ -76,8 +93,8 @@ def without_default_port(host: str) -> str:
 
 
 def host_name(text: str) -> str:
-    """The host that a log names, '' where it names none."""
-    host = without_default_port(text)
+    """The host that a log names, in lower case; '' where it names none."""
+    host = without_default_port(text.lower())
     return "" if host in ("", "-", "_") else host
 
 

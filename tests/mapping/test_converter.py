@@ -93,8 +93,9 @@ def test_a_request_that_is_none_has_verb_unknown_and_target_slash() -> None:
 @pytest.mark.parametrize(
     ("request_line", "uri"),
     [
-        ("GET http://other.example:80/a?b HTTP/1.1", "https://other.example/a?b"),
-        ("GET http://u:p@other.example HTTP/1.1", "https://other.example/"),
+        ("GET http://other.example:80/a?b HTTP/1.1", "http://other.example/a?b"),
+        ("GET http://u:p@Other.example HTTP/1.1", "http://other.example/"),
+        ("GET ftp://other.example/a HTTP/1.1", "https://other.example/a"),
         ("OPTIONS * HTTP/1.1", "https://web-1/*"),
         ("CONNECT example.com:443 HTTP/1.1", "https://web-1/example.com%3A443"),
         ("GET /a?b#c HTTP/1.1", "https://web-1/a?b#c"),
@@ -341,7 +342,7 @@ NO_PEER_LINE = b'203.0.113.9 [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.1" 200 "
 @pytest.mark.parametrize(
     ("text", "address"),
     [
-        ("{}", "0.0.0.0"),
+        ("{}", "10.0.0.1"),  # written by the nearest proxy
         ("trusted_proxies: [private]", "198.51.100.7"),
         ("{trusted_proxies: [private], client_ip_header: CF-Connecting-IP}", "203.0.113.9"),
         ("{trusted_proxies: [private], client_ip_header: X-Real-IP}", "0.0.0.0"),
@@ -352,10 +353,30 @@ def test_a_header_logged_in_place_of_the_peer_is_the_client_where_proxies_are_tr
     fmt = compile_format(read_spec({"nginx": NO_PEER}), presets())
     assert at(event(NO_PEER_LINE, text, fmt), "request", "ip_address") == address
     warned = [str(warning) for warning in converter(text, fmt).warnings if "address of the client" in str(warning)]
-    assert bool(warned) == (address == "0.0.0.0")
+    assert bool(warned) == (address in {"0.0.0.0", "10.0.0.1"})
     assert all("trusted_proxies: [private]" in warning for warning in warned)
 
 
 @given(st.text())
 def test_a_target_is_percent_encoded_as_everybody_does(text: str) -> None:
     assert values.percent_encoded(text) == quote(text.encode("utf-8", "replace"), safe="/")
+
+
+@pytest.mark.parametrize(
+    ("apache", "values", "place", "expected"),
+    [
+        ("%U", "/a b%/ü?c", ("request", "uri"), "https://web-1/a%20b%25/%C3%BC%3Fc"),
+        ("%U%q", "/a b?x=1", ("request", "uri"), "https://web-1/a%20b?x=1"),
+        ("%r", "GET /a b HTTP/1.1", ("request", "uri"), "https://web-1/a b"),
+        ("%v %{Host}i", "canonical.example asked.example", ("request", "uri"), "https://asked.example/"),
+        ("%v %{Host}i", "canonical.example -", ("request", "uri"), "https://canonical.example/"),
+        ("%{Host}i", "API.Example:443", ("request", "uri"), "https://api.example/"),
+        ("%B", "0", ("response", "headers", "Content-Length"), "0"),
+    ],
+)
+def test_a_fields_value_comes_out_as_the_event_needs_it(
+    apache: str, values: str, place: tuple[str, ...], expected: str
+) -> None:
+    fmt = compile_format(read_spec({"apache": f'%h %t %>s "{apache}"'}), presets())
+    line = f'192.0.2.1 [10/Oct/2000:13:55:30 +0000] 200 "{values}"'.encode()
+    assert at(event(line, fmt=fmt), *place) == expected
