@@ -8,7 +8,7 @@ from typing import Protocol
 
 from logship.batcher import Batcher
 from logship.delivery import Delivery, DeliveryState
-from logship.delivery.rules_feed import RulesFeed
+from logship.delivery.rules_feed import FeedStatus, RulesFeed
 from logship.event import Batch, Conversion, LogFile, Window
 from logship.mapping.remote_rules import RemoteRules
 from logship.records import record
@@ -59,8 +59,13 @@ class Lane:
     @property
     def needs_a_person(self) -> bool:
         """Nothing gets through before somebody has done something about it."""
-        is_refused = self.feed is not None and self.feed.status().is_refused
-        return is_refused or self.delivery.status().state is DeliveryState.HELD
+        feed = self.feed_status
+        return (feed is not None and feed.is_refused) or self.delivery.status().state is DeliveryState.HELD
+
+    @property
+    def feed_status(self) -> FeedStatus | None:
+        """How it stands with the receiver's rules; None where they are not asked for."""
+        return None if self.feed is None else self.feed.status()
 
     def resume(self) -> None:
         """What was waited for may be over: try now."""

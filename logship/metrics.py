@@ -147,7 +147,7 @@ METRICS = (
     ),
     Metric(
         "logship_lines_sampled_out_total",
-        "Lines a sampling rule left out.",
+        "Lines a sampling rule left out; the receiver's own rules begin with receiver's.",
         _per_rule(lambda source: source.sampled_out),
         ("source", "rule"),
     ),
@@ -215,6 +215,24 @@ METRICS = (
         "logship_receiver_trouble_seconds",
         "Since when the receiver has not been right; 0 while it is.",
         _per_receiver(lambda receiver: receiver.trouble_for_s or 0.0),
+        ("receiver",),
+    ),
+    Metric(
+        "logship_remote_rules",
+        "Sampling rules of the receiver that are obeyed.",
+        _per_receiver(lambda receiver: receiver.rules),
+        ("receiver",),
+    ),
+    Metric(
+        "logship_remote_rules_age_seconds",
+        "Since the receiver last said which rules it has.",
+        _per_receiver(lambda receiver: receiver.rules_age_s),
+        ("receiver",),
+    ),
+    Metric(
+        "logship_remote_rules_failing",
+        "1 while the receiver's rules can't be had; the last good ones hold.",
+        _per_receiver(lambda receiver: bool(receiver.rules_problem)),
         ("receiver",),
     ),
     Metric(

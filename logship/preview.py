@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from logship.config import Settings, SourceSettings, config_path, load_settings
 from logship.config.compiling import Compiler
@@ -35,6 +35,10 @@ from logship.records import record
 from logship.tail.archives import open_log
 from logship.tail.globs import Globs
 from logship.tail.identity import file_key, first_line_of, owner_of, place_of
+from logship.words import counted
+
+if TYPE_CHECKING:
+    from logship.delivery.rules_feed import KnownRules
 
 SAMPLE_LINES = 200  # looked at to detect a format
 READ_BYTES = 65_536
@@ -47,6 +51,7 @@ class Wishes:
 
     config: Path | None = None
     overrides: Overrides = field(default_factory=Overrides)
+    obeys: bool = True  # the receiver's rules, as the state knows them
 
 
 @record
@@ -66,6 +71,7 @@ class Lens:
     layered: LayeredMapping | None
     envelope: str = "none"
     detected: str = ""
+    rules: str = ""  # whose rules of a receiver decide, in words
 
     def trace(self, line: LogLine) -> LineTrace:
         return self.converter.trace(line.text, line.position, self.file)
@@ -172,7 +178,20 @@ class Bench:
             return self._bare_lens(path, samples)
         converter = self.settings.compile_source(source)
         layered = self._given or self.layers_of(source)
-        return self._lens(path, samples, converter, layered, source.envelope, self.settings.origin_of(source)(path))
+        known = self._rules_of(source) if self._wishes.obeys else None
+        if known is not None:
+            converter = replace(converter, rules=known.rules)
+        origin = self.settings.origin_of(source)(path)
+        lens = self._lens(path, samples, converter, layered, source.envelope, origin)
+        return lens if known is None else replace(lens, rules=f"{counted(known.rules.count, 'rule')} of the receiver")
+
+    def _rules_of(self, source: SourceSettings) -> KnownRules | None:
+        """The receiver's, as far as this host's state knows them."""
+        if self.settings is None or not source.endpoint.obeys:
+            return None
+        from logship.stored_rules import stored_rules  # most previews need no state
+
+        return stored_rules(self.settings.state_dir, source.endpoint)
 
     def _bare_lens(self, path: str, samples: Sequence[bytes]) -> Lens:
         layered = self._given or self.mapping("default")

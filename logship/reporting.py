@@ -88,7 +88,13 @@ class Reporter:
         held = pipeline.held_files
         files = [replace(file, is_held=True) if file.generation in held else file for file in pipeline.tailer.files()]
         receivers = [
-            Receiver(name, name, tuple(sorted(lane.sources)), lane.delivery.status())
+            Receiver(
+                name,
+                name,
+                tuple(sorted(lane.sources)),
+                lane.delivery.status(),
+                lane.feed.status() if lane.feed else None,
+            )
             for name, lane in pipeline.lanes.items()
         ]
         return self._observer.observe(

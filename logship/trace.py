@@ -20,6 +20,7 @@ from logship.errors import LogshipError
 from logship.event import LogFile
 from logship.records import record
 from logship.state import State
+from logship.stored_rules import stored_rules
 from logship.tail.archives import open_log
 from logship.tail.content import open_content
 from logship.tail.discovery import Discovery
@@ -122,6 +123,8 @@ class _Judge:
     def _traced(self, source: SourceSettings, file: LogFile, text: bytes) -> Iterator[tuple[LineTrace, int]]:
         """Every line of the file with `text`, and its position."""
         converter = self.settings.compile_source(source)
+        if (known := stored_rules(self.settings.state_dir, source.endpoint)) is not None:
+            converter.obey(known.rules)
         if source.envelope == "none":
             for position, line in lines_with(file.path, text):
                 yield converter.trace(line, position, file), position

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+RECEIVER = "receiver's "  # so begin the names of what the receiver's own rules sampled out
+
 
 def duration_words(seconds: float) -> str:
     """`0.3 s`, `42 s`, `5 min`, `2 h`, `3 d`."""
@@ -13,7 +15,7 @@ def duration_words(seconds: float) -> str:
 
 def rule_words(name: str) -> str:
     """`rule 'probes'`; the receiver's rates and rules have names of their own: `the receiver's rule 2`."""
-    return f"the {name}" if name.startswith("receiver's ") else f"rule '{name}'"
+    return f"the {name}" if name.startswith(RECEIVER) else f"rule '{name}'"
 
 
 def bytes_words(number: int) -> str:

@@ -12,9 +12,10 @@ from logship.backfill.order import Log, Piece
 from logship.backfill.paths import Remark
 from logship.clock import SystemClock
 from logship.config import EndpointSettings
-from logship.delivery.rules_feed import KnownRules, RulesFeed, newest, note_prefix
+from logship.delivery.rules_feed import KnownRules, RulesFeed
 from logship.errors import RefusedError
 from logship.state import State
+from logship.stored_rules import stored_rules
 from logship.words import counted, duration_words
 
 GIVE_UP_S = 120.0  # a receiver that gives no rules for so long is down
@@ -31,7 +32,8 @@ class Obedience:
         self._stored: dict[EndpointSettings, KnownRules] = {}
         for endpoint in dict.fromkeys(endpoints):
             if endpoint.obeys and endpoint.application_id is None:  # a dry run asks nobody
-                self._remember_stored(endpoint)
+                known = stored_rules(folder, endpoint)
+                self._stored |= {endpoint: known} if known else {}
             elif endpoint.obeys:
                 self._feeds[endpoint] = feed_of(endpoint, self._note, self._keep, clock, self._news.set)
 
@@ -81,17 +83,6 @@ class Obedience:
         head = f"obeying {count} of the receiver, {age} old"
         lines = [head + (f" ({problem})" if problem else ""), *known.rules.described(), *known.rules.warnings]
         return Remark(receiver, "\n".join(lines), is_failure=False)
-
-    def _remember_stored(self, endpoint: EndpointSettings) -> None:
-        if not self._folder.exists():
-            return
-        state = State.open(self._folder, self._clock, daemon=False)
-        try:
-            known = newest(state.notes(note_prefix(endpoint.receiver)).values())
-        finally:
-            state.close()
-        if known is not None:
-            self._stored[endpoint] = known
 
     def _note(self, name: str) -> str | None:
         state = State.open(self._folder, self._clock, daemon=False)

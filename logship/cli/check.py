@@ -34,7 +34,9 @@ LINE_SHOWN = 120  # bytes of an odd log line around where it stops fitting
 )
 @click.option("--strict", is_flag=True, help="Warnings fail, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
-@click.option("--connect", is_flag=True, help="Ask the receiver: name, TLS, GET /v1/config. Sends no event.")
+@click.option(
+    "--connect", is_flag=True, help="Ask the receiver: name, TLS, its rules (GET /v1/config). Sends no event."
+)
 @click.option("--send-test", is_flag=True, help="Send one event, marked as a test.")
 def command(config: Path | None, base: Path | None, strict: bool, as_json: bool, connect: bool, send_test: bool) -> int:
     """Find every mistake in logship.yml and its mappings, and whether the logs can be read and fit.
@@ -52,7 +54,8 @@ def command(config: Path | None, base: Path | None, strict: bool, as_json: bool,
         from logship.config.reach import reach
 
         for endpoint in dict.fromkeys(source.endpoint for source in loaded.settings.sources):
-            findings += reach(endpoint_of(endpoint), loaded.settings.origin, send_test=send_test)
+            origin = loaded.settings.origin
+            findings += reach(endpoint_of(endpoint), origin, send_test=send_test, obeys=endpoint.obeys)
     errors = [finding for finding in findings if finding.level == "error"]
     warnings = [finding for finding in findings if finding.level == "warning"]
     is_config_wrong = loaded.has_errors or (strict and bool(warnings))

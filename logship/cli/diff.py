@@ -53,7 +53,9 @@ def command(
     from logship.preview import SAMPLE_LINES, Bench, Wishes, lines_of, sampled, unwrapped
 
     given = Overrides(source, format_, fields=fields_of(fields))
-    benches = [Bench(Wishes(config, replace(given, mapping=mapping)), os.environ) for mapping in (old, new)]
+    benches = [
+        Bench(Wishes(config, replace(given, mapping=mapping), obeys=False), os.environ) for mapping in (old, new)
+    ]
     with quiet_pipe(), opened_stream(file) as stream:
         samples, lines = sampled(lines_of(stream), SAMPLE_LINES)
         changes = Changes(show)

@@ -33,6 +33,8 @@ def print_trace(trace: LineTrace, lens: Lens) -> None:
     fate = _fate(trace)
     if fate:
         terminal.line("  ", Styled(fate, "warn"))
+    elif trace.kept_by:
+        terminal.line("  ", Styled(trace.kept_by, "dim"))
     fields = [(name, _spelled(value)) for name, value in trace.fields.items()]
     made = [
         (path, _spelled(value), lens.place(location) if (location := trace.origins.get(path)) else "")

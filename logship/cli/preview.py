@@ -146,6 +146,8 @@ class Show:
         if not self._as_json:
             detected = f" · {lens.detected}" if lens.detected else ""
             Terminal().line(Styled(f"{lens.file.source} · {lens.file.path}{detected}", "accent"))
+            if lens.rules:
+                Terminal().line(Styled(f"  {lens.rules}", "dim"))
             for doubt in lens.doubts:
                 Terminal().line(Styled(f"! {doubt}", "warn"))
 
@@ -170,6 +172,7 @@ def as_record(trace: LineTrace) -> dict[str, object]:
         "event": printable(trace.event),
         "dropped_by": trace.dropped_by,
         "sampled_out_by": trace.sampled_out_by,
+        "kept_by": trace.kept_by or None,
         "error": None if error is None else {"at": error.at, "expected": error.expected},
         "transaction_id": trace.transaction_id,
         "position": trace.position,

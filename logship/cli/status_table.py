@@ -102,10 +102,21 @@ def _receiver(receiver: ReceiverReport) -> str:
         words.append(click.style(receiver.state.upper(), fg="red" if receiver.state == "held" else "yellow"))
         if receiver.next_try_s is not None:
             words.append(f"next try in {duration_words(receiver.next_try_s)}")
-    parts = [" ".join(word for word in words if word), f"{receiver.in_flight} in flight"]
+    parts = [" ".join(word for word in words if word), f"{receiver.in_flight} in flight", *_rules(receiver)]
     if receiver.retries:
         parts.append(f"{receiver.retries:,} retries")
     return " · ".join(parts)
+
+
+def _rules(receiver: ReceiverReport) -> list[str]:
+    """`rules: 12 from the receiver, 40 s old, 18 % kept`."""
+    if receiver.waits_for_rules:
+        return [click.style("waits for the receiver's rules", fg="yellow")]
+    if receiver.rules is None:
+        return []
+    age = "" if receiver.rules_age_s is None else f", {duration_words(receiver.rules_age_s)} old"
+    kept = "" if receiver.kept_share is None else f", {100 * receiver.kept_share:.0f} % kept"
+    return [f"rules: {receiver.rules:,} from the receiver{age}{kept}"]
 
 
 def _table(files: Sequence[FileReport], width: int) -> list[str]:

@@ -24,13 +24,14 @@ from logship.delivery.answer import Answer
 from logship.delivery.decision import HINTS, Verdict
 from logship.delivery.exchange import ID_HEADER, Exchange
 from logship.delivery.http import HttpTransport, TlsContext
+from logship.mapping.remote_rules import MAX_CONFIG_BYTES, RemoteRules, RemoteRulesError
 from logship.records import record
+from logship.words import counted
 
 CLOCK_ERRORS = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 SUBJECT = "endpoint"
 PROXY_AUTHENTICATION = 407
 TUNNEL_REFUSED = f"Tunnel connection failed: {PROXY_AUTHENTICATION}"  # http.client's words
-MAX_ANSWER_BYTES = 65_536
 CLOCK_SKEW_S = 300.0  # beyond it the hosted service calls events late
 
 
@@ -51,8 +52,8 @@ class Way:
         return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def reach(endpoint: Endpoint, origin: str, *, send_test: bool) -> Iterator[Finding]:
-    """What the receiver says; the first step that fails is the last."""
+def reach(endpoint: Endpoint, origin: str, *, send_test: bool, obeys: bool = False) -> Iterator[Finding]:
+    """What the receiver says, and which rules it has that are obeyed; the first step that fails is the last."""
     way = Way(urlsplit(endpoint.url), urlsplit(endpoint.proxy) if endpoint.proxy else None)
     try:
         addresses = _addresses(way)
@@ -63,7 +64,7 @@ def reach(endpoint: Endpoint, origin: str, *, send_test: bool) -> Iterator[Findi
         return
     yield Finding("ok", SUBJECT, f"DNS: {way.host} is {', '.join(addresses)}")
     try:
-        yield from _ask(endpoint, way)
+        yield from _ask(endpoint, way, obeys)
     except ssl.SSLCertVerificationError as exc:
         hint = "name the authority's certificate in endpoint.ca_file, or mend the receiver's certificate"
         if exc.verify_code in CLOCK_ERRORS:
@@ -89,7 +90,7 @@ def _addresses(way: Way) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _ask(endpoint: Endpoint, way: Way) -> Iterator[Finding]:
+def _ask(endpoint: Endpoint, way: Way, obeys: bool) -> Iterator[Finding]:
     connection = _connection(endpoint, way)
     path = f"{way.url.path}/v1/config"
     is_relayed = way.proxy is not None and way.url.scheme == "http"
@@ -103,13 +104,15 @@ def _ask(endpoint: Endpoint, way: Way) -> Iterator[Finding]:
         if isinstance(connection.sock, ssl.SSLSocket):
             yield _tls(connection.sock)
         answer = connection.getresponse()
-        answer.read(MAX_ANSWER_BYTES)
+        body = answer.read(MAX_CONFIG_BYTES + 1)
     finally:
         connection.close()
     if answer.status == PROXY_AUTHENTICATION:
         yield _proxy_refuses(way)
         return
     yield _config_answer(answer.status, path)
+    if answer.status == 200:
+        yield from _rules(body, "html" in (answer.getheader("Content-Type") or "").lower(), obeys)
     yield from _clock_skew(answer.getheader("Date"))
 
 
@@ -155,6 +158,27 @@ def _config_answer(status: int, path: str) -> Finding:
         hint = "redirects are never followed; give the final address in endpoint.url"
         return Finding("error", SUBJECT, f"GET {path}: {status}, a redirect", hint)
     return Finding("warning", SUBJECT, f"GET {path}: {status}", "the receiver may be in trouble; events would wait")
+
+
+def _rules(body: bytes, is_html: bool, obeys: bool) -> Iterator[Finding]:
+    """The receiver's rules, each in a line."""
+    try:
+        rules = RemoteRules.of(b"" if is_html else body)
+    except RemoteRulesError as exc:
+        if obeys:
+            hint = (
+                "nothing is shipped, or the last good rules hold; see endpoint.url, or set endpoint.remote_config: off"
+            )
+            yield Finding("error", SUBJECT, f"rules: the answer is no configuration: {exc}", hint)
+        return
+    count = counted(rules.count, "rule") if rules.count else "none, every event is kept"
+    if rules.count and not obeys:
+        yield Finding("ok", SUBJECT, f"rules: {count} of the receiver, not obeyed", "endpoint.remote_config says so")
+        return
+    yield Finding("ok", SUBJECT, f"rules: {count}" + (" of the receiver, obeyed" if rules.count else ""))
+    if obeys:
+        yield from (Finding("ok", SUBJECT, f"  {line}") for line in rules.described() if rules.count)
+        yield from (Finding("warning", SUBJECT, f"  {warning}") for warning in rules.warnings)
 
 
 def _clock_skew(date: str | None) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ from logship.mapping.remote_rules import (
     weight_of,
 )
 from logship.records import record
+from logship.words import RECEIVER
 
 if TYPE_CHECKING:
     from logship.mapping.derived import Fields
@@ -39,7 +40,6 @@ COMPANY: Path = ("company_id",)
 WEIGHT: Path = ("weight",)
 URI: Path = ("request", "uri")
 ROUTE = "request.route"  # of the URI, as the receiver's own clients have it
-RECEIVER = "receiver's "  # so begin the names of what the receiver sampled out
 RULE, USER_RATE, COMPANY_RATE, RATE = (f"{RECEIVER}{what}" for what in ("rule {}", "user rate", "company rate", "rate"))
 EXCLUDED, LEFT_OUT, KEPT = "x", "d", "k"  # a user's fate, else the weight
 _ROUTE = re.compile(r"https?://[^/?]*(/[^?]*)")

@@ -35,6 +35,7 @@ def advise(
     found = [
         *_of_daemon(faults),
         *(advice for receiver in receivers for advice in _of_receiver(receiver)),
+        *(advice for receiver in receivers for advice in _of_rules(receiver)),
         *(advice for file in files for advice in _of_file(file)),
         *_of_dead_letters(dead_letters),
         *(advice for source in sources for advice in _of_source(source)),
@@ -63,6 +64,18 @@ def _of_daemon(faults: Faults) -> Iterator[Advice]:
         )
     if faults.dead_letters:
         yield Advice("error", "state", f"dead letters can't be written: {faults.dead_letters}", "positions wait for it")
+
+
+def _of_rules(receiver: ReceiverReport) -> Iterator[Advice]:
+    """Of the receiver's rules, where they can't be had."""
+    if not receiver.rules_problem:
+        return
+    if receiver.waits_for_rules:
+        text = f"its rules are not known, nothing is sent before they are: {receiver.rules_problem}; nothing is lost"
+        yield Advice("error", receiver.name, text, "see: logship check --connect, or set endpoint.remote_config: off")
+        return
+    age = "" if receiver.rules_age_s is None else f" of {duration_words(receiver.rules_age_s)} ago"
+    yield Advice("warning", receiver.name, f"its rules can't be had, those{age} hold: {receiver.rules_problem}")
 
 
 def _of_receiver(receiver: ReceiverReport) -> Iterator[Advice]:

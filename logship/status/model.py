@@ -59,7 +59,9 @@ class ReceiverReport:
     """The other end.
 
     Shapes: `state` is starting, ok, paused or held; `*_ago_s` and `next_try_s` are seconds from the snapshot's moment,
-    None where there is no such moment.
+    None where there is no such moment. `rules` is how many of the receiver's are obeyed and rules_age_s how long ago it
+    last said so, None where there are none; `kept_share` of the events that they were asked about are sent, 0 to 1;
+    `rules_problem` is why the newest try to have them failed; `waits_for_rules`: nothing is shipped before they come.
     """
 
     name: str
@@ -73,6 +75,11 @@ class ReceiverReport:
     last_error: str = ""
     hint: str = ""
     next_try_s: float | None = None
+    rules: int | None = None
+    rules_age_s: float | None = None
+    rules_problem: str = ""
+    kept_share: float | None = None
+    waits_for_rules: bool = False
     in_flight: int = 0
     posts: int = 0
     retries: int = 0
@@ -155,6 +162,8 @@ class Status:
         for receiver in self.receivers:
             if receiver.state in (PAUSED, HELD):
                 return f"{receiver.url}: {receiver.last_error or receiver.state}"
+            if receiver.waits_for_rules:
+                return f"{receiver.url}: its rules are not known: {receiver.rules_problem or 'no answer yet'}"
         return "the daemon is stopped" if self.state == "stopped" else ""
 
     def sentence(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -15,9 +15,11 @@ from logship.logs import escaped
 from logship.records import record
 from logship.status.advice import Faults, advise
 from logship.status.model import HELD, PAUSED, FileReport, FileState, ReceiverReport, SourceReport, Status
+from logship.words import RECEIVER
 
 if TYPE_CHECKING:  # `logship status` needs neither senders nor tailers
     from logship.delivery import DeliveryStatus
+    from logship.delivery.rules_feed import FeedStatus
     from logship.tail.notices import FileStatus
 
 __all__ = ["Faults", "Observer", "Receiver"]
@@ -35,6 +37,7 @@ class Receiver:
     url: str
     sources: tuple[str, ...]
     status: DeliveryStatus
+    feed: FeedStatus | None = None  # of its rules; None: they are not asked for
 
 
 @record(frozen=False)
@@ -74,7 +77,7 @@ class Observer:
         """The snapshot of this moment (`now_s` monotonic, `wall_s` since 1970); cost grows with the number of files."""
         self._forget(files)
         faults = faults or Faults()
-        ends = tuple(self._receiver(now_s, receiver) for receiver in receivers)
+        ends = tuple(self._receiver(now_s, wall_s, receiver, counters) for receiver in receivers)
         held = {source for end in ends if end.state == HELD for source in end.sources}
         reports = tuple(self._file(now_s, wall_s, file, counters.files.get(file.generation), held) for file in files)
         sources = tuple(source_report(name, tally) for name, tally in counters.sources.items())
@@ -128,8 +131,9 @@ class Observer:
             problem=_problem(file),
         )
 
-    def _receiver(self, now_s: float, receiver: Receiver) -> ReceiverReport:
-        status = receiver.status
+    def _receiver(self, now_s: float, wall_s: float, receiver: Receiver, counters: Counters) -> ReceiverReport:
+        status, feed = receiver.status, receiver.feed
+        known = feed.known if feed else None
         if status.state in (PAUSED, HELD):
             since_s = self._troubled_since.setdefault(receiver.name, now_s)
         else:
@@ -147,6 +151,11 @@ class Observer:
             last_error=status.last_error,
             hint=status.hint,
             next_try_s=None if status.next_try_s is None else max(0.0, status.next_try_s - now_s),
+            rules=known.rules.count if known else None,
+            rules_age_s=max(0.0, wall_s - known.at_s) if known else None,
+            rules_problem=escaped(feed.problem) if feed else "",
+            kept_share=_kept_share(counters.of_source(source) for source in receiver.sources) if known else None,
+            waits_for_rules=feed is not None and not feed.is_ready,
             in_flight=status.in_flight,
             posts=status.posts,
             retries=status.retries,
@@ -157,6 +166,15 @@ class Observer:
         if len(self._past) > len(files):
             living = {file.generation for file in files}
             self._past = {generation: past for generation, past in self._past.items() if generation in living}
+
+
+def _kept_share(tallies: Iterable[Tally]) -> float | None:
+    """Which share of the events that the receiver's rules decided on is sent; None before the first."""
+    sent = left_out = 0
+    for tally in tallies:
+        sent += tally.sent
+        left_out += sum(count for name, count in tally.sampled_out.items() if name.startswith(RECEIVER))
+    return sent / (sent + left_out) if sent + left_out else None
 
 
 def _age_of_lag(past: _Past, now_s: float, file: FileStatus) -> float:

@@ -19,6 +19,7 @@ import pytest
 from logship.cli import execute
 from logship.collector import CollectorServer
 from tests.rigs.certificates import Authority
+from tests.rigs.config_page import ConfigPage
 from tests.rigs.daemon import logship_command
 from tests.rigs.machine import require
 from tests.rigs.receiver import Receiver
@@ -101,6 +102,36 @@ def test_a_refused_application_id_is_told_without_showing_it(
     assert report["exit"] == 1
     assert any(sentence.startswith("error test event: 401") for sentence in sentences(report))
     assert "some-other-id" not in json.dumps(report)
+
+
+def test_the_receivers_rules_are_printed_where_they_are_obeyed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {"sample_rate": 12.5, "user_sample_rate": {"a": 0, "b": 7}, "block_bot_traffic": True, "regex_config": [
+        {"conditions": [{"path": "request.route", "value": "^/health"}, {"path": "request.verb", "value": "GET"}],
+         "sample_rate": 0}, {"conditions": [{"path": "x", "value": "(?!y)"}]},
+    ]}  # fmt: skip
+    with Receiver(config=ConfigPage(config)) as receiver:
+        obeyed = sentences(check(tmp_path, capsys, receiver.url, "--connect", more=", remote_config: on"))
+        ignored = sentences(check(tmp_path, capsys, receiver.url, "--connect"))
+    assert obeyed[obeyed.index("ok rules: 4 rules of the receiver, obeyed") :] == [
+        "ok rules: 4 rules of the receiver, obeyed",
+        "ok   rule 1: 0 % where request.route matches ^/health and request.verb matches GET",
+        "ok   user rates: 2, 1 excluded",
+        "ok   all others: 12.5 %",
+        "warning   block_bot_traffic is not obeyed: which clients are bots is not published",
+        "warning   rule 2 is left out: regular expression: invalid perl operator: (?!",
+    ]
+    assert ignored[-1] == "ok rules: 4 rules of the receiver, not obeyed"
+
+
+def test_rules_that_are_none_are_an_error_where_they_would_be_obeyed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Receiver(config=ConfigPage(always="garbage")) as receiver:
+        report = check(tmp_path, capsys, receiver.url, "--connect", more=", remote_config: on")
+    assert report["exit"] == 1
+    assert sentences(report)[-1].startswith("error rules: the answer is no configuration: it is no JSON")
 
 
 def test_a_port_where_nobody_listens_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

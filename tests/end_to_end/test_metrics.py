@@ -6,11 +6,13 @@ import os
 import re
 import signal
 import sqlite3
+from collections import deque
 from pathlib import Path
 from urllib.request import urlopen
 
 from logship.metrics import METRICS
 from tests.end_to_end.site import LINE, Site
+from tests.rigs.config_page import ConfigPage
 from tests.rigs.receiver import Receiver
 from tests.rigs.servers import free_port
 from tests.rigs.waiting import wait_until
@@ -54,11 +56,12 @@ def append(log: Path, text: str) -> None:
 
 def test_every_exported_metric_moves_when_its_thing_happens(tmp_path: Path) -> None:
     port = free_port()
-    with Receiver() as receiver:
+    page = ConfigPage({"user_sample_rate": {"ann": 0}})
+    with Receiver(config=page) as receiver:
         status = f'{{listen: "127.0.0.1:{port}"}}'
         site = Site(tmp_path, receiver.url)
         site.write_config(receiver.url, sources=(SOURCE, LOOSE), status=status)
-        text = site.config.read_text().replace("timeout: 30s", "timeout: 30s, max_event_age: 3650d")
+        text = site.config.read_text().replace("timeout: 30s", "timeout: 30s, max_event_age: 3650d, remote_config: on")
         site.config.write_text(text)
         (tmp_path / "loose").touch()
         site.start()
@@ -83,6 +86,16 @@ def _play(site: Site, receiver: Receiver, watch: Watch) -> None:
         "logship_lines_dead_letters_total", "logship_dead_letters", "logship_lines_unmatched_total",
         "logship_needs_person",
     )  # fmt: skip
+    assert receiver.config is not None
+    receiver.config.config, receiver.config.script = {"sample_rate": 99.99999}, deque()
+    append(site.log, LINE.format("/hears"))  # the answer names another ETag
+    wait_until(lambda: len(receiver.config.asked) > 1, 30, "it to ask again")  # type: ignore[union-attr]
+    receiver.config.always = "garbage"
+    os.kill(site.daemon.pid, signal.SIGHUP)
+    watch.until("logship_remote_rules_failing", "logship_remote_rules_age_seconds")
+    receiver.config.always, receiver.config.config = "", {}
+    os.kill(site.daemon.pid, signal.SIGHUP)
+    watch.until("logship_remote_rules")
     os.truncate(here / "state" / "dead-letters.ndjson", 100_000_000)
     append(site.log, "fits nothing either\n" + LINE.format("/y"))
     watch.until("logship_dead_letters_overflow_total")

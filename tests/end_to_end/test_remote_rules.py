@@ -20,6 +20,7 @@ from tests.rigs.config_page import BROKEN, ConfigPage
 from tests.rigs.fork import ForkedDaemon
 from tests.rigs.machine import scaled
 from tests.rigs.receiver import Receiver
+from tests.rigs.servers import free_port
 from tests.rigs.waiting import wait_until
 
 LINES = scaled(6_000, 100_000)
@@ -232,3 +233,29 @@ def test_a_backfill_sends_nothing_before_the_rules_were_ever_known(
     assert "nothing is sent, the rules of" in done.stderr
     assert "GET /v1/config is answered with 401" in done.stderr
     assert receiver.events == []
+
+
+def test_status_preview_and_trace_say_what_the_receivers_rules_do(
+    tmp_path: Path, receiver: Receiver, page: ConfigPage
+) -> None:
+    site = obedient(tmp_path, receiver.url)
+    port = free_port()
+    site.config.write_text(site.config.read_text().replace("status: null", f'status: {{listen: "127.0.0.1:{port}"}}'))
+    oracle = Oracle(site)
+    oracle.write(200, FIRST)
+    with ForkedDaemon(site.config, tmp_path) as daemon:
+        wait_until(lambda: oracle.surely() <= arrived(receiver), 60, "all that the rules keep")
+        shown = site.run("status").stdout
+        share = round(100 * len(receiver.events) / 200)
+        assert re.search(rf"rules: 24 from the receiver, [0-9.]+ s old, {share} % kept", shown), shown
+        page.always = "garbage"
+        daemon.hang_up()
+        daemon.wait_for_log("the receiver's rules can't be had")
+        assert "its rules can't be had, those of" in site.run("status").stdout
+    said = site.run("preview", "-n", "0", str(site.log)).stdout
+    assert "24 rules of the receiver" in said
+    assert "sampled out by the receiver's rule 1" in said
+    assert "kept 34 % by the receiver's rule 3" in said
+    assert "kept 1 in 2 by the receiver's rate" in said
+    out = next(target for target, (event, _) in oracle.written.items() if obeying.rate_of(event, FIRST) == 0)
+    assert "sampled out: receiver's " in site.run("trace", out + " ").stdout

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.cli.status_table import lines
+from logship.status.advice import Faults, advise
 from logship.status.model import Advice, FileReport, FileState, ReceiverReport, SourceReport, Status
 from logship.status.stopped import stopped_status
 from logship.words import bytes_words, count_words, duration_words
@@ -49,6 +50,38 @@ def test_what_is_wrong_stands_below_with_what_to_do() -> None:
     assert "access.log HELD" in shown[3]
     assert "81.0 MB, 2 h" in shown[3]
     assert shown[4] == "! shop: 401 application id refused for 2 h; nothing is lost; put the right id in /x"
+
+
+def test_rules_of_the_receiver_stand_beside_it() -> None:
+    obeyed = replace(RECEIVER, rules=12, rules_age_s=40.0, kept_share=0.182)
+    shown = plain(replace(STATUS, receivers=(obeyed,)))
+    assert shown[1] == (
+        "https://api.moesif.net v1 last 201 0.4 s ago · 4 in flight · rules: 12 from the receiver, 40 s old, 18 % kept"
+    )
+    waiting = replace(RECEIVER, state="starting", waits_for_rules=True)
+    assert plain(replace(STATUS, receivers=(waiting,)))[1].endswith("waits for the receiver's rules")
+
+
+@pytest.mark.parametrize(
+    ("waits", "severity", "said"),
+    [
+        (
+            True,
+            "error",
+            "its rules are not known, nothing is sent before they are: GET /v1/config is answered with 401",
+        ),
+        (False, "warning", "its rules can't be had, those of 2 h ago hold: GET /v1/config is answered with 401"),
+    ],
+)
+def test_rules_that_can_not_be_had_are_told(waits: bool, severity: str, said: str) -> None:
+    problem = "GET /v1/config is answered with 401"
+    receiver = replace(RECEIVER, rules_problem=problem, waits_for_rules=waits, rules_age_s=7_200.0)
+    (advice,) = advise((), (receiver,), (), 0, Faults())
+    assert advice.severity == severity
+    assert said in str(advice)
+    status = replace(STATUS, receivers=(receiver,), advice=(advice,))
+    assert status.needs_a_person == waits
+    assert bool(status.obstacle) == waits
 
 
 def many(count: int, **changed: object) -> tuple[FileReport, ...]:

@@ -1,0 +1,25 @@
+"""The receiver's rules as the state directory has them, for commands that ask nobody."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from logship.clock import SystemClock
+from logship.config import EndpointSettings
+from logship.delivery.rules_feed import KnownRules, newest, note_prefix
+from logship.errors import StateError
+from logship.state import State
+
+
+def stored_rules(folder: Path, endpoint: EndpointSettings) -> KnownRules | None:
+    """The last good rules of a receiver that is obeyed; None where there are none, or this user may not look."""
+    if not endpoint.obeys or not (folder / "state.db").exists():
+        return None
+    try:
+        state = State.open(folder, SystemClock(), daemon=False)
+    except (OSError, StateError):
+        return None
+    try:
+        return newest(state.notes(note_prefix(endpoint.receiver)).values())
+    finally:
+        state.close()
