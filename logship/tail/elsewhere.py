@@ -32,6 +32,11 @@ class Elsewhere:
             self._is_next_trusted = False
         return None
 
+    def add(self, one: Range) -> None:
+        """A range that is known to be this content's, and comes before all others."""
+        self._ranges.append(one)
+        self._is_next_trusted = True
+
     @staticmethod
     def _is_of(content: Content, one: Range) -> bool:
         """Asked once for each range: of an archive it costs a second pass."""

@@ -400,7 +400,8 @@ class Followed:
         if generation.content is not None:
             content.close()
             return
-        was_read = generation.is_finished and not generation.lost_bytes
+        was_appended_to = content.is_archive and _has_more(generation.path, facts, generation)
+        was_read = generation.is_finished and not generation.lost_bytes and not was_appended_to
         generation.before, generation.stalled_at, generation.elsewhere = None, -1, None
         generation.is_read_out = was_read and content.is_archive
         generation.changed_s = now_s
@@ -410,7 +411,9 @@ class Followed:
         if generation.is_finished and generation.lost_bytes:
             generation.lost_bytes = 0  # found after all
         if generation.is_finished:
-            generation.is_finished = generation.is_read_out or facts.size_bytes <= generation.read_to
+            generation.is_finished = not was_appended_to and (
+                generation.is_read_out or facts.size_bytes <= generation.read_to
+            )
         self.beginnings.limit(generation, facts)
         self._grew(generation, facts)
         generation.note_seen()
@@ -509,6 +512,7 @@ class Followed:
     def _search_missing(self, its: Log, watched: Watched, now_s: float) -> None:
         """What no name holds any more is read on wherever its content is."""
         if missing_of(its):
+            self._look_for_late_lines_of(its, now_s)
             for match in self._search.find(its, watched, self.discovery, now_s):
                 if match.is_cut_back:
                     generation = self._cut_back(match.generation, match.path, match.content, match.facts, now_s)
@@ -599,21 +603,24 @@ class Followed:
         The inode is only the hint that it is worth opening: first line and anchor decide, as always.
         """
         for its in self.register.logs.values():
-            done = [] if its.is_parked else [each.path for each in its.generations if each.is_finished]
-            if not done:
+            self._look_for_late_lines_of(its, now_s)
+
+    def _look_for_late_lines_of(self, its: Log, now_s: float) -> None:
+        done = [] if its.is_parked else [each.path for each in its.generations if each.is_finished]
+        if not done:
+            return
+        watched = self.discovery.of(its.source)
+        siblings = self.discovery.siblings(watched, its.place.directory, its.place.stem)
+        for path in dict.fromkeys((*siblings, *done)):
+            if self._is_taken(path):
                 continue
-            watched = self.discovery.of(its.source)
-            siblings = self.discovery.siblings(watched, its.place.directory, its.place.stem)
-            for path in dict.fromkeys((*siblings, *done)):
-                if self._is_taken(path) or is_packed(path):
-                    continue
-                try:
-                    facts = facts_of(os.stat(path))
-                except OSError:
-                    continue
-                known = self.register.hinted.get(facts.hint)
-                if known is not None and known.is_finished and facts.size_bytes > known.read_to:
-                    self._identify(path, watched, now_s, is_sibling=True)
+            try:
+                facts = facts_of(os.stat(path))
+            except OSError:
+                continue
+            known = self.register.hinted.get(facts.hint)
+            if known is not None and known.is_finished and _has_more(path, facts, known):
+                self._identify(path, watched, now_s, is_sibling=True)
 
     def _begin(self, its: Log, watched: Watched, stranger: Stranger, now_s: float) -> None:
         """A new generation, or another name of a file that was begun in the same look."""
@@ -647,3 +654,10 @@ class Followed:
         name = self.register.names.get(path)
         if name is not None:
             self.register.unbind(name)
+
+
+def _has_more(path: str, facts: Facts, known: Generation) -> bool:
+    """Whether a file of which a generation was read to its end has more by now; an archive is written anew at most."""
+    if is_packed(path):
+        return facts.hint == known.facts.hint and facts.mtime_ns != known.facts.mtime_ns
+    return facts.size_bytes > known.read_to

@@ -312,6 +312,7 @@ class Log:
     generations: list[Generation] = field(default_factory=list)
     live_names: Paths = ()  # its own, and links to it
     rejected: dict[str, Facts] = field(default_factory=dict)  # siblings that are none of the generations, as they were
+    kin: tuple[Log, ...] | None = None  # logs that this one may have been made of by hand; None: not looked for yet
     is_waiting_for_turn: bool = False
     is_parked: bool = False  # its source is not configured any more
 

@@ -10,6 +10,7 @@ from time import thread_time
 
 from logship.checkpoint import Range
 from logship.event import ANCHOR_BYTES, Chunk, Span
+from logship.tail.appended import Appended, Part
 from logship.tail.content import Content, Facts, PlainContent
 from logship.tail.discovery import Discovery
 from logship.tail.elsewhere import Elsewhere
@@ -48,6 +49,11 @@ def span(chunk: Chunk, start: int, end: int) -> Span:
     return Span(chunk.file, start, end, anchor_of((chunk.before + data[-ANCHOR_BYTES:])[-ANCHOR_BYTES:]))
 
 
+def _is_in(confirmed: Range | None, generation: Generation, stretch: Stretch) -> bool:
+    """Whether a stretch at the reading position is confirmed already."""
+    return confirmed is not None and confirmed.start <= generation.read_to and stretch.end <= confirmed.end
+
+
 class Tailer:
     """Follows the files of all sources; see the package for the route.
 
@@ -79,6 +85,8 @@ class Tailer:
         self._followed = Followed(Discovery(sources), state, held_max_bytes, remedy, once=once)
         self._register = self._followed.register
         self._turns = Turns()
+        self._appended = Appended(self._register.logs, self._followed.aging.finish)
+        self._waiting: dict[Generation, None] = {}  # for what is appended to them to be settled where it stood
         self._late_anchors: dict[tuple[int, int], bytes] = {}
         self._unsaved: dict[Generation, None] = {}
         self._save_due_s: float | None = None
@@ -200,7 +208,7 @@ class Tailer:
     @property
     def is_searching(self) -> bool:
         """Whether the content of a file is looked for yet; files() and read() do not have it."""
-        return self._followed.is_searching
+        return self._followed.is_searching or bool(self._waiting)
 
     def files(self) -> list[FileStatus]:
         """Every followed generation, by source and path, oldest first."""
@@ -233,6 +241,10 @@ class Tailer:
 
     def _look_everywhere(self, hints: Hints, now_s: float) -> None:
         began_s = thread_time()
+        for generation in self._waiting:
+            generation.stalled_at = -1
+            self._register.changed[generation.log] = None
+        self._waiting.clear()
         self._followed.look(now_s)
         folders = self._followed.folders()
         if self._watcher and self._watcher.watch(folders - self._followed.discovery.closed.keys(), now_s):
@@ -274,13 +286,21 @@ class Tailer:
         try:
             confirmed = self._confirmed_elsewhere(generation)
             stretch = self._read_stretch(generation, bounds, confirmed)
+            if stretch is not None and stretch.data and not _is_in(confirmed, generation, stretch):
+                part = self._appended.part_at(generation, stretch.data, self._clock.monotonic())
+                if part is Part.WAITS:
+                    self._waiting[generation] = None
+                    generation.stalled_at = generation.size_bytes
+                    return None
+                if part is Part.ANOTHERS:
+                    confirmed = self._confirmed_elsewhere(generation)
+                    stretch = self._read_stretch(generation, bounds, confirmed)
         except OSError as exc:
             self._register.fails(generation, exc)
             return None
         if stretch is None:
             return None
-        is_confirmed = confirmed is not None and confirmed.start <= generation.read_to and stretch.end <= confirmed.end
-        return self._take(generation, stretch, is_confirmed=is_confirmed)
+        return self._take(generation, stretch, is_confirmed=_is_in(confirmed, generation, stretch))
 
     def _confirmed_elsewhere(self, generation: Generation) -> Range | None:
         """The next range that the receiver has though it was not sent from here."""
@@ -359,7 +379,7 @@ class Tailer:
         file = generation.log_file()
         chunk = Chunk(file, start, stretch.end, data, before, stretch.skipped_nul, is_oversize, confirmed_lines)
         if is_oversize or confirmed_lines:
-            self._late_anchors[generation.number, stretch.end] = anchor_of(stretch.before_end)
+            self._late_anchors[generation.number, stretch.end] = anchor_of(before + stretch.before_end)
         generation.passed(stretch.end, stretch.before_end)
         self._register.used(generation)
         return chunk
