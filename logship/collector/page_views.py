@@ -19,6 +19,8 @@ from logship.collector.event_view import view_of
 from logship.collector.filters import EventFilter
 from logship.collector.listing import Place
 from logship.collector.options import CollectorOptions
+from logship.collector.person import person_of
+from logship.collector.profiles import user_page
 from logship.collector.read_api import ReadApi, now_ms
 from logship.collector.refusal import RefusalError
 from logship.collector.report import report_of
@@ -75,8 +77,10 @@ class Page:
         after = Place.of_cursor(cursor) if cursor else None
         asked = self._asked(request)
         found = self._api.overviews.of(asked, application.id, now_ms(), read_shown(asked.given), after=after)
+        user_id = asked.get("user")
         return {
             **found.names(),
+            "person": person_of(user_id, user_page(self._database, application.id, user_id)) if user_id else None,
             "is_first": after is None,
             "is_empty_store": not found.page.events and not self._api.overviews.has_events(EventFilter(application.id)),
             "applications": applications(self._database, self._options.applications),

@@ -253,3 +253,28 @@ def test_a_wrong_address_is_a_page_for_people_and_json_for_programs(collector: C
 def test_an_address_that_is_markup_is_shown_as_it_is(collector: CollectorServer) -> None:
     seen = requests.get(f"{collector.url}/<script>alert(1)<%2fscript>", headers={"Accept": "text/html"}, timeout=10)
     assert "there is no page /&lt;script&gt;alert(1)" in seen.text
+
+
+@pytest.mark.parametrize("user_id", ["ann", "a/b/../c", "x y*", HOSTILE])
+def test_a_users_page_has_their_events_profile_and_actions(
+    page: Page, collector: CollectorServer, user_id: str
+) -> None:
+    post(collector.url, [*recent(3, user_id=user_id), *recent(2, first=50)])
+    profile = {"user_id": user_id, "company_id": "acme", "session_token": "s3cret-key", "email": HOSTILE}
+    post(collector.url, {**profile, "metadata": {"plan": "gold", HOSTILE: [HOSTILE]}}, path="/v1/users")
+    post(collector.url, {"company_id": "acme", "company_domain": "acme.example"}, path="/v1/companies")
+    action = {"action_name": "Clicked <b>buy</b>", "user_id": user_id, "metadata": {"button": HOSTILE}}
+    asked = {"uri": f"https://shop.example/{HOSTILE}", "time": "2026-10-10T10:00:00Z"}
+    post(collector.url, {**action, "request": asked}, path="/v1/actions")
+    page.goto(collector.url)
+    page.locator("#events .user a:not(.client)").first.click()
+    person = page.locator(".person")
+    expect(person).to_contain_text(f"User {user_id}", use_inner_text=False)
+    for shown in ("gold", "acme.example", HOSTILE, "Clicked <b>buy</b>", "10 Oct 2026 10:00"):
+        expect(person).to_contain_text(shown)
+    assert "s3cret-key" not in page.content()
+    expect(person).to_contain_text("session tokens1")
+    expect(page.locator("#events tbody tr")).to_have_count(3)
+    person.get_by_role("link", name="acme").click()
+    expect(page.locator(".chips")).to_contain_text("company acme")
+    assert page.evaluate("window.hacked") is None

@@ -75,7 +75,9 @@ function swap(text, isQuiet) {
   const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   const known = new Set([...part.querySelectorAll("[data-id]")].map((row) => row.dataset.id));
   const wasEmpty = part.querySelector(".empty") !== null;
+  const scrolled = part.querySelector(".person ol")?.scrollTop ?? 0;
   part.replaceChildren(...nodesOf(text));
+  if (isQuiet && scrolled) part.querySelector(".person ol")?.scrollTo(0, scrolled);
   offerLocal();
   if (wasEmpty && !part.querySelector(".empty")) { location.reload(); return; }
   for (const row of part.querySelectorAll("[data-id]")) {
