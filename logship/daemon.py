@@ -164,7 +164,7 @@ class Daemon:
             status = lane.delivery.status()
             if status.state is DeliveryState.HELD:
                 problems.append(f"{name} refuses: {status.last_error}; {status.hint}")
-            if lane.feed is not None and not lane.feed.is_ready:
+            if lane.feed is not None and not lane.feed.is_open:
                 problems.append(f"nothing is sent to {name}, its rules are not known: {lane.feed.status().problem}")
         if unsettled:
             batches = "1 batch was" if unsettled == 1 else f"{unsettled} batches were"

@@ -52,9 +52,7 @@ class Lane:
 
     @property
     def wants_more(self) -> bool:
-        return (
-            len(self.ready) < READY_BATCHES and self.delivery.room() > 0 and (self.feed is None or self.feed.is_ready)
-        )
+        return len(self.ready) < READY_BATCHES and self.delivery.room() > 0 and (self.feed is None or self.feed.is_open)
 
     @property
     def needs_a_person(self) -> bool:

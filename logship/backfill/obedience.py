@@ -45,7 +45,7 @@ class Obedience:
         until_s = self._clock.monotonic() + GIVE_UP_S
         for endpoint, feed in self._feeds.items():
             feed.start()
-            while not feed.is_ready:
+            while not feed.status().is_ready:
                 status = feed.status()
                 left_s = until_s - self._clock.monotonic()
                 if status.is_refused or left_s <= 0:
@@ -54,7 +54,7 @@ class Obedience:
                         " try again later, or set endpoint.remote_config: off"
                     )
                 self._news.clear()
-                if not feed.is_ready and not feed.status().is_refused:
+                if not feed.status().is_ready and not feed.status().is_refused:
                     self._clock.wait(self._news, left_s)
             feed.take()
         asked = [(endpoint.receiver, feed.adopted, feed.status().problem) for endpoint, feed in self._feeds.items()]

@@ -112,6 +112,7 @@ class RulesFeed:
         make_source: Callable[[], PageSource],
     ) -> None:
         self.adopted = known  # what the work thread goes by
+        self.is_open = False  # whether it may ship: from the take() on that gave what the receiver wants
         self._endpoint = endpoint
         self._clock = clock
         self._keep = keep
@@ -128,11 +129,6 @@ class RulesFeed:
 
     # the work thread's
 
-    @property
-    def is_ready(self) -> bool:
-        """Whether it is known what the receiver wants."""
-        return self._status.is_ready
-
     def start(self) -> None:
         """Begin to ask; again does nothing."""
         if self._thread is None:
@@ -141,7 +137,8 @@ class RulesFeed:
 
     def take(self) -> KnownRules | None:
         """News, kept already; None where there are none."""
-        known = self._status.known
+        status = self._status
+        known, self.is_open = status.known, status.is_ready
         if known is None or known is self.adopted:
             return None
         before, self.adopted = self.adopted, known

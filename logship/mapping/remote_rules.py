@@ -33,7 +33,7 @@ class RemoteRulesError(ValueError):
 
 
 @record
-class RegexCondition:
+class RemoteCondition:
     """A search in the text at a dotted path of the event."""
 
     path: str
@@ -45,12 +45,12 @@ class RegexCondition:
 
 
 @record
-class RegexRule:
+class RemoteRule:
     """A rate for the events in which all conditions hold; `number` is its place in the receiver's list, from 1."""
 
     number: int
     rate: Fraction
-    conditions: tuple[RegexCondition, ...]
+    conditions: tuple[RemoteCondition, ...]
 
 
 @record
@@ -65,7 +65,7 @@ class RemoteRules:
     rate: Fraction
     users: Mapping[str, Fraction]
     companies: Mapping[str, Fraction]
-    regexes: tuple[RegexRule, ...]
+    regexes: tuple[RemoteRule, ...]
     warnings: tuple[str, ...] = ()
 
     @classmethod
@@ -166,7 +166,7 @@ def _rates(tree: Mapping[str, object], key: str) -> dict[str, Fraction]:
     return {name: _rate(rates, name, key) for name in rates}
 
 
-def _rules(tree: object, warnings: list[str]) -> tuple[RegexRule, ...]:
+def _rules(tree: object, warnings: list[str]) -> tuple[RemoteRule, ...]:
     if tree is None:
         return ()
     if not isinstance(tree, list):
@@ -184,11 +184,11 @@ def _rules(tree: object, warnings: list[str]) -> tuple[RegexRule, ...]:
             reason = refused or "it has no conditions"
             warnings.append(f"rule {number} is left out: {reason}")
         else:
-            made.append(RegexRule(number, rate, conditions))
+            made.append(RemoteRule(number, rate, conditions))
     return tuple(made)
 
 
-def _conditions(tree: object, number: int) -> tuple[RegexCondition, ...]:
+def _conditions(tree: object, number: int) -> tuple[RemoteCondition, ...]:
     if tree is None:
         return ()
     if not isinstance(tree, list) or len(tree) > MAX_CONDITIONS:
@@ -200,11 +200,11 @@ def _conditions(tree: object, number: int) -> tuple[RegexCondition, ...]:
             value = str(value)
         if not isinstance(path, str) or not path or not isinstance(value, str):
             raise RemoteRulesError(f"a condition of rule {number} has no path and value")
-        found.append(RegexCondition(path, value))
+        found.append(RemoteCondition(path, value))
     return tuple(found)
 
 
-def _refusal(condition: RegexCondition) -> str:
+def _refusal(condition: RemoteCondition) -> str:
     """Why RE2 does not take a pattern; '' where it does."""
     try:
         condition.test()

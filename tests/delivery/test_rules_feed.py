@@ -68,7 +68,7 @@ class Rig:
 
 def test_rules_are_taken_once_and_kept_before_they_are_used() -> None:
     rig = Rig()
-    assert not rig.feed.is_ready
+    assert not rig.feed.status().is_ready
     rig.ask()
     taken = rig.feed.take()
     assert taken is not None
@@ -107,7 +107,7 @@ def test_a_broken_answer_keeps_the_last_good_rules_and_is_said_once(
     with caplog.at_level(logging.INFO):
         rig.ask(broken, broken, broken)
     assert rig.feed.status().known == good
-    assert rig.feed.is_ready
+    assert rig.feed.status().is_ready
     assert rig.feed.take() is None
     assert rig.feed.status().problem
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
@@ -126,35 +126,44 @@ def test_nothing_is_shipped_before_the_rules_are_known_for_the_first_time(
 ) -> None:
     rig = Rig()
     rig.ask(broken)
-    assert not rig.feed.is_ready
+    assert not rig.feed.status().is_ready
     assert rig.feed.status().is_refused == is_refused
     assert "nothing is shipped before they are known" in caplog.text
     assert ("ERROR" in caplog.text) == is_refused
     rig.ask()
-    assert rig.feed.is_ready
+    assert rig.feed.status().is_ready
     assert not rig.feed.status().is_refused
 
 
 def test_a_run_begins_with_a_look_at_the_rules_even_where_older_ones_are_known() -> None:
     known = KnownRules(RemoteRules.of(orjson.dumps(OTHERS)), "old", 1.0)
     rig = Rig(known=known)
-    assert not rig.feed.is_ready
+    assert not rig.feed.status().is_ready
     rig.ask("500")
-    assert rig.feed.is_ready
+    assert rig.feed.status().is_ready
     assert rig.feed.adopted == known
     rig = Rig(known=known)
     rig.ask()
-    assert rig.feed.is_ready
+    assert rig.feed.status().is_ready
     assert rig.page.asked[0]["if-none-match"] == "old"
     taken = rig.feed.take()
     assert taken is not None
     assert taken.rules.rate == 10
 
 
+def test_lines_wait_until_the_work_thread_has_taken_the_rules_not_only_until_they_came() -> None:
+    rig = Rig()
+    rig.ask()
+    assert rig.feed.status().is_ready
+    assert not rig.feed.is_open
+    assert rig.feed.take() is not None
+    assert rig.feed.is_open
+
+
 def test_a_receiver_without_the_page_has_no_rules_until_it_has_some() -> None:
     rig = Rig()
     rig.ask("404")
-    assert rig.feed.is_ready
+    assert rig.feed.status().is_ready
     assert rig.feed.take() is None
     assert rig.feed.status().problem == ""
     rig.ask()

@@ -5,7 +5,9 @@ Every line is an obligation or a prohibition: what the rules keep arrives once, 
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from logship.collector import CollectorServer
 from tests.end_to_end.site import APPLICATION_ID, SOURCE, Site
 from tests.mapping import obeying
 from tests.rigs.config_page import BROKEN, ConfigPage
@@ -259,3 +262,28 @@ def test_status_preview_and_trace_say_what_the_receivers_rules_do(
     assert "kept 1 in 2 by the receiver's rate" in said
     out = next(target for target, (event, _) in oracle.written.items() if obeying.rate_of(event, FIRST) == 0)
     assert "sampled out: receiver's " in site.run("trace", out + " ").stdout
+
+
+def test_the_collectors_own_file_is_obeyed_and_so_is_its_change(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps({"user_sample_rate": {"ann": 0}}))
+    line = '203.0.113.9 - {} [10/Oct/2026:13:55:36 +0000] "GET /{} HTTP/1.1" 200 1 "-" "x"\n'
+    with CollectorServer(store=str(tmp_path / "events.db"), config=rules) as collector:
+        site = obedient(tmp_path, collector.url)
+        with ForkedDaemon(site.config, tmp_path) as daemon, site.log.open("a", buffering=1) as log:
+            log.writelines(line.format(user, 1) for user in ("ann", "bob"))
+            wait_until(lambda: users_in(collector) == ["bob"], 30, "bob's event")
+            rules.write_text(json.dumps({"user_sample_rate": {"bob": 0}, "sample_rate": 100}))
+            log.writelines(line.format("cy", number) for number in range(200))  # the answer names another ETag
+            daemon.wait_for_log("the receiver's rules are new", times=2)
+            log.writelines(line.format(user, 2) for user in ("ann", "bob"))
+            wait_until(lambda: users_in(collector) == ["ann", "bob", "cy"], 30, "ann's event, and not bob's")
+        with sqlite3.connect(collector.store) as store:
+            (bobs,) = store.execute("SELECT count(*) FROM events WHERE event ->> '$.user_id' = 'bob'").fetchone()
+        assert bobs == 1
+
+
+def users_in(collector: CollectorServer) -> list[str]:
+    with sqlite3.connect(collector.store) as store:
+        found = store.execute("SELECT DISTINCT event ->> '$.user_id' FROM events ORDER BY 1").fetchall()
+    return [user for (user,) in found]
