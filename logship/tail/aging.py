@@ -38,6 +38,7 @@ class Aging:
     held_max_bytes: int
     looked_at: Callable[[Log], Sequence[str]]  # the names that were opened in vain for what is missing of a log
     beginnings: Beginnings
+    read_remains: Callable[[Generation, float], int]  # reads what is left of one; gives the size of that
     cut_after_s: float = CUT_AFTER_S
     forgotten: list[int] = field(default_factory=list)  # since the state was told last
 
@@ -50,6 +51,8 @@ class Aging:
             return
         if not generation.problem:
             self.note_cut(generation, now_s)
+        if generation.expected_bytes:
+            self._note_short(generation, now_s)
         if generation.is_live:
             return
         quiet_s = now_s - generation.changed_s
@@ -68,17 +71,32 @@ class Aging:
         if content.is_broken or now_s - generation.changed_s >= self.cut_after_s:
             self.register.fails(generation, OSError(content.damage))
 
+    def _note_short(self, generation: Generation, now_s: float) -> None:
+        """Where it was found there is less of it than was seen before; a copy that is still made has all of it soon."""
+        is_archive = isinstance(generation.content, ArchiveContent)
+        found = max(generation.read_to, 0 if is_archive else generation.size_bytes)
+        if found >= generation.expected_bytes:
+            generation.expected_bytes = 0
+        elif (generation.is_read_out or not is_archive) and now_s - generation.changed_s >= self.cut_after_s:
+            lost, generation.expected_bytes = generation.expected_bytes - found, 0
+            self.note_cut_off(generation, lost)
+            self.register.dirty[generation] = None
+
     def _age_lost(self, generation: Generation, now_s: float) -> None:
         """No name and no descriptor holds it; a copy may still turn up, but for a log that came back shorter."""
         if generation.lost_at_s is None:
             generation.lost_at_s = now_s
         came_back = not generation.is_met and self._is_continued(generation)
-        if came_back or now_s - generation.lost_at_s >= LOST_AFTER_S:
+        if came_back:
             self.give_up(generation)
+        elif now_s - generation.lost_at_s >= LOST_AFTER_S:
+            left_bytes = self.read_remains(generation, now_s)
+            if generation.content is None:
+                self.give_up(generation, left_bytes)
 
-    def give_up(self, generation: Generation) -> None:
-        """What was not read of it is lost, and counted."""
-        lost = max(0, generation.size_bytes - generation.read_to)
+    def give_up(self, generation: Generation, left_bytes: int = 0) -> None:
+        """What was not read of it is lost, and counted; its first `left_bytes` are read as another's."""
+        lost = max(0, generation.size_bytes - max(generation.read_to, left_bytes))
         where, seen = self._where(generation.log), generation.size_bytes
         if lost and not generation.is_read_out:
             least = "" if generation.is_met else "at least "

@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 
+from logship.checkpoint import Anchor
 from logship.tail.aging import CUT_AFTER_S, Aging, descriptors_max
 from logship.tail.beginning import Beginnings
 from logship.tail.content import Content, Facts, PlainContent, facts_of, open_content
@@ -53,7 +54,9 @@ class Followed:
         self.discovery = discovery
         self.beginnings = Beginnings(self.register, state, once=once)
         self.beginnings.know(discovery)
-        self.aging = Aging(self.register, held_max_bytes, self._search.looked_at, self.beginnings, cut_after_s)
+        self.aging = Aging(
+            self.register, held_max_bytes, self._search.looked_at, self.beginnings, self._read_remains, cut_after_s
+        )
         self._strangers: dict[Log, list[Stranger]] = {}
         self._strangers_open = 0
         self._young: set[Log] = set()  # with a sibling that can't be judged yet
@@ -379,8 +382,7 @@ class Followed:
 
         What was read beyond is under way as the old one's, and must not move the new one's position.
         """
-        anchor = last_common(content, facts.size_bytes, old)
-        assert anchor is not None
+        anchor = last_common(content, facts.size_bytes, old) or Anchor(0, b"")
         generation = self.register.begin(old.log, path, content, facts, now_s)
         generation.begin_as(old, anchor)
         self.beginnings.limit(generation, facts)
@@ -402,6 +404,8 @@ class Followed:
             return
         was_appended_to = content.is_archive and _has_more(generation.path, facts, generation)
         was_read = generation.is_finished and not generation.lost_bytes and not was_appended_to
+        if not generation.is_finished:
+            generation.expected_bytes = max(generation.size_bytes, generation.expected_bytes)
         generation.before, generation.stalled_at, generation.elsewhere = None, -1, None
         generation.is_read_out = was_read and content.is_archive
         generation.changed_s = now_s
@@ -522,6 +526,19 @@ class Followed:
                 self._bind(match.path, watched, match.facts, generation, is_sibling=True)
         elif self._search.ends(its):
             self.discovery.release_searched()
+
+    def _read_remains(self, generation: Generation, now_s: float) -> int:
+        """A log that was cut back, and put away before the next look, is shorter than anything that is known of it."""
+        match = self._search.remains(generation)
+        if match is None:
+            return 0
+        part = generation
+        if match.is_cut_back:
+            part = self._cut_back(generation, match.path, match.content, match.facts, now_s)
+        else:
+            self._adopt(generation, match.content, match.facts, now_s)
+        self._bind(match.path, self.discovery.of(generation.log.source), match.facts, part, is_sibling=True)
+        return part.size_bytes
 
     def _is_taken(self, path: str) -> bool:
         return path in self._found or path in self.register.names

@@ -41,6 +41,7 @@ class Generation:
     key: int | None = None
     first_line: bytes = b""
     size_bytes: int = 0
+    expected_bytes: int = 0  # what was seen of it before it was found elsewhere, shorter than that
     sure_bytes: int = 0  # of size_bytes, when what stands before read_to was compared last
     seen: Anchor | None = None  # of its size at some time, while nothing is confirmed
     read_to: int = 0
@@ -260,7 +261,7 @@ class Generation:
             path=self.path,
             device=self.facts.device,
             inode=self.facts.inode,
-            size_bytes=max(self.size_bytes, self.read_to),
+            size_bytes=max(self.size_bytes, self.read_to, self.expected_bytes),
             mtime_ns=self.facts.mtime_ns,
             first_line=self.first_line,
             key=self.key,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import field
 
 from logship.records import record
@@ -32,6 +33,7 @@ class _Tried:
 
     numbers: tuple[int, ...]
     paths: dict[str, Facts] = field(default_factory=dict)
+    parts: dict[str, None] = field(default_factory=dict)  # of those: what begins as one of them and is shorter
     due_s: float = float("-inf")
 
 
@@ -71,6 +73,16 @@ class Search:
             if not self._is_taken(path) and (match := self._compared(path, tried, missing)) is not None:
                 yield match
 
+    def remains(self, generation: Generation) -> Match | None:
+        """The largest of the files that begin as a missing generation did, and were too short to be it."""
+        tried = self._tried.get(generation.log)
+        paths = [path for path in tried.parts if not self._is_taken(path)] if tried is not None else []
+        found = [match for path in paths if (match := _part(path, generation)) is not None]
+        found.sort(key=lambda each: each.facts.size_bytes)
+        for smaller in found[:-1]:
+            smaller.content.close()
+        return found[-1] if found else None
+
     @staticmethod
     def _places(its: Log, watched: Watched, discovery: Discovery) -> Iterator[str]:
         """Everything that may be it, each once: what its inode and names say first."""
@@ -108,12 +120,28 @@ class Search:
                 is_cut_back = verdict is Verdict.SHORTER and facts.hint == each.facts.hint
                 if verdict is Verdict.SAME or is_cut_back:
                     return Match(path, content, facts, each, is_cut_back)
+                if verdict in (Verdict.SHORTER, Verdict.UNDECIDED):
+                    tried.parts[path] = None
                 if is_copy_in_the_making(verdict, facts, each):
                     each.lost_at_s = None  # a copy in the making: there is hope for as long as it grows
         except OSError:
             pass  # damaged before anything could be compared
         content.close()
         return None
+
+
+def _part(path: str, generation: Generation) -> Match | None:
+    try:
+        content = open_content(path)
+    except OSError:
+        return None
+    with suppress(OSError):  # damaged before anything could be compared
+        facts, first_line = content.facts(), first_line_hash(content)
+        verdict = compare(content, facts, first_line, generation)
+        if verdict is not Verdict.OTHER:
+            return Match(path, content, facts, generation, is_cut_back=verdict is not Verdict.SAME)
+    content.close()
+    return None
 
 
 def missing_of(its: Log) -> list[Generation]:

@@ -194,6 +194,40 @@ def test_what_is_under_way_when_a_log_is_cut_back_does_not_confirm_what_comes_th
     assert sorted(rig.settle()) == sorted([*expected, *new])
 
 
+@pytest.mark.parametrize("confirmed", ["nothing", "first line"])
+@pytest.mark.parametrize("grows", [False, True])
+@pytest.mark.parametrize("codec", ["", "gz"])
+@pytest.mark.parametrize("away", ["renamed", "copied"])
+@pytest.mark.parametrize("is_running", [True, False])
+def test_what_is_left_of_a_log_that_was_cut_back_and_put_away_at_once_is_read(
+    rig: Rig, log: Path, is_running: bool, away: str, codec: str, grows: bool, confirmed: str
+) -> None:
+    expected = write(log, "line 0", "line 1", "line 2", "line 3")
+    rig.look()
+    rig.read(8)
+    if confirmed == "first line":
+        rig.deliver()
+    if not is_running:
+        rig.stop()
+    shrink(log, 14)
+    expected = [*expected[:2], *(write(log, "new") if grows else [])]
+    put_away = log.with_name("access.log.1")
+    if away == "renamed":
+        log.rename(put_away)
+    else:
+        shutil.copy(log, put_away)
+        os.truncate(log, 0)
+    if codec:
+        compress(put_away, codec)
+    expected += write(log, "next")
+    if not is_running:
+        rig.start()
+    rig.look()
+    rig.deliver()
+    assert sorted(rig.settle()) == sorted(expected)
+    assert rig.told(What.LOST), "two lines were cut off"
+
+
 def test_unread_bytes_that_were_cut_off_are_lost_and_counted(rig: Rig, log: Path) -> None:
     expected = write(log, "a1")
     rig.step()

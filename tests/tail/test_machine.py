@@ -150,6 +150,14 @@ class Tailing(RuleBasedStateMachine):
         self.world.link_hard(self.world.logs[which], kind)
         self._notice()
 
+    @rule(which=WHICH, kept=st.sampled_from([1, 2, 5, 9]), count=st.integers(0, 12), length=LENGTHS)
+    def cut_back(self, which: int, kept: int, count: int, length: int) -> None:
+        log = self.world.logs[which]
+        self._lose(self.world.cut_back(log, kept))
+        for _ in range(count):
+            self.world.write(log, length)
+        self._notice()
+
     @rule(
         which=WHICH,
         pick=st.integers(0, 3),

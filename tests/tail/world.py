@@ -155,6 +155,22 @@ class World:
             self.bodies[target] = self.bodies[log.path]
             self._note_rotated(log, target, kind)
 
+    def cut_back(self, log: ServerLog, kept: int) -> list[bytes]:
+        """Power loss, or truncate(1): only the first lines are there. Gives the lines that no file holds any more."""
+        if self.bodies.get(log.path) is not log.writes_to or log.is_torn or not log.writes_to.lines:
+            return []
+        self.finish(log)
+        data, gone = self._first_lines(log.path.read_bytes(), log.writes_to, kept)
+        os.ftruncate(log.fd, len(data))
+        log.writes_to.lines = log.writes_to.lines[:kept]
+        return [line for line in gone if not self.is_held(line)]
+
+    @staticmethod
+    def _first_lines(data: bytes, body: Body, kept: int) -> tuple[bytes, list[bytes]]:
+        lines = data.lstrip(b"\0").splitlines(keepends=True)
+        holes = len(data) - len(data.lstrip(b"\0"))
+        return data[: holes + len(b"".join(lines[:kept]))], body.lines[kept:]
+
     def truncate(self, log: ServerLog) -> list[bytes]:
         """`: > log`; gives the lines that no file holds any more."""
         if self.bodies.get(log.path) is not log.writes_to:
