@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 
 PAGE = Path(__file__).resolve().parent / "licences.md"
 EXTRAS = ("", "collector", "postgres", "cluster")  # "" is what logship always needs; tests' own packages aren't shipped
+DISTRIBUTION = "logshipd"  # on the public index `logship` is another program
 SHORT = 60  # a longer text is the licence itself, not its name
 HEAD = """\
 # Licences
@@ -25,14 +26,14 @@ installed with may be combined with that; names are as each package states them.
 
 def direct(extra: str) -> set[str]:
     """Names of what logship itself asks for, with an extra or ("") without."""
-    alone = {name for name, _ in _needs("logship", ())}
-    return {name for name, _ in _needs("logship", (extra,))} - alone if extra else alone
+    alone = {name for name, _ in _needs(DISTRIBUTION, ())}
+    return {name for name, _ in _needs(DISTRIBUTION, (extra,))} - alone if extra else alone
 
 
 def closure(extra: str) -> dict[str, str]:
     """Name -> licence of everything that comes with an extra, or ("") with logship alone."""
     found: dict[str, str] = {}
-    waiting = list(_needs("logship", (extra,)))
+    waiting = list(_needs(DISTRIBUTION, (extra,)))
     while waiting:
         name, extras = waiting.pop()
         if name not in found:

@@ -78,7 +78,7 @@ class ClusterCrew:
         try:
             import distributed
         except ModuleNotFoundError as exc:
-            raise ClusterError("--cluster needs Dask: pip install 'logship[cluster]'") from exc
+            raise ClusterError("--cluster needs Dask: pip install 'logshipd[cluster]'") from exc
         try:
             self._client: Any = distributed.Client(address, timeout=CONNECT_S, name="logship-backfill")
         except (OSError, ValueError) as exc:  # TimeoutError is an OSError

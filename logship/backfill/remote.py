@@ -80,7 +80,7 @@ def _file_system(url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ModuleNotFoundError as exc:
-        raise RemoteError("needs fsspec: pip install 'logship[cluster]'") from exc
+        raise RemoteError("needs fsspec: pip install 'logshipd[cluster]'") from exc
     try:
         file_system, path = url_to_fs(url)
     except (ValueError, ImportError) as exc:  # an unknown scheme, or one whose library is missing; it says which

@@ -108,7 +108,7 @@ def needing_extra(extra: str) -> Iterator[None]:
     try:
         yield
     except ImportError as exc:
-        raise UsageError(f"{exc.name} is missing; run: pip install 'logship[{extra}]'") from exc
+        raise UsageError(f"{exc.name} is missing; run: pip install 'logshipd[{extra}]'") from exc
 
 
 def split_address(listen: str) -> tuple[str, int]:

@@ -45,7 +45,7 @@ def open_database(store: str, progress: Callable[[str], None] = log.info) -> Dat
         try:
             from logship.collector.postgres_store import PostgresStore
         except ImportError as exc:
-            raise UsageError(f"{exc.name} is missing; run: pip install 'logship[collector,postgres]'") from exc
+            raise UsageError(f"{exc.name} is missing; run: pip install 'logshipd[collector,postgres]'") from exc
         return PostgresStore(store, progress)
     if "://" in store:
         raise UsageError(f"--store {store.split(':')[0]}://… is neither a file nor postgresql://…")

@@ -115,7 +115,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     )
     if done.returncode:
         lacking(f"pip can't fetch what the image installs: {done.stderr[-300:]}")
-    for own in wheels.glob("logship-*"):
+    for own in wheels.glob("logshipd-*"):
         own.unlink()  # the image builds it itself
     with Image(CONFIGS / "Dockerfile", ROOT, directory, wheels=wheels) as image:
         yield image
