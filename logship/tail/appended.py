@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 
 from logship.checkpoint import Range
 from logship.event import ANCHOR_BYTES
+from logship.records import record
 from logship.tail.content import Content, open_content
 from logship.tail.elsewhere import Elsewhere
 from logship.tail.generation import Generation, Log
@@ -26,7 +26,7 @@ class Part(Enum):
     ANOTHERS = "another's"  # confirmed there
 
 
-@dataclass(slots=True)
+@record
 class Appended:
     """Recognises parts by first line and anchors, as whole files are; `finish` ends a generation that is looked for."""
 

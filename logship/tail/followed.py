@@ -17,6 +17,7 @@ from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
 from logship.tail.globs import Globs
 from logship.tail.identity import Place, owner_of, place_of
+from logship.tail.moved import logs_in
 from logship.tail.naming import any_names, is_packed, unpacked
 from logship.tail.notices import Notice, What
 from logship.tail.refusals import Refusals, Remedy, not_regular
@@ -524,6 +525,9 @@ class Followed:
                     generation = match.generation
                     self._adopt(generation, match.content, match.facts, now_s)
                 self._bind(match.path, watched, match.facts, generation, is_sibling=True)
+                folder = os.path.dirname(match.path)
+                if folder not in self.discovery.rotation_folders(watched, its.place.directory):
+                    self.register.homes[folder] = its.place.directory
         elif self._search.ends(its):
             self.discovery.release_searched()
 
@@ -545,7 +549,9 @@ class Followed:
 
     def _look_at_siblings(self, its: Log, watched: Watched, newest: Generation | None, now_s: float) -> None:
         """Opens the siblings that may be newer than what is known: files rotated before anybody saw them."""
-        for path in self.discovery.siblings(watched, its.place.directory, its.place.stem):
+        moved = (now for now, before in self.register.homes.items() if before == its.place.directory)
+        beside = (path for folder in moved for path in logs_in(folder, its.place.stem))
+        for path in (*self.discovery.siblings(watched, its.place.directory, its.place.stem), *beside):
             if self._is_taken(path):
                 continue
             try:
@@ -559,6 +565,7 @@ class Followed:
 
     def _is_its(self, its: Log, path: str) -> bool:
         """Whether a file that nobody knows is, by its name, this log's rather than another's."""
+        path = self.register.at_home(path)
         owner = owner_of(path, self.discovery.watched)
         return owner is not None and place_of(path, owner.paths, owner.rotated) == its.place
 

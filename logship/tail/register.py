@@ -62,6 +62,7 @@ class Register:
         self.unsettled: dict[Log, Watched] = {}
         self.changed: dict[Log, None] = {}
         self.dirty: dict[Generation, None] = {}
+        self.homes: dict[str, str] = {}  # where a directory has gone: its name now -> the directory of its logs
         self.real_folders: dict[str, str] = {}  # without links; forgotten before each look
         self.notices: list[Notice] = []
         self._told: Counter[What] = Counter()  # since notices were taken last
@@ -86,13 +87,18 @@ class Register:
 
     def log_of(self, path: str, watched: Watched, *, is_sibling: bool) -> Log:
         """The log that a file belongs to by its name."""
-        its = self.log_at(place_of(path, watched.paths, watched.rotated, self._real_folder), watched)
+        its = self.log_at(place_of(self.at_home(path), watched.paths, watched.rotated, self._real_folder), watched)
         is_link = os.path.islink(path)
         if is_link:
             self.links[os.path.join(its.place.directory, its.place.stem)] = path
         if not is_sibling and (is_link or os.path.basename(path) == its.place.stem):
             its.live_names = with_path(its.live_names, path)
         return its
+
+    def at_home(self, path: str) -> str:
+        """The name that a file had before its directory got another."""
+        folder, name = os.path.split(path)
+        return os.path.join(self.homes[folder], name) if folder in self.homes else path
 
     def _real_folder(self, folder: str) -> str:
         if folder not in self.real_folders:

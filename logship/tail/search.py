@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import field
+from itertools import chain
 
 from logship.records import record
 from logship.tail.content import Content, Facts, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched
 from logship.tail.generation import Generation, Log
+from logship.tail.moved import logs_in, moved_folders, with_inodes
 from logship.tail.rotation import Verdict, compare, first_line_hash, is_copy_in_the_making
 
 SEARCH_EVERY_S = 5.0  # for other names of what is open still
@@ -35,6 +37,7 @@ class _Tried:
     paths: dict[str, Facts] = field(default_factory=dict)
     parts: dict[str, None] = field(default_factory=dict)  # of those: what begins as one of them and is shorter
     due_s: float = float("-inf")
+    moved_due_s: float = float("-inf")
 
 
 class Search:
@@ -43,6 +46,7 @@ class Search:
     def __init__(self, is_taken: Callable[[str], bool]) -> None:
         self._is_taken = is_taken
         self._tried: dict[Log, _Tried] = {}
+        self._moved: dict[str, tuple[float, list[str]]] = {}  # when it was looked for, and where a directory may be
         self._heads: dict[str, tuple[Facts, bytes | None]] = {}  # first lines, for many logs that look in one place
 
     def looked_at(self, its: Log) -> list[str]:
@@ -55,6 +59,7 @@ class Search:
         self._tried.pop(its, None)
         if not self._tried:
             self._heads.clear()
+            self._moved.clear()
         return not self._tried
 
     def find(self, its: Log, watched: Watched, discovery: Discovery, now_s: float) -> Iterator[Match]:
@@ -66,7 +71,7 @@ class Search:
         if now_s < tried.due_s and all(each.content is not None for each in missing_of(its)):
             return
         tried.due_s = now_s + SEARCH_EVERY_S
-        for path in self._places(its, watched, discovery):
+        for path in chain(self._places(its, watched, discovery), self._moved_places(its, tried, now_s)):
             missing = missing_of(its)
             if not missing:
                 return
@@ -82,6 +87,20 @@ class Search:
         for smaller in found[:-1]:
             smaller.content.close()
         return found[-1] if found else None
+
+    def _moved_places(self, its: Log, tried: _Tried, now_s: float) -> Iterator[str]:
+        """Where it was seen last, and where its directory may have gone; that takes too many looks to do it often."""
+        if now_s < tried.moved_due_s:
+            return
+        tried.moved_due_s = now_s + SEARCH_EVERY_S
+        missing, directory = missing_of(its), its.place.directory
+        if (looked := self._moved.get(directory)) is None or now_s - looked[0] >= SEARCH_EVERY_S:
+            looked = self._moved[directory] = now_s, list(moved_folders(directory))
+        inodes, seen_in = {each.facts.inode for each in missing}, {os.path.dirname(each.path) for each in missing}
+        for folder in dict.fromkeys([*sorted(seen_in - {directory}), *looked[1]]):
+            yield from with_inodes(folder, inodes)
+            if folder in seen_in or os.path.dirname(folder) == os.path.dirname(directory):
+                yield from logs_in(folder, its.place.stem)
 
     @staticmethod
     def _places(its: Log, watched: Watched, discovery: Discovery) -> Iterator[str]:

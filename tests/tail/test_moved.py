@@ -1,0 +1,72 @@
+"""A log directory, or one above it, that has another name when the daemon comes back: its logs are read on there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from logship.tail.notices import What
+from tests.tail.driver import Rig, source
+from tests.tail.test_rotation import compress, write
+
+# which directory is renamed, counted from the log, and what was done in it before
+PLACES = [
+    (0, ""), (0, "rotated"), (0, "compressed"), (0, "rotated twice"),
+    (2, ""), (2, "rotated"), (2, "rotated twice"),  # farther up, only the inode says where to look
+]  # fmt: skip
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    (tmp_path / "srv/app/logs").mkdir(parents=True)
+    return tmp_path / "srv/app/logs/access.log"
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("is_made_again", [True, False])
+@pytest.mark.parametrize(("level", "inside"), PLACES)
+@pytest.mark.parametrize("suffix", [".old", None])
+def test_a_log_is_read_on_in_its_renamed_directory(
+    tmp_path: Path, log: Path, level: int, suffix: str | None, inside: str, is_made_again: bool, is_running: bool
+) -> None:
+    rig = Rig(tmp_path / "state", source(log))
+    expected = write(log, "line 1", "line 2")
+    rig.step()
+    if not is_running:
+        rig.stop()
+    expected += write(log, "unread 1")
+    for number in range(2 if inside == "rotated twice" else bool(inside)):
+        old = log.rename(f"{log}.{2 - number}")
+        expected += write(log, f"of the next file {number}")
+        if inside == "compressed":
+            compress(old)
+    directory = log.parents[level]
+    moved = directory.rename(directory.with_name("kept" if suffix is None else f"{directory.name}{suffix}"))
+    if is_made_again:
+        log.parent.mkdir(parents=True)
+        expected += write(log, "new 1")
+    if not is_running:
+        rig.start()
+    assert sorted(rig.settle()) == sorted(expected)
+    expected += write(moved / log.relative_to(directory), "of a server that was told nothing")
+    assert sorted(rig.settle()) == sorted(expected)
+    rig.restart()
+    assert sorted(rig.settle()) == sorted(expected)
+    assert len({each.id for each in rig.receiver.arrivals}) == len(expected)
+    assert not rig.told(What.LOST)
+
+
+def test_another_log_in_a_directory_beside_it_is_not_taken_for_it(tmp_path: Path, log: Path) -> None:
+    rig = Rig(tmp_path / "state", source(log))
+    expected = write(log, "line 1", "line 2")
+    rig.step()
+    rig.stop()
+    log.unlink()
+    beside = log.parent.with_name("logs.old")
+    beside.mkdir()
+    write(beside / "access.log", "line 1", "of another server")
+    rig.start()
+    assert rig.settle() == expected
+    [notice] = rig.told(What.LOST)
+    assert f"these are not it: {beside}/access.log" in notice.message
