@@ -71,6 +71,7 @@ class Lens:
     layered: LayeredMapping | None
     envelope: str = "none"
     detected: str = ""
+    of_lines: tuple[MappingError, ...] = ()  # doubts of what the lines hold
     rules: str = ""  # whose rules of a receiver decide, in words
 
     def trace(self, line: LogLine) -> LineTrace:
@@ -89,8 +90,10 @@ class Lens:
     def doubts(self) -> tuple[MappingError, ...]:
         """What is allowed and surely not meant of this mapping with this format, as `check` says it."""
         if self.converter.format is None:
-            return self.converter.doubts(self.file.path)
-        return self.converter.reviewed().warnings
+            own = self.converter.doubts(self.file.path)
+        else:
+            own = self.converter.reviewed().warnings
+        return (*own, *(doubt for doubt in self.of_lines if str(doubt) not in map(str, own)))
 
     def others(self, lines: Sequence[bytes]) -> list[Detection]:
         """Presets that fit lines which don't fit here, best first."""
@@ -211,6 +214,7 @@ class Bench:
             mapping=self.spec(self._given) if self._given else base.mapping,
             constants=replace(base.constants, fields=fields),
             _by_path={},
+            warns_of_zone=False,
             _compiled={},
         )
         file = LogFile(0, path, base.name, self._key(path, origin), origin)
@@ -226,7 +230,7 @@ class Bench:
                 raise UsageError(f"{path}: no preset fits its lines; give --format ({hint})")
             detected = f"{found.name} fits {found.fits} of {found.of} lines"
         self._check(converter, path, layered)
-        return replace(lens, detected=detected)
+        return replace(lens, detected=detected, of_lines=converter.zone_doubts(path, samples))
 
     def _key(self, path: str, origin: str) -> int:
         """The key that the daemon gives the file, so that ids agree; 0 for stdin."""

@@ -144,7 +144,9 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
     if not seen.lines:
         yield Finding("ok", name, f"{label} · {files} · no line yet")
         return
-    for doubt in loaded.converters[name].doubts(seen.newest):
+    own = loaded.converters[name].doubts(seen.newest) if fmt is None else loaded.converters[name].reviewed().warnings
+    of_lines = [doubt for doubt in seen.doubts if str(doubt) not in map(str, own)]
+    for doubt in (*(own if fmt is None else ()), *of_lines):
         yield Finding("warning", name, doubt.message, doubt.hint)
     fitting = f"{seen.fits:,} of the newest {seen.lines:,} lines fit"
     if seen.lines == 1:

@@ -105,6 +105,7 @@ class Entry:
     def recipe(self, origin: str) -> Recipe:
         """What the compiler needs, also of a source whose other keys are wrong: its format's mistakes are told too."""
         from logship.config.compiling import Recipe
+        from logship.config.timezones import zone_of
         from logship.mapping import Constants
 
         keys = self.tree.tree
@@ -117,7 +118,7 @@ class Entry:
             self.tree.location,
             "combined" if keys.get("format") is None else keys["format"],
             "default" if keys.get("mapping") is None else keys["mapping"],
-            Constants(origin, self.name, constants, timezone if isinstance(timezone, str) else "UTC"),
+            Constants(origin, self.name, constants, zone_of(timezone) if isinstance(timezone, str) else ""),
             pattern if isinstance(pattern, str) else None,
             self.model.envelope if self.model else "none",
         )

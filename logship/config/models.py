@@ -219,7 +219,9 @@ class SourceModel(Section):
     start_at: Literal["end", "beginning"] = Field(
         "end", description="for files that stand there at the daemon's first start; later ones begin at the beginning"
     )
-    timezone: str = Field("UTC", description="for times without a zone: an IANA name or an offset such as +02:00")
+    timezone: str = Field(
+        "UTC", description="for times without a zone: local, an IANA name or an offset such as +02:00"
+    )
     on_unmatched: Literal["dead_letter", "drop"] = Field("dead_letter", description="what becomes of unfit lines")
     endpoint: EndpointModel = Field(EndpointModel.model_construct(), description="overrides keys of endpoint:")
 

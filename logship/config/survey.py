@@ -14,6 +14,7 @@ from itertools import islice
 from logship.config.permissions import Obstacle, User, obstacles
 from logship.config.settings import SourceSettings
 from logship.conversion import SourceConverter, detect
+from logship.errors import MappingError
 from logship.event import LogFile
 from logship.formats import Detection, Misfit
 from logship.records import record
@@ -61,6 +62,7 @@ class Survey:
     odd: OddLine | None = None
     detected: Detection | None = None
     unmatched: tuple[str, ...] = ()
+    doubts: tuple[MappingError, ...] = ()  # of the newest lines
     newest: str = ""  # the file that the newest lines are of
     special: tuple[tuple[str, str], ...] = ()
 
@@ -91,6 +93,7 @@ def _fitted(
     lines: Sequence[bytes],
     detected: Detection | None,
 ) -> Survey:
+    converter.warns_of_zone = False  # it is a finding here
     file = LogFile(0, path, source.name, 0, "")
     conversion = converter.convert(b"".join(line + b"\n" for line in lines), 0, file)
     odd = None
@@ -100,7 +103,8 @@ def _fitted(
         others = tuple(other for other in detect(list(lines[-50:]), converter.named) if other.fits == other.of)
         odd = OddLine(path, line, misfit, others)
     fits = len(lines) - len(conversion.unfit)
-    return replace(seen, lines=len(lines), fits=fits, odd=odd, detected=detected, newest=path)
+    doubts = converter.zone_doubts(path, lines)
+    return replace(seen, lines=len(lines), fits=fits, odd=odd, detected=detected, newest=path, doubts=doubts)
 
 
 def _matched(source: SourceSettings) -> tuple[tuple[Found, ...], tuple[str, ...], tuple[tuple[str, str], ...]]:

@@ -96,9 +96,19 @@ def _lacks(setting: Setting) -> Iterator[MappingError]:
     if setting.has_time and setting.duration_slot is None and not setting.has_both_ends:
         hint = "log $request_time (nginx) or %D (Apache)"
         yield MappingError(f"{name} logs no duration: both times are equal", hint=hint, severity="warning")
+    if not constants.timezone and any(
+        slot.time and slot.time.lacks_zone(slot.time.example) for slot in setting.format.slots
+    ):
+        yield no_zone(name)
     if setting.slot("status") is None:
         said = f"{name} logs no status: events say 0"
         yield MappingError(said, hint="log $status (nginx) or %>s (Apache)", severity="warning")
+
+
+def no_zone(name: str) -> MappingError:
+    """What is said of local times that nothing gives a zone."""
+    hint = "write timezone: local, or the server's own: timezone: Europe/Berlin"
+    return MappingError(f"{name} logs times without a zone: they are read as UTC", hint=hint, severity="warning")
 
 
 def _lacks_address(setting: Setting, plan: Plan) -> Iterator[MappingError]:

@@ -8,7 +8,7 @@ from dataclasses import field, replace
 from itertools import islice
 from typing import Literal
 
-from logship.conversion.compile import compile_mapping
+from logship.conversion.compile import compile_mapping, no_zone
 from logship.conversion.converter import Converter
 from logship.conversion.detection import detect
 from logship.conversion.envelope import Envelope
@@ -26,6 +26,7 @@ from logship.records import record
 log = logging.getLogger(__name__)
 
 SAMPLE_LINES = 200  # enough to tell presets apart, cheap enough to try them all
+ZONE_LINES = 5  # whose times are looked at for their zone
 MAX_CONVERTERS = 1_000  # sets of constants; beyond it all are compiled again when they are needed
 MAX_PATHS = 20_000  # rotation brings ever new names
 
@@ -77,6 +78,7 @@ class SourceConverter:
     named: Mapping[str, FormatSpec]
     envelope: Literal["none", "docker", "cri", "auto"] = "none"
     rules: RemoteRules | None = None  # the receiver's
+    warns_of_zone: bool = True  # logs it, once, where times have none
     _envelopes: dict[int, Envelope] = field(default_factory=dict, repr=False)  # by file_id: what a cut line lacks
     _fallback: Format | None = field(default=None, repr=False)
     _detected: dict[str, Format] = field(default_factory=dict, repr=False)
@@ -197,6 +199,23 @@ class SourceConverter:
         fmt = self._detected.get(path)
         return self.reviewed(fmt).warnings if fmt else ()
 
+    def zone_doubts(self, path: str, samples: Iterable[bytes]) -> tuple[MappingError, ...]:
+        """What is to be said of the times in these lines of the file at `path`; () where their zone is known."""
+        fmt = self.format or self._detected.get(path)
+        if fmt is None or self.constants.timezone:
+            return ()
+        lines = list(samples)
+        if self.envelope != "none":
+            lines = Envelope(self.envelope).open(b"".join(line + b"\n" for line in lines), 0).lines
+        for line in lines:
+            index = fmt.choose(line)
+            member = fmt.members[index] if index is not None else fmt
+            values = member.parse(line) or ()
+            for slot, value in zip(member.slots, values, strict=False):
+                if slot.time is not None and slot.time.lacks_zone(value):
+                    return (no_zone(member.name),)
+        return ()
+
     def _compile(self, fmt: Format, given: dict[str, str]) -> Converter:
         key = (id(fmt), *sorted(given.items()))
         if key not in self._compiled:
@@ -211,13 +230,17 @@ class SourceConverter:
         return self._compiled[key]
 
     def _new(self, path: str, data: bytes) -> Converter | None:
+        lines = data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
+        samples = [line.removesuffix(b"\r") for line in lines if line]
         if self.format is None:
-            lines = data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]
-            self.prepare(path, [line.removesuffix(b"\r") for line in lines if line])
-            return self._by_path.get(path)
-        converter = self.compiled_for(path)
-        self._remember(path, converter)
-        return converter
+            self.prepare(path, samples)
+        else:
+            self._remember(path, self.compiled_for(path))
+        if self.warns_of_zone:
+            for doubt in self.zone_doubts(path, samples[:ZONE_LINES]):
+                self.warns_of_zone = False
+                log.warning("%s; %s source=%s path=%s", doubt.message, doubt.hint, self.name, path)
+        return self._by_path.get(path)
 
     def _remember(self, path: str, converter: Converter) -> None:
         if len(self._by_path) >= MAX_PATHS:

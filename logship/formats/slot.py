@@ -41,9 +41,12 @@ class TimeFormat(Protocol):
         """A function from the field's text to epoch milliseconds.
 
         Shapes: the int is rounded down to whole milliseconds; None: no possible time, so the line does not fit.
-        `timezone` (an IANA name or 'UTC') is used for times without a zone. The function is pure: cache it by value.
+        `timezone` (an IANA name, '' for UTC) is used for times without a zone. The function is pure: cache it by value.
         Raises: FormatError for a timezone that does not exist.
         """
+
+    def lacks_zone(self, text: str) -> bool:
+        """Whether a time is a local one, without an offset; False for what is no time."""
 
     def known(self, timezone: str) -> Known:
         """What the kernel knows of that function."""

@@ -81,6 +81,9 @@ class PatternTime:
     example: str
     resolution_ms: float
 
+    def lacks_zone(self, text: str) -> bool:
+        return not {"z", "s", "Q", "K"} & set(self.groups)
+
     def decoder(self, timezone: str) -> DecodeTime:
         compiled = re.compile(self.capturing)
         zone = times.find_zone(timezone)

@@ -42,6 +42,9 @@ class ClfTime:
     example: str = "10/Oct/2000:13:55:36 -0700"
     pattern: str = r"[0-9]{2}/[A-Za-z]{3}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}"
 
+    def lacks_zone(self, text: str) -> bool:
+        return False
+
     def decoder(self, timezone: str) -> DecodeTime:
         return by_minute(_decode_clf, CLF_SECONDS_AT)
 
@@ -56,6 +59,9 @@ class IsoTime:
     resolution_ms: float = 1000.0
     example: str = "2000-10-10T13:55:36+02:00"
     pattern: str = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9:.,]{8,18}(?:[Zz]| ?[+-][0-9:]{2,5})?"
+
+    def lacks_zone(self, text: str) -> bool:
+        return _lacks_zone(text)
 
     def decoder(self, timezone: str) -> DecodeTime:
         return _iso_decoder(find_zone(timezone))
@@ -73,6 +79,9 @@ class EpochTime:
     example: str = "1718000000.123"
     pattern: str = r"[0-9]{1,19}(?:\.[0-9]{1,9})?"
 
+    def lacks_zone(self, text: str) -> bool:
+        return False
+
     def decoder(self, timezone: str) -> DecodeTime:
         unit = self.unit
         return lambda text: _decode_epoch(text, unit)
@@ -88,6 +97,9 @@ class AnyTime:
     resolution_ms: float = 1.0
     example: str = "2000-10-10T13:55:36.123Z, 10/Oct/2000:13:55:36 -0700 or 1718000000.123"
     pattern: str = r".{1,40}"
+
+    def lacks_zone(self, text: str) -> bool:
+        return _lacks_zone(text[1:-1] if text[:1] == "[" and text[-1:] == "]" else text)
 
     def decoder(self, timezone: str) -> DecodeTime:
         iso = _iso_decoder(find_zone(timezone))
@@ -105,6 +117,11 @@ class AnyTime:
 
     def known(self, timezone: str) -> Known:
         return Known.ANY_UTC if find_zone(timezone) is None else Known.ANY_ZONED
+
+
+def _lacks_zone(text: str) -> bool:
+    match = _ISO.fullmatch(text) if len(text) <= MAX_TEXT else None
+    return match is not None and match[8] is None
 
 
 def _decode_clf(text: str) -> int | None:

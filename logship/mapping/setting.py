@@ -32,7 +32,7 @@ class Constants:
     origin: str
     source: str
     fields: Mapping[str, str] = field(default_factory=dict)
-    timezone: str = "UTC"
+    timezone: str = ""  # of times without one; '' is UTC, which nobody said
 
 
 @record
