@@ -65,6 +65,7 @@ class Discovery:
         self.folders: set[str] = set()  # every directory that a change may matter in
         self.closed: dict[str, Closed] = {}
         self._appeared: list[tuple[str, str]] = []
+        self._fresh: set[str] = set()  # directories that were looked at since refresh(): 50,000 logs are in one of them
         self._olddirs: dict[str, list[Watched]] = {}  # what `rotated` may be in, and whose
 
     def names(self) -> dict[str, Watched]:
@@ -72,6 +73,7 @@ class Discovery:
         places: list[tuple[Watched, Glob, str]] = []
         looked: dict[str, Watched] = {}
         self._olddirs.clear()
+        self.refresh()
         for watched in self.watched:
             folders: set[str] = set()
             for glob in watched.paths.globs:
@@ -85,6 +87,7 @@ class Discovery:
         used = [self._listing(folder) for _, _, folder in places]
         for gone in self._listings.keys() - looked.keys():
             del self._listings[gone]
+            self._fresh.discard(gone)
         self.folders = set(looked)
         self.closed = dict(self._closed_among(looked))
         if self.closed or len(used) != len(self._used) or not all(map(operator.is_, used, self._used)):
@@ -95,6 +98,10 @@ class Discovery:
                     found.setdefault(path, watched)
             self._names = dict(sorted(found.items()))
         return self._names
+
+    def refresh(self) -> None:
+        """What a directory lists is asked again, once, where it is needed."""
+        self._fresh.clear()
 
     def _closed_among(self, looked: Mapping[str, Watched]) -> Iterator[tuple[str, Closed]]:
         for folder, watched in looked.items():
@@ -230,6 +237,12 @@ class Discovery:
         return found
 
     def _listing(self, folder: str) -> Listing:
+        if folder not in self._fresh:
+            self._fresh.add(folder)
+            return self._looked_at(folder)
+        return self._listings[folder]
+
+    def _looked_at(self, folder: str) -> Listing:
         listing = self._listings.setdefault(folder, Listing())
         deed = "entered"
         try:

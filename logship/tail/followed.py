@@ -60,6 +60,7 @@ class Followed:
         )
         self._strangers: dict[Log, list[Stranger]] = {}
         self._strangers_open = 0
+        self._settled: set[Log] = set()  # since the names were taken
         self._young: set[Log] = set()  # with a sibling that can't be judged yet
         self._undecided: dict[str, float] = {}
         self._copies = Copies()
@@ -195,6 +196,7 @@ class Followed:
         self._settle_all(now_s)
 
     def _take_names(self) -> None:
+        self._settled.clear()
         before, self._found = self._found, self.discovery.names()
         self.refusals.folders(self.discovery.closed)
         for path in before.keys() - self._found.keys():  # deleted, or of a source that is no more
@@ -358,6 +360,7 @@ class Followed:
         if self._strangers_open >= self._descriptors_max // 2:
             for each in list(self._strangers):
                 self._settle(each, now_s)
+                self._settled.add(each)
 
     def _is_waited_for(self, path: str, now_s: float) -> bool:
         """A copy that is still too short to tell is waited for, but not for ever."""
@@ -478,9 +481,12 @@ class Followed:
             if self._refresh(generation, now_s):
                 self._move_over(generation, now_s)
         self.replaced.look(now_s)
+        self.discovery.refresh()
         for folder, stem in dict.fromkeys(self.discovery.take_appeared()):
             for its in self.register.family_of(folder, stem) or self._log_without_its_name(folder, stem):
-                self.register.unsettled.setdefault(its, self.discovery.of(its.source))
+                if its not in self._settled:
+                    self.register.unsettled.setdefault(its, self.discovery.of(its.source))
+        self._settled.clear()
         for its in list(self.register.unsettled):
             self._settle(its, now_s)
         self._begun = None
@@ -611,9 +617,12 @@ class Followed:
                 for each in log_.generations:
                     if each.key is not None:
                         self._begun.setdefault(each.first_line, []).append(each)
+        alike = self._begun.get(first_line)
+        if not alike:
+            return
         folder, name = os.path.split(stranger.path)
         formers = {os.path.join(folder, each) for each in (unpacked(name), *any_names(name))}
-        for each in reversed(self._begun.get(first_line, ())):
+        for each in reversed(alike):
             if each.log is its or each.log.is_parked:
                 continue
             own = os.path.join(each.log.place.directory, each.log.place.stem)

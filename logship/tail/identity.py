@@ -41,12 +41,13 @@ def first_line_of(stream: Stream) -> bytes | None:
 
     Shapes: without its newline; None while it does not stand yet (the stream ended before either).
     """
-    head = b""
+    head, size = b"", FIRST_LINE_BYTES
     while len(head) < FIRST_LINE_BYTES:
-        block = stream.read(_NUL_BLOCK_BYTES if not head else FIRST_LINE_BYTES - len(head))
+        block = stream.read(size if not head else FIRST_LINE_BYTES - len(head))
         if not block:
             return None
         head = head + block if head else block.lstrip(b"\0")
+        size = _NUL_BLOCK_BYTES
         newline = head.find(b"\n", 0, FIRST_LINE_BYTES)
         if newline >= 0:
             return head[:newline]

@@ -151,6 +151,8 @@ class Stranger:
 def by_age(strangers: Iterable[Stranger], live_stem: str) -> list[Stranger]:
     """Oldest first: by rotation number where all have one, else by the time of the last write."""
     known = list(strangers)
+    if len(known) < 2:
+        return known
     numbers = {id(each): rotation_number(os.path.basename(each.path), live_stem) for each in known}
     if all(number is not None for number in numbers.values()):
         return sorted(known, key=lambda each: -(numbers[id(each)] or 0))

@@ -7,7 +7,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from logship.tail import naming
 from logship.tail.notices import What
 from tests.tail.driver import Rig, source
 from tests.tail.test_rotation import COMPRESS, compress, write
@@ -251,3 +254,15 @@ def test_an_archive_that_is_younger_than_a_later_rotation_hides_nothing(tmp_path
     os.utime(archive, ns=(later_ns, later_ns))
     rig.start()
     assert sorted(rig.settle()) == expected
+
+
+NAME_PARTS = st.sampled_from(
+    [*"aw19.-_~@:+", "log", "gz", "20261129", "nov", "mon", "old", "w48", "access", "127.0.0.1"]
+)
+
+
+@given(st.lists(NAME_PARTS, min_size=1, max_size=9).map("".join))
+def test_a_quick_look_at_a_name_leaves_out_no_former_name(name: str) -> None:
+    made = naming.formers(name, naming._MADE.fullmatch)
+    slowly = [each for each in made if not naming._ADDRESS.fullmatch(each.part) and not naming._is_cut_short(each)]
+    assert naming.likely_names(name) == slowly
