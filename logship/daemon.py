@@ -103,7 +103,6 @@ class Daemon:
                     self._reload()
                 self._state.watch()
                 step = self.pipeline.step()
-                self._reporter.report()
                 if not is_ready:
                     is_ready = True
                     self._starting.close()
@@ -111,7 +110,8 @@ class Daemon:
                     gc.freeze()  # what start-up made lives as long as the process: no collection need look at it
                     gc.set_threshold(COLLECT_EVERY)
                     gc.enable()
-                    log.info("ready files=%d", len(self.pipeline.tailer.files()))
+                    log.info("ready files=%d", self.pipeline.tailer.files_followed)
+                self._reporter.report()
                 if step.was_idle:
                     if self.once and self._is_done(step):
                         break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,8 +17,9 @@ from logship.status.board import StatusBoard
 
 if TYPE_CHECKING:
     from logship.status.model import Status
-    from logship.status.observer import Observer
+    from logship.status.observer import Observer, Receiver
     from logship.status.server import StatusServer
+    from logship.tail.notices import FileStatus
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ class Reporter:
             return
         self._due_s = now_s + self._interval_s
         if now_s >= self._look_due_s:
-            self._sentence = self.observe().sentence()
+            self._sentence = self._glance()
             taken_s = self._clock.monotonic() - now_s
             self._look_due_s = now_s + max(self._interval_s, taken_s * LOOK_PAUSE)
         if self._notifier.address:
@@ -71,7 +73,7 @@ class Reporter:
         """That it lives, while every thread moves; a stuck one is left to systemd, which leaves a traceback of it."""
         if stuck := self._stuck():
             log.error("not alive any more, the service manager will end it: %s", stuck)
-            self._notifier.status(self.observe().sentence())
+            self._notifier.status(self._glance())
         else:
             self._notifier.watchdog(self._sentence)
 
@@ -82,26 +84,14 @@ class Reporter:
 
     def observe(self) -> Status:
         """The snapshot of this moment."""
-        from logship.status.observer import Faults, Receiver  # who starts needs no snapshot: 20 ms less
+        from logship.status.observer import Faults  # who starts needs no snapshot: 20 ms less
 
         pipeline = self._pipeline
-        held = pipeline.held_files
-        files = [replace(file, is_held=True) if file.generation in held else file for file in pipeline.tailer.files()]
-        receivers = [
-            Receiver(
-                name,
-                name,
-                tuple(sorted(lane.sources)),
-                lane.delivery.status(),
-                lane.feed.status() if lane.feed else None,
-            )
-            for name, lane in pipeline.lanes.items()
-        ]
         return self._observer.observe(
             self._clock.monotonic(),
             self._clock.time(),
-            files,
-            receivers,
+            sorted(self._files(), key=lambda each: (each.source, each.path, each.generation)),
+            self._receivers(),
             pipeline.counters,
             dead_letters=pipeline.letterbox.kept(),
             faults=Faults(
@@ -112,6 +102,34 @@ class Reporter:
                 stuck=self._stuck(),
             ),
         )
+
+    def _glance(self) -> str:
+        """The snapshot in one sentence."""
+        pipeline = self._pipeline
+        moment = self._clock.monotonic(), self._clock.time()
+        dead_letters = pipeline.letterbox.kept()
+        return self._observer.glance(
+            *moment, self._files(), self._receivers(), pipeline.counters, dead_letters=dead_letters
+        )
+
+    def _files(self) -> Iterator[FileStatus]:
+        held = self._pipeline.held_files
+        for file in self._pipeline.tailer.each_file():
+            yield replace(file, is_held=True) if file.generation in held else file
+
+    def _receivers(self) -> list[Receiver]:
+        from logship.status.observer import Receiver  # as in observe()
+
+        return [
+            Receiver(
+                name,
+                name,
+                tuple(sorted(lane.sources)),
+                lane.delivery.status(),
+                lane.feed.status() if lane.feed else None,
+            )
+            for name, lane in self._pipeline.lanes.items()
+        ]
 
     @cached_property
     def _observer(self) -> Observer:

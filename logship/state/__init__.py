@@ -98,9 +98,11 @@ class State:
 
     def load(self) -> list[Checkpoint]:
         """Every generation the state knows, oldest first."""
-        if self._connection is None:
-            return []
-        return schema.load_checkpoints(self._connection)
+        return list(self.each())
+
+    def each(self) -> Iterator[Checkpoint]:
+        """As load(), one at a time; nothing may be written meanwhile."""
+        return iter(()) if self._connection is None else schema.load_checkpoints(self._connection)
 
     def ranges(self, receiver: str, key: int) -> list[Range]:
         """The confirmed ranges of a file key for a receiver, ordered and merged."""

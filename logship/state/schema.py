@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from sys import intern
 from typing import Any
 from zlib import crc32
@@ -124,10 +124,10 @@ def save_checkpoints(connection: sqlite3.Connection, checkpoints: Iterable[Check
     )
 
 
-def load_checkpoints(connection: sqlite3.Connection) -> list[Checkpoint]:
-    """Every generation, oldest first."""
+def load_checkpoints(connection: sqlite3.Connection) -> Iterator[Checkpoint]:
+    """Every generation, oldest first, one at a time: there may be 100,000."""
     rows = connection.execute("SELECT * FROM generations ORDER BY generation")
-    return [_checkpoint(row[: COLUMNS["generations"]]) for row in rows]
+    return (_checkpoint(row[: COLUMNS["generations"]]) for row in rows)
 
 
 def load_ranges(connection: sqlite3.Connection, receiver: str, key: int) -> list[Range]:
@@ -167,7 +167,9 @@ def _last_anchor(row: Checkpoint) -> bytes:
 
 
 def _row(row: Checkpoint) -> tuple[object, ...]:
-    anchors = b"".join(anchor.position.to_bytes(8, "big") + anchor.digest for anchor in row.anchors)
+    anchors = b"".join(
+        anchor.position.to_bytes(8, "big") + anchor.digest.ljust(ANCHOR_DIGEST_BYTES, b"\0") for anchor in row.anchors
+    )
     names = (os.fsencode(row.directory), os.fsencode(row.stem), row.origin, os.fsencode(row.path))
     hints = (_signed(row.device), _signed(row.inode), row.size_bytes, row.mtime_ns)
     confirmed = (row.first_line, row.key, row.range_start, row.position, anchors)
@@ -195,13 +197,18 @@ def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
         range_start=range_start,
         position=position,
         anchors=tuple(
-            Anchor(int.from_bytes(anchors[at : at + 8], "big"), anchors[at + 8 : at + _ANCHOR_ROW_BYTES])
+            Anchor(int.from_bytes(anchors[at : at + 8], "big"), _digest(anchors[at + 8 : at + _ANCHOR_ROW_BYTES]))
             for at in range(0, len(anchors), _ANCHOR_ROW_BYTES)
         ),
         is_finished=bool(is_finished),
         lost_bytes=lost_bytes,
         gone_at_s=gone_at_s,
     )
+
+
+def _digest(stored: bytes) -> bytes:
+    """Zeros are an empty digest: what stood there was not known."""
+    return stored if any(stored) else b""
 
 
 def _signed(number: int) -> int:

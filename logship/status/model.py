@@ -166,11 +166,10 @@ class Status:
                 return f"{receiver.url}: its rules are not known: {receiver.rules_problem or 'no answer yet'}"
         return "the daemon is stopped" if self.state == "stopped" else ""
 
-    def sentence(self) -> str:
-        """One line for `systemctl status`."""
-        lag = sum(file.lag_bytes for file in self.files)
+    def sentence(self, files: int, lag_bytes: int) -> str:
+        """One line for `systemctl status`, with the number of files and how far they are behind."""
         parts = [
-            f"{counted(len(self.files), 'file')}, {bytes_words(lag)} behind",
+            f"{counted(files, 'file')}, {bytes_words(lag_bytes)} behind",
             f"{counted(sum(source.sent for source in self.sources), 'event')} sent",
         ]
         if self.obstacle:

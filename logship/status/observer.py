@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ __all__ = ["Faults", "Observer", "Receiver"]
 
 RATE_WINDOW_S = 10.0  # a rate is the mean over at least this long, once there was so much time
 MAX_SIZES = 256  # remembered sizes of a file that is behind; then every second one is forgotten
+NO_LINES = Tally()
 CAUGHT_UP_S = 5.0  # a lag younger than this is the daily round of batch and answer
 
 
@@ -44,11 +44,12 @@ class Receiver:
 class _Past:
     """What was seen of a file before."""
 
-    sizes: deque[tuple[float, int]] | None = None  # (moment, size) while bytes are not confirmed; 10,000 are idle
+    sizes: list[tuple[float, int]] | None = None  # (moment, size) while bytes are not confirmed; 10,000 are idle
     position: int = -1
     confirmed_at_s: float | None = None
     rate_since: tuple[float, int] = (0.0, 0)
     rate_next: tuple[float, int] = (0.0, 0)
+    seen_s: float = 0.0
 
 
 class Observer:
@@ -75,11 +76,11 @@ class Observer:
         faults: Faults | None = None,
     ) -> Status:
         """The snapshot of this moment (`now_s` monotonic, `wall_s` since 1970); cost grows with the number of files."""
-        self._forget(files)
         faults = faults or Faults()
         ends = tuple(self._receiver(now_s, wall_s, receiver, counters) for receiver in receivers)
         held = {source for end in ends if end.state == HELD for source in end.sources}
         reports = tuple(self._file(now_s, wall_s, file, counters.files.get(file.generation), held) for file in files)
+        self._forget(len(reports), now_s)
         sources = tuple(source_report(name, tally) for name, tally in counters.sources.items())
         return Status(
             state="running",
@@ -102,15 +103,42 @@ class Observer:
             advice=advise(reports, ends, sources, dead_letters, faults),
         )
 
-    def _file(
-        self, now_s: float, wall_s: float, file: FileStatus, tally: Tally | None, held: Collection[str]
-    ) -> FileReport:
-        tally = tally or Tally()
-        past = self._past.setdefault(file.generation, _Past())
+    def glance(
+        self,
+        now_s: float,
+        wall_s: float,
+        files: Iterable[FileStatus],
+        receivers: Sequence[Receiver],
+        counters: Counters,
+        *,
+        dead_letters: int = 0,
+    ) -> str:
+        """As observe(), for a sentence alone: of 100,000 files none is kept."""
+        count = lag_bytes = 0
+        for file in files:
+            past, _ = self._past_of(now_s, wall_s, file)
+            _rate(past, now_s, (counters.files.get(file.generation) or NO_LINES).decided)
+            count += 1
+            lag_bytes += file.lag_bytes
+        self._forget(count, now_s)
+        status = self.observe(now_s, wall_s, (), receivers, counters, dead_letters=dead_letters)
+        return status.sentence(count, lag_bytes)
+
+    def _past_of(self, now_s: float, wall_s: float, file: FileStatus) -> tuple[_Past, float]:
+        """What is known of a file by now, and the age of its lag."""
+        past = self._past.get(file.generation) or self._past.setdefault(file.generation, _Past())
         lag_s = _age_of_lag(past, now_s, file)
         if past.position >= 0 and file.position > past.position:
             past.confirmed_at_s = wall_s
         past.position = file.position
+        past.seen_s = now_s
+        return past, lag_s
+
+    def _file(
+        self, now_s: float, wall_s: float, file: FileStatus, tally: Tally | None, held: Collection[str]
+    ) -> FileReport:
+        tally = tally or NO_LINES
+        past, lag_s = self._past_of(now_s, wall_s, file)
         return FileReport(
             source=file.source,
             path=escaped(file.path),
@@ -162,10 +190,10 @@ class Observer:
             sources=receiver.sources,
         )
 
-    def _forget(self, files: Sequence[FileStatus]) -> None:
-        if len(self._past) > len(files):
-            living = {file.generation for file in files}
-            self._past = {generation: past for generation, past in self._past.items() if generation in living}
+    def _forget(self, count: int, now_s: float) -> None:
+        """Only the `count` files that were seen just now are remembered."""
+        if count and len(self._past) > count:
+            self._past = {generation: past for generation, past in self._past.items() if past.seen_s == now_s}
 
 
 def _kept_share(tallies: Iterable[Tally]) -> float | None:
@@ -184,16 +212,16 @@ def _age_of_lag(past: _Past, now_s: float, file: FileStatus) -> float:
         past.sizes = None
         return 0.0
     if sizes is None:
-        sizes = past.sizes = deque()
+        sizes = past.sizes = []
     if not sizes or sizes[-1][1] < file.size_bytes:
         sizes.append((now_s, file.size_bytes))
     elif sizes[-1][1] > file.size_bytes:  # truncated
         sizes.clear()
         sizes.append((now_s, file.size_bytes))
     while sizes and sizes[0][1] <= file.position:
-        sizes.popleft()
+        del sizes[0]
     if len(sizes) > MAX_SIZES:
-        past.sizes = deque(list(sizes)[::2])
+        past.sizes = sizes[::2]
     return now_s - sizes[0][0] if sizes else 0.0
 
 

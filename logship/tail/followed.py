@@ -72,7 +72,7 @@ class Followed:
         self._late_due_s = float("-inf")
         self.replaced = Replaced(self.register)
         self._begun: dict[bytes, list[Generation]] | None = None  # by first line, while strangers are settled
-        self.register.restore(state.load(), discovery)
+        self.register.restore(state.each(), discovery)
 
     def follow(self, discovery: Discovery) -> None:
         """Other sources from now on: what they match too goes on where it is, the rest is closed and kept in mind."""
@@ -489,6 +489,8 @@ class Followed:
         self._settled.clear()
         for its in list(self.register.unsettled):
             self._settle(its, now_s)
+        if self._search.is_over():
+            self.discovery.release_searched()
         self._begun = None
 
     def _log_without_its_name(self, folder: str, stem: str) -> list[Log]:
@@ -534,8 +536,8 @@ class Followed:
                 folder = os.path.dirname(match.path)
                 if folder not in self.discovery.rotation_folders(watched, its.place.directory):
                     self.register.homes[folder] = its.place.directory
-        elif self._search.ends(its):
-            self.discovery.release_searched()
+        if not missing_of(its):
+            self._search.ends(its)
 
     def _read_remains(self, generation: Generation, now_s: float) -> int:
         """A log that was cut back, and put away before the next look, is shorter than anything that is known of it."""

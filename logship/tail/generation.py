@@ -142,7 +142,7 @@ class Generation:
         positions = self.positions
         has_moved = positions.confirm(span)
         is_read_out = has_moved and positions.confirmed == self.read_to and isinstance(self.content, PlainContent)
-        if is_read_out and positions.anchors[-1].digest:
+        if is_read_out and positions.last_anchor.digest:
             self.before = None  # the anchor tells as much: 300 bytes less of each log that has nothing new
         return has_moved
 
@@ -199,7 +199,7 @@ class Generation:
 
     def still_has_seen(self, size_bytes: int) -> bool:
         """Whether what is known of it while nothing is confirmed stands there yet: it finds the copy if not."""
-        if self.positions.anchors or self.seen is None or self.content is None:
+        if self.positions.has_anchors or self.seen is None or self.content is None:
             return True
         at = max(0, self.seen.position - ANCHOR_BYTES)
         return (
@@ -234,9 +234,10 @@ class Generation:
 
     def note_seen(self) -> None:
         """Keeps an anchor of the present size while nothing is confirmed. Raises: OSError."""
-        if self.content is not None and not self.content.is_archive and not self.positions.anchors and self.size_bytes:
+        content = self.content
+        if content is not None and not content.is_archive and not self.positions.has_anchors and self.size_bytes:
             at = max(0, self.size_bytes - ANCHOR_BYTES)
-            self.seen = Anchor(self.size_bytes, anchor_of(self.content.read_at(at, self.size_bytes - at)))
+            self.seen = Anchor(self.size_bytes, anchor_of(content.read_at(at, self.size_bytes - at)))
 
     def exhausted(self) -> None:
         """Nothing whole is left to read for now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from logship.checkpoint import Checkpoint
 from logship.records import record
@@ -70,7 +70,7 @@ class Register:
 
     # logs and generations
 
-    def restore(self, rows: Sequence[Checkpoint], discovery: Discovery) -> None:
+    def restore(self, rows: Iterable[Checkpoint], discovery: Discovery) -> None:
         """What the state knows; generations of sources that are not configured now stay in the state."""
         for row in rows:
             self.next_number = max(self.next_number, row.generation + 1)
@@ -147,9 +147,10 @@ class Register:
         generation.content, generation.is_met = content, True
         self.open[generation] = None
         self.descriptors += content.descriptors
-        self.hinted[facts.hint] = generation
+        hint = facts.hint
+        self.hinted[hint] = generation
         if not content.is_archive:
-            self.inodes[facts.hint] = generation
+            self.inodes[hint] = generation
         generation.take_facts(facts)
         self.changed[generation.log] = None
 
@@ -190,7 +191,9 @@ class Register:
         self._note_loose(generation)
         generation.lost_at_s = None
         self.changed[generation.log] = None
-        if generation.path != name.path and generation.path not in generation.names:
+        if generation.path == name.path:
+            generation.path = name.path  # one text, not two alike
+        elif generation.path not in generation.names:
             self._rename(generation, name.path)
 
     def unbind(self, name: Name) -> None:

@@ -47,6 +47,7 @@ class Search:
         self._is_taken = is_taken
         self._tried: dict[Log, _Tried] = {}
         self._moved: dict[str, tuple[float, list[str]]] = {}  # when it was looked for, and where a directory may be
+        self._has_searched = False
         self._heads: dict[str, tuple[Facts, bytes | None]] = {}  # first lines, for many logs that look in one place
 
     def looked_at(self, its: Log) -> list[str]:
@@ -54,13 +55,18 @@ class Search:
         tried = self._tried.get(its)
         return sorted(tried.paths) if tried else []
 
-    def ends(self, its: Log) -> bool:
-        """Nothing is missing of this log; True where that was the last one."""
+    def ends(self, its: Log) -> None:
+        """Nothing is missing of this log."""
         self._tried.pop(its, None)
-        if not self._tried:
-            self._heads.clear()
-            self._moved.clear()
-        return not self._tried
+
+    def is_over(self) -> bool:
+        """Once, when nothing is missing of any log any more."""
+        if self._tried or not self._has_searched:
+            return False
+        self._heads.clear()
+        self._moved.clear()
+        self._has_searched = False
+        return True
 
     def find(self, its: Log, watched: Watched, discovery: Discovery, now_s: float) -> Iterator[Match]:
         """The names that hold what is missing; the caller takes over each match's content before the next one."""
@@ -71,6 +77,7 @@ class Search:
         if now_s < tried.due_s and all(each.content is not None for each in missing_of(its)):
             return
         tried.due_s = now_s + SEARCH_EVERY_S
+        self._has_searched = True
         for path in chain(self._places(its, watched, discovery), self._moved_places(its, tried, now_s)):
             missing = missing_of(its)
             if not missing:
@@ -106,11 +113,14 @@ class Search:
     def _places(its: Log, watched: Watched, discovery: Discovery) -> Iterator[str]:
         """Everything that may be it, each once: what its inode and names say first."""
         directory, stem = its.place.directory, its.place.stem
-        yield from discovery.siblings(watched, directory, stem)[:1]
+        siblings = discovery.siblings(watched, directory, stem)
+        yield siblings[0]
+        inodes = {each.facts.inode for each in missing_of(its)}
+        yield from (path for path in siblings[1:] if _inode(path) in inodes)
         for folder in discovery.rotation_folders(watched, directory):
             for each in missing_of(its):
                 yield from discovery.by_inode(folder, each.facts.inode)
-        yield from discovery.siblings(watched, directory, stem)
+        yield from siblings
         yield from discovery.relatives(directory, stem)
         yield from discovery.put_away(watched)
 
@@ -161,6 +171,13 @@ def _part(path: str, generation: Generation) -> Match | None:
             return Match(path, content, facts, generation, is_cut_back=verdict is not Verdict.SAME)
     content.close()
     return None
+
+
+def _inode(path: str) -> int:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return 0
 
 
 def missing_of(its: Log) -> list[Generation]:

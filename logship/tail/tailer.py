@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
 from time import thread_time
@@ -212,12 +212,21 @@ class Tailer:
 
     def files(self) -> list[FileStatus]:
         """Every followed generation, by source and path, oldest first."""
-        found = [each.status() for each in self._register.numbered.values() if each.is_followed]
-        shown = {each.path for each in found}
-        for path, refusal in self._followed.refusals.items():
-            if path not in shown:  # it was never read, so it is no generation yet
-                found.append(FileStatus(refusal.source, path, UNREAD, 0, 0, 0, 0, problem=refusal.why))
-        return sorted(found, key=lambda each: (each.source, each.path, each.generation))
+        return sorted(self.each_file(), key=lambda each: (each.source, each.path, each.generation))
+
+    def each_file(self) -> Iterator[FileStatus]:
+        """As files(), in any order and one at a time."""
+        refused = dict(self._followed.refusals.items())
+        for each in self._register.numbered.values():
+            if each.is_followed:
+                yield each.status()
+                refused.pop(each.path, None)
+        for path, refusal in refused.items():  # what was never read is no generation yet
+            yield FileStatus(refusal.source, path, UNREAD, 0, 0, 0, 0, problem=refusal.why)
+
+    @property
+    def files_followed(self) -> int:
+        return sum(each.is_followed for each in self._register.numbered.values())
 
     def unmatched(self) -> list[tuple[str, str]]:
         """(source, pattern) of every entry of `paths` that fits no file and no log of which rotated files are left."""

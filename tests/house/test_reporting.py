@@ -17,7 +17,6 @@ from logship.delivery import Delivery
 from logship.reporting import Reporter
 from logship.sdnotify import Notifier
 from logship.state import State
-from logship.status.model import Status
 from logship.status.server import Answers
 from tests.delivery.plugs import HandClock
 
@@ -101,14 +100,14 @@ def test_looks_that_take_long_are_far_apart_and_the_watchdog_is_fed_between(
 ) -> None:
     clock, looks = reporter._clock, []
 
-    def look(of: Reporter) -> Status:
+    def look(of: Reporter) -> str:
         looks.append(clock.monotonic())
-        status = observe(of)
+        sentence = glance(of)
         clock.now_s += 0.1  # type: ignore[attr-defined]
-        return status
+        return sentence
 
-    observe = Reporter.observe
-    monkeypatch.setattr(Reporter, "observe", look)
+    glance = Reporter._glance
+    monkeypatch.setattr(Reporter, "_glance", look)
     signs = 0
     for _ in range(100):
         reporter.report()

@@ -156,15 +156,14 @@ def test_a_stopped_daemon_is_started_as_its_configuration_is(config: str, action
 
 
 def test_one_line_for_systemctl_status() -> None:
-    assert STATUS.sentence() == "1 file, 0 B behind · 0 events sent"
+    assert STATUS.sentence(1, 0) == "1 file, 0 B behind · 0 events sent"
     busy = replace(
         STATUS,
-        files=(FILE, replace(FILE, lag_bytes=81_000_000)),
         sources=(SourceReport("api", sent=1_204),),
         receivers=(replace(RECEIVER, state="held", last_error="401 refused"),),
         dead_letters=1,
     )
-    assert busy.sentence() == (
+    assert busy.sentence(2, 81_000_000) == (
         "2 files, 81.0 MB behind · 1,204 events sent · https://api.moesif.net: 401 refused · 1 dead letter"
     )
 
