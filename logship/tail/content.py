@@ -230,6 +230,17 @@ class FromStart:
         return data
 
 
+def is_punched(content: Content, position: int) -> bool:
+    """Whether a plain file begins with a hole, and has none before a position (fallocate --punch-hole).
+
+    Raises: OSError.
+    """
+    if content.is_archive or content.read_at(0, 1) != b"\0":
+        return False
+    at = max(0, position - ANCHOR_BYTES)
+    return position - at == ANCHOR_BYTES and b"\0" not in content.read_at(at, ANCHOR_BYTES)
+
+
 def has_anchor(content: Content, anchor: Anchor) -> bool:
     """Whether what stands before the anchor's position is what stood there; an empty digest fits. Raises: OSError."""
     at = max(0, anchor.position - ANCHOR_BYTES)

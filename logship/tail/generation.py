@@ -8,7 +8,7 @@ from dataclasses import field
 from logship.checkpoint import Anchor, Checkpoint
 from logship.event import ANCHOR_BYTES, LogFile, Span
 from logship.records import record
-from logship.tail.content import ArchiveContent, Content, Facts, FromStart, PlainContent
+from logship.tail.content import ArchiveContent, Content, Facts, FromStart, PlainContent, is_punched
 from logship.tail.elsewhere import Elsewhere
 from logship.tail.identity import FIRST_LINE_BYTES, Place, anchor_of, digest, file_key, first_line_of
 from logship.tail.naming import base_of
@@ -188,7 +188,7 @@ class Generation:
         if b"\n" in head and not head.startswith(b"\0"):
             return digest(head[: head.index(b"\n")]) == self.first_line
         line = first_line_of(FromStart(content))
-        return line is not None and digest(line) == self.first_line
+        return (line is not None and digest(line) == self.first_line) or is_punched(content, self.read_to)
 
     def is_read_on_in(self, other: Content) -> bool:
         """Whether another content has the same bytes before the reading position. Raises: OSError."""

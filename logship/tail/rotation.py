@@ -9,7 +9,7 @@ from enum import Enum
 from logship.checkpoint import Anchor, Checkpoint
 from logship.event import ANCHOR_BYTES
 from logship.records import record
-from logship.tail.content import Content, Facts, FromStart, has_anchor
+from logship.tail.content import Content, Facts, FromStart, has_anchor, is_punched
 from logship.tail.generation import Generation, Log
 from logship.tail.identity import Place, anchor_of, digest, first_line_of
 from logship.tail.naming import rotation_number
@@ -40,7 +40,7 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
     """
     if generation.key is None:
         return _verdict(generation.facts.hint == facts.hint)
-    if first_line != generation.first_line:
+    if first_line != generation.first_line and not _is_punched(content, generation):
         return Verdict.OTHER
     if content.is_archive:
         return _compare_archive(content, generation)
@@ -54,6 +54,17 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
         return _compare_ends(content, size, generation.content)
     # too short to tell; of one that nothing is known of, reading from the start is right either way
     return Verdict.UNDECIDED if generation.anchors else Verdict.SAME
+
+
+def _is_punched(content: Content, generation: Generation) -> bool:
+    """Whether only its beginning was taken away: a hole is there, and what stands before the position is as it was."""
+    known = generation.positions.anchors[-1:]
+    return (
+        bool(known)
+        and is_punched(content, known[0].position)
+        and bool(known[0].digest)
+        and has_anchor(content, known[0])
+    )
 
 
 def last_common(content: Content, size: int, generation: Generation) -> Anchor | None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from logship.event import Chunk
 from logship.tail.content import PlainContent
+from logship.tail.notices import What
 from logship.tail.reader import Bounds, Lookahead, ReplacedError, Stretch, next_stretch, over_long_line
 from tests.tail.driver import Rig, source
 
@@ -107,6 +108,31 @@ def test_a_hole_left_by_a_writer_without_append_is_skipped_and_counted(rig: Rig,
         found = [chunk for _ in range(3) for chunk in chunks(rig)]
     assert [(chunk.skipped_nul, chunk.data) for chunk in found] == [(8, b""), (0, b"three\n")]
     assert rig.receiver.lines == [b"one", b"two", b"three"]
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("punched", [20, 200])
+def test_a_hole_punched_where_a_log_begins_changes_nothing_behind_it(
+    rig: Rig, log: Path, punched: int, is_running: bool
+) -> None:
+    expected = [f"line {number} with some text".encode() for number in range(40)]
+    log.write_bytes(b"".join(line + b"\n" for line in expected))
+    rig.step()
+    if not is_running:
+        rig.stop()
+    with log.open("r+b") as file:
+        file.write(b"\0" * punched)
+    with log.open("ab") as file:
+        file.write(b"new 1\n")
+    if not is_running:
+        rig.start()
+    rig.step()
+    rig.restart()
+    with log.open("ab") as file:
+        file.write(b"new 2\n")
+    assert rig.settle() == [*expected, b"new 1", b"new 2"]
+    assert len(rig.receiver.arrivals) == 42
+    assert not rig.told(What.LOST)
 
 
 def test_a_huge_sparse_hole_costs_no_reading(rig: Rig, log: Path) -> None:
