@@ -365,6 +365,71 @@ static bool is_host(ls_bytes text)
     return true;
 }
 
+static bool is_in(const text_set *set, ls_bytes text)
+{
+    size_t low = 0, high = set->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        ls_bytes one = set->texts[middle];
+        size_t shorter = one.length < text.length ? one.length : text.length;
+        int order = memcmp(text.at, one.at, shorter);
+        if (!order && one.length == text.length) return true;
+        if (order > 0 || (!order && text.length > one.length)) low = middle + 1;
+        else high = middle;
+    }
+    return false;
+}
+
+#define MOST_NAME 64
+#define MOST_REDACTED 100
+#define LONG_QUERY 4096 /* redaction.LONG */
+
+static inline bool ends_name(uint8_t byte) { return memchr("=&;#%+?", byte, 7) != NULL; }
+
+static bool is_hidden(const text_set *names, const uint8_t *at, const uint8_t *end)
+{
+    uint8_t lower[MOST_NAME];
+    size_t length = (size_t)(end - at);
+    if (length > MOST_NAME) return false;
+    for (size_t i = 0; i < length; i++) lower[i] = at[i] >= 'A' && at[i] <= 'Z' ? at[i] | 32 : at[i];
+    return is_in(names, (ls_bytes){lower, length});
+}
+
+/* As Known.PAIRS has it; false: ask Python. */
+static bool redact_pairs(run *of, const text_set *names, ls_bytes url, ls_bytes *out)
+{
+    static const char shown[] = "[redacted]";
+    const uint8_t *end = url.at + url.length, *copied = url.at, *at = memchr(url.at, '?', url.length);
+    uint8_t *first = NULL, *to = NULL;
+    *out = url;
+    if (!at || !memchr(at, '=', (size_t)(end - at))) return true;
+    if (end - at >= LONG_QUERY) return false;
+    for (unsigned found = 0; at < end;) {
+        if (*at != '?' && *at != '&' && *at != ';') {
+            at++;
+            continue;
+        }
+        const uint8_t *name = ++at;
+        while (at < end && !ends_name(*at)) at++;
+        if (at < end && (*at == '%' || *at == '+')) return false;
+        if (at >= end || *at != '=' || !is_hidden(names, name, at)) continue;
+        const uint8_t *value = ++at;
+        while (at < end && *at != '&' && *at != ';' && *at != '#') at++;
+        if (at == value) continue;
+        if (++found > MOST_REDACTED) return false;
+        if (!first) first = to = scratch(of, url.length + MOST_REDACTED * (sizeof shown - 1));
+        if (!first) return false;
+        memcpy(to, copied, (size_t)(value - copied));
+        to += value - copied;
+        memcpy(to, shown, sizeof shown - 1);
+        to += sizeof shown - 1, copied = at;
+    }
+    if (!first) return true;
+    memcpy(to, copied, (size_t)(end - copied));
+    *out = (ls_bytes){first, (size_t)(to - first) + (size_t)(end - copied)};
+    return true;
+}
+
 /* What the kernel knows of a function that gives a text; false: ask the memory. */
 static inline bool known_text(unsigned known, ls_bytes text, ls_bytes *out)
 {
@@ -438,7 +503,9 @@ static inline bool call_text(run *of, unsigned number, unsigned reg, unsigned ot
 {
     ls_bytes first, second;
     if (!text_of(of, reg, &first)) return false;
-    if (known_text(of->program->functions[number].known, first, out) && other_reg == NONE) return true;
+    const function *called = &of->program->functions[number];
+    if (called->known == KNOWN_PAIRS ? redact_pairs(of, &called->names, first, out) : known_text(called->known, first, out))
+        if (other_reg == NONE) return true;
     if (other_reg != NONE && !text_of(of, other_reg, &second)) return false;
     ls_answer answer = ask(of, number, first, other_reg == NONE ? NULL : &second);
     *out = answer.text;
@@ -516,21 +583,6 @@ static bool make_limited(run *of, const instruction *now)
     of->pending[of->pending_count++] = (uint16_t)now->d;
     set_text(of, now->a, (ls_bytes){NOTHING, 0});
     return true;
-}
-
-static bool is_in(const instruction *now, ls_bytes text)
-{
-    size_t low = 0, high = now->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        ls_bytes one = now->set[middle];
-        size_t shorter = one.length < text.length ? one.length : text.length;
-        int order = memcmp(text.at, one.at, shorter);
-        if (!order && one.length == text.length) return true;
-        if (order > 0 || (!order && text.length > one.length)) low = middle + 1;
-        else high = middle;
-    }
-    return false;
 }
 
 static uint32_t crc_of(run *of)
@@ -675,7 +727,7 @@ static outcome run_code(run *of)
         case OP_EMPTY: UNLESS(values[one->a].text.length, one->b);
         case OP_UNLESS_IN:
             if (!text_of(of, one->a, &text)) return LEFT;
-            UNLESS(is_in(one, text), one->c);
+            UNLESS(is_in(&one->set, text), one->c);
         case OP_UNLESS_PREFIX:
             if (!text_of(of, one->a, &text)) return LEFT;
             UNLESS(begins_with(text.at, text.at + text.length, one->text), one->c);

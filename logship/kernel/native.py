@@ -10,7 +10,7 @@ from types import ModuleType
 from weakref import WeakKeyDictionary
 
 from logship.kernel.encoded import Encoded
-from logship.kernel.program import VERSION, Program
+from logship.kernel.program import VERSION, Function, Program
 from logship.kernel.values import Unreadable, memory
 
 SWITCH = "LOGSHIP_KERNEL"
@@ -60,13 +60,21 @@ def run(
     return Encoded(text, *(array(code, raw) for code, raw in zip("IIQIQ", lists, strict=True)))
 
 
+def _called(function: Function) -> Callable[..., object]:
+    """A function; only what several programs share is remembered in Python too."""
+    if not function.is_shared:
+        return function.call
+    known = memory(function)
+    return known.__getitem__ if function.arity == 1 else lambda *texts: known[texts]
+
+
 def _caller(program: Program) -> Callable[[int, bytes, bytes | None], Answer]:
     """What the kernel calls for what it has not seen yet."""
-    memories = [memory(function) for function in program.functions]
+    calls = [_called(function) for function in program.functions]
 
     def call(number: int, first: bytes, second: bytes | None) -> Answer:
         try:
-            value = memories[number][first.decode() if second is None else (first.decode(), second.decode())]
+            value = calls[number](first.decode()) if second is None else calls[number](first.decode(), second.decode())
             if isinstance(value, str):
                 return value.encode()
         except (Unreadable, ValueError):

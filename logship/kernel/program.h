@@ -18,7 +18,7 @@ enum { /* program.Known */
     KNOWN_NOTHING, KNOWN_CLF, KNOWN_ISO_UTC, KNOWN_ISO_ZONED, KNOWN_EPOCH_S, KNOWN_EPOCH_MS, KNOWN_EPOCH_US,
     KNOWN_EPOCH_ANY, KNOWN_ANY_UTC, KNOWN_ANY_ZONED, KNOWN_MS_OF_S, KNOWN_MS_OF_MS, KNOWN_MS_OF_US, KNOWN_MS_OF_NS,
     KNOWN_ADDRESS = 20, KNOWN_SLASHED, KNOWN_NO_EQUALS, KNOWN_STATUS, KNOWN_NUMBER, KNOWN_HOST, KNOWN_NO_AUTHORITY,
-    KNOWN_METHOD
+    KNOWN_METHOD, KNOWN_PAIRS
 };
 enum { ORIGIN, PATH, LABELS }; /* registers that hold the file's labels */
 enum { OUT_OF_RANGE, TOO_OLD };
@@ -63,11 +63,16 @@ typedef struct {
 } node;
 
 typedef struct {
+    const ls_bytes *texts; /* sorted */
+    size_t count;
+} text_set;
+
+typedef struct {
     unsigned op, a, b, c, d, e;
     ls_bytes text;          /* the constant */
     const stop_set *stops;  /* of FIELD: its stops, and the same with the backslash */
-    const ls_bytes *set;    /* of UNLESS_IN, sorted */
-    size_t count;           /* of the set; of the u16s of JOIN and ATLEAST */
+    text_set set;           /* of UNLESS_IN */
+    size_t count;           /* of the u16s of JOIN and ATLEAST */
     node *tree;             /* of OBJECT */
     uint64_t threshold;     /* of SAMPLE */
 } instruction;
@@ -75,6 +80,7 @@ typedef struct {
 typedef struct {
     unsigned known, arity;
     bool gives_number;
+    text_set names;
     memo memory;
 } function;
 
@@ -145,6 +151,33 @@ static const char *load_constants(ls_program *program, reader *from)
     return NULL;
 }
 
+static bool load_set(ls_program *program, ls_bytes raw, text_set *to)
+{
+    reader from = {raw.at, raw.at + raw.length, false};
+    to->count = take_u16(&from);
+    if ((size_t)(from.end - from.at) < to->count * 2) return false;
+    ls_bytes *texts = own(program, (to->count + 1) * sizeof *texts);
+    if (!texts) return false;
+    for (size_t i = 0; i < to->count; i++) {
+        texts[i].length = take_u16(&from);
+        texts[i].at = take_bytes(&from, texts[i].length);
+        if (from.is_wrong) return false;
+    }
+    to->texts = texts;
+    return true;
+}
+
+/* The names of a function, which the program keeps; their length is in the place of their number. */
+static bool load_names(ls_program *program, reader *from, text_set *to)
+{
+    size_t length = to->count;
+    const uint8_t *raw = take_bytes(from, length);
+    uint8_t *kept = own(program, raw ? length + BLOCK : 1);
+    if (!raw || !kept) return false;
+    memcpy(kept, raw, length);
+    return !length || load_set(program, (ls_bytes){kept, length}, to);
+}
+
 static const char *load_functions(ls_program *program, reader *from)
 {
     program->functions = own(program, (program->function_count + 1) * sizeof *program->functions);
@@ -152,11 +185,13 @@ static const char *load_functions(ls_program *program, reader *from)
     for (size_t i = 0; i < program->function_count; i++) {
         function *made = &program->functions[i];
         made->known = take_u16(from), made->arity = take_u16(from);
-        made->gives_number = take_u16(from) != 0, take_u16(from);
+        made->gives_number = take_u16(from) != 0, made->names.count = take_u16(from);
         const uint8_t *entries = take_bytes(from, 4);
         if (!entries || made->arity < 1 || made->arity > 2) return "a function is wrong";
         made->memory.most = u32_at(entries) < MOST_ENTRIES ? u32_at(entries) : MOST_ENTRIES;
     }
+    for (size_t i = 0; i < program->function_count; i++)
+        if (!load_names(program, from, &program->functions[i].names)) return "a function's names are wrong";
     return NULL;
 }
 
@@ -173,22 +208,6 @@ static bool is_operand(const ls_program *program, size_t at, char kind, unsigned
     case 't': return value > at && value < program->instructions && (at >= program->make || value <= program->make);
     default: return true; /* n */
     }
-}
-
-static bool load_set(ls_program *program, instruction *to)
-{
-    reader from = {to->text.at, to->text.at + to->text.length, false};
-    to->count = take_u16(&from);
-    if ((size_t)(from.end - from.at) < to->count * 2) return false;
-    ls_bytes *set = own(program, (to->count + 1) * sizeof *set);
-    if (!set) return false;
-    for (size_t i = 0; i < to->count; i++) {
-        set[i].length = take_u16(&from);
-        set[i].at = take_bytes(&from, set[i].length);
-        if (from.is_wrong) return false;
-    }
-    to->set = set;
-    return true;
 }
 
 static bool load_tree(ls_program *program, instruction *to)
@@ -229,7 +248,7 @@ static bool load_more(ls_program *program, instruction *to)
         to->stops = stops;
         return true;
     }
-    case OP_UNLESS_IN: return load_set(program, to);
+    case OP_UNLESS_IN: return load_set(program, to->text, &to->set);
     case OP_OBJECT: return load_tree(program, to);
     case OP_SAMPLE:
         if (to->text.length != 8) return false;

@@ -20,7 +20,7 @@ Layout of `Program.encode()`, little-endian, checked by whoever loads it:
     u16 instructions | u16 constants | u16 functions | u16 counters
     instructions * (u16 op, u16 a, u16 b, u16 c, u16 d, u16 e)
     constants * u32 length; then all their bytes
-    functions * (u16 known, u16 arity, u16 gives_number, u16 0, u32 entries)
+    functions * (u16 known, u16 arity, u16 gives_number, u16 length, u32 entries); then their names, each of its length
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from logship.records import record
 
-VERSION = 1
+VERSION = 2
 MAGIC = b"LSP\x01"
 ORIGIN, PATH = 0, 1  # registers
 OUT_OF_RANGE, TOO_OLD = 0, 1  # counters that every program has
@@ -107,6 +107,7 @@ class Known(IntEnum):
     HOST = 25  # begins with a lower-case letter, holds such letters, digits, '.' and '-' only: same
     NO_AUTHORITY = 26  # begins with '/': gives the empty text
     METHOD = 27  # is not empty and not '-': same
+    PAIRS = 28  # a URL, redacted by `names`: see below
 
 
 class Op(IntEnum):
@@ -171,6 +172,11 @@ OPERANDS: dict[Op, str] = {
 }  # fmt: skip
 READING = frozenset({Op.LITERAL, Op.FIELD, Op.END, Op.SPLIT, Op.OBJECT, Op.ATLEAST})
 
+# PAIRS: the text is given unchanged if no '=' is behind its first '?'. In that rest (of less than 4,096 bytes, else
+# Python is asked) a name begins behind each [?&;] and ends before the first of [=&;#%+?]. If that is % or +, Python is
+# asked. If it is '=', the name in lower case is one of the function's, and text is behind it up to [&;#] or the end,
+# that text becomes [redacted]; more than 100 of them are for Python.
+#
 # SPLIT: the method is what is before the first space (of the text), [A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]*, else all three
 # are empty. In the rest behind that space the last `HTTP/` counts if it is at its beginning or behind a space and
 # [0-9]{1,2}(\.[0-9]{1,2})? follows to the end: the version is that, the target what is before it without spaces around
@@ -234,7 +240,8 @@ class Instruction(NamedTuple):
 class Function:
     """A pure function of one or two texts, which gives a text or a number; None: no event can come of it.
 
-    Shapes: called with as many texts as `arity`. `entries` bounds what is remembered of it.
+    Shapes: called with as many texts as `arity`. `entries` bounds what is remembered of it. `names`, in lower case, are
+    for Known.PAIRS.
     """
 
     name: str
@@ -244,6 +251,7 @@ class Function:
     gives_number: bool = False
     entries: int = MEMO_ENTRIES
     is_shared: bool = False  # depends on nothing but its texts: all programs may share its memory
+    names: tuple[str, ...] = ()
 
 
 class Counter(NamedTuple):
@@ -313,7 +321,9 @@ class Program:
         )  # fmt: skip
         code = b"".join(struct.pack("<6H", *instruction) for instruction in self.code)
         lengths = b"".join(struct.pack("<I", len(constant)) for constant in self.constants)
+        names = [texts(one.names) if one.names else b"" for one in self.functions]
         functions = b"".join(
-            struct.pack("<4HI", one.known, one.arity, one.gives_number, 0, one.entries) for one in self.functions
+            struct.pack("<4HI", one.known, one.arity, one.gives_number, len(own), one.entries)
+            for one, own in zip(self.functions, names, strict=True)
         )
-        return b"".join([head, code, lengths, *self.constants, functions])
+        return b"".join([head, code, lengths, *self.constants, functions, *names])

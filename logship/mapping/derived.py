@@ -149,9 +149,9 @@ class Fields:
 
     def function(
         self, name: str, call: Callable[..., str | int | None], known: Known = Known.NOTHING, arity: int = 1,
-        *, gives_number: bool = False, entries: int = 4_096, is_shared: bool = False,
+        *, gives_number: bool = False, entries: int = 4_096, is_shared: bool = False, names: tuple[str, ...] = (),
     ) -> int:  # fmt: skip
-        made = Function(name, call, known, arity, gives_number, entries, is_shared)
+        made = Function(name, call, known, arity, gives_number, entries, is_shared, names)
         return self.assembler.function(name, lambda: made)
 
     # -- times

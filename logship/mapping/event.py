@@ -409,7 +409,7 @@ def _covered(fields: Fields, value: Value, cover: Cover) -> Value:
     if cover.call is None or value.register is None:
         text = cover.call(value.text) if cover.call is not None and value.text else cover.name
         return Value(Kind.TEXT, None, text, value.is_always) if cover.call is None or value.text else value
-    function = fields.function(cover.name, cover.call, cover.known, entries=SHARED_ENTRIES)
+    function = fields.function(cover.name, cover.call, cover.known, entries=SHARED_ENTRIES, names=cover.names)
     return Value(Kind.TEXT, fields.call(function, fields.held(value)), is_always=value.is_always, name=value.name)
 
 

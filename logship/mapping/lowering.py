@@ -12,6 +12,7 @@ setting and plan
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from logship.fields import Kind
 from logship.formats.format import Wanted
@@ -140,7 +141,7 @@ class _Lowering:
             assembler.emit(Op.UNLESS_PREFIX, register, assembler.constant(matcher.prefix), skip)
         if matcher.is_prefix:
             return {}
-        scaled = _scaled(subject, matcher.test)
+        scaled = lru_cache(4)(_scaled(subject, matcher.test))  # its groups are asked for right behind it
         matches = self._fields.function(name, lambda text: "" if scaled(text) is None else "1")
         assembler.emit(Op.EMPTY, self._fields.call(matches, register), skip)
         groups = {}

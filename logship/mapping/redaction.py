@@ -24,6 +24,7 @@ MAX_PAIRS = 1_024  # of a query, where each has to be looked at
 LONG = 4_096  # characters of a text that is redacted once, in how many places of the event it may stand
 # Names may hold a '?': a run of them without '=' is taken whole, or each would be looked through up to the run's end.
 _PAIR = re.compile(r"([?&;])([^=&;#]*+)(?:=([^&;#]*+))?")
+_PLAIN_NAME = re.compile(r"[^=&;#%+?\x00-\x20\x7f-\U0010ffff]{1,64}")  # the native kernel takes longer ones to Python
 _ENCODED_NAME = r"[^=&;#%+?]*+[%+]"  # or of its part behind a '?'
 _LISTED_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 
@@ -70,6 +71,13 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
         return covered("?".join(texts))
 
     return redact
+
+
+def plain_names(query: Sequence[str] | KeepQuery) -> tuple[str, ...]:
+    """The names in lower case, if a pair of each is found by its spelling alone; () where one is not, and of `keep`."""
+    if isinstance(query, KeepQuery) or not all(_PLAIN_NAME.fullmatch(name) for name in query):
+        return ()
+    return tuple(name.lower() for name in query)
 
 
 def is_hidden_parameter(query: Sequence[str] | KeepQuery) -> Callable[[str], bool]:

@@ -33,6 +33,7 @@ class Cover:
     name: str
     call: Callable[[str], str] | None = None
     known: Known = Known.NOTHING
+    names: tuple[str, ...] = ()  # for Known.PAIRS
 
 
 HIDDEN = Cover(redaction.REDACTED)
@@ -63,7 +64,8 @@ class Covers:
         if query and path:
             self._url = Cover("url cover", lambda url: query(path(url)))
         elif query:
-            self._url = Cover("url cover", query, Known.NO_EQUALS)
+            plain = redaction.plain_names(names)
+            self._url = Cover("url cover", query, Known.PAIRS if plain else Known.NO_EQUALS, plain)
 
     def of_place(self, path: Path) -> Cover | None:
         """What covers all that a mapping writes at this place of the event."""

@@ -75,7 +75,7 @@ static const uint8_t ops[] = {1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14, 15, 16, 17, 
 static const char *const kinds[] = {[1] = "k", [2] = "wnkl", "", "rwwwn", "T", "nL", [10] = "wrr", "wk", "wfrR", "wur", "wrr", "wrr",
     "wr", "wwrn", "wL", "wrnc", [30] = "t", "rt", "rSt", "rkt", "gn", "gnt", "n", [40] = "r", "c", "cN", "", [50] = "k", "r", "r",
     "rF", "r", "", "k", "k", "n"};
-static const uint8_t known_texts[] = {0, 20, 21, 22, 23, 24, 25, 26, 27};
+static const uint8_t known_texts[] = {0, 20, 21, 22, 23, 24, 25, 26, 27, 28};
 
 static unsigned operand(stream *from, char kind, unsigned at, unsigned make, unsigned end)
 {
@@ -139,8 +139,9 @@ static void make_program(stream *from)
     for (unsigned i = 0; i < FUNCTIONS; i++) {
         unsigned known = next(from);
         add(i < 3 ? known_texts[known % sizeof known_texts] : known % 14, 2);
-        add(i == 2 ? 2 : 1, 2), add(i >= 3, 2), add(0, 2), add(1 + next(from) % 40, 4);
+        add(i == 2 ? 2 : 1, 2), add(i >= 3, 2), add(i ? 0 : sizeof set - 1, 2), add(1 + next(from) % 40, 4);
     }
+    memcpy(made + made_length, set, sizeof set - 1), made_length += sizeof set - 1;
 }
 
 /* -- what must hold */

@@ -24,6 +24,8 @@ from logship.kernel import native
 from logship.kernel.encoded import Encoded
 from logship.kernel.program import COUNTERS, NO_BOUNDS, NONE, VERSION, Function, How, Instruction, Known, Op, Program
 from logship.kernel.values import iso
+from logship.mapping.redaction import plain_names, query_redactor
+from logship.mapping.spec import KeepQuery
 from tests.rigs.machine import lacking
 
 ROOT = Path(__file__).parents[2]
@@ -203,6 +205,51 @@ def test_a_line_that_is_unusual_is_left(line: bytes) -> None:
 
 
 # -- what it does by itself
+
+PIECES = [
+    "?",
+    "&",
+    ";",
+    "#",
+    "=",
+    "%71",
+    "+",
+    "q",
+    "Q",
+    "token",
+    "ToKen",
+    "a",
+    "x=1",
+    "?q=",
+    "&q=b",
+    "é",
+    "/",
+    " ",
+    "&token=s",
+]
+
+
+@given(pieces=st.lists(st.sampled_from(PIECES), max_size=14), repeated=st.sampled_from([1, 1, 1, 40, 300]))
+def test_a_query_is_redacted_as_python_does_it(pieces: list[str], repeated: int) -> None:
+    names = ["q", "Token"]
+    redact = query_redactor(names)
+    asked: list[str] = []
+
+    def cover(url: str) -> str:
+        asked.append(url)
+        return redact(url)
+
+    function = Function("cover", cover, Known.PAIRS, names=plain_names(names))
+    url = "/a?" + "".join(pieces) * repeated
+    one = program(Instruction(Op.CALL, MADE, 0, FIELD, NONE), Instruction(Op.TEXT, MADE), functions=(function,))
+    assert [json.loads(b'"%b"' % event) for event in events(run(one, url.encode()))] == [redact(url)]
+    assert not asked or "%" in url or "+" in url or len(url) > 2_000 or url.count("=") > 100
+
+
+def test_a_name_that_is_not_found_by_its_spelling_alone_is_for_python() -> None:
+    assert plain_names(["q", "a[0]", "Utm_Source"]) == ("q", "a[0]", "utm_source")
+    assert not any(plain_names(["q", name]) for name in ("a+b", "%71", "ß", "", "a b", "x" * 65))
+    assert plain_names(KeepQuery(keep=["q"])) == ()
 
 
 @given(pieces=st.lists(st.sampled_from([bytes([byte]) for byte in BORDERS] + ["é".encode(), b"a"]), max_size=9))
