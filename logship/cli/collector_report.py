@@ -47,7 +47,7 @@ def with_filters(function: Callable[..., int]) -> Callable[..., int]:
 @click.option(
     "--store", default="collector.db", show_default=True, metavar="FILE or URL", help="SQLite file or postgresql://…"
 )
-@click.option("--application-id", metavar="ID", help="whose events, where the store holds several applications'")
+@click.option("--application-id", metavar="[NAME=]ID", help="whose events, where the store holds several applications'")
 @click.option(
     "-o", "--output", default="report.html", show_default=True, metavar="FILE", help="what to write; - for stdout"
 )
@@ -58,7 +58,7 @@ def command(store: str, application_id: str | None, output: str, **given: str | 
     It holds no script, needs no network, and prints. Works beside a running collector.
     """
     with needing_extra("collector"):
-        from logship.collector.applications import application_ids, applications
+        from logship.collector.applications import application_ids, applications, named_ids
         from logship.collector.overview import Overviews
         from logship.collector.refusal import RefusalError
         from logship.collector.report import report_of
@@ -66,14 +66,14 @@ def command(store: str, application_id: str | None, output: str, **given: str | 
 
     database = open_existing(store)
     try:
-        known = applications(database, {})
-        if application_id is not None:
-            known = [one for one in known if application_id in (one.id, one.label)]
+        names = named_ids([application_id]) if application_id else {}
+        known, stored = applications(database, names), application_ids(database)
+        known = [one for one in known if one.id in stored and (not names or one.id in names or one.label in names)]
         if not known:
-            what = "no event is stored" if application_id is None else "this application has no events"
+            what = "this application has no events" if application_id else "no event is stored"
             raise UsageError(f"--store {store}: {what}")
         if len(known) > 1:
-            raise UsageError(f"--store {store}: {len(application_ids(database))} applications; give --application-id")
+            raise UsageError(f"--store {store}: {len(known)} applications; give --application-id")
         asked = {name.replace("_", "-"): value for name, value in given.items() if value}
         try:
             text = report_of(Overviews(database), asked, known[0], time.time_ns() // 1_000_000)

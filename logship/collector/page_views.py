@@ -38,6 +38,7 @@ SECURITY = {
 }
 PRIVATE = {**SECURITY, "Cache-Control": "no-store"}
 PART_HEADER = "X-Page-Part"  # the script asks with it for what changes, without head and filters
+STATE_MS = 60_000  # a view of the last hour moves on without any new event, by the minute
 PROGRAMS = ("/v1/", "/moesifapi/", "/api/", "/health/", "/openapi.json")  # what begins so is answered in JSON
 
 ErrorAnswer = Callable[[Request, Exception], Awaitable[Response]]
@@ -63,12 +64,24 @@ class Page:
         ]
 
     def index(self, request: Request) -> Response:
+        is_part = PART_HEADER in request.headers
         try:
+            self._access.check(request)
+            state = self._state(request) if is_part else ""
+            if state and request.headers.get("if-none-match") == state:
+                return Response(None, 304, PRIVATE)
             values = self._list_values(request)
         except RefusalError as exc:
             return self._refused(exc, request)
-        is_part = PART_HEADER in request.headers
-        return self._render("live.html" if is_part else "index.html", values, request)
+        answer = self._render("live.html" if is_part else "index.html", values, request)
+        if state and values["is_whole"]:
+            answer.headers["ETag"] = state
+        return answer
+
+    def _state(self, request: Request) -> str:
+        """What the store must be like for a view to be the same: what arrived last, and the minute."""
+        last = self._database.read("SELECT max(id) FROM events")[0][0]
+        return _tag(f"{request.url.query} {last} {now_ms() // STATE_MS}".encode())
 
     def _list_values(self, request: Request) -> dict[str, object]:
         started = time.perf_counter()
@@ -82,6 +95,7 @@ class Page:
             **found.names(),
             "person": person_of(user_id, user_page(self._database, application.id, user_id)) if user_id else None,
             "is_first": after is None,
+            "is_whole": found.page.is_complete and found.summary.covered_since_ms is None,
             "is_empty_store": not found.page.events and not self._api.overviews.has_events(EventFilter(application.id)),
             "applications": applications(self._database, self._options.applications),
             "chosen": application,

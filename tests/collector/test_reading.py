@@ -190,3 +190,21 @@ def test_secrets_are_compared_in_a_time_that_says_nothing_of_them(monkeypatch: p
         (b"two", b"one"),
         (b"two", b"two"),
     ]
+
+
+def test_an_open_page_costs_nothing_until_something_arrives(collector: CollectorServer) -> None:
+    """The script names what it shows; the answer is empty while the store and the minute are the same."""
+    post(collector.url, [event(1)])
+    part = {"X-Page-Part": "1"}
+    for _ in range(3):  # the minute may end between two of them
+        first = requests.get(f"{collector.url}/?range=all", headers=part, timeout=20)
+        again = {**part, "If-None-Match": first.headers["ETag"]}
+        second = requests.get(f"{collector.url}/?range=all", headers=again, timeout=20)
+        if second.status_code == 304:
+            break
+    assert (second.status_code, second.content) == (304, b"")
+    assert requests.get(f"{collector.url}/?range=30d", headers=again, timeout=20).status_code == 200
+    post(collector.url, [event(2)])
+    assert "/items/2" in requests.get(f"{collector.url}/?range=all", headers=again, timeout=20).text
+    strange = {**again, "Host": "evil.example"}
+    assert requests.get(f"{collector.url}/?range=all", headers=strange, timeout=20).status_code == 403

@@ -148,3 +148,5 @@ def test_a_store_of_several_applications_asks_for_one(tmp_path: Path) -> None:
         for given in ("blog", label_of("shop")):
             done = made(collector.store, "--application-id", given, "--range", "all")
             assert "Events <small>1</small>" in done.output
+        named = made(collector.store, "--application-id", "The.blog=blog", "--range", "all").output
+        assert "application The.blog" in named

@@ -4,6 +4,7 @@
 const PART = { "X-Page-Part": "1" };
 const LIVE_MS = 2000;
 const RETRY_MS = 5000;
+const REST = 60; // times as long as the server worked: an open page takes less than a sixtieth of its time
 
 const byId = (id) => document.getElementById(id);
 const part = byId("part");
@@ -15,6 +16,7 @@ let timer = 0;
 let selected = null;
 let question = 0; // number of the newest question; answers to older ones are thrown away
 let opener = null;
+let state = ""; // of the store, when what is shown was made
 let justZoomed = false; // the click that ends a drag is none
 
 document.documentElement.classList.add("js");
@@ -41,8 +43,8 @@ function nodesOf(text) {
   return [...new DOMParser().parseFromString(text, "text/html").body.childNodes].map((node) => document.importNode(node, true));
 }
 
-async function ask(address) {
-  const answer = await fetch(address, { headers: PART, credentials: "same-origin", cache: "no-store" });
+async function ask(address, headers = PART) {
+  const answer = await fetch(address, { headers, credentials: "same-origin", cache: "no-store" });
   if (answer.status === 401) location.reload();
   return answer;
 }
@@ -53,10 +55,15 @@ async function show(address, { isQuiet = false } = {}) {
   if (!isQuiet) { progress.hidden = false; part.setAttribute("aria-busy", "true"); }
   let next = LIVE_MS, failed = false;
   try {
-    const answer = await ask(address);
+    const answer = await ask(address, isQuiet && state ? { ...PART, "If-None-Match": state } : PART);
     const text = await answer.text();
     if (mine !== question) return;
-    if (answer.ok) { swap(text, isQuiet); tell(""); }
+    if (answer.ok) {
+      state = answer.headers.get("ETag") ?? "";
+      swap(text, isQuiet);
+      next = Math.max(LIVE_MS, REST * (byId("took")?.dataset.ms ?? 0));
+    }
+    if (answer.ok || answer.status === 304) tell("");
     else tell(new DOMParser().parseFromString(text, "text/html").querySelector("main p")?.textContent ?? `The collector answered ${answer.status}.`);
   } catch {
     if (mine !== question) return;
