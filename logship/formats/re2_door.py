@@ -5,7 +5,7 @@ Patterns and texts are bytes, read as LATIN1, so that any byte of a log line can
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -72,17 +72,53 @@ def compile_pattern(text: str, *, captures: bool = True) -> Pattern:
     """
     import re2
 
+    try:
+        compiled = re2.compile(text.encode("utf-8", "surrogateescape"), _options(captures=captures))
+    except re2.error as exc:
+        raise _refusal(text, exc) from exc
+    groups = {_text(name): number for name, number in sorted(compiled.groupindex.items(), key=lambda item: item[1])}
+    return Pattern(text, groups, compiled.groups, compiled.search, compiled.fullmatch, compiled.finditer)
+
+
+def compile_set(texts: Sequence[str]) -> Callable[[bytes], Sequence[int]]:
+    """A function from a text to the numbers of the patterns that are found in it, in one pass whatever their number.
+
+    Where RE2 has no memory for so many at once they are tried one by one.
+    Raises: FormatError as compile_pattern().
+    """
+    import re2
+
+    patterns = [compile_pattern(text, captures=False) for text in texts]
+    every = re2.Set.SearchSet(_options(captures=False))
+    for text in texts:
+        every.Add(text.encode("utf-8", "surrogateescape"))
+    every.Add(b"")  # found in any text: an answer without it is none
+    always = len(patterns)
+
+    def each(text: bytes) -> list[int]:
+        return [number for number, pattern in enumerate(patterns) if pattern.is_found(text)]
+
+    try:
+        every.Compile()
+    except re2.error:
+        return each
+
+    def found(text: bytes) -> Sequence[int]:
+        numbers = every.Match(text) or ()
+        return [number for number in numbers if number != always] if always in numbers else each(text)
+
+    return found
+
+
+def _options(*, captures: bool) -> Any:
+    import re2
+
     options = re2.Options()
     options.log_errors = False
     options.encoding = re2.Options.Encoding.LATIN1
     options.max_mem = MAX_MEMORY_BYTES
     options.never_capture = not captures
-    try:
-        compiled = re2.compile(text.encode("utf-8", "surrogateescape"), options)
-    except re2.error as exc:
-        raise _refusal(text, exc) from exc
-    groups = {_text(name): number for name, number in sorted(compiled.groupindex.items(), key=lambda item: item[1])}
-    return Pattern(text, groups, compiled.groups, compiled.search, compiled.fullmatch, compiled.finditer)
+    return options
 
 
 def _refusal(text: str, exc: Exception) -> FormatError:

@@ -10,12 +10,13 @@ event's members, the wanted ones noted
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import orjson
 
+from logship.formats.re2_door import compile_set
 from logship.kernel.assembler import Label
 from logship.kernel.program import MOST, Op, texts
 from logship.kernel.values import text_of
@@ -24,8 +25,7 @@ from logship.mapping.remote_rules import (
     ALL,
     MAX_WEIGHT,
     RemoteRules,
-    Test,
-    keeps,
+    draws,
     threshold_of,
     weight_of,
 )
@@ -34,6 +34,8 @@ from logship.words import RECEIVER
 
 if TYPE_CHECKING:
     from logship.mapping.derived import Fields
+
+SHARED_ENTRIES = 16_384  # remembered of users: they are many
 
 USER: Path = ("user_id",)
 COMPANY: Path = ("company_id",)
@@ -69,6 +71,7 @@ class RemoteDecision:
         self.reasons: list[Reason] = []
         self.wanted: dict[Path, int] = {}
         self._own: OwnShares = ()
+        self._rates = {rules.rate, *rules.companies.values(), *(rule.rate for rule in rules.regexes)}
         self._weight = self._assembler.register()
         self._scratch = self._assembler.register()
         self._loaded = self._assembler.register()
@@ -132,7 +135,9 @@ class RemoteDecision:
         rules, fields = self._rules, self._fields
         fate = company_rate = None
         if rules.users and self._user is not None:
-            fate = fields.call(fields.function("receiver's user", _fates(rules.users)), self._user)
+            fate = fields.call(
+                fields.function("receiver's user", _fates(rules.users), entries=SHARED_ENTRIES), self._user
+            )
             self._drop_if(fate, EXCLUDED, USER_RATE)
         if self._company is not None:
             companies = rules.companies
@@ -149,10 +154,11 @@ class RemoteDecision:
         codes: list[str | int] = []
         asked: dict[str, dict[str, int]] = {}  # path: pattern: its place in the path's code
         for path in self._places:
-            conditions = [one for rule in self._regexes for one in rule.conditions if one.path == path]
-            asked[path] = {one.pattern: at for at, one in enumerate(dict.fromkeys(conditions))}
-            tests = [one.test() for one in dict.fromkeys(conditions)]
-            function = fields.function(f"receiver's {path}", _code(self._text(path), tests))
+            patterns = dict.fromkeys(
+                one.pattern for rule in self._regexes for one in rule.conditions if one.path == path
+            )
+            asked[path] = {pattern: at for at, pattern in enumerate(patterns)}
+            function = fields.function(f"receiver's {path}", _code(self._text(path), compile_set(list(patterns))))
             codes += [fields.call(function, self._source(path)), "|"]
         wanted = [
             (str(rule.number), [(list(asked).index(one.path), asked[one.path][one.pattern]) for one in rule.conditions])
@@ -226,7 +232,8 @@ class RemoteDecision:
             if self._user is not None:
                 assembler.emit(Op.EMPTY, self._user, nobody)
                 assembler.emit(Op.LOAD, self._loaded, assembler.constant(str(rate)))
-                function = self._fields.function("receiver's draw", _draw, arity=2)
+                draw = _draw(self._rates)
+                function = self._fields.function("receiver's draw", draw, arity=2, entries=SHARED_ENTRIES)
                 assembler.emit(Op.CALL, self._scratch, function, self._user, self._loaded)
                 assembler.emit(Op.EMPTY, self._scratch, out)
                 assembler.emit(Op.JUMP, kept)
@@ -320,21 +327,24 @@ def _fates(rates: Mapping[str, Fraction]) -> Callable[[str], str]:
 def _fate(user: str, rate: Fraction) -> str:
     if not threshold_of(rate):
         return EXCLUDED
-    if not keeps(user, rate):
+    if draws(user) >= threshold_of(rate):
         return LEFT_OUT
     return str(weight_of(rate)) if weight_of(rate) > 1 else KEPT
 
 
-def _draw(user: str, rate: str) -> str:
-    return "1" if keeps(user, Fraction(rate)) else ""
+def _draw(rates: Iterable[Fraction]) -> Callable[[str, str], str]:
+    """A function of a user and a rate: '1' where the user's events are kept."""
+    thresholds = {str(rate): threshold_of(rate) for rate in rates}
+    return lambda user, rate: "1" if draws(user) < thresholds[rate] else ""
 
 
-def _code(text_at: Callable[[str], str], tests: Sequence[Test]) -> Callable[[str], str]:
-    """A function from a text to one character for each test; '' for an absent text, in which nothing is found."""
+def _code(text_at: Callable[[str], str], found_in: Callable[[bytes], Sequence[int]]) -> Callable[[str], str]:
+    """A function from a text to the numbers of the patterns found in it, as `,0,7,`; in an absent text is nothing."""
 
     def code(text: str) -> str:
-        raw = text_at(text).encode("utf-8", "replace") if text else b""
-        return "".join("1" if test(raw) else "0" for test in tests) if raw else ""
+        inside = text_at(text) if text else ""
+        numbers = found_in(inside.encode("utf-8", "replace")) if inside else ()
+        return f",{','.join(map(str, numbers))}," if numbers else ""
 
     return code
 
@@ -342,13 +352,14 @@ def _code(text_at: Callable[[str], str], tests: Sequence[Test]) -> Callable[[str
 def _first_rule(wanted: Sequence[tuple[str, list[tuple[int, int]]]]) -> Callable[[str], str]:
     """A function from the joined codes to the number of the first rule whose conditions all hold, '' for none.
 
-    Shapes: each condition is (which code, which of its characters).
+    Shapes: each condition is (which code, which number in it).
     """
+    rules = [(number, [(path, f",{at},") for path, at in conditions]) for number, conditions in wanted]
 
     def first(joined: str) -> str:
         codes = joined.split("|")
-        for number, conditions in wanted:
-            if all(codes[path][at : at + 1] == "1" for path, at in conditions):
+        for number, conditions in rules:
+            if all(one in codes[path] for path, one in conditions):
                 return number
         return ""
 

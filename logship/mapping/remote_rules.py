@@ -7,7 +7,7 @@ all of them: it is an opt-out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from hashlib import blake2b
 
@@ -25,7 +25,6 @@ MAX_WEIGHT = (1 << 53) - 1  # what every JSON reader takes for an integer
 ALL = Fraction(100)
 BUCKETS = 1 << 64
 MIX = b"logship rate"  # the draw of a user is its own, whatever else hashes user ids
-Test = Callable[[bytes], bool]
 
 
 class RemoteRulesError(ValueError):
@@ -38,10 +37,6 @@ class RemoteCondition:
 
     path: str
     pattern: str
-
-    def test(self) -> Test:
-        """Whether a text (UTF-8) has a match."""
-        return compile_pattern(self.pattern, captures=False).is_found
 
 
 @record
@@ -133,14 +128,12 @@ def weight_of(rate: Fraction) -> int:
 
 
 def draws(user: str) -> int:
-    """A user's own place below BUCKETS, the same on every host and in every run."""
+    """A user's own place below BUCKETS, the same on every host and in every run.
+
+    All its events are kept at a rate whose threshold is above it: who is kept at 10 % is kept at 20 %, too.
+    """
     digest = blake2b(user.encode("utf-8", "surrogatepass"), digest_size=8, person=MIX).digest()
     return int.from_bytes(digest, "little")
-
-
-def keeps(user: str, rate: Fraction) -> bool:
-    """Whether all events of a user are kept at a rate; who is kept at 10 % is kept at 20 %, too."""
-    return draws(user) < threshold_of(rate)
 
 
 def _rate(tree: Mapping[str, object], key: str, where: str) -> Fraction:
@@ -207,7 +200,7 @@ def _conditions(tree: object, number: int) -> tuple[RemoteCondition, ...]:
 def _refusal(condition: RemoteCondition) -> str:
     """Why RE2 does not take a pattern; '' where it does."""
     try:
-        condition.test()
+        compile_pattern(condition.pattern, captures=False)
     except FormatError as exc:
         return exc.message
     return ""
