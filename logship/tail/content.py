@@ -28,11 +28,19 @@ class Facts:
     size_bytes: int
     mtime_ns: int
     links: int
-    blocks_bytes: int
+    blocks: int
+
+    @property
+    def blocks_bytes(self) -> int:
+        """What it takes on disk."""
+        return self.blocks * 512
 
     @property
     def hint(self) -> tuple[int, int]:
         return self.device, self.inode
+
+
+_devices: dict[int, int] = {}  # one number for all files of a device, not 100,000 alike
 
 
 def facts_of(result: os.stat_result) -> Facts:
@@ -40,9 +48,8 @@ def facts_of(result: os.stat_result) -> Facts:
     if not stat.S_ISREG(result.st_mode):
         kind = "a directory" if stat.S_ISDIR(result.st_mode) else "no regular file"
         raise OSError(errno.EINVAL, f"is {kind}")
-    return Facts(
-        result.st_dev, result.st_ino, result.st_size, result.st_mtime_ns, result.st_nlink, result.st_blocks * 512
-    )
+    device = _devices.setdefault(result.st_dev, result.st_dev)
+    return Facts(device, result.st_ino, result.st_size, result.st_mtime_ns, result.st_nlink, result.st_blocks)
 
 
 class PlainContent:

@@ -53,7 +53,7 @@ class Generation:
     lost_bytes: int = 0
     gone_at_s: float = 0.0  # wall clock: since when no sibling can be it any more; 0: one may
     read_end: int | None = None  # --once: not further than this
-    ahead: Lookahead = field(default_factory=Lookahead)
+    ahead: Lookahead | None = None  # None: nothing was looked through in vain yet
     elsewhere: Elsewhere | None = None  # None: to be asked for
     file: LogFile | None = None
     problem: str = ""

@@ -82,6 +82,8 @@ class Register:
             self.numbered[row.generation] = generation
             self.hinted[generation.facts.hint] = generation
             its.generations.append(generation)
+            if (row.source, row.receiver) != (its.source.name, its.source.receiver):
+                self.dirty[generation] = None
             if not generation.is_finished:
                 self.unsettled.setdefault(its, watched)
 
@@ -148,6 +150,7 @@ class Register:
         self.open[generation] = None
         self.descriptors += content.descriptors
         hint = facts.hint
+        self.hinted.pop(hint, None)  # its key goes, too: both maps have the same
         self.hinted[hint] = generation
         if not content.is_archive:
             self.inodes[hint] = generation

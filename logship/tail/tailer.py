@@ -358,7 +358,10 @@ class Tailer:
                 stretch = next_stretch(content, start, replace(bounds, end=end), Lookahead(), before)
                 if stretch is not None:
                     return stretch
-        return next_stretch(content, start, bounds, generation.ahead, before)
+        ahead = generation.ahead or Lookahead()
+        stretch = next_stretch(content, start, bounds, ahead, before)
+        generation.ahead = ahead if ahead.scanned_to else None
+        return stretch
 
     @staticmethod
     def _is_unchanged(generation: Generation) -> bool:

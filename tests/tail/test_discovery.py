@@ -8,10 +8,13 @@ import resource
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from logship.checkpoint import Checkpoint
+from logship.state import State
 from logship.tail.discovery import Discovery
 from logship.tail.globs import Globs, expand_braces
 from logship.tail.identity import Place, file_key, place_of, stem_of
@@ -422,3 +425,38 @@ def test_cached_numbers_decide_nothing_when_the_device_number_changes(rig: Rig, 
     expected += write(log, "a3")
     assert rig.step() == expected
     assert len(rig.receiver.arrivals) == 3
+
+
+def test_a_restart_writes_nothing_of_files_that_are_as_they_were(tmp_path: Path, log: Path) -> None:
+    logs = [log.with_name(f"{number}.log") for number in range(5)]
+    for each in logs:
+        write(each, "one")
+    rig = Rig(tmp_path / "state", source(log.with_name("*.log")))
+    rig.step()
+    rig.stop()
+    rig.start()
+    saved: list[Checkpoint] = []
+    save = rig.state.save
+
+    def noted(checkpoints: Iterable[Checkpoint] = ()) -> bool:
+        rows = list(checkpoints)
+        saved.extend(rows)
+        return save(rows)
+
+    rig.state.save = noted  # type: ignore[method-assign]
+    write(logs[3], "two")
+    rig.step()
+    assert {row.path for row in saved} == {str(logs[3])}
+    rig.stop()
+    assert [row.position for row in State.open(tmp_path / "state", rig.clock).load()] == [4, 4, 4, 8, 4]
+
+
+def test_a_source_that_has_another_name_after_a_stop_is_written_down(tmp_path: Path, log: Path) -> None:
+    write(log, "one")
+    rig = Rig(tmp_path / "state", source(log))
+    rig.step()
+    rig.stop()
+    rig.sources = (source(log, name="renamed"),)
+    rig.start()
+    rig.step()
+    assert [row.source for row in rig.state.load()] == ["renamed"]
