@@ -26,8 +26,8 @@ from logship.demo import Demo
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
 COLUMNS = 170
-SECONDS = 20.0  # of traffic, so that charts have something to show
-PAGE_SIZE = "1480,900"
+SECONDS = 8.0  # of traffic
+PAGE_SIZE = "1480,1180"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 REMOTE_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)  # a picture loads nothing from elsewhere
 
@@ -87,7 +87,7 @@ def main() -> None:
                 pass
             status = printed("status", "-c", "logship.yml", cwd=directory)
             preview = printed("preview", "-n", "1", "-c", "logship.yml", "access.log", cwd=directory)
-            photograph(f"{demo.page}?range=15m", PICTURES / "collector.png", directory)
+            photograph(demo.page, PICTURES / "collector.png", directory)
         finally:
             demo.finish()
             demo.stop()
