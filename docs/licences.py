@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from importlib import metadata
@@ -13,6 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 PAGE = Path(__file__).resolve().parent / "licences.md"
+LOCK = PAGE.parent.parent / "packaging" / "editor" / "package-lock.json"
 EXTRAS = ("", "collector", "postgres", "cluster")  # "" is what logship always needs; tests' own packages aren't shipped
 DISTRIBUTION = "logshipd"  # on the public index `logship` is another program
 SHORT = 60  # a longer text is the licence itself, not its name
@@ -62,7 +64,16 @@ def markdown() -> str:
         text += f"\n## With the extra `{extra}`\n" if extra else "\n## Always\n"
         text += "\n| package | licence |\n|---|---|\n"
         text += "".join(f"| {name} | {packages[name]} |\n" for name in added)
-    return text
+    text += "\n## In the playground's page\n\nBundled by `packaging/make-editor`.\n\n| package | licence |\n|---|---|\n"
+    return text + "".join(f"| {name} {version} | {licence} |\n" for name, version, licence in bundled())
+
+
+def bundled() -> Iterator[tuple[str, str, str]]:
+    """Name, version and licence of what the bundle of the playground's editor holds; the bundler is not in it."""
+    for place, package in json.loads(LOCK.read_text(encoding="utf-8"))["packages"].items():
+        name = place.removeprefix("node_modules/")
+        if name and "esbuild" not in name:
+            yield name, package["version"], package["license"]
 
 
 def _needs(name: str, extras: tuple[str, ...]) -> Iterator[tuple[str, tuple[str, ...]]]:

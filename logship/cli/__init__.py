@@ -22,6 +22,7 @@ COMMANDS = {
     "backfill": "ship old logs, plain or compressed, once",
     "check": "find every mistake in config and mappings before the daemon does",
     "preview": "show lines beside the events they become",
+    "playground": "write a format and a mapping in the browser, beside their events",
     "test": "run the examples of mapping files",
     "diff": "show which events a changed mapping changes",
     "init": "look at this machine's web servers and write a config",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
@@ -165,7 +164,7 @@ class MappingFiles:
         if name in mapping_names():
             return self._read(mapping_path(name))
         path = Path(document.path).parent / name
-        is_file = os.path.isfile(path)  # of pathlib's own, a name too long to be one raises
+        is_file = self.reader.is_file(path)
         if is_file or "/" in name or name.endswith((".yml", ".yaml")):
             if not is_file:
                 self._tell(document, location, f"no mapping file {path}", known_mappings(name), source)

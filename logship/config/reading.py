@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from glob import glob
@@ -53,6 +54,7 @@ class FileReader:
     """Reads YAML files; every mistake goes to `problems`, every secret under the cloak.
 
     Shapes: `unresolved` are the places of references that couldn't be filled in; what else is wrong there is an echo.
+    `unsaved` are texts that count in the place of what is on disk.
     """
 
     environ: Mapping[str, str]
@@ -62,6 +64,10 @@ class FileReader:
     unresolved: list[Problem] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)  # that were read
     secret_files: list[Path] = field(default_factory=list)  # whose text was filled in
+    unsaved: Mapping[Path, str] = field(default_factory=dict)
+
+    def is_file(self, path: Path) -> bool:
+        return path in self.unsaved or os.path.isfile(path)  # of pathlib's own, a name too long to be one raises
 
     def in_order(self) -> tuple[Problem, ...]:
         """Every mistake once, secrets hidden, by file as first met, then line and column."""
@@ -78,8 +84,7 @@ class FileReader:
     def read(self, path: Path, *, is_first: bool = False) -> Document | None:
         """The parsed file, None if it can't be read."""
         try:
-            with path.open("rb") as file:
-                content = file.read(MAX_CONFIG_BYTES + 1)
+            content = self._content(path)
         except OSError as exc:
             hint = "name another with -c FILE, or write one with: logship init" if is_first else ""
             self.problems.append(Problem(str(path), None, None, exc.strerror or str(exc), hint))
@@ -99,6 +104,12 @@ class FileReader:
         document = parse(text, str(path))
         self.problems += document.problems
         return document
+
+    def _content(self, path: Path) -> bytes:
+        if path in self.unsaved:
+            return self.unsaved[path].encode("utf-8", "surrogatepass")
+        with path.open("rb") as file:
+            return file.read(MAX_CONFIG_BYTES + 1)
 
     def expand(self, document: Document, *, is_template: Callable[[Location], bool] = _is_inline_template) -> Tree:
         """The document's tree with its references filled in."""

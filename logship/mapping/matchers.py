@@ -21,7 +21,7 @@ _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ns|us|ms|s|m|h|d)\Z")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|kB|MB|GB)\Z")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
-_KEYS = ("matches", "in", "min", "max", "not", "absent")
+MATCHERS = ("matches", "in", "min", "max", "not", "absent")
 _MEANT = {
     "regex": "matches",
     "regexp": "matches",
@@ -105,14 +105,14 @@ def _all_of(tree: dict[str, object], location: Location, errors: list[MappingErr
     for key, value in tree.items():
         make = _MAKERS.get(str(key))
         if make is None:
-            close = _MEANT.get(str(key)) or closest(str(key), _KEYS)
-            hint = f"did you mean '{close}'?" if close else f"known are {', '.join(_KEYS)}"
+            close = _MEANT.get(str(key)) or closest(str(key), MATCHERS)
+            hint = f"did you mean '{close}'?" if close else f"known are {', '.join(MATCHERS)}"
             errors.append(MappingError(f"unknown matcher '{key}'", location=(*location, key), hint=hint))
             matchers.append(None)
         else:
             matchers.append(make(value, (*location, key), errors))
     if not tree:
-        hint = f"known are {', '.join(_KEYS)}"
+        hint = f"known are {', '.join(MATCHERS)}"
         errors.append(MappingError("an empty map matches nothing", location=location, hint=hint))
     known = [matcher for matcher in matchers if matcher is not None]
     if len(known) < len(matchers) or not known:

@@ -18,18 +18,20 @@ from logship.mapping.template import Template
 REQUIRED_KEYS: tuple[Path, ...] = (
     ("request", "time"), ("request", "verb"), ("request", "uri"), ("response", "time"), ("response", "status"),
 )  # fmt: skip
-_TOP = (
-    "request", "response", "user_id", "company_id", "session_token", "subscription_id", "transaction_id", "metadata",
-    "direction", "weight", "tags", "blocked_by", "action_name", "trace_id", "span",
-)  # fmt: skip
-_REQUEST = ("time", "verb", "uri", "ip_address", "headers", "body", "transfer_encoding", "api_version")
+EVENT_KEYS: Mapping[Path, tuple[str, ...]] = {  # all that the API knows, by where it stands
+    (): (
+        "request", "response", "user_id", "company_id", "session_token", "subscription_id", "transaction_id",
+        "metadata", "direction", "weight", "tags", "blocked_by", "action_name", "trace_id", "span",
+    ),
+    ("request",): ("time", "verb", "uri", "ip_address", "headers", "body", "transfer_encoding", "api_version"),
+    ("response",): ("time", "status", "ip_address", "headers", "body", "transfer_encoding", "verb"),
+}  # fmt: skip
 _MEANT = {  # what other APIs call them
     "method": "verb", "url": "uri", "path": "uri", "status_code": "status", "code": "status", "timestamp": "time",
     "ip": "ip_address", "client_ip": "ip_address", "user": "user_id", "userid": "user_id", "company": "company_id",
     "companyid": "company_id", "session": "session_token", "sessiontoken": "session_token", "header": "headers",
     "id": "transaction_id", "request_id": "transaction_id", "version": "api_version",
 }  # fmt: skip
-_RESPONSE = ("time", "status", "ip_address", "headers", "body", "transfer_encoding", "verb")
 
 
 def parse_mapping(tree: Mapping[str, object]) -> MappingSpec:
@@ -126,13 +128,12 @@ def _redactions(spec: MappingSpec) -> Iterator[MappingError]:
         hint = 'add key: "${env:LOGSHIP_HASH_KEY}"'
         yield MappingError("a hash without a key can be guessed back", location=("redact", key), hint=hint)
     for index, name in enumerate(redact.hash):
-        if steps(name) in REQUIRED_KEYS or steps(name)[0] not in _TOP:
+        if steps(name) in REQUIRED_KEYS or steps(name)[0] not in EVENT_KEYS[()]:
             yield MappingError(f"'{name}' can't be hashed", location=("redact", "hash", index), hint="such as user_id")
 
 
 def _unknown_keys(plan: Plan) -> Iterator[MappingError]:
-    sides = ((("request",), _REQUEST), (("response",), _RESPONSE))
-    for path, known in (((), _TOP), *sides):
+    for path, known in EVENT_KEYS.items():
         branch = _find(plan.event, path) if path else plan.event
         if not isinstance(branch, dict):
             continue

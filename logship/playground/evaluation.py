@@ -1,0 +1,228 @@
+"""What a format and a mapping, as they are being typed, make of lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any
+
+from logship.config.compiling import Compiler, Recipe
+from logship.config.overrides import format_tree
+from logship.config.reading import FileReader
+from logship.config.yaml_door import parse
+from logship.conversion import LineTrace, SourceConverter, detect
+from logship.conversion.envelope import Envelope
+from logship.errors import FormatError, Problem, UsageError
+from logship.event import LogFile, Window
+from logship.formats import compile_format, read_spec
+from logship.playground.opened import Opened
+
+SAMPLE = 40  # lines that are shown
+TRACED = 1_000  # lines over which matching rules are counted: each is done in Python
+CHANGES = 20  # of changed events, that are shown
+MAX_SHOWN = 2_000  # characters of a line
+KEY = 0  # of the file: ids are no matter here
+EVER = Window()
+
+Tree = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A format and a mapping, compiled; `converter` None where they can't be, with every problem told."""
+
+    converter: SourceConverter | None
+    problems: tuple[Tree, ...]
+    envelope: str = "none"
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """Compiles texts and runs lines through them; the last of each is remembered."""
+
+    opened: Opened
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    _last: dict[tuple[str, str], Made] = field(default_factory=dict)
+
+    def lines(self, format_text: str, mapping_text: str, pasted: Sequence[str] | None) -> Tree:
+        """The shown lines with their events, and beside them the events of the mapping as it is saved."""
+        began = time.monotonic()
+        made = self.made(format_text, mapping_text)
+        saved = self.made(format_text, self.opened.mapping.saved)
+        texts = self._sample() if pasted is None else [text.encode("utf-8", "replace") for text in pasted[:SAMPLE]]
+        shown = [self._line(made, saved, text) for text in self._inner(texts)[:SAMPLE]]
+        return {
+            "problems": made.problems,
+            "lines": shown if made.converter else [{"line": _text(line)} for line in texts],
+            "is_right": made.converter is not None,
+            "took_ms": round((time.monotonic() - began) * 1000),
+        }
+
+    def coverage(self, format_text: str, mapping_text: str) -> Tree:
+        """What becomes of the newest lines, and how many events differ from those of the saved mapping."""
+        made = self.made(format_text, mapping_text)
+        if made.converter is None:
+            return {"lines": 0}
+        data = b"".join(line + b"\n" for line in self.opened.lines)
+        now = _Outcome.of(made.converter, data, self._file)
+        saved = self.made(format_text, self.opened.mapping.saved)
+        before = _Outcome.of(saved.converter, data, self._file) if saved.converter else now
+        changed = [at for at in range(now.lines) if now.events.get(at) != before.events.get(at)]
+        return {
+            "lines": now.lines,
+            "events": len(now.events),
+            "unfit": len(now.unfit),
+            "dropped": sum(now.dropped.values()),
+            "sampled": sum(now.sampled.values()),
+            "left_out": now.left_out,
+            "misfits": [_text(self.opened.lines[at]) for at in now.unfit[:CHANGES] if at < len(self.opened.lines)],
+            "changed": len(changed),
+            "changes": [_text(self.opened.lines[at]) for at in changed[:CHANGES] if at < len(self.opened.lines)],
+            "rules": self._rules(made.converter),
+        }
+
+    def made(self, format_text: str, mapping_text: str) -> Made:
+        key = (format_text, mapping_text)
+        if key not in self._last:
+            if len(self._last) > 4:
+                del self._last[next(iter(self._last))]
+            self._last[key] = self._compile(format_text, mapping_text)
+        return self._last[key]
+
+    # -- compiling
+
+    def _compile(self, format_text: str, mapping_text: str) -> Made:
+        opened, path = self.opened, self.opened.mapping.path
+        reader = FileReader(self.environ, is_sending=False, unsaved={path: mapping_text})
+        compiler = Compiler(reader, is_proving=True)
+        compiler.add_formats(opened.document, opened.formats)
+        reader.problems.clear()  # the configuration's formats are not what is edited here
+        tree, wrong = _format(format_text, compiler)
+        source = opened.source
+        recipe = Recipe(
+            opened.constants.source, parse("format: edited\nmapping: edited\n", "the format"), (),
+            tree if wrong is None else "combined", str(path), opened.constants,
+            source.path_fields if source else None, source.envelope if source else "none",
+        )  # fmt: skip
+        recipe = replace(recipe, document=replace(recipe.document, path=str(path.parent / "the format")))
+        converter = compiler.compile(recipe)
+        problems = [_problem(one, str(path)) for one in reader.in_order()]
+        if wrong is not None:
+            problems = [wrong, *(one for one in problems if one["where"] == "mapping")]
+        is_right = all(
+            one["severity"] != "error" for one in problems
+        )  # what could be read on all the same is not right
+        return Made(converter if is_right else None, tuple(problems), source.envelope if source else "none")
+
+    # -- lines
+
+    @property
+    def _file(self) -> LogFile:
+        return LogFile(0, self.opened.log, self.opened.constants.source, KEY, self.opened.origin)
+
+    def _sample(self) -> list[bytes]:
+        return list(self.opened.lines[-SAMPLE:])
+
+    def _inner(self, texts: Sequence[bytes]) -> list[bytes]:
+        """Lines out of their envelope."""
+        kind = self.opened.source.envelope if self.opened.source else "none"
+        if kind == "none":
+            return list(texts)
+        return list(Envelope(kind).open(b"".join(text + b"\n" for text in texts), 0).lines)
+
+    def _line(self, made: Made, saved: Made, text: bytes) -> Tree:
+        if made.converter is None:
+            return {"line": _text(text)}
+        trace = made.converter.trace_inner(text, text, 0, self._file)
+        before = saved.converter.trace_inner(text, text, 0, self._file) if saved.converter else None
+        shown: Tree = {
+            "line": _text(text),
+            "event": _json(trace.event),
+            "before": _json(before.event) if before else None,
+            "fields": _json(dict(trace.fields)),
+            "rules": list(trace.rules),
+            "dropped_by": trace.dropped_by,
+            "sampled_out_by": trace.sampled_out_by,
+        }
+        if trace.error is not None:
+            shown["misfit"] = _misfit(trace, made.converter)
+        return shown
+
+    def _rules(self, converter: SourceConverter) -> list[Tree]:
+        """Each rule with the lines that it took of those traced."""
+        taken: Counter[str] = Counter()
+        lines = self._inner(self.opened.lines[-TRACED:])
+        for line in lines:
+            taken.update(converter.trace_inner(line, line, 0, self._file).rules)
+        names = [rule.name or f"rule {number}" for number, rule in enumerate(converter.mapping.rules, 1)]
+        return [{"name": name, "lines": taken[name], "of": len(lines)} for name in names]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    lines: int
+    events: Mapping[int, str]
+    unfit: Sequence[int]
+    dropped: Mapping[str, int]
+    sampled: Mapping[str, int]
+    left_out: Mapping[str, int]
+
+    @classmethod
+    def of(cls, converter: SourceConverter, data: bytes, file: LogFile) -> _Outcome:
+        done = converter.convert(data, 0, file, EVER)
+        events = dict(zip(done.event_lines, done.events, strict=True))
+        return cls(done.lines, events, list(done.unfit), done.dropped, done.sampled_out, done.left_out)
+
+
+def _format(text: str, compiler: Compiler) -> tuple[object, Tree | None]:
+    """The tree of the format's text, and what is wrong with it."""
+    if text.strip() in ("", "auto"):
+        return None, _wrong_format("name a format, or write one: {nginx: '…'}")
+    try:
+        tree = format_tree(text.strip())
+        compile_format(read_spec(tree), compiler.named)
+    except FormatError as exc:
+        begins = re.search(re.escape(exc.text), text) if exc.text else None
+        column = (begins.start() if begins else 0) + (exc.column or 0) + 1
+        said = f"{exc.message}; {exc.hint}" if exc.hint else exc.message
+        return None, _wrong_format(said) | {"column": column, "width": exc.width or 1}
+    except UsageError as exc:
+        return None, _wrong_format(str(exc).removeprefix("--format: "))
+    return tree, None
+
+
+def _wrong_format(said: str) -> Tree:
+    return {"where": "format", "line": 1, "message": said, "severity": "error"}
+
+
+def _problem(problem: Problem, path: str) -> Tree:
+    said = f"{problem.message}; {problem.hint}" if problem.hint else problem.message
+    shown = {"where": "mapping", "message": said, "severity": problem.severity}
+    if problem.path == path:
+        return shown | {"line": problem.line, "column": problem.column, "width": problem.width}
+    if problem.path.endswith("the format"):
+        return shown | {"where": "format"}
+    name = os.path.basename(problem.path)
+    return shown | {"message": f"{name}{f':{problem.line}' if problem.line else ''}: {said}"}
+
+
+def _misfit(trace: LineTrace, converter: SourceConverter) -> Tree:
+    assert trace.error is not None
+    others = [one.name for one in islice(detect([trace.line], converter.named), 3)]
+    before = trace.line[: trace.error.at].decode("utf-8", "replace")
+    return {"at": len(before), "expected": trace.error.expected, "others": others}
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", "replace")[:MAX_SHOWN]
+
+
+def _json(value: object) -> object:
+    """The value without halves of surrogate pairs, which no answer can hold."""
+    return None if value is None else json.loads(json.dumps(value).encode("utf-8", "replace"))

@@ -1,0 +1,178 @@
+"""The playground's web application; everything it shows comes as JSON and is put into the page as text."""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from logship.errors import LogshipError, UsageError
+from logship.loopback import LOOPBACK
+from logship.playground.completion import words
+from logship.playground.door import COOKIE, Door
+from logship.playground.evaluation import Evaluation
+from logship.playground.example import with_example
+from logship.playground.opened import MappingChangedError, Opened
+
+PAGE = Path(__file__).parent / "page"
+MAX_BODY_BYTES = 4_000_000  # a mapping and some pasted lines
+FILES = {"playground.js": "text/javascript", "editor.js": "text/javascript", "style.css": "text/css"}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
+
+
+class Playground:
+    """Answers the page; one person uses it, so one evaluation runs at a time."""
+
+    def __init__(self, opened: Opened, door: Door) -> None:
+        self._opened = opened
+        self._door = door
+        self._evaluation = Evaluation(opened)
+
+    def app(self) -> Starlette:
+        posts: dict[str, Callable[[dict[str, Any]], object]] = {
+            "/lines": self._lines,
+            "/coverage": self._coverage,
+            "/save": self._save,
+            "/example": self._example,
+            "/reload": self._reload,
+        }
+        routes = [
+            Route("/", self._page),
+            Route("/start", self._start),
+            Route("/changed", self._changed),
+            Route("/{name}", self._file),
+            *(Route(path, self._answer(call), methods=["POST"]) for path, call in posts.items()),
+        ]
+        return Starlette(routes=routes)
+
+    # -- what the page is made of
+
+    async def _page(self, request: Request) -> Response:
+        cookie = self._door.opened_with(request.query_params["key"]) if "key" in request.query_params else None
+        if cookie is not None:
+            entry = RedirectResponse("/", 303, HEADERS)
+            entry.set_cookie(COOKIE, cookie, httponly=True, samesite="strict")
+            return entry
+        refusal = self._door.refusal(request)
+        if refusal is not None:
+            return PlainTextResponse(f"{refusal}\n", 403, HEADERS)
+        nonce = secrets.token_urlsafe(16)
+        html = (PAGE / "index.html").read_text(encoding="utf-8").replace("NONCE", nonce)
+        return HTMLResponse(html, headers=HEADERS | {"Content-Security-Policy": POLICY.format(nonce=nonce)})
+
+    async def _file(self, request: Request) -> Response:
+        """Styles and scripts are the same for everyone, and hold nothing of a log."""
+        name = request.path_params["name"]
+        if name not in FILES:
+            return PlainTextResponse("there is no such page\n", 404, HEADERS)
+        return FileResponse(PAGE / name, media_type=FILES[name], headers=HEADERS)
+
+    async def _start(self, request: Request) -> Response:
+        refusal = self._door.refusal(request)
+        if refusal is not None:
+            return PlainTextResponse(f"{refusal}\n", 403, HEADERS)
+        mapping = self._opened.mapping
+        return _json({
+            "log": self._opened.log, "lines": len(self._opened.lines), "format": self._opened.format,
+            "mapping": mapping.saved, "file": "" if mapping.note else str(mapping.path), "note": mapping.note,
+            "words": words(list(self._opened.formats)),
+        })  # fmt: skip
+
+    async def _changed(self, request: Request) -> Response:
+        refusal = self._door.refusal(request)
+        if refusal is not None:
+            return PlainTextResponse(f"{refusal}\n", 403, HEADERS)
+        return _json({"changed": self._opened.mapping.is_changed})
+
+    # -- what it asks
+
+    def _answer(self, call: Callable[[dict[str, Any]], object]) -> Callable[[Request], Any]:
+        async def answer(request: Request) -> Response:
+            refusal = self._door.refusal(request)
+            if refusal is not None:
+                return PlainTextResponse(f"{refusal}\n", 403, HEADERS)
+            body = b""
+            async for piece in request.stream():
+                body += piece
+                if len(body) > MAX_BODY_BYTES:
+                    return PlainTextResponse("this is more than a mapping and some lines\n", 413, HEADERS)
+            try:
+                asked = orjson.loads(body)
+                return _json(await run_in_threadpool(call, asked))
+            except MappingChangedError as exc:
+                return _json({"error": str(exc), "changed": True}, 409)
+            except LogshipError as exc:
+                return _json({"error": str(exc)}, 422)
+            except (ValueError, KeyError, TypeError, AttributeError):
+                return _json({"error": "this is no question of the playground's page"}, 400)
+
+        return answer
+
+    def _lines(self, asked: dict[str, Any]) -> object:
+        pasted = asked.get("lines")
+        texts = [str(line) for line in pasted] if isinstance(pasted, list) else None
+        return self._evaluation.lines(str(asked["format"]), str(asked["mapping"]), texts)
+
+    def _coverage(self, asked: dict[str, Any]) -> object:
+        return self._evaluation.coverage(str(asked["format"]), str(asked["mapping"]))
+
+    def _save(self, asked: dict[str, Any]) -> object:
+        mapping = self._opened.mapping
+        mapping.save(str(asked["mapping"]), over_changes=asked.get("over") is True)
+        return {"saved": str(mapping.path)}
+
+    def _example(self, asked: dict[str, Any]) -> object:
+        made = self._evaluation.made(str(asked["format"]), str(asked["mapping"]))
+        return {"mapping": with_example(made, str(asked["mapping"]), str(asked["format"]), str(asked["line"]))}
+
+    def _reload(self, asked: dict[str, Any]) -> object:
+        return {"mapping": self._opened.mapping.read_again()}
+
+
+def _json(value: object, status: int = 200) -> Response:
+    return Response(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS), status, HEADERS, "application/json")
+
+
+def serve(opened: Opened, host: str, port: int, announce: Callable[[str, bool], None]) -> None:
+    """Runs until SIGINT or SIGTERM. `announce` gets the address with its key, and whether only this machine reaches it.
+
+    Raises: UsageError for an address that is taken or not ours.
+    """
+    door = Door(host)
+    config = uvicorn.Config(
+        Playground(opened, door).app(), ws="none", lifespan="off", log_config=None, access_log=False,
+        server_header=False, proxy_headers=False, timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    with _listener(host, port) as listener:
+        for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when it has stopped
+            signal.signal(number, lambda *_: None)
+        shown = f"[{host}]" if ":" in host else host
+        announce(f"http://{shown}:{listener.getsockname()[1]}/?key={door.key}", host in LOOPBACK)
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        raise UsageError(f"can't listen on {host}:{port}: {exc.strerror or exc}; give another --listen") from exc
+    listener.listen()
+    return listener
