@@ -44,7 +44,15 @@ class Caller:
 
 
 Store = Callable[[], "Future[None]"]  # gives what was taken apart to the writer; done once it is durable
-TakeApart = Callable[[bytes, Caller], Store]
+TakeApart = Callable[[Intake, bytes, Caller], Store]
+
+
+class Lane:
+    """Bodies that are taken apart one after another; the small ones don't wait for the large ones."""
+
+    def __init__(self) -> None:
+        self.intake = Intake()
+        self.lock = asyncio.Lock()
 
 
 class Ingest:
@@ -55,8 +63,7 @@ class Ingest:
         self._senders = senders
         self._served = served
         self._writer = writer
-        self._intake = Intake()
-        self._taking_apart = asyncio.Lock()
+        self._small, self._large = Lane(), Lane()
         self._budget = Budget(options.in_flight_bytes)
 
     def routes(self) -> list[Route]:
@@ -81,8 +88,8 @@ class Ingest:
             for batch in (False, True)
         ]
 
-    def _events(self, batch: bool, body: bytes, caller: Caller) -> Store:
-        rows = self._intake.rows(
+    def _events(self, batch: bool, intake: Intake, body: bytes, caller: Caller) -> Store:
+        rows = intake.rows(
             body,
             batch=batch,
             application_id=caller.application_id,
@@ -91,7 +98,7 @@ class Ingest:
         )
         return lambda: self._writer.submit(rows)
 
-    def _items(self, kind: ItemKind, batch: bool, body: bytes, caller: Caller) -> Store:
+    def _items(self, kind: ItemKind, batch: bool, intake: Intake, body: bytes, caller: Caller) -> Store:
         items, owner, now_ms = read_items(body, kind, batch=batch), caller.application_id, caller.received_ms
         if kind is ACTIONS:
             return lambda: self._writer.change(lambda run: add_actions(run, owner, items, now_ms))
@@ -103,9 +110,11 @@ class Ingest:
             body = await self._body(request, limit_bytes, share)
             peer = request.client.host if request.client else ""
             caller = Caller(application_id, peer, time.time_ns() // 1_000_000)
-            async with self._taking_apart:
-                work = functools.partial(take_apart, body, caller)
-                store = work() if len(body) <= INLINE_BYTES else await asyncio.to_thread(work)
+            is_small = len(body) <= INLINE_BYTES
+            lane = self._small if is_small else self._large
+            async with lane.lock:
+                work = functools.partial(take_apart, lane.intake, body, caller)
+                store = work() if is_small else await asyncio.to_thread(work)
             try:
                 await asyncio.wrap_future(store())
             except StoreUnavailableError as exc:

@@ -29,6 +29,7 @@ from logship.collector.row import (
 from logship.collector.wire import encode, usual_events
 
 PIECE_BYTES = 300_000  # of a batch, decoded at once; what logship sends is smaller
+MAX_EVENTS = 200_000  # of a batch: 50 MB of the smallest would be a million rows in one transaction
 MAX_DEPTH = 254  # containers inside one another in an event: where orjson stops writing
 MAX_KEYS = 5_000  # of one event
 MANY_KEYS_CHARS = MAX_KEYS * 5  # the shortest text that holds more: "a":1,
@@ -63,6 +64,7 @@ class Intake:
         """The rows of a body: one event, or with `batch` an array of them.
 
         Raises: RefusalError 400 with the bad events, the first MAX_FAULTS mistakes of them; then it looks no further.
+        RefusalError 413 for more than MAX_EVENTS.
         """
         routes = self._routes.setdefault(application_id, Routes())
         arrival = Arrival(application_id, received_ms, peer or PEER_UNKNOWN, routes)
@@ -95,6 +97,8 @@ class Intake:
         faults: list[Fault] = []
         seen = 0
         for piece in pieces(elements(body)):
+            if seen + len(piece) > MAX_EVENTS:
+                raise RefusalError(413, "too_many_events", f"more than {MAX_EVENTS:,} events; send fewer at once")
             rows.extend(self._piece_rows(piece, seen, arrival, faults, was_tried=len(body) <= PIECE_BYTES))
             seen += len(piece)
             if len(faults) >= MAX_FAULTS:

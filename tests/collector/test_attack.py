@@ -6,15 +6,20 @@ import gzip
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 import requests
 
-from logship.collector import CollectorServer, connection
+from logship.collector import CollectorServer, connection, intake
+from logship.collector.ingest import INLINE_BYTES
+from logship.collector.intake import Intake
 from tests.collector.conftest import APPLICATION_ID
 from tests.collector.sending import event, many, post
 
@@ -97,6 +102,39 @@ def test_a_large_batch_is_taken_whole_or_not_at_all(tmp_path: Path) -> None:
         assert collector.events() == []
         assert post(collector.url, events).status_code == 201
         assert collector.events() == events
+
+
+def test_so_many_events_that_they_would_block_the_others_are_413(
+    collector: CollectorServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MAX_EVENTS", 3_000)
+    answer = post(collector.url, many(3_001))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_many_events")
+    assert collector.events() == []
+    assert post(collector.url, many(3_000)).status_code == 201
+
+
+def test_small_batches_are_taken_while_a_large_one_is_taken_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_go_on = threading.Event(), threading.Event()
+    rows = Intake.rows
+
+    def slowly(self: Intake, body: bytes, **more: Any) -> Any:
+        if len(body) > INLINE_BYTES:
+            begun.set()
+            may_go_on.wait(60)
+        return rows(self, body, **more)
+
+    monkeypatch.setattr(Intake, "rows", slowly)
+    with CollectorServer(store=str(tmp_path / "e.db")) as collector, ThreadPoolExecutor() as pool:
+        large = pool.submit(post, collector.url, many(3_000, first=10))
+        assert begun.wait(60)
+        assert post(collector.url, [event(1)]).status_code == 201
+        assert not large.done()
+        may_go_on.set()
+        assert large.result(60).status_code == 201
+        assert len(collector.events()) == 3_001
 
 
 IDLE: dict[str, bytes] = {
