@@ -444,6 +444,7 @@ class Followed:
                 self._bind(name.path, name.watched, facts, generation, is_sibling=name.is_sibling)
                 return
             content.close()
+        self.register.note_loose(generation)
 
     def detach(self, generation: Generation, now_s: float) -> None:
         """The content on this inode is another now: the generation's own is looked for elsewhere."""

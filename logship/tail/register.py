@@ -58,7 +58,7 @@ class Register:
         self.hinted: dict[tuple[int, int], Generation] = {}  # by the numbers they had when they were seen last
         self.open: dict[Generation, None] = {}  # the least recently used first
         self.descriptors = 0  # of what is open
-        self.loose: dict[Generation, None] = {}  # open, but no name holds that inode: only the descriptor tells of more
+        self.loose: dict[Generation, None] = {}  # open, but no name holds that inode, or another holds more
         self.unsettled: dict[Log, Watched] = {}
         self.changed: dict[Log, None] = {}
         self.dirty: dict[Generation, None] = {}
@@ -191,7 +191,7 @@ class Register:
         generation = name.generation
         self.names[name.path] = name
         generation.names = with_path(generation.names, name.path)
-        self._note_loose(generation)
+        self.note_loose(generation)
         generation.lost_at_s = None
         self.changed[generation.log] = None
         if generation.path == name.path:
@@ -205,7 +205,7 @@ class Register:
         generation = name.generation
         generation.names = without_path(generation.names, name.path)
         generation.log.live_names = without_path(generation.log.live_names, name.path)
-        self._note_loose(generation)
+        self.note_loose(generation)
         if not generation.names:
             self.unsettled.setdefault(generation.log, name.watched)
         elif generation.path == name.path:  # hints come in any order: the new name was seen before the old one
@@ -216,10 +216,13 @@ class Register:
         self.dirty[generation] = None
         self.tell(What.ROTATED, generation, "is followed under its new name")
 
-    def _note_loose(self, generation: Generation) -> None:
-        if generation.content is not None and not any(
-            self.names[path].stamp[:2] == generation.facts.hint for path in generation.names
-        ):
+    def note_loose(self, generation: Generation) -> None:
+        """Whether its descriptor, or a larger file that has what it has, may bring what no name tells of."""
+        stamps = [self.names[path].stamp for path in generation.names]
+        is_held = any(stamp[:2] == generation.facts.hint for stamp in stamps)
+        is_plain = generation.content is not None and not generation.content.is_archive
+        has_larger = is_plain and len(stamps) > 1 and any(stamp[2] > generation.size_bytes for stamp in stamps)
+        if generation.content is not None and (has_larger or not is_held):
             self.loose[generation] = None
         else:
             self.loose.pop(generation, None)

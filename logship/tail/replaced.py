@@ -35,14 +35,14 @@ class Replaced:
         self._compared: dict[Generation, tuple[object, ...]] = {}
 
     def names_to_compare(self, generation: Generation) -> Iterator[Name]:
-        """The names whose files may have more than the open one, which no name holds; each once as it is now."""
+        """The names whose files may have more than the open one; each once as it is now."""
         if generation.has_data or generation.is_held or not isinstance(generation.content, PlainContent):
             return
         names = [self._register.names[path] for path in generation.names]
         state = (generation.read_to, *(each.stamp for each in names))
         if names and self._compared.get(generation) != state:
             self._compared[generation] = state
-            yield from names
+            yield from (each for each in names if each.stamp[:2] != generation.facts.hint)
 
     @staticmethod
     def has_more(generation: Generation, name: Name, content: Content) -> bool:

@@ -194,6 +194,37 @@ def test_what_is_under_way_when_a_log_is_cut_back_does_not_confirm_what_comes_th
     assert sorted(rig.settle()) == sorted([*expected, *new])
 
 
+@pytest.mark.parametrize("is_read", [True, False])
+@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("away", ["renamed", "copied"])
+@pytest.mark.parametrize("backup", ["access.log~", "access.log.bak", "access.log.orig"])
+def test_of_two_files_that_begin_as_a_log_did_the_one_with_more_is_read_to_its_end(
+    rig: Rig, log: Path, backup: str, away: str, is_running: bool, is_read: bool
+) -> None:
+    expected = write(log, "a1", "a2")
+    rig.look()
+    if is_read:
+        rig.step()
+    if not is_running:
+        rig.stop()
+    text = log.read_bytes()
+    log.rename(log.with_name(backup))
+    log.write_bytes(text)
+    expected += write(log, "a3", "a4")
+    if away == "renamed":
+        log.rename(log.with_name("access.log.1"))
+    else:
+        shutil.copy(log, log.with_name("access.log.1"))
+        os.truncate(log, 0)
+    expected += write(log, "b1")
+    if not is_running:
+        rig.start()
+    assert sorted(rig.settle()) == expected
+    rig.restart()
+    assert sorted(rig.settle()) == expected
+    assert len(rig.receiver.arrivals) == len(expected)
+
+
 @pytest.mark.parametrize("confirmed", ["nothing", "first line"])
 @pytest.mark.parametrize("grows", [False, True])
 @pytest.mark.parametrize("codec", ["", "gz"])

@@ -150,6 +150,17 @@ class Tailing(RuleBasedStateMachine):
         self.world.link_hard(self.world.logs[which], kind)
         self._notice()
 
+    @rule(
+        which=WHICH,
+        kept=st.sampled_from([None, None, 1, 3, 7]),
+        fresh=st.integers(0, 3),
+        keeps_backup=st.booleans(),
+    )
+    def replace_by_copy(self, which: int, kept: int | None, fresh: int, keeps_backup: bool) -> None:
+        """rsync, an editor, mv and cp; a shorter one from an older backup."""
+        self._lose(self.world.replace_by_copy(self.world.logs[which], kept, fresh, keeps_backup=keeps_backup))
+        self._notice()
+
     @rule(which=WHICH, kept=st.sampled_from([1, 2, 5, 9]), count=st.integers(0, 12), length=LENGTHS)
     def cut_back(self, which: int, kept: int, count: int, length: int) -> None:
         log = self.world.logs[which]

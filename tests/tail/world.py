@@ -155,6 +155,41 @@ class World:
             self.bodies[target] = self.bodies[log.path]
             self._note_rotated(log, target, kind)
 
+    def replace_by_copy(self, log: ServerLog, kept: int | None, fresh: int, *, keeps_backup: bool) -> list[bytes]:
+        """rsync or an editor: a file with the log's first `kept` lines (None: all) and `fresh` ones takes its name.
+
+        Its server continues there. Gives the lines that no file holds any more.
+        """
+        if self.bodies.get(log.path) is not log.writes_to or log.is_torn:
+            return []
+        self.finish(log)
+        old = log.writes_to
+        data = log.path.read_bytes()
+        gone: list[bytes] = []
+        body = Body(list(old.lines))
+        if kept is not None and kept < len(old.lines):
+            data, gone = self._first_lines(data, old, kept)
+            body = Body(old.lines[:kept])
+        temporary = self.directory.parent / "temporary"
+        temporary.write_bytes(data)
+        inode = log.path.stat().st_ino
+        if keeps_backup:
+            backup = log.path.with_name(f"{log.path.name}~")
+            if backup in self.bodies:
+                self.delete(backup)
+            self._move(log.path, backup)
+            self._note_rotated(log, backup, "word")
+        else:
+            self.orphans.append((inode, old))
+        temporary.replace(log.path)
+        self.bodies[log.path] = body
+        os.close(log.fd)
+        opened = self._open(log.path)
+        log.fd, log.writes_to = opened.fd, opened.writes_to
+        for _ in range(fresh):
+            self.write(log, 3)
+        return [line for line in gone if not self.is_held(line)]
+
     def cut_back(self, log: ServerLog, kept: int) -> list[bytes]:
         """Power loss, or truncate(1): only the first lines are there. Gives the lines that no file holds any more."""
         if self.bodies.get(log.path) is not log.writes_to or log.is_torn or not log.writes_to.lines:
