@@ -1,9 +1,10 @@
-"""What was appended to a file may be another content, read where it stood before: `cat log >> log.old; : > log`."""
+"""What a file has may be another's content, which was read there: `cat log >> log.old`, `tail log > t; mv t log`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
+from itertools import islice
 
 from logship.checkpoint import Range
 from logship.event import ANCHOR_BYTES
@@ -16,6 +17,9 @@ from logship.tail.naming import any_names
 
 GROWING_S = 2.0  # what changed since then is still being appended
 UNDECIDED_S = 60.0  # a part has grown enough by then to be told
+_PROBE_BYTES = 65_536
+_STARTS_MAX = 16
+_BLOCK_BYTES = 1_048_576
 
 
 class Part(Enum):
@@ -41,8 +45,10 @@ class Appended:
         line, content, at = data[: data.find(b"\n")], generation.content, generation.read_to
         assert content is not None
         others = self._others(generation)
-        if len(others) < 2 or not at:
+        if len(others) < 2:
             return Part.OWN
+        if not at:
+            return self._end_of_a_deleted(generation, content)
         first_line, found = digest(line[:FIRST_LINE_BYTES]), Part.OWN
         for other in reversed(others):
             if other.first_line != first_line or other is generation or other.key is None:
@@ -65,19 +71,41 @@ class Appended:
             its.kin = tuple(each for each in kin if each is not None and each is not its)
         return [each for log in (*its.kin, its) for each in log.generations]
 
+    def _end_of_a_deleted(self, generation: Generation, content: Content) -> Part:
+        """A log that somebody made shorter at its beginning is another file, and begins with the end of the old one."""
+        if content.is_archive:
+            return Part.OWN
+        size, newest = 0, generation
+        for other in self._others(generation):
+            old = other.content
+            if other is generation or old is None or old.is_archive or not other.is_deleted:
+                continue
+            if (found := _size_of_end(content, old)) > size:
+                size, newest = found, other
+        if size and (newest.has_data or newest.positions.confirmed != newest.read_to):
+            return Part.WAITS  # the old one is read to its end first
+        return self._note(generation, size - (newest.size_bytes - newest.read_to)) if size else Part.OWN
+
     def _settled(self, generation: Generation, other: Generation, size: int, now_s: float) -> Part:
         assert generation.content is not None
         is_growing = now_s - generation.changed_s < GROWING_S and size < other.size_bytes
         confirmed = other.positions.confirmed
         if is_growing or other.read_to != confirmed or (other.has_data and confirmed < size):
             return Part.WAITS
-        at, size = generation.read_to, min(size, confirmed)
-        before = max(0, at + size - ANCHOR_BYTES)
-        end = Range(at, at + size, anchor_of(generation.content.read_at(before, at + size - before)))
-        generation.elsewhere = generation.elsewhere or Elsewhere(())
-        generation.elsewhere.add(end)
         if not other.names and not other.is_finished:
             self.finish(other)  # what is unread of it is read here
+        return self._note(generation, min(size, confirmed))
+
+    @staticmethod
+    def _note(generation: Generation, size: int) -> Part:
+        """So many bytes at the reading position are confirmed."""
+        if size <= 0:
+            return Part.OWN
+        assert generation.content is not None
+        at, end = generation.read_to, generation.read_to + size
+        before = max(0, end - ANCHOR_BYTES)
+        generation.elsewhere = generation.elsewhere or Elsewhere(())
+        generation.elsewhere.add(Range(at, end, anchor_of(generation.content.read_at(before, end - before))))
         return Part.ANOTHERS
 
 
@@ -114,3 +142,35 @@ def _up_to_an_anchor(content: Content, at: int, other: Generation) -> int | None
         if len(before) == anchor.position - start:
             return anchor.position if anchor_of(before) == anchor.digest else 0
     return None
+
+
+def _size_of_end(content: Content, old: Content) -> int:
+    """How much of a content's beginning is the end of an older one, two lines at least; 0 where that is not certain."""
+    lines = content.read_at(0, _PROBE_BYTES).splitlines(keepends=True)
+    size, old_size = content.facts().size_bytes, old.facts().size_bytes
+    if len(lines) < 2 or not lines[1].endswith(b"\n"):
+        return 0
+    likely = islice(_found(old, b"".join(lines[:2]), max(0, old_size - size), old_size), _STARTS_MAX + 1)
+    starts = list(likely)
+    same = [start for start in starts if _is_same(content, old, start, old_size)] if len(starts) <= _STARTS_MAX else []
+    return old_size - same[0] if len(same) == 1 else 0  # of lines that repeat it may be any, or none
+
+
+def _found(content: Content, probe: bytes, start: int, end: int) -> Iterator[int]:
+    """The positions from `start` on where a probe stands."""
+    at = start
+    while at < end:
+        block = content.read_at(at, _BLOCK_BYTES + len(probe))
+        hit = block.find(probe)
+        while 0 <= hit < _BLOCK_BYTES:
+            yield at + hit
+            hit = block.find(probe, hit + 1)
+        at += _BLOCK_BYTES
+
+
+def _is_same(content: Content, old: Content, start: int, end: int) -> bool:
+    for at in range(start, end, _BLOCK_BYTES):
+        length = min(_BLOCK_BYTES, end - at)
+        if content.read_at(at - start, length) != old.read_at(at, length):
+            return False
+    return True

@@ -14,8 +14,9 @@ ENTRIES_MAX = 10_000  # names of a directory that are looked at
 def moved_folders(directory: str) -> Iterator[str]:
     """Directories that `directory` may be by now, the likeliest first: it or a parent of it has another name.
 
-    Those that stand right beside it come first.
+    Those that stand right beside it come first, after those in it, where rotation may have put its files.
     """
+    yield from (each.path for each in _directories(directory)[:NEIGHBOURS_MAX])
     parent, below = directory, ""
     while parent != "/":
         parent, name = os.path.split(parent)
@@ -38,10 +39,14 @@ def with_inodes(folder: str, inodes: Collection[int]) -> list[str]:
 
 def _neighbours(parent: str, name: str) -> list[str]:
     base = base_of(name)
-    names = [each.name for each in _entries(parent) if each.name != name and each.is_dir(follow_symlinks=False)]
+    names = [each.name for each in _directories(parent) if each.name != name]
     alike = sorted(each for each in names if base in each)
     others = sorted(each for each in names if base not in each)
     return alike[:NEIGHBOURS_MAX] + (others if len(others) <= NEIGHBOURS_MAX else [])
+
+
+def _directories(folder: str) -> list[os.DirEntry[str]]:
+    return sorted((each for each in _entries(folder) if each.is_dir(follow_symlinks=False)), key=lambda each: each.name)
 
 
 def _entries(folder: str) -> Iterator[os.DirEntry[str]]:

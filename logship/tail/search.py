@@ -106,7 +106,7 @@ class Search:
         inodes, seen_in = {each.facts.inode for each in missing}, {os.path.dirname(each.path) for each in missing}
         for folder in dict.fromkeys([*sorted(seen_in - {directory}), *looked[1]]):
             yield from with_inodes(folder, inodes)
-            if folder in seen_in or os.path.dirname(folder) == os.path.dirname(directory):
+            if folder in seen_in or os.path.dirname(folder) in (directory, os.path.dirname(directory)):
                 yield from logs_in(folder, its.place.stem)
 
     @staticmethod

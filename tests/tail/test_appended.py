@@ -156,3 +156,52 @@ def test_a_late_line_that_the_new_log_begins_with_too_is_a_line_of_its_own(tmp_p
         rig.step()
         rig.clock.pass_s(3)
     assert sorted(rig.settle()) == sorted(expected)
+
+
+def last_lines(text: bytes) -> bytes:
+    """tail -n 4"""
+    return b"".join(text.splitlines(keepends=True)[-4:])
+
+
+def last_bytes(text: bytes) -> bytes:
+    """tail -c 150"""
+    return text[-150:]
+
+
+def without_the_first(text: bytes) -> bytes:
+    """sed -i 1,3d"""
+    return b"".join(text.splitlines(keepends=True)[3:])
+
+
+@pytest.mark.parametrize("trim", [last_lines, last_bytes, without_the_first])
+@pytest.mark.parametrize("pattern", ["access.log", "access.log*"])
+@pytest.mark.parametrize("is_read", [True, False])
+def test_a_log_that_is_made_shorter_at_its_beginning_is_sent_once(
+    tmp_path: Path, log: Path, is_read: bool, pattern: str, trim: Callable[[bytes], bytes]
+) -> None:
+    rig = Rig(tmp_path / "state", source(log.parent / pattern))
+    expected = []
+    for turn in range(3):
+        expected += write(log, *(f"turn {turn} line {number} with some more text" for number in range(6)))
+        if is_read:
+            rig.step()
+        else:
+            rig.look()
+        (tmp_path / "t").write_bytes(trim(log.read_bytes()))
+        (tmp_path / "t").replace(log)
+        expected += write(log, f"turn {turn}, the line after it")
+        rig.step()
+    assert sorted(rig.settle()) == sorted(expected)
+    rig.restart()
+    expected += write(log, "the end")
+    assert sorted(rig.settle()) == sorted(expected)
+
+
+def test_a_new_log_that_begins_with_the_lines_that_a_deleted_one_ended_with_is_sent(tmp_path: Path, log: Path) -> None:
+    """A load test writes the same line all over."""
+    rig = Rig(tmp_path / "state", source(log))
+    expected = write(log, "first", *["the same"] * 20)
+    rig.step()
+    log.unlink()
+    expected += write(log, *["the same"] * 5)
+    assert sorted(rig.settle()) == sorted(expected)

@@ -70,3 +70,26 @@ def test_another_log_in_a_directory_beside_it_is_not_taken_for_it(tmp_path: Path
     assert rig.settle() == expected
     [notice] = rig.told(What.LOST)
     assert f"these are not it: {beside}/access.log" in notice.message
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+@pytest.mark.parametrize("name", ["access.log.1", "access-20261129.log", "kept"])
+def test_a_log_is_read_on_in_a_directory_below_that_nobody_named(
+    tmp_path: Path, log: Path, name: str, is_packed: bool
+) -> None:
+    rig = Rig(tmp_path / "state", source(log))
+    expected = write(log, "line 1", "line 2")
+    rig.step()
+    rig.stop()
+    expected += write(log, "unread 1")
+    (log.parent / "old").mkdir()
+    old = log.rename(log.parent / "old" / name)
+    if is_packed:
+        compress(old)
+    expected += write(log, "new 1")
+    rig.start()
+    found = rig.settle()
+    if is_packed and name == "kept":  # neither a number nor a name says where to look
+        assert rig.told(What.LOST)
+    else:
+        assert sorted(found) == sorted(expected)
