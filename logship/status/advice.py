@@ -96,10 +96,19 @@ def _of_receiver(receiver: ReceiverReport) -> Iterator[Advice]:
 
 def _of_file(file: FileReport) -> Iterator[Advice]:
     if file.state is FileState.UNREADABLE:
-        yield Advice("error", file.source, f"{file.path}: {file.problem}", _permit(file) or "see: logship check")
+        text = f"{file.path}: {file.problem}{_tried(file)}"
+        yield Advice("error", file.source, text, _permit(file) or "see: logship check")
     elif file.state is FileState.HELD and file.problem:  # without one it is its receiver that is held
         text = f"{file.path} is held: {file.problem}; nothing is lost"
         yield Advice("error", file.source, text, f"see: logship preview {file.path}")
+
+
+def _tried(file: FileReport) -> str:
+    """Since when and how often, of what is tried again at every look."""
+    if file.problem_for_s is None or not file.tries:
+        return ""
+    tries = f"tried {file.tries:,} times" if file.tries > 1 else "tried once"
+    return f" for {duration_words(file.problem_for_s)}, {tries}; nothing is lost while it exists"
 
 
 def _permit(file: FileReport) -> str:

@@ -32,7 +32,8 @@ class FileReport:
 
     Shapes: position, size and lag count decompressed bytes; lag_s is the age of the oldest byte not confirmed, as far
     as this process has seen it, None where nobody knows; rate is lines per second; counts are of the running daemon,
-    None where it is stopped: they are not kept; `confirmed_at` is ISO 8601 or ''.
+    None where it is stopped: they are not kept; `confirmed_at` is ISO 8601 or '';
+    `problem_for_s` and `tries` are of a problem that is tried again and again, None for others.
     """
 
     source: str
@@ -52,6 +53,8 @@ class FileReport:
     held_bytes: int = 0
     confirmed_at: str = ""
     problem: str = ""
+    problem_for_s: float | None = None
+    tries: int | None = None
 
 
 @record

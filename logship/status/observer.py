@@ -157,6 +157,8 @@ class Observer:
             held_bytes=file.held_bytes,
             confirmed_at="" if past.confirmed_at_s is None else iso(past.confirmed_at_s),
             problem=_problem(file),
+            problem_for_s=now_s - file.refusal.since_s if file.refusal else None,
+            tries=file.refusal.tries if file.refusal else None,
         )
 
     def _receiver(self, now_s: float, wall_s: float, receiver: Receiver, counters: Counters) -> ReceiverReport:

@@ -135,7 +135,7 @@ class Followed:
     def look(self, now_s: float) -> None:
         """A full look: every name."""
         began_s = kernel_time_s() - _STAMP_GRAIN_S
-        self.refusals.now_s = now_s
+        self.refusals.now_s = self.register.now_s = now_s
         self.register.real_folders.clear()
         self._unheard.clear()
         self._take_names()
@@ -180,7 +180,7 @@ class Followed:
     def look_at(self, paths: Iterable[str], now_s: float, *, has_new_names: bool) -> None:
         """A look at some paths; with `has_new_names` also at what came and went in the directories."""
         known = self.register.names
-        self.refusals.now_s = now_s
+        self.refusals.now_s = self.register.now_s = now_s
         self.register.real_folders.clear()
         if has_new_names:
             before = self._found

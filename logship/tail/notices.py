@@ -50,6 +50,16 @@ class Look:
     has_data: bool = False
 
 
+@record(frozen=False)
+class Refusal:
+    """Why a path can't be read, since when (monotonic), and how often it was tried."""
+
+    source: str
+    why: str
+    since_s: float
+    tries: int = 1
+
+
 @record
 class FileStatus:
     """One generation of a log as `status` shows it.
@@ -72,4 +82,5 @@ class FileStatus:
     is_live: bool = True  # the log's own name holds it; a rotated generation is not
     is_held: bool = False  # stopped by hold(): its lines fit no format
     problem: str = ""  # why it can't be read now
+    refusal: Refusal | None = None  # of a problem that is tried again at every look
     changed_at_s: float = 0.0  # mtime, wall clock

@@ -7,9 +7,8 @@ import logging
 import stat
 from collections.abc import Callable, Iterator, Mapping
 
-from logship.records import record
 from logship.tail.discovery import Closed
-from logship.tail.notices import Notice, What
+from logship.tail.notices import Notice, Refusal, What
 from logship.tail.register import Register
 
 log = logging.getLogger(__name__)
@@ -24,14 +23,7 @@ _KINDS = {
 }
 
 
-@record(frozen=False)
-class Refusal:
-    """Why a path can't be read, and since when (monotonic)."""
-
-    source: str
-    why: str
-    since_s: float
-    tries: int = 1
+REMIND_EVERY_S = 3600.0  # what can't be read is said once, and then each hour: the journal of yesterday may be gone
 
 
 class Refusals:
@@ -43,6 +35,7 @@ class Refusals:
         self._remedy = remedy
         self._files: dict[str, Refusal] = {}
         self._folders: dict[str, Refusal] = {}
+        self._reminders: dict[str, float] = {}  # how long a path could not be read when that was said again
         self.now_s = 0.0
 
     def items(self) -> Iterator[tuple[str, Refusal]]:
@@ -78,7 +71,9 @@ class Refusals:
         refusal = known.get(path)
         if refusal is not None and (refusal.source, refusal.why) == (source, why):
             refusal.tries += 1
+            self._remind(path, refusal)
             return
+        self._reminders.pop(path, None)
         known[path] = Refusal(source, why, self.now_s)
         remedy = self._remedy(path, error)
         log.error(
@@ -87,6 +82,16 @@ class Refusals:
             noun, f"; {remedy}" if remedy else "", path, source, why,
         )  # fmt: skip
         self._register.notices.append(Notice(What.UNREADABLE, path, source, why))
+
+    def _remind(self, path: str, refusal: Refusal) -> None:
+        elapsed_s = self.now_s - refusal.since_s
+        if elapsed_s < self._reminders.get(path, 0.0) + REMIND_EVERY_S:
+            return
+        self._reminders[path] = elapsed_s
+        log.error(
+            "still can't be read, nothing is lost while its files exist path=%s source=%s error=%s for_s=%.0f tries=%d",
+            path, refusal.source, refusal.why, elapsed_s, refusal.tries,
+        )  # fmt: skip
 
     def _end(self, path: str, refusal: Refusal) -> None:
         elapsed_s = self.now_s - refusal.since_s

@@ -13,7 +13,7 @@ from logship.tail.content import ArchiveContent, Content, Facts
 from logship.tail.discovery import Discovery, Watched
 from logship.tail.generation import Generation, Log, restored, with_path, without_path
 from logship.tail.identity import Place, place_of
-from logship.tail.notices import Notice, What
+from logship.tail.notices import Notice, Refusal, What
 from logship.tail.positions import Positions
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ class Register:
         self.dirty: dict[Generation, None] = {}
         self.homes: dict[str, str] = {}  # where a directory has gone: its name now -> the directory of its logs
         self.real_folders: dict[str, str] = {}  # without links; forgotten before each look
+        self.refusals: dict[Generation, Refusal] = {}  # reading failed of these, and is tried again
+        self.now_s = 0.0  # monotonic: when the last look began
         self.notices: list[Notice] = []
         self._told: Counter[What] = Counter()  # since notices were taken last
         self.next_number = 1
@@ -141,6 +143,7 @@ class Register:
             del self.hinted[generation.facts.hint]
         generation.log.generations.remove(generation)
         self.dirty.pop(generation, None)
+        self.refusals.pop(generation, None)
 
     # contents
 
@@ -261,7 +264,13 @@ class Register:
         """Reading failed: reported once, tried again at the next look; what is damaged, once it has changed."""
         generation.stalled_at = generation.size_bytes
         generation.is_damaged = error.errno is None  # the system's own errors have a number
-        if generation.problem != str(error):
+        if generation.problem == str(error):
+            if (refusal := self.refusals.get(generation)) is not None:
+                refusal.tries += 1
+        else:
+            self.refusals.pop(generation, None)
+            if not generation.is_damaged:
+                self.refusals[generation] = Refusal(generation.log.source.name, str(error), self.now_s)
             if generation.is_damaged:
                 self.tell(What.DAMAGED, generation, f"can't be read to its end, what stands before is sent: {error}")
             else:
@@ -272,10 +281,12 @@ class Register:
         if generation.problem:
             if generation.is_damaged and isinstance(generation.content, ArchiveContent):
                 generation.content.retry()
+            refusal = self.refusals.pop(generation, None)
             generation.problem, generation.is_damaged = "", False
             generation.stalled_at = -1
             self.changed[generation.log] = None
-            self.tell(What.READABLE, generation, "can be read again")
+            tries = f" after {refusal.tries} tries" if refusal else ""
+            self.tell(What.READABLE, generation, f"can be read again{tries}")
 
 
 def _watched_of(row: Checkpoint, discovery: Discovery) -> Watched | None:

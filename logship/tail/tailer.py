@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from time import thread_time
@@ -18,7 +18,7 @@ from logship.tail.followed import Followed
 from logship.tail.generation import Generation, Log
 from logship.tail.hints import NO_HINTS, Hints, Watcher
 from logship.tail.identity import anchor_of
-from logship.tail.notices import FileStatus, Look
+from logship.tail.notices import FileStatus, Look, Refusal
 from logship.tail.reader import Bounds, Lookahead, ReplacedError, Stretch, next_stretch
 from logship.tail.refusals import Remedy
 from logship.tail.source import Clock, Memory, TailSource
@@ -217,12 +217,25 @@ class Tailer:
     def each_file(self) -> Iterator[FileStatus]:
         """As files(), in any order and one at a time."""
         refused = dict(self._followed.refusals.items())
+        shown: set[str] = set()
         for each in self._register.numbered.values():
-            if each.is_followed:
-                yield each.status()
-                refused.pop(each.path, None)
-        for path, refusal in refused.items():  # what was never read is no generation yet
-            yield FileStatus(refusal.source, path, UNREAD, 0, 0, 0, 0, problem=refusal.why)
+            if not each.is_followed:
+                continue
+            status = each.status()
+            if refused or status.problem:
+                status = self._with_refusal(each, status, refused)
+                shown.add(each.path)
+            yield status
+        for path in refused.keys() - shown:  # what was never read is no generation yet
+            one = refused[path]
+            yield FileStatus(one.source, path, UNREAD, 0, 0, 0, 0, problem=one.why, refusal=one)
+
+    def _with_refusal(self, each: Generation, status: FileStatus, refused: Mapping[str, Refusal]) -> FileStatus:
+        """Says of one that is not open why its name can't be opened, and of each how often it was tried."""
+        if each.problem:
+            return replace(status, refusal=self._register.refusals.get(each))
+        one = refused.get(each.path) if each.content is None else None
+        return status if one is None else replace(status, problem=one.why, refusal=one)
 
     @property
     def files_followed(self) -> int:

@@ -18,7 +18,7 @@ from logship.status.board import StatusBoard
 from logship.status.model import FileState, Status
 from logship.status.observer import Faults, Observer, Receiver
 from logship.status.server import StatusServer
-from logship.tail.notices import FileStatus
+from logship.tail.notices import FileStatus, Refusal
 
 FILE = FileStatus("shop", "/var/log/shop.log", 7, position=100, read_to=100, size_bytes=100, lag_bytes=0)
 DELIVERY = DeliveryStatus(DeliveryState.OK, "v1", "gzip", last_status=201, last_success_s=99.5, in_flight=2)
@@ -353,3 +353,13 @@ def test_clients_that_say_nothing_do_not_shut_others_out_for_long(board: StatusB
         for sock in idle:
             sock.close()
         server.close()
+
+
+def test_what_can_not_be_read_says_since_when_and_how_often_it_was_tried() -> None:
+    refusal = Refusal("shop", "Input/output error", since_s=40.0, tries=812)
+    world = World(file=replace(FILE, problem=refusal.why, refusal=refusal))
+    (advice,) = world.at(40.0 + 7_200).advice
+    assert str(advice).startswith(
+        f"shop: {FILE.path}: Input/output error for 2 h, tried 812 times; nothing is lost while it exists"
+    )
+    assert (world.at(100.0).files[0].problem_for_s, world.at(100.0).files[0].tries) == (60.0, 812)

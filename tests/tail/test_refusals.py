@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from logship.tail.content import PlainContent
 from logship.tail.notices import What
 from tests.tail.driver import Rig, as_nobody, source
 
@@ -145,3 +147,58 @@ def test_many_logs_of_a_closed_directory_are_one_error(place: Path, tmp_path: Pa
         rig.look()
     assert list(problems(rig)) == [str(place / "logs")]
     assert len(rig.told(What.UNREADABLE)) == 1
+
+
+@pytest.mark.parametrize("known", ["never read", "known from before a restart"])
+def test_a_file_that_can_not_be_opened_shows_since_when_and_how_often_it_was_tried(
+    place: Path, tmp_path: Path, known: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = place / "logs/access.log"
+    expected = write(log, "one")
+    rig = Rig(tmp_path / "state", source(log))
+    if known != "never read":
+        rig.step()
+        rig.stop()
+        expected += write(log, "two")
+        rig.start()
+    log.chmod(0)
+    with as_nobody():
+        for _ in range(3):
+            rig.clock.pass_s(30)
+            rig.look()
+        (file,) = [each for each in rig.tail.files() if each.problem]
+        assert (file.path, file.problem) == (str(log), "Permission denied")
+        assert file.refusal is not None
+        assert (rig.clock.monotonic() - file.refusal.since_s, file.refusal.tries) == (60, 3)
+        rig.clock.pass_s(3600)
+        rig.look()
+        rig.look()
+    assert caplog.text.count("still can't be read") == 1, "the journal says as much as status, once an hour"
+    assert "for_s=3660 tries=4" in caplog.text
+    log.chmod(0o644)
+    assert rig.settle() == expected
+    assert problems(rig) == {}
+
+
+def test_an_open_file_that_can_not_be_read_shows_since_when_and_how_often_it_was_tried(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = place / "logs/access.log"
+    expected = write(log, "one")
+    rig = Rig(tmp_path / "state", source(log))
+
+    def broken(content: PlainContent, position: int, size: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as disk:
+        rig.look()
+        disk.setattr(PlainContent, "read_at", broken)
+        for _ in range(3):
+            rig.clock.pass_s(10)
+            rig.step()
+        (file,) = rig.tail.files()
+        assert "Input/output error" in file.problem
+        assert file.refusal is not None
+        assert file.refusal.tries > 1
+    assert rig.settle() == expected
+    assert problems(rig) == {}
