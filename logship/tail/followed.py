@@ -406,7 +406,7 @@ class Followed:
         if generation.content is not None:
             content.close()
             return
-        known = generation.checkpoint()
+        known = generation.hints()
         was_appended_to = content.is_archive and _has_more(generation.path, facts, generation)
         was_read = generation.is_finished and not generation.lost_bytes and not was_appended_to
         if not generation.is_finished:
@@ -426,7 +426,7 @@ class Followed:
         self.beginnings.limit(generation, facts)
         self._grew(generation, facts)
         generation.note_seen()
-        if generation.checkpoint() != known:  # a restart finds 100,000 as they were
+        if generation.hints() != known:  # a restart finds 100,000 as they were
             self.register.dirty[generation] = None
         if generation.is_finished:
             self.register.take(generation)

@@ -250,6 +250,11 @@ class Generation:
             return
         self.is_read_out = True
 
+    def hints(self) -> tuple[object, ...]:
+        """What a new look at its file may change of its checkpoint: one that finds the same need not be saved."""
+        size_bytes, facts = max(self.size_bytes, self.read_to), self.facts
+        return (*facts.hint, facts.mtime_ns, size_bytes, self.seen, self.is_finished, self.lost_bytes, self.gone_at_s)
+
     def checkpoint(self) -> Checkpoint:
         """The record that the state keeps."""
         return Checkpoint(

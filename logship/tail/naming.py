@@ -124,7 +124,11 @@ def rotation_number(name: str, stem: str) -> int | None:
     """-1 for the log itself, N for its `.N`; None for names by date and others."""
     if name == stem:
         return -1
-    part = next((each.part for each in formers(name) if each.name == stem), "")
+    plain = unpacked(name)
+    if plain.startswith(stem) and plain[len(stem) : len(stem) + 1] in SEPARATORS:
+        part = plain[len(stem) + 1 :]
+    else:
+        part = next((each.part for each in formers(name) if each.name == stem), "")
     return int(part) if _NUMBER.fullmatch(part) else None
 
 

@@ -266,3 +266,11 @@ def test_a_quick_look_at_a_name_leaves_out_no_former_name(name: str) -> None:
     made = naming.formers(name, naming._MADE.fullmatch)
     slowly = [each for each in made if not naming._ADDRESS.fullmatch(each.part) and not naming._is_cut_short(each)]
     assert naming.likely_names(name) == slowly
+
+
+@given(st.lists(NAME_PARTS, min_size=1, max_size=5).map("".join), st.lists(NAME_PARTS, max_size=5).map("".join))
+def test_a_number_is_read_from_a_name_as_from_all_its_former_names(stem: str, added: str) -> None:
+    name = stem + added
+    part = next((each.part for each in naming.formers(name) if each.name == stem), "")
+    number = int(part) if naming._NUMBER.fullmatch(part) else None
+    assert naming.rotation_number(name, stem) == (-1 if name == stem else number)
