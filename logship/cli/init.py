@@ -36,13 +36,25 @@ sources:
     default="/",
     help="Look below this directory instead of / (an image, a mounted disk).",
 )
+@click.option(
+    "--bodies",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write into DIR, instead, what makes nginx log bodies (njs script, log_format), and a mapping with masks.",
+)
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
-def command(output: Path | None, force: bool, base: Path, paths: tuple[Path, ...]) -> int:
+def command(output: Path | None, force: bool, base: Path, bodies: Path | None, paths: tuple[Path, ...]) -> int:
     """Look at nginx.conf, httpd.conf and log files, find out formats, and write a commented logship.yml.
 
     PATH is a log file, a directory of logs, or a server's configuration; without any, the usual places are looked at.
     Nothing is sent and nothing but FILE is written; then the commands that start it are printed.
     """
+    if bodies is not None:
+        if output is not None or paths:
+            raise UsageError("--bodies DIR goes with no FILE and no PATH; its files go into DIR")
+        from logship.cli.init_bodies import write_bodies
+
+        return write_bodies(bodies, force=force)
     if output == STDOUT:
         output = None
     if output is not None and output.exists() and not force:

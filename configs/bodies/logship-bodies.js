@@ -1,0 +1,38 @@
+// Keeps the response's body and the user of a bearer token for the access log. Made by `logship init --bodies`.
+// njs gives every request its own copy of these variables.
+const MOST_BYTES = 30000; // as max_body_bytes of bodies.yml; a longer body is not logged at all
+const TEXTS = /^(application\/([^;]*\+)?json|application\/x-www-form-urlencoded|text\/)/i;
+
+let parts = [];
+let size = 0;
+
+// For js_body_filter: what comes is passed on as it is; a whole body of text is in $logship_response_body.
+function keep(r, data, flags) {
+    if (size <= MOST_BYTES) {
+        size += data.length;
+        if (size > MOST_BYTES) parts = [];
+        else if (data.length) parts.push(Buffer.from(data));
+    }
+    if (flags.last && size > 0 && size <= MOST_BYTES && is_text(r)) {
+        r.variables.logship_response_body = Buffer.concat(parts).toString();
+    }
+    r.sendBuffer(data, flags);
+}
+
+function is_text(r) {
+    return TEXTS.test(r.headersOut['Content-Type'] || '') && !r.variables.upstream_http_content_encoding;
+}
+
+// For js_set: the claim `sub` of a bearer token (read, not verified), else the user of Basic authentication.
+function user(r) {
+    try {
+        const token = /^Bearer\s+[^.]+\.([^.]+)\./i.exec(r.headersIn.Authorization || '');
+        const claims = JSON.parse(Buffer.from(token[1], 'base64url').toString());
+        if (claims.sub) return String(claims.sub);
+    } catch (e) {
+        // no token, or none that can be read
+    }
+    return r.variables.remote_user || '';
+}
+
+export default { keep, user };
