@@ -32,6 +32,7 @@ from logship.errors import UsageError
 @click.option("--max-bytes-v1", default=MAX_BYTES_V1, show_default=True, type=click.IntRange(1), help="of one to /v1")
 @click.option(
     "--config",
+    envvar="LOGSHIP_COLLECTOR_CONFIG",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="JSON: what GET /v1/config answers; read anew when it changes",

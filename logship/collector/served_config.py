@@ -6,8 +6,10 @@ import hashlib
 import json
 import logging
 import os
+import re
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
@@ -179,7 +181,20 @@ def parsed(content: bytes, path: Path) -> dict[str, Any]:
         if near:
             raise wrong(path, f"unknown key {key[:60]!r}; did you mean {near[0]!r}?")
     checked: dict[str, Any] = document
+    for place, pattern, reason in doubtful_patterns(checked):
+        log.warning("%s: %s: %r is no regular expression for most clients: %s", path, place, pattern[:60], reason)
     return checked
+
+
+def doubtful_patterns(config: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Place, text and reason of each pattern that Python refuses; clients have dialects of their own, it is served."""
+    for number, rule in enumerate(config.get("regex_config", [])):
+        for index, condition in enumerate(rule["conditions"]):
+            try:
+                with warnings.catch_warnings(action="ignore"):
+                    re.compile(condition["value"])
+            except (re.error, RecursionError, OverflowError) as exc:
+                yield f"regex_config.{number}.conditions.{index}.value", condition["value"], str(exc)
 
 
 def mistakes(error: ValidationError) -> list[Any]:

@@ -106,6 +106,10 @@ def test_a_201_is_written_only_after_the_log_was_fsynced(tmp_path: Path) -> None
     with process(store, wrapper=strace) as (_, url):
         for first in range(0, 2_000, 400):
             assert post(url, many(400, first=first)).status_code == 201
+            user = {"user_id": "ann", "metadata": {"first": first}}
+            assert post(url, user, path="/v1/users").status_code == 201
+            action = {"action_name": "Clicked", "request": {"uri": "/"}}
+            assert post(url, [action], path="/v1/actions/batch").status_code == 201
     wait_until(lambda: "+++ killed by SIGKILL" in trace.read_text(), what="the end of the trace")
     answers, unsynced = 0, False
     syncing: dict[str, bool] = {}
@@ -121,4 +125,4 @@ def test_a_201_is_written_only_after_the_log_was_fsynced(tmp_path: Path) -> None
         elif "sendto(" in call and "HTTP/1.1 201" in call:
             answers += 1
             assert not unsynced, line
-    assert answers == 5
+    assert answers == 15

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -192,6 +194,25 @@ def test_what_is_invalid_is_named_and_nothing_of_its_batch_is_stored(
 def test_bad_bodies_are_refused_for_their_reason(collector: CollectorServer, path: str, body: bytes, code: str) -> None:
     answer = send(collector.url, path, body)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_updates_at_once_lose_nothing_of_each_other(either: CollectorServer) -> None:
+    """In PostgreSQL by way of two collectors that share the database."""
+    with ExitStack() as opened:
+        pool = opened.enter_context(ThreadPoolExecutor(8))
+        urls = [either.url]
+        if "://" in either.store:
+            second = CollectorServer(store=either.store, application_ids=(APPLICATION_ID,))
+            urls.append(opened.enter_context(second).url)
+
+        def update(number: int) -> int:
+            said = {**ANN, "metadata": {str(number): number}, "session_token": str(number)}
+            return send(urls[number % len(urls)], "/v1/users", said).status_code
+
+        assert set(pool.map(update, range(40))) == {201}
+        profile = of_user(either.url, "ann")["profile"]
+        assert profile["metadata"] == {str(number): number for number in range(40)}
+        assert sorted(map(int, profile["session_token"])) == list(range(40))
 
 
 def test_a_profile_that_would_grow_too_large_stays_as_it_is(either: CollectorServer) -> None:
