@@ -17,7 +17,13 @@ from tests.collector.sending import event, many, post
 HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>\'"]]>{{7*7}}${7*7}'
 WIDE = {"width": 1360, "height": 1000}
 PHONE = {"width": 390, "height": 844}
-ADDRESSES = {"list": "/?user=ann", "event": "/events/1", "nothing": "/?q=nothing", "refused": "/?range=x"}
+ADDRESSES = {
+    "list": "/?user=ann",
+    "wrong": "/nothing",
+    "event": "/events/1",
+    "nothing": "/?q=nothing",
+    "refused": "/?range=x",
+}
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +175,9 @@ def test_axe_finds_nothing_serious(browser: Browser, collector: CollectorServer,
         samples[number]["response"]["status"] = status
     samples[9] = {**samples[9], "response": None, "weight": 10}
     post(collector.url, samples)
+    post(collector.url, {"user_id": "ann", "metadata": {"plan": "gold"}}, path="/v1/users")
+    clicked = {"action_name": "Clicked", "user_id": "ann", "request": {"uri": "/", "time": "2026-10-10T10:00:00Z"}}
+    post(collector.url, [clicked] * 20, path="/v1/actions/batch")
     with browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=True) as context:
         page = context.new_page()
         for name, address in ADDRESSES.items():
