@@ -6,10 +6,12 @@ import json
 import re
 import shlex
 from collections.abc import Iterator
+from datetime import tzinfo
 from typing import Any
 
 from logship.collector.listing import StoredEvent
-from logship.collector.times import iso_time, short_duration
+from logship.collector.time_range import zone_name
+from logship.collector.times import date_time, iso_time, short_duration
 from logship.records import record
 
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?P<colon>:)?|-?\d[\d.eE+-]*|true|false|null')
@@ -30,12 +32,13 @@ class EventView:
     curl: str
 
 
-def view_of(found: StoredEvent) -> EventView:
-    """What to show of a stored event."""
+def view_of(found: StoredEvent, zone: tzinfo | None = None) -> EventView:
+    """What to show of a stored event; in a zone its time is shown in both, that and UTC."""
     event = json.loads(found.event)
     request, response = event["request"], event.get("response") or {}
     facts = (
         ("Time", iso_time(found.time_ms), ""),
+        (f"Time in {zone_name(zone)}", date_time(found.time_ms, zone) if zone else "", ""),
         ("Duration", short_duration(found.duration_ms or None), ""),
         ("Route", found.route, "route"),
         ("Client", found.client, "client"),

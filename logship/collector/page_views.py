@@ -25,6 +25,7 @@ from logship.collector.read_api import ReadApi, now_ms
 from logship.collector.refusal import RefusalError
 from logship.collector.report import report_of
 from logship.collector.templates import FILES, environment
+from logship.collector.time_range import read_zone
 
 MEDIA = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 SECURITY = {
@@ -116,11 +117,11 @@ class Page:
     def event(self, request: Request) -> Response:
         asked = self._asked(request)
         try:
-            found = self._api.stored(request)
+            found, zone = self._api.stored(request), read_zone(asked.given)
         except RefusalError as exc:
             return self._refused(exc, request)
         is_part = PART_HEADER in request.headers
-        values = {"asked": asked, "found": found, "view": view_of(found)}
+        values = {"asked": asked, "found": found, "view": view_of(found, zone)}
         return self._render("detail.html" if is_part else "event.html", values, request)
 
     async def log_in(self, request: Request) -> Response:
