@@ -105,12 +105,14 @@ def _looked_through(
 
 
 def _masked_text(text: str, masks: Sequence[Mask]) -> str:
-    """A text in a body that may be JSON itself; one that only begins so stays."""
+    """A text in a body that may be JSON itself; one that only begins so stays, and one in which nothing is hidden."""
     try:
         tree = orjson.loads(text.encode("utf-8", "replace"))
     except ValueError:
         return text
-    return orjson.dumps(_masked(tree, masks)).decode()
+    before = orjson.dumps(tree)
+    after = orjson.dumps(_masked(tree, masks))
+    return text if after == before else after.decode()
 
 
 def _masked_form(text: str, masks: Sequence[Mask]) -> str:

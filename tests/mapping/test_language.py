@@ -246,3 +246,12 @@ def test_a_masked_body_stays_what_it_was_in_the_event() -> None:
 def test_a_parameter_that_is_redacted_in_the_uri_is_redacted_as_a_field(redact: str, shown: str) -> None:
     text = f"{{redact: {{{redact}}}, event: {{metadata: {{a: $arg_api_key}}}}}}"
     assert at(event(combined("GET /?api-key=k1&api_key=k1 HTTP/1.1"), text), "metadata", "a") == shown
+
+
+@pytest.mark.parametrize("inner", ["[]\t\n", ' {"a" : 1.50}', "[1e2]", '{"pin": 1, "pin": 2}', "[]", "{not", '"[ ]"'])
+def test_a_text_in_a_body_that_is_json_itself_stays_as_it_is_where_nothing_in_it_is_masked(inner: str) -> None:
+    mask = body_mask(["password"])
+    for tree in (inner, {"a": [inner]}, json.dumps(inner)):
+        assert json.loads(mask(json.dumps(tree))) == tree
+    hidden = json.loads(mask(json.dumps({"a": json.dumps({"password": "x", "b": inner})})))
+    assert json.loads(hidden["a"]) == {"password": "[redacted]", "b": inner}
