@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -17,8 +18,8 @@ from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
 from logship.tail.globs import Globs
 from logship.tail.identity import Place, owner_of, place_of
-from logship.tail.moved import logs_in
-from logship.tail.naming import any_names, is_packed, unpacked
+from logship.tail.moved import logs_in, shaped_like
+from logship.tail.naming import any_names, is_packed, shape_of, unpacked
 from logship.tail.notices import Notice, What
 from logship.tail.refusals import Refusals, Remedy, not_regular
 from logship.tail.register import Name, Register
@@ -64,6 +65,7 @@ class Followed:
         self._young: set[Log] = set()  # with a sibling that can't be judged yet
         self._undecided: dict[str, float] = {}
         self._copies = Copies()
+        self._shapes: dict[Log, dict[tuple[str, re.Pattern[str]], None]] = {}  # of rotated names that say nothing
         self.refusals = Refusals(self.register, remedy)
         self._descriptors_max = descriptors_max()
         self._found: dict[str, Watched] = {}
@@ -536,7 +538,9 @@ class Followed:
                     generation = match.generation
                     self._adopt(generation, match.content, match.facts, now_s)
                 self._bind(match.path, watched, match.facts, generation, is_sibling=True)
-                folder = os.path.dirname(match.path)
+                folder, name = os.path.split(match.path)
+                if (shape := shape_of(name)) is not None and self._is_nobodys(match.path):
+                    self._shapes.setdefault(its, {})[folder, shape] = None
                 if folder not in self.discovery.rotation_folders(watched, its.place.directory):
                     self.register.homes[folder] = its.place.directory
         if not missing_of(its):
@@ -562,7 +566,12 @@ class Followed:
         """Opens the siblings that may be newer than what is known: files rotated before anybody saw them."""
         moved = (now for now, before in self.register.homes.items() if before == its.place.directory)
         beside = (path for folder in moved for path in logs_in(folder, its.place.stem))
-        for path in (*self.discovery.siblings(watched, its.place.directory, its.place.stem), *beside):
+        nameless = {path for path in self._without_names(its, watched) if self._is_nobodys(path)}
+        for path in (
+            *self.discovery.siblings(watched, its.place.directory, its.place.stem),
+            *beside,
+            *sorted(nameless),
+        ):
             if self._is_taken(path):
                 continue
             try:
@@ -571,8 +580,24 @@ class Followed:
                 continue  # gone again, or no file: no sibling
             if facts == its.rejected.get(path) or not self.beginnings.is_wanted(path, facts, newest, its):
                 continue
-            if self._is_its(its, path):
+            if self._is_its(its, path) or path in nameless:
+                if path in nameless:
+                    self.register.given[path] = its
                 self._identify(path, watched, now_s, is_sibling=True)
+
+    def _without_names(self, its: Log, watched: Watched) -> Iterator[str]:
+        """Files that may be this log's though their names do not say so: made as one that was its, or put away for its
+        source's only log."""
+        for folder, shape in self._shapes.get(its, ()):
+            yield from (path for path in shaped_like(folder, shape) if not watched.exclude.fits(path))
+        if watched.rotated.globs and sum(each.source is its.source for each in self.register.logs.values()) == 1:
+            yield from self.discovery.put_away(watched)
+
+    def _is_nobodys(self, path: str) -> bool:
+        """Whether a name says nothing of the log that its file is of."""
+        owner = owner_of(path, self.discovery.watched)
+        stem = place_of(path, owner.paths, owner.rotated).stem if owner else unpacked(os.path.basename(path))
+        return stem == unpacked(os.path.basename(path))
 
     def _is_its(self, its: Log, path: str) -> bool:
         """Whether a file that nobody knows is, by its name, this log's rather than another's."""

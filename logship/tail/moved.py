@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Iterator
 
 from logship.tail.naming import base_of, is_relative
@@ -30,6 +31,11 @@ def moved_folders(directory: str) -> Iterator[str]:
 def logs_in(folder: str, stem: str) -> list[str]:
     """Files of a directory whose names begin like a log's."""
     return sorted(each.path for each in _entries(folder) if is_relative(each.name, stem))
+
+
+def shaped_like(folder: str, shape: re.Pattern[str]) -> list[str]:
+    """Files of a directory whose names are made as one that rotation gave."""
+    return sorted(each.path for each in _entries(folder) if shape.fullmatch(each.name))
 
 
 def with_inodes(folder: str, inodes: Collection[int]) -> list[str]:

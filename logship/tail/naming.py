@@ -24,6 +24,7 @@ _MAYBE_MADE = re.compile(rf"[-._~@](?:[-._~@]|w?[0-9]|\Z|{_MONTH}|{_DAY}|{_WORD}
 _MADE_AT_END = re.compile(rf"[-._~@](?P<part>(?:{_PIECE}(?:[-._~@:+]+{_PIECE})*)?)\Z", re.IGNORECASE | re.ASCII)
 _DATED = re.compile(r"(?:19|20)[0-9]{2}(?![0-9])|(?:[^0-9]*[0-9]){6}", re.ASCII)
 _ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
+_LONG_NUMBER = re.compile(r"([0-9a-f]{6,})", re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
@@ -106,6 +107,15 @@ def stem_among(name: str, fits: Callable[[str], bool]) -> str:
     if own is not None:
         return own
     return next((each for each in any_names(name) if fits(each)), unpacked(name))
+
+
+def shape_of(name: str) -> re.Pattern[str] | None:
+    """What names of the same making look like, as @400000006b0c989c1c1cb56c.s; None without a long number."""
+    parts = _LONG_NUMBER.split(unpacked(name))
+    if len(parts) < 3:
+        return None
+    numbers = (f"[0-9a-f]{{{len(part)}}}" if at % 2 else re.escape(part) for at, part in enumerate(parts))
+    return re.compile("".join(numbers) + rf"(?:{'|'.join(map(re.escape, _PACKED))})?")
 
 
 def base_of(stem: str) -> str:

@@ -62,6 +62,7 @@ class Register:
         self.unsettled: dict[Log, Watched] = {}
         self.changed: dict[Log, None] = {}
         self.dirty: dict[Generation, None] = {}
+        self.given: dict[str, Log] = {}  # files whose names do not say of which log they are
         self.homes: dict[str, str] = {}  # where a directory has gone: its name now -> the directory of its logs
         self.real_folders: dict[str, str] = {}  # without links; forgotten before each look
         self.refusals: dict[Generation, Refusal] = {}  # reading failed of these, and is tried again
@@ -91,6 +92,8 @@ class Register:
 
     def log_of(self, path: str, watched: Watched, *, is_sibling: bool) -> Log:
         """The log that a file belongs to by its name."""
+        if path in self.given:
+            return self.given[path]
         its = self.log_at(place_of(self.at_home(path), watched.paths, watched.rotated, self._real_folder), watched)
         is_link = os.path.islink(path)
         if is_link:
