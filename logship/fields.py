@@ -7,7 +7,6 @@ Sources: httpd 2.4 mod_log_config, mod_logio, mod_ssl; nginx "Alphabetical index
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -233,6 +232,8 @@ def closest(name: str, candidates: Iterable[str]) -> str | None:
     exact = [candidate for candidate in names if candidate.lower().replace("-", "_") == lowered]
     if exact:
         return exact[0]
+    from difflib import get_close_matches  # only mistakes pay for it
+
     close = get_close_matches(lowered, names, 1, 0.6)
     return close[0] if close else None
 

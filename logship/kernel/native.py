@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from array import array
 from collections.abc import Callable
 from types import ModuleType
@@ -15,7 +14,7 @@ from logship.kernel.values import Unreadable, memory
 
 SWITCH = "LOGSHIP_KERNEL"
 MOST_NUMBER = (1 << 63) - 1
-_SEED = secrets.randbits(64)  # nobody outside can know which texts share a place in the kernel's tables
+_SEED = int.from_bytes(os.urandom(8))  # nobody outside can know which texts share a place in the kernel's tables
 Answer = bytes | int | None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, StrictBool
@@ -214,6 +213,8 @@ def translated(detail: ErrorDetails, tree: Mapping[str, object]) -> MappingError
     key = str(location[-1]) if location else "mapping"
     if detail["type"] == "extra_forbidden":
         known = _KEYS.get(str(location[0]) if len(location) > 1 else "", ())
+        from difflib import get_close_matches  # only mistakes pay for it
+
         close = get_close_matches(key, known, 1)
         hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
         if location[0] == "rules" and not close:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -162,6 +161,8 @@ def take_copy(folder: Path) -> bool:
             connection.close()
         for suffix in place.SIDE_FILES:
             (folder / (place.DATABASE + suffix)).unlink(missing_ok=True)
+        import shutil  # loads four compressors
+
         shutil.copyfile(copy, folder / f"{place.DATABASE}.new")
         (folder / f"{place.DATABASE}.new").replace(folder / place.DATABASE)
     except StateError:
