@@ -6,16 +6,17 @@ import sys
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
-# pydantic would look through the metadata of all installed packages for plugins, for which it imports thirty modules:
-# 15 ms, and 25 more in an environment of a hundred packages. None is ours.
-_no_plugins = ModuleType("pydantic.plugin._loader")
-_no_plugins.get_plugins = tuple  # type: ignore[attr-defined]
-sys.modules.setdefault(_no_plugins.__name__, _no_plugins)
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from logship.config.quantities import UnfitError, duration, listen_address, scalar_text, size
 from logship.config.urls import normalised
+
+# pydantic would look through the metadata of all installed packages for plugins, for which it imports thirty modules:
+# 15 ms, and 25 more in an environment of a hundred packages. None is ours.
+_no_plugins = ModuleType("pydantic.plugin._loader")
+_no_plugins.get_plugins = tuple  # type: ignore[attr-defined]
+sys.modules.setdefault(_no_plugins.__name__, _no_plugins)
 
 MIN_BATCH_BYTES = 1_000  # below it hardly an event fits
 MAX_BATCH_BYTES = 50_000_000  # the hosted service's own limit in 2024

@@ -8,7 +8,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 from typing import Any
 
@@ -22,6 +22,7 @@ from logship.errors import FormatError, Problem, UsageError
 from logship.event import LogFile, Window
 from logship.formats import compile_format, read_spec
 from logship.playground.opened import Opened
+from logship.records import record
 
 SAMPLE = 40  # lines that are shown
 TRACED = 1_000  # lines over which matching rules are counted: each is done in Python
@@ -33,7 +34,7 @@ EVER = Window()
 Tree = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Made:
     """A format and a mapping, compiled; `converter` None where they can't be, with every problem told."""
 
@@ -42,7 +43,7 @@ class Made:
     envelope: str = "none"
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class Evaluation:
     """Compiles texts and runs lines through them; the last of each is remembered."""
 
@@ -164,7 +165,7 @@ class Evaluation:
         return [{"name": name, "lines": taken[name], "of": len(lines)} for name in names]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Outcome:
     lines: int
     events: Mapping[int, str]

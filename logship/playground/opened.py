@@ -9,7 +9,7 @@ import tempfile
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from logship.config import Settings, SourceSettings, config_path, load_settings
@@ -23,6 +23,7 @@ from logship.conversion import detect
 from logship.errors import LogshipError, UsageError
 from logship.mapping import Constants
 from logship.preview import Wishes, lines_of
+from logship.records import record
 from logship.tail.archives import open_log
 from logship.tail.identity import owner_of
 
@@ -36,7 +37,7 @@ class MappingChangedError(LogshipError):
     """Somebody else wrote the file since it was read."""
 
 
-@dataclass(slots=True)
+@record(frozen=False)
 class MappingFile:
     """The file of the mapping, if there is one to save to.
 
@@ -108,7 +109,7 @@ def _umask() -> int:
     return mask
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Opened:
     """Shapes: `lines` are the newest of the log, at most NEWEST_LINES, the oldest first; `source` is the config's, None
     without one; `format` is a text as --format takes it; `document` is the config, or an empty one.
