@@ -6,7 +6,6 @@ import sys
 from types import ModuleType
 from typing import Annotated, Any, Literal
 
-
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from logship.config.quantities import UnfitError, duration, listen_address, scalar_text, size
