@@ -16,6 +16,7 @@ from logship.clock import SystemClock
 from logship.config import Settings
 from logship.delivery import DeliveryState
 from logship.errors import ConfigError, Exit
+from logship.logs import toggle_debug
 from logship.pipeline import Pipeline, Step
 from logship.reporting import Reporter
 from logship.sdnotify import Notifier
@@ -72,6 +73,8 @@ class Daemon:
         self._notifier = Notifier.from_environ(environ)
         self._stop_requested = False
         self._reload_requested = False
+        self._debug_requested = False
+        self._usual_level = logging.getLogger("logship").level
         self._starting = ExitStack()  # until it is ready
         self._starting.enter_context(self._notifier.starting())
         self._state = State.open(settings.state_dir, self._clock)
@@ -80,10 +83,11 @@ class Daemon:
         self._reporter = Reporter(self.pipeline, self._state, settings, self._clock, self._notifier)
 
     def install_signals(self) -> None:
-        """SIGTERM and SIGINT drain and stop, SIGHUP reloads and ends pauses."""
+        """SIGTERM and SIGINT drain and stop, SIGHUP reloads and ends pauses, SIGUSR1 logs more and as before."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
+        signal.signal(signal.SIGUSR1, self._on_debug)
         early_signals.let_through()
 
     def run(self) -> Exit:
@@ -101,6 +105,8 @@ class Daemon:
                     raise self._alarm.failure
                 if self._reload_requested:
                     self._reload()
+                if self._debug_requested:
+                    self._toggle_debug()
                 self._state.watch()
                 step = self.pipeline.step()
                 if not is_ready:
@@ -202,10 +208,19 @@ class Daemon:
             lane.resume()
         self._notifier.ready()
 
+    def _toggle_debug(self) -> None:
+        self._debug_requested = False
+        level = toggle_debug(self._usual_level)
+        log.log(max(level, logging.INFO), "this is logged from now on level=%s", logging.getLevelName(level).lower())
+
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop_requested = True
         self.pipeline.tailer.wake()
 
     def _on_reload(self, number: int, frame: FrameType | None) -> None:
         self._reload_requested = True
+        self.pipeline.tailer.wake()
+
+    def _on_debug(self, number: int, frame: FrameType | None) -> None:
+        self._debug_requested = True
         self.pipeline.tailer.wake()

@@ -58,6 +58,25 @@ def setup_logging(
     logging.getLogger("logship").setLevel(level)
 
 
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def level_of(environ: Mapping[str, str]) -> int:
+    """The level that LOGSHIP_LOG asks for, INFO without it. Raises: ValueError for what is no level."""
+    name = environ.get("LOGSHIP_LOG") or "info"
+    if name.lower() not in LEVELS:
+        raise ValueError(f"'{escaped(name)}' in LOGSHIP_LOG is no level; use {', '.join(LEVELS)}")
+    return LEVELS[name.lower()]
+
+
+def toggle_debug(usual: int) -> int:
+    """From any level to DEBUG, from DEBUG to the usual one (INFO where that is DEBUG itself); gives the new level."""
+    logger = logging.getLogger("logship")
+    is_debug = logger.level == logging.DEBUG
+    logger.setLevel((logging.INFO if usual == logging.DEBUG else usual) if is_debug else logging.DEBUG)
+    return logger.level
+
+
 def escaped(text: str) -> str:
     """`text` with control characters as \\xNN or \\uNNNN: nothing in it can drive a terminal or begin a line."""
     return CONTROL.sub(lambda found: _escape(found.group()), text)

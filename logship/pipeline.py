@@ -194,6 +194,7 @@ class Pipeline:
         if chunk is None:
             step.is_at_end = len(sources) == len(self.lanes)
             return
+        log.debug("a chunk is read path=%s start=%d end=%d", chunk.file.path, chunk.start, chunk.end)
         step.read_bytes += chunk.end - chunk.start
         self._route(chunk, now_s)
 
@@ -298,6 +299,10 @@ class Pipeline:
 
     def _settle(self, outcome: Outcome) -> None:
         batch = outcome.batch
+        log.debug(
+            "a batch is settled, its events are confirmed or dead letters files=%d refused=%d",
+            len(batch.pieces), len(outcome.refused),
+        )  # fmt: skip
         for piece in batch.pieces:
             sent = piece.last - piece.first
             self.counters.of_source(piece.chunk.file.source).sent += sent

@@ -40,9 +40,11 @@ EXIT_CODES = {
 SIGNALS = {
     "SIGTERM, SIGINT": "Drain for at most delivery.shutdown_timeout, write what was confirmed, stop.",
     "SIGHUP": "Reload. A wrong configuration is refused with an ERROR and the old one stays.",
+    "SIGUSR1": "Log more (DEBUG: each chunk that is read, each batch that is settled); again: as before.",
 }
 ENVIRONMENT = {
     "LOGSHIP_CONFIG": "The configuration when -c is not given; else /etc/logship/logship.yml.",
+    "LOGSHIP_LOG": "What the daemon logs: debug, info (the default), warning or error; see SIGUSR1.",
     "LOGSHIP_APPLICATION_ID": "The application id, when neither the configuration nor a credential names it.",
     "CREDENTIALS_DIRECTORY": "Where systemd puts the file application_id (LoadCredential=).",
     "STATE_DIRECTORY": "The state directory when state_dir is not set; systemd sets it.",

@@ -20,7 +20,8 @@ import click
 def command(config: Path | None, once: bool, log_format: str) -> int:
     """Follow the logs and ship every line, once.
 
-    SIGTERM drains and stops, SIGHUP reloads the configuration and ends a pause. With --once: exit 1 when
+    SIGTERM drains and stops, SIGHUP reloads the configuration and ends a pause, SIGUSR1 logs more, and again as
+    before. With --once: exit 1 when
     the receiver refuses, when lines became dead letters, when a file's lines don't fit, or when a path matches no file;
     a receiver that is down is waited for.
     """
@@ -32,13 +33,17 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     from logship.config import load_settings
     from logship.daemon import Alarm, Daemon
     from logship.errors import ConfigError, StateError
-    from logship.logs import setup_logging
+    from logship.logs import level_of, setup_logging
     from logship.memory import reuse_large_blocks
 
+    try:
+        level = level_of(os.environ)
+    except ValueError as exc:
+        raise click.UsageError(str(exc)) from exc
     faulthandler.enable()
     reuse_large_blocks()
     log = logging.getLogger("logship.run")
-    setup_logging(log_format)  # type: ignore[arg-type]
+    setup_logging(log_format, level=level)  # type: ignore[arg-type]
     alarm = Alarm()
     alarm.install()
     try:

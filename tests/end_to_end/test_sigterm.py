@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.site import Site
+from tests.end_to_end.site import APPLICATION_ID, Site
 from tests.rigs.receiver import Receiver
 from tests.rigs.waiting import wait_until
 
@@ -209,3 +209,29 @@ def test_while_it_reloads(site: Site, receiver: Receiver, other: str) -> None:
     stop_in_time(site)
     write_config(receiver.url, shutdown=f"{SHUTDOWN_S:g}s")
     nothing_is_lost(site, receiver)
+
+
+def test_sigusr1_logs_more_and_again_as_before(site: Site, receiver: Receiver) -> None:
+    site.start()
+    site.daemon.signal(signal.SIGUSR1)
+    site.daemon.wait_for_log("level=debug")
+    site.write(10)
+    site.wait_for_all(receiver)
+    site.daemon.wait_for_log("a batch is settled")
+    site.daemon.signal(signal.SIGUSR1)
+    site.daemon.wait_for_log("level=info")
+    said = site.daemon.log().count("DEBUG")
+    site.write(10)
+    site.wait_for_all(receiver)
+    assert site.daemon.log().count("DEBUG") == said
+    assert APPLICATION_ID not in site.daemon.log()
+    stop_in_time(site)
+
+
+def test_sigusr1_at_every_moment_of_a_start_harms_nothing(site: Site, receiver: Receiver) -> None:
+    signalled_at(site, signal.SIGUSR1, *MOMENTS)
+    site.write(10)
+    site.start()
+    site.wait_for_all(receiver)
+    site.daemon.wait_for_log("level=debug")
+    stop_in_time(site)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.logs import FOLD_S, FORMATTERS, FoldingHandler, LogFormat
+from logship.cli import execute
+from logship.logs import FOLD_S, FORMATTERS, FoldingHandler, LogFormat, level_of
 
 
 class Journal:
@@ -111,3 +112,16 @@ def test_a_stream_that_is_gone_does_not_stop_the_caller() -> None:
     journal = Journal("text")
     journal.stream.close()
     journal.log.error("disk full")
+
+
+@pytest.mark.parametrize(("asked", "level"), [({}, 20), ({"LOGSHIP_LOG": "Debug"}, 10), ({"LOGSHIP_LOG": ""}, 20)])
+def test_the_environment_says_what_is_logged(asked: dict[str, str], level: int) -> None:
+    assert level_of(asked) == level
+
+
+def test_what_is_no_level_is_named_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOGSHIP_LOG", "loud\x1b")
+    assert execute(["run"]) == 2
+    assert "'loud\\x1b' in LOGSHIP_LOG is no level; use debug, info, warning, error" in capsys.readouterr().err
