@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
 import os
 import re
+import stat
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -139,6 +141,8 @@ class ServedConfig:
         seen = (facts.st_ino, facts.st_size, facts.st_mtime_ns)
         if seen == self._seen:
             return None
+        if not stat.S_ISREG(facts.st_mode):  # opening a FIFO would wait for its writer
+            raise OSError(errno.EINVAL, "it is no regular file")
         with open(path, "rb") as file:
             content = file.read(MAX_CONFIG_BYTES + 1)
         self._seen = seen if abs(self._now() - facts.st_mtime) > SETTLED_S else None

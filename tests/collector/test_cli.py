@@ -84,6 +84,22 @@ def test_a_prefix_stands_before_every_path(tmp_path: Path) -> None:
     assert len(stored_events(store)) == 1
 
 
+def test_each_family_of_paths_has_its_limit(tmp_path: Path) -> None:
+    with process(tmp_path / "e.db", "--max-bytes", "1000", "--max-bytes-v1", "2000") as (_, url):
+        padded = event(1, metadata={"pad": "x" * 1_000})
+        assert post(url, [padded], path="/moesifapi/events/batch").status_code == 413
+        assert post(url, padded, path="/moesifapi/events").status_code == 413
+        assert post(url, [padded]).status_code == 201
+        for path in ("events", "users", "companies", "subscriptions", "actions"):
+            answer = post(url, b" " * 2_001, path=f"/v1/{path}")
+            assert (answer.status_code, "2000" in answer.json()["message"]) == (413, True), path
+
+
+def test_a_batch_of_actions_has_the_limit_of_the_service(collector: CollectorServer) -> None:
+    assert post(collector.url, b" " * 15_000_001, path="/v1/actions/batch").status_code == 413
+    assert post(collector.url, b" " * 15_000_001 + b"[]", path="/v1/users/batch").status_code == 201
+
+
 @pytest.mark.parametrize(
     ("missing", "arguments", "extra"),
     [("starlette", ["--listen", "127.0.0.1:0"], "collector"), ("psycopg", ["--store", "postgresql://x/y"], "postgres")],

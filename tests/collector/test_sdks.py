@@ -11,7 +11,14 @@ from typing import Any
 import pytest
 import requests
 from moesifapi.configuration import Configuration
-from moesifapi.models import EventModel, EventRequestModel, EventResponseModel
+from moesifapi.models import (
+    CompanyModel,
+    EventModel,
+    EventRequestModel,
+    EventResponseModel,
+    SubscriptionModel,
+    UserModel,
+)
 
 from logship.collector import CollectorServer
 from tests.collector.browsing import node_package
@@ -76,6 +83,33 @@ def test_the_python_sdk_reads_its_config_and_rules(python_sdk: Any) -> None:
     config = python_sdk.get_app_config()
     assert json.loads(config.raw_body)["sample_rate"] == 100
     assert json.loads(python_sdk.get_governance_rules().raw_body) == []
+
+
+def test_the_python_sdk_sends_profiles_that_are_merged(python_sdk: Any, collector: CollectorServer) -> None:
+    """It sends null for every member that was not set: those say nothing."""
+    python_sdk.update_user(UserModel(user_id="ann", company_id="acme", metadata={"a": 1, "b": {"c": 1}}))
+    python_sdk.update_user(UserModel(user_id="ann", session_token="t1", metadata={"b": {"d": 2}}))
+    python_sdk.update_users_batch([UserModel(user_id="ann", session_token="t2"), UserModel(user_id="bob")])
+    python_sdk.update_company(CompanyModel(company_id="acme", company_domain="acme.example"))
+    python_sdk.update_subscription(SubscriptionModel(subscription_id="s", company_id="acme", status="active"))
+    python_sdk.update_subscriptions_batch(
+        [SubscriptionModel(subscription_id="s", company_id="acme", metadata={"x": 1})]
+    )
+    found = requests.get(f"{collector.url}/api/user", params={"user": "ann"}, timeout=20).json()
+    assert found["profile"] == {
+        "user_id": "ann",
+        "company_id": "acme",
+        "metadata": {"a": 1, "b": {"c": 1, "d": 2}},
+        "session_token": ["t1", "t2"],
+    }
+    assert found["company"] == {"company_id": "acme", "company_domain": "acme.example"}
+    exported = requests.get(f"{collector.url}/api/export/subscriptions", timeout=20).text
+    assert json.loads(exported) == {
+        "subscription_id": "s",
+        "company_id": "acme",
+        "status": "active",
+        "metadata": {"x": 1},
+    }
 
 
 def test_the_node_sdk_posts_an_event_and_a_batch_that_appear_on_the_page(collector: CollectorServer) -> None:

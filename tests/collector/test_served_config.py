@@ -183,6 +183,19 @@ def test_a_tag_differs_exactly_when_the_answer_does(file: Path) -> None:
     assert (second.config_tag == first.config_tag, second.rules_tag == first.rules_tag) == (True, False)
 
 
+def test_what_is_no_regular_file_is_refused_and_not_waited_for(tmp_path: Path, file: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path in (fifo, tmp_path):
+        with pytest.raises(ConfigError, match="regular file"):
+            ServedConfig(path)
+    served = ServedConfig(file)
+    good = served.current()
+    file.unlink()
+    os.mkfifo(file)
+    assert served.current() == good
+
+
 @pytest.mark.parametrize("content", [None, b"{"])
 def test_a_wrong_file_is_refused_before_the_start(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "config.json"
