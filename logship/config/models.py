@@ -81,6 +81,7 @@ FORMAT_KINDS = {
     "apache": {"type": "string", "description": "an Apache LogFormat string, as in httpd.conf"},
     "nginx": {"type": ["string", "array"], "description": "an nginx log_format, as in nginx.conf"},
     "json": {"type": ["string", "object"], "description": "field: key, dotted keys; or auto"},
+    "ltsv": {"type": ["string", "object"], "description": "field: label; or auto"},
     "regex": {"type": "string", "description": "RE2 with groups named after fields"},
 }
 FORMAT = {
@@ -215,7 +216,7 @@ class SourceModel(Section):
     paths: Texts = Field(min_length=1, description="globs of the live logs; ** and {a,b} too")
     exclude: Texts = Field((), description="globs of what to leave alone")
     rotated: Texts = Field((), description="further globs where rotation puts old files")
-    format: FormatTree = Field("combined", description="a preset, auto, a list, or {apache|nginx|json|regex: …}")
+    format: FormatTree = Field("combined", description="a preset, auto, a list, or {apache|nginx|json|ltsv|regex: …}")
     mapping: MappingTree = Field("default", description="a shipped name, a path relative to this file, or inline")
     fields: Constants = Field({}, description="constants, used where the log has no such field")
     path_fields: str | None = Field(None, description="RE2 with named groups: fields from the path")

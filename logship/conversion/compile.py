@@ -93,7 +93,7 @@ def _lacks(setting: Setting) -> Iterator[MappingError]:
     if not HOST_FIELDS & {slot.field for slot in setting.format.slots} and not setting.known("host"):
         said = f"{name} logs no host: URIs begin https://{constants.origin}/"
         yield MappingError(said, hint="add: fields: {host: …}", severity="warning")
-    if setting.has_time and setting.duration_slot is None and not setting.has_both_ends:
+    if setting.has_time and not setting.has_duration and not setting.has_both_ends:
         hint = "log $request_time (nginx) or %D (Apache)"
         yield MappingError(f"{name} logs no duration: both times are equal", hint=hint, severity="warning")
     if not constants.timezone and any(

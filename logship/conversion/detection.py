@@ -28,7 +28,7 @@ def detect(samples: Sequence[bytes], named: Mapping[str, FormatSpec]) -> list[De
         if spec.kind in {"list", "auto", "named"}:
             continue
         fits, exact, found = _try(_compiled(name, spec, named), lines)
-        if fits:
+        if fits and found:
             tried.append((name, fits, (-fits, -exact, -found)))
     tried.sort(key=lambda entry: entry[2])
     return [Detection(name, fits, len(lines)) for name, fits, _ in tried]
@@ -51,18 +51,23 @@ def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
     """How many lines fit, how many of them to the letter, and how much is found in them.
 
     A value of a kind that not any text could be counts twice. Identd's name is what nobody logs: a value there is
-    rather another field, and counts against the format.
+    rather another field, and counts against the format. Nothing is found in lines that never name a client where the
+    format has one: their columns are others.
     """
     fits = exact = found = 0
+    peers = [number for number, slot in enumerate(fmt.slots) if slot.field in PEERS]
+    has_peer = not peers
     weights = [-1 if slot.field == "remote_logname" else 1 + (slot.kind not in _LOOSE) for slot in fmt.slots]
     for line in lines:
         values = fmt.parse(line)
         if values is not None:
             fits += 1
+            has_peer = has_peer or any(values[number] for number in peers)
             exact += fmt.is_exact(line)
             found += sum(weight for weight, value in zip(weights, values, strict=True) if value != "")
     fmt.forget()
-    return fits, exact, found
+    return fits, exact, found if has_peer else 0
 
 
+PEERS = frozenset({"remote_host", "remote_ip", "peer_ip"})
 _LOOSE = frozenset({Kind.TEXT, Kind.TOKEN, Kind.LIST, Kind.ADDRESS})

@@ -39,10 +39,14 @@ def _compile(spec: FormatSpec, named: Mapping[str, FormatSpec], name: str, depth
         from logship.formats.json_format import JsonFormat
 
         return JsonFormat(name or "json", spec.keys)
+    if spec.kind == "ltsv":
+        from logship.formats.ltsv_format import LtsvFormat
+
+        return LtsvFormat(name or "ltsv", spec.keys)
     if spec.kind == "regex":
         from logship.formats.regex_format import RegexFormat
 
-        return RegexFormat(name or "regex", spec.text, spec.keys or {})
+        return RegexFormat(name or "regex", spec.text, spec.keys or {}, spec.escape)
     if spec.kind == "list":
         from logship.formats.either import EitherFormat
 

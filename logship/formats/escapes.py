@@ -16,6 +16,7 @@ from orjson import JSONDecodeError
 from logship.formats.json_repair import MAX_ODD, loads
 from logship.kernel.program import Escaping
 
+ESCAPINGS = {"default": Escaping.BACKSLASH, "json": Escaping.JSON, "none": Escaping.NONE}  # as nginx names them
 _PAIR = "\ue000"  # stands for an escaped backslash in text that is latin-1
 _KNOWN_ONLY = re.compile(r"[^\\]*+(?:\\(?:x[0-9A-Fa-f]{2}|[\"\\bnrtv])[^\\]*+)*+")
 _STRANGE = re.compile(r"\\(?!x[0-9A-Fa-f]{2}|[\"bnrtv])")

@@ -101,16 +101,19 @@ class JsonFormat(Format):
 
     def document(self, line: bytes) -> Document | None:
         """The object of a line that fits, or None: no JSON, no object, no time, an impossible time, nothing known."""
-        bare = bare_line(line).strip()
+        value = self._members(bare_line(line))
+        return value if value is not None and self._fits(value) else None
+
+    def _members(self, bare: bytes) -> Document | None:
+        """What a line holds, by keys; None where it is no object."""
+        bare = bare.strip()
         if bare[:1] != b"{" or bare[-1:] != b"}":  # what is no object needs no mending
             return None
         try:
             value = loads(bare)
         except orjson.JSONDecodeError:
             return None
-        if not isinstance(value, dict):
-            return None
-        return value if self._fits(value) else None
+        return value if isinstance(value, dict) else None
 
     def _fits(self, document: Document) -> bool:
         timed = False

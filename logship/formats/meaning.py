@@ -17,6 +17,7 @@ _BARE_SIX = re.compile(r"(?P<six>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?", re.ASCII)
 _NAME = re.compile(r"""(?=.*[^\W\d_]|[0-9]+(?:\.[0-9]+){3}\Z)[^\s"':/,;=\[\](){}<>|\\]+""")
 _WHOLE = re.compile(r"-?[0-9]{1,19}(?:\.0*)?")
 _FRACTION = re.compile(r"[0-9]{1,10}\.[0-9]{1,10}(?:[eE]-?[0-9]{1,2})?")
+_RATIO = re.compile(r"[0-9]{1,9}\.[0-9]{1,2}")  # nginx writes two digits; a time taken has three
 _STATUS = re.compile(r"[0-9]{1,3}")
 LONGEST = 255  # of an address or a name; a longer one is none
 
@@ -89,6 +90,10 @@ def _is_no_address(text: str) -> bool:
     return not is_address(text)
 
 
+def _is_no_list_item(text: str) -> bool:
+    return not text.endswith(",")
+
+
 def _is_method(text: str) -> bool:
     return "/" not in text and ":" not in text and '"' not in text
 
@@ -102,8 +107,10 @@ _METHOD = Meaning("a method", _is_method)
 _BY_FIELD = {
     "remote_user": Meaning("a user", _is_user),
     "remote_logname": Meaning("the name from identd", _is_no_address),
+    "server_name": Meaning("a server's name", _is_no_list_item),
     "request_method": _METHOD,
     "method": _METHOD,
+    "gzip_ratio": Meaning("a ratio such as 2.75", _in(_RATIO)),
 }
 ONLY_IF = {
     "address": Meaning("an address", is_address, Known.ADDRESS),

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from logship.errors import FormatError
 from logship.fields import Kind, canonical, lookup
+from logship.formats.escapes import ESCAPINGS
 from logship.formats.pieces import LineShape, Literal, Piece, Variable, join_literals
 from logship.formats.slot import Moment, Slot, TimeFormat
 from logship.formats.times import ClfTime, EpochTime, IsoTime
 from logship.kernel.program import Escaping
 
 _HEAD = re.compile(r"\s*(?:log_format\s+(?P<name>[^\s'\";]+)\s+)?(?:escape=(?P<escape>[^\s'\";]*)\s+)?")
-_ESCAPINGS = {"default": Escaping.BACKSLASH, "json": Escaping.JSON, "none": Escaping.NONE}
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
 _TIMES: dict[Kind, TimeFormat] = {
@@ -44,12 +44,12 @@ def read_log_format(text: str) -> LineShape:
 def _escaping(name: str | None, text: str, column: int) -> Escaping:
     if name is None:
         return Escaping.BACKSLASH
-    if name not in _ESCAPINGS:
+    if name not in ESCAPINGS:
         raise FormatError(
             f"escape={name} is no way to escape", text=text, column=column, width=max(1, len(name)),
             hint="nginx knows escape=default, escape=json and escape=none",
         )  # fmt: skip
-    return _ESCAPINGS[name]
+    return ESCAPINGS[name]
 
 
 def _characters(text: str, start: int, *, is_directive: bool) -> list[Char]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from logship.errors import FormatError
 from logship.fields import closest
-from logship.formats.spec import KINDS, FormatSpec, KeySpec
+from logship.formats.spec import ESCAPES, KINDS, FormatSpec, KeySpec
 
 
 def read_spec(tree: object) -> FormatSpec:
@@ -26,7 +28,7 @@ def read_spec(tree: object) -> FormatSpec:
 
 def _own_format(tree: dict[object, object]) -> FormatSpec:
     kinds = [key for key in tree if key in KINDS]
-    strange = [key for key in tree if key not in KINDS and key != "fields"]
+    strange = [key for key in tree if key not in KINDS and key not in {"fields", "escape"}]
     if strange or len(kinds) != 1:
         wrong = str(strange[0]) if strange else ", ".join(map(str, kinds)) or "fields"
         near = closest(wrong, KINDS) if strange else None
@@ -37,21 +39,26 @@ def _own_format(tree: dict[object, object]) -> FormatSpec:
     kind, value = kinds[0], tree[kinds[0]]
     if "fields" in tree and kind != "regex":
         raise FormatError("fields: gives time formats to a regex only", hint=f"write them inside {kind}:")
-    if kind == "json":
-        return FormatSpec("json", keys=_json_keys(value))
+    escape = tree.get("escape", "none")
+    if escape not in ESCAPES or ("escape" in tree and kind != "regex"):
+        raise FormatError("escape: says how the values of a regex are escaped", hint=f"it is {', '.join(ESCAPES)}")
+    if kind in {"json", "ltsv"}:
+        return FormatSpec("json" if kind == "json" else "ltsv", keys=_json_keys(value, str(kind)))
     if not isinstance(value, str) or not value.strip():
         raise FormatError(f"{kind}: needs the format as text", hint=f"write {kind}: '…'")
     if kind == "regex":
-        return FormatSpec("regex", str(value), keys=_keys(tree.get("fields") or {}, "regex"))
+        return FormatSpec("regex", str(value), _keys(tree.get("fields") or {}, "regex"), escape=str(escape))
     return FormatSpec("apache" if kind == "apache" else "nginx", str(value))
 
 
-def _json_keys(value: object) -> dict[str, KeySpec] | None:
+def _json_keys(value: object, kind: str) -> dict[str, KeySpec] | None:
     if value == "auto":
         return None
     if not isinstance(value, dict) or not value:
-        raise FormatError("json: needs field: key pairs, or auto", hint="write {json: {status: status_code, …}}")
-    return _keys(value, "json")
+        raise FormatError(
+            f"{kind}: needs field: key pairs, or auto", hint=f"write {{{kind}: {{status: status_code, …}}}}"
+        )
+    return _keys(value, kind)
 
 
 def _keys(tree: object, kind: str) -> dict[str, KeySpec]:
@@ -63,7 +70,7 @@ def _keys(tree: object, kind: str) -> dict[str, KeySpec]:
 def _key(field: str, value: object, kind: str) -> KeySpec:
     if isinstance(value, str) and value:
         return KeySpec(str(value))
-    if isinstance(value, list) and value and all(isinstance(key, str) and key for key in value) and kind == "json":
+    if isinstance(value, list) and value and all(isinstance(key, str) and key for key in value) and kind != "regex":
         return KeySpec(str(value[0]), others=tuple(map(str, value[1:])))
     if isinstance(value, dict) and set(value) <= {"key", "format"} and all(isinstance(v, str) for v in value.values()):
         return KeySpec(str(value.get("key", field)), str(value.get("format", "")))
@@ -91,6 +98,4 @@ def _preset(name: str, entry: object) -> FormatSpec:
         raise FormatError(f"the examples of preset {name} are lines", text=name, column=0, width=len(name))
     own = {key: value for key, value in entry.items() if key not in {"meaning", "examples"}}
     spec = _own_format(own)
-    return FormatSpec(
-        spec.kind, spec.text, spec.keys, meaning=str(entry["meaning"]), examples=tuple(map(str, examples))
-    )  # fmt: skip
+    return replace(spec, meaning=str(entry["meaning"]), examples=tuple(map(str, examples)))

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from logship.errors import FormatError
 from logship.fields import Kind, closest
+from logship.formats.escapes import ESCAPINGS, decode
 from logship.formats.format import Format
 from logship.formats.json_format import TIMES_KEPT, keyed_slot
 from logship.formats.meaning import meaning_of
@@ -32,8 +33,9 @@ class RegexFormat(Format):
 
     time_hint = "name the group that holds it: (?P<time_received>…)"
 
-    def __init__(self, name: str, text: str, keys: Mapping[str, KeySpec]) -> None:
+    def __init__(self, name: str, text: str, keys: Mapping[str, KeySpec], escape: str = "none") -> None:
         self.name = name
+        self._escaping = ESCAPINGS[escape]
         self._text = text
         self._pattern = compile_pattern(text)
         self._wild = sum(match[1] is not None for match in _WILD.finditer(text))
@@ -92,7 +94,7 @@ class RegexFormat(Format):
             self._groups, self._numbers, self._times, self._meanings, strict=True
         ):
             raw = found[number]
-            value = "" if raw is None or raw == b"-" else raw.decode("utf-8", "replace")
+            value = "" if raw is None or raw == b"-" else decode(raw.decode("latin-1"), self._escaping)
             if decode_time is not None and decode_time(value) is None:
                 return None
             if meaning is not None and value and not meaning.holds(value):

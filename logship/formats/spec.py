@@ -7,8 +7,9 @@ from typing import Literal
 
 from logship.records import record
 
-KINDS = ("apache", "nginx", "json", "regex")  # of formats of one's own
-FormatKind = Literal["apache", "nginx", "json", "regex", "named", "list", "auto"]
+ESCAPES = ("default", "json", "none")
+KINDS = ("apache", "nginx", "json", "ltsv", "regex")  # of formats of one's own
+FormatKind = Literal["apache", "nginx", "json", "ltsv", "regex", "named", "list", "auto"]
 
 
 @record
@@ -38,3 +39,4 @@ class FormatSpec:
     members: tuple[FormatSpec, ...] = ()
     meaning: str = ""
     examples: tuple[str, ...] = ()
+    escape: str = "none"  # of a regex's values, as nginx names it

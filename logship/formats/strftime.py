@@ -1,7 +1,8 @@
 """Times by a strftime format: `%d/%b/%Y:%H:%M:%S.%f %z` compiled once to a pattern and a decoder.
 
 Beside strftime(3): %f and %L are a fraction of 1 to 9 digits, %s is the epoch in seconds, %Q in milliseconds,
-%K in microseconds. What depends on the locale or lacks a year is refused at load.
+%K in microseconds; %{UTC} at the end says the zone that is not logged. What depends on the locale or lacks a year is
+refused at load.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from logship.formats.slot import DecodeTime
 from logship.kernel.program import Known
 from logship.records import record
 
+UTC = "%{UTC}"  # at the end: the times hold no zone and are always UTC
 _SHORTHANDS = {"T": "%H:%M:%S", "R": "%H:%M", "F": "%Y-%m-%d", "D": "%m/%d/%y", "r": "%I:%M:%S %p", "h": "%b"}
 _LONG_MONTHS = "January February March April May June July August September October November December"
 _PATTERNS = {
@@ -80,13 +82,14 @@ class PatternTime:
     groups: tuple[str, ...]  # the directive letter behind each capturing group
     example: str
     resolution_ms: float
+    is_utc: bool = False
 
     def lacks_zone(self, text: str) -> bool:
-        return not {"z", "s", "Q", "K"} & set(self.groups)
+        return not self.is_utc and not {"z", "s", "Q", "K"} & set(self.groups)
 
     def decoder(self, timezone: str) -> DecodeTime:
         compiled = re.compile(self.capturing)
-        zone = times.find_zone(timezone)
+        zone = None if self.is_utc else times.find_zone(timezone)
         groups = self.groups
 
         def decode(text: str) -> int | None:
@@ -107,10 +110,12 @@ def compile_strftime(text: str, column: int = 0, whole: str | None = None) -> Pa
     Raises: FormatError naming the directive that can't be read back, or what the time lacks.
     """
     whole = text if whole is None else whole
+    is_utc = text.endswith(UTC)
+    text = text.removesuffix(UTC)
     parts, groups, example = _translate(text, column, whole)
     _require_complete(groups, text, column, whole)
     bare = "".join(f"(?:{part[1:]}" if part[0] == "(" else part for part in parts)
-    return PatternTime(text, bare, "".join(parts), tuple(groups), "".join(example), _resolution_ms(groups))
+    return PatternTime(text, bare, "".join(parts), tuple(groups), "".join(example), _resolution_ms(groups), is_utc)
 
 
 def is_complete(text: str) -> bool:

@@ -172,12 +172,28 @@ class Fields:
             self.assembler.emit(Op.NUMBER, moment, self.time_function(slot), self.register(slot))
         return Value(Kind.TIME, self.moments[slot.field], is_always=True, is_moment=True)
 
-    def taken_ms(self, slot: Slot) -> int:
-        """A register whose number is a logged duration."""
-        convert = durations.milliseconds(slot.kind)
-        known = _MS_OF.get(slot.kind, Known.NOTHING)
+    def taken_ms(self) -> int:
+        """A register whose number is the logged duration: of the first slot that holds one, or of its parts' sum."""
+        assembler, setting = self.assembler, self.setting
+        taken, done = assembler.register(), Label()
+        for part in setting.duration_parts:
+            assembler.emit(Op.ADD, taken, taken, self._milliseconds(part, assembler.register()))
+        slots = setting.duration_slots
+        for slot in slots:
+            following = Label()
+            if len(slots) > 1:
+                assembler.emit(Op.EMPTY, self.register(slot), following)
+            self._milliseconds(slot, taken)
+            if len(slots) > 1:
+                assembler.emit(Op.JUMP, done)
+                assembler.place(following)
+        assembler.place(done)
+        return taken
+
+    def _milliseconds(self, slot: Slot, taken: int) -> int:
+        kind = slot.kind if slot.kind.is_duration else Kind.DURATION_S
+        convert, known = durations.milliseconds(kind), _MS_OF.get(kind, Known.NOTHING)
         function = self.function(f"milliseconds of {slot.field}", convert, known, gives_number=True)
-        taken = self.assembler.register()
         self.assembler.emit(Op.NUMBER, taken, function, self.register(slot))
         return taken
 
@@ -187,26 +203,30 @@ def _end(moment: Moment, opposite: Moment, op: Op) -> Callable[[Fields], Value]:
 
     def derive(fields: Fields) -> Value:
         setting = fields.setting
-        own, other, duration = setting.time_slot(moment), setting.time_slot(opposite), setting.duration_slot
+        own, other = setting.time_slot(moment), setting.time_slot(opposite)
         if own is None and other is None:
             return constant("", Kind.TIME)
-        if own is not None or duration is None or other is None:
+        if own is not None or not setting.has_duration or other is None:
             return fields.moment(own or other)  # type: ignore[arg-type]  # one of them is a slot
         logged = fields.moment(other)
         assert logged.register is not None
         moved = fields.assembler.register()
-        fields.assembler.emit(op, moved, logged.register, fields.taken_ms(duration))
+        fields.assembler.emit(op, moved, logged.register, fields.taken_ms())
         return Value(Kind.TIME, moved, is_always=True, is_moment=True)
 
     return derive
 
 
 def _duration(fields: Fields) -> Value:
-    slot = fields.setting.duration_slot
-    if slot is None:
-        return constant("", Kind.DURATION_S)
-    function = fields.function("seconds", durations.seconds_text(slot.kind))
-    return Value(Kind.DURATION_S, fields.call(function, fields.register(slot)))
+    parts = fields.setting.duration_parts
+    if parts:
+        joined = fields.assembler.join([part for slot in parts for part in (fields.register(slot), " ")])
+        return Value(Kind.DURATION_S, fields.call(fields.pure(durations.sum_text), joined))
+    found = []
+    for slot in fields.setting.duration_slots:
+        function = fields.function(f"seconds of {slot.field}", durations.seconds_text(slot.kind))
+        found.append(Value(Kind.DURATION_S, fields.call(function, fields.register(slot))))
+    return fields.chain(found) if found else constant("", Kind.DURATION_S)
 
 
 # -- the request

@@ -53,6 +53,12 @@ def seconds_text(kind: Kind) -> Callable[[str], str]:
     return spelled
 
 
+def sum_text(text: str) -> str:
+    """The sum of seconds with spaces between them, those that are none left out; '' for none at all."""
+    seconds = [one for word in text.split() if (one := seconds_of(Kind.DURATION_S, word)) is not None]
+    return repr(round(sum(seconds), 9)).removesuffix(".0") if seconds else ""
+
+
 def milliseconds(kind: Kind) -> Callable[[str], int]:
     """A function from a logged duration to whole milliseconds, 0 for none."""
     parts = _PARTS_OF_MS.get(kind)

@@ -21,6 +21,7 @@ BODY_SIZES = ("response_bytes_clf", "response_bytes")  # the same but for how no
 _DURATIONS = ("duration", "time_us", "duration_ns", "time_ms", "time_s")  # the finest first
 QUERIES = ("query", "query_string", "target", "request_url")  # any of them holds the query
 COOKIES = "request_header_cookie"
+_DURATION_PARTS = ("request_processing_time", "target_processing_time", "response_processing_time")
 _LABELS = frozenset({"origin", "source", "file"})
 _ALWAYS = frozenset({"method", "target", "path", "query", "scheme", "host", "client_ip"})
 
@@ -100,7 +101,7 @@ class Setting:
             return True
         if self.format.slot(known) is not None or self.parameter_of(known) is not None:
             return True
-        return field is not None and field.derived and (known != "duration" or self.duration_slot is not None)
+        return field is not None and field.derived and (known != "duration" or self.has_duration)
 
     # -- times
 
@@ -113,8 +114,20 @@ class Setting:
         return min(fitting, key=lambda slot: slot.time.resolution_ms if slot.time else 0, default=None)
 
     @property
-    def duration_slot(self) -> Slot | None:
-        return self.first(_DURATIONS)
+    def duration_slots(self) -> list[Slot]:
+        """Where a line's duration is, the finest first; only a format of open keys needs more than one look."""
+        slots = [slot for name in _DURATIONS if (slot := self.slot(name))]
+        return slots if self.format.is_open else slots[:1]
+
+    @property
+    def duration_parts(self) -> list[Slot]:
+        """Slots whose seconds together are the time taken, where a load balancer logs it in parts."""
+        parts = [slot for name in _DURATION_PARTS if (slot := self.slot(name))]
+        return parts if len(parts) == len(_DURATION_PARTS) and not self.duration_slots else []
+
+    @property
+    def has_duration(self) -> bool:
+        return bool(self.duration_slots or self.duration_parts)
 
     @property
     def has_time(self) -> bool:

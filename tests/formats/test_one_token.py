@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from logship.fields import Kind
 from logship.formats import Format, Slot
+from logship.formats.line_pattern import Reach
 from logship.formats.pieces import Literal
 from logship.formats.text_format import TextFormat
 from tests.formats.presets import apache, preset, presets
@@ -95,6 +96,8 @@ def claim(fmt: Format, line: str) -> None:
 @pytest.mark.parametrize("name", TEXT_PRESETS)
 def test_one_word_changed_shifts_no_field_of_a_preset(name: str) -> None:
     fmt = preset(name)
+    if any(isinstance(part, Reach) and part.variable.repeated for part in fmt.parts):  # type: ignore[attr-defined]
+        return  # what is read over may be anything
     for example in presets()[name].examples:
         for line in (example, example.replace(" - [", " ann [")):
             for other in changed(line):

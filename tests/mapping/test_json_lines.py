@@ -275,3 +275,33 @@ def test_a_dotted_name_reaches_into_nested_objects_and_keeps_their_types() -> No
 def test_a_log_without_status_says_zero() -> None:
     line = json.dumps({key: value for key, value in LINE.items() if key != "status"}, separators=(",", ":")).encode()
     assert at(event(line, "{}", KEYED), "response", "status") == 0
+
+
+@pytest.mark.parametrize(
+    ("member", "start", "seconds"),
+    [
+        ('"request_time":0.25', "10:11:11.750", 0.25),
+        ('"duration_ms":250', "10:11:11.750", 0.25),
+        ('"time_us":"1500","request_time":2', "10:11:11.998", 0.0015),
+        ('"latency":"0.250"', "10:11:11.750", 0.25),
+        ('"latency":250', "10:11:12.000", None),
+        ('"x":1', "10:11:12.000", None),
+    ],
+)
+def test_auto_takes_the_duration_from_the_key_that_the_line_has(member: str, start: str, seconds: float | None) -> None:
+    fmt = compile_format(read_spec({"json": "auto"}), presets())
+    line = f'{{"time":"2026-11-25T10:11:12Z","status":200,"uri":"/x","method":"GET",{member}}}'.encode()
+    found = event(line, "event: {metadata: {took: $duration}}", fmt)
+    assert at(found, "request", "time") == f"2026-11-25T{start}Z"
+    assert (found.get("metadata") or {}) == ({} if seconds is None else {"took": seconds})
+
+
+def test_a_load_balancers_parts_make_the_duration() -> None:
+    fmt = compile_format(read_spec("aws_alb"), presets())
+    line = presets()["aws_alb"].examples[0].encode()
+    found = event(line, "event: {metadata: {took: $duration}}", fmt)
+    assert (at(found, "request", "time"), at(found, "response", "time")) == (
+        "2000-10-10T20:55:36.015Z",
+        "2000-10-10T20:55:36.186Z",
+    )
+    assert found["metadata"] == {"took": 0.171}
