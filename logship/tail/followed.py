@@ -221,23 +221,25 @@ class Followed:
             self._refused(path, watched, exc)
             return
         if name is not None:
-            stamp = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
-            if name.stamp == stamp and not name.generation.problem:
+            if name.is_as(found) and not name.generation.problem:
                 return
             self._unheard.append((path, found.st_mtime_ns))
-            if self._has_grown(name, stamp, now_s):
+            if self._has_grown(name, found, now_s):
                 return
         elif not stat.S_ISREG(found.st_mode):
             self.refusals.file(path, watched.source.name, not_regular(path, found.st_mode))
             return
         self._identify(path, watched, now_s, is_sibling=is_sibling)
 
-    def _has_grown(self, name: Name, stamp: tuple[int, int, int, int], now_s: float) -> bool:
+    def _has_grown(self, name: Name, found: os.stat_result, now_s: float) -> bool:
         """Whether the name still holds the open content of its generation, which then is refreshed."""
         generation = name.generation
-        if generation.content is not None and generation.facts.hint == stamp[:2]:
-            name.stamp = stamp
-            return self._refresh(generation, now_s)
+        if generation.content is not None and generation.facts.hint == (found.st_dev, found.st_ino):
+            name.facts = facts_of(found)
+            has_grown = self._refresh(generation, now_s)
+            if name.facts == generation.facts:
+                name.facts = generation.facts  # one for both
+            return has_grown
         if generation.content is not None:
             self.register.unbind(name)
         return False
@@ -400,8 +402,7 @@ class Followed:
         return generation
 
     def _bind(self, path: str, watched: Watched, facts: Facts, generation: Generation, *, is_sibling: bool) -> None:
-        stamp = (facts.device, facts.inode, facts.size_bytes, facts.mtime_ns)
-        self.register.bind(Name(path, watched, stamp, generation, is_sibling))
+        self.register.bind(Name(path, watched, facts, generation, is_sibling))
 
     def _adopt(self, generation: Generation, content: Content, facts: Facts, now_s: float) -> None:
         """The generation's content stands here: read on there, unless it has it open already."""

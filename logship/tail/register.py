@@ -40,9 +40,19 @@ class Name:
 
     path: str
     watched: Watched
-    stamp: tuple[int, int, int, int]  # device, inode, size, mtime: unchanged means nothing to do
+    facts: Facts  # unchanged means nothing to do; the generation's own, where it was seen so
     generation: Generation
     is_sibling: bool  # found beside a log, not by `paths`
+
+    def is_as(self, found: os.stat_result) -> bool:
+        """Whether it holds what it held, and as much."""
+        facts = self.facts
+        return (
+            facts.mtime_ns == found.st_mtime_ns
+            and facts.size_bytes == found.st_size
+            and facts.inode == found.st_ino
+            and facts.device == found.st_dev
+        )
 
 
 class Register:
@@ -224,10 +234,10 @@ class Register:
 
     def note_loose(self, generation: Generation) -> None:
         """Whether its descriptor, or a larger file that has what it has, may bring what no name tells of."""
-        stamps = [self.names[path].stamp for path in generation.names]
-        is_held = any(stamp[:2] == generation.facts.hint for stamp in stamps)
+        named = [self.names[path].facts for path in generation.names]
+        is_held = any(each.hint == generation.facts.hint for each in named)
         is_plain = generation.content is not None and not generation.content.is_archive
-        has_larger = is_plain and len(stamps) > 1 and any(stamp[2] > generation.size_bytes for stamp in stamps)
+        has_larger = is_plain and len(named) > 1 and any(each.size_bytes > generation.size_bytes for each in named)
         if generation.content is not None and (has_larger or not is_held):
             self.loose[generation] = None
         else:

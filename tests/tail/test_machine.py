@@ -416,7 +416,7 @@ class Tailing(RuleBasedStateMachine):
         """The daemon knows what the link points to once it has looked through it."""
         assert self.life is not None
         name = self.life.tailer._register.names.get(str(self.world.link))
-        if name is not None and name.stamp[1] == self.world.linked.path.stat().st_ino:
+        if name is not None and name.facts.inode == self.world.linked.path.stat().st_ino:
             self.known_targets.add(self.world.linked.path)
 
     def _has_ended(self) -> None:
