@@ -41,6 +41,8 @@ class Tally:
     nul_bytes: int = 0
     lost_bytes: int = 0
     sent_bytes: int = 0
+    looked_at: int = 0  # events of a source that were looked at for secrets, a small sample
+    disclosing: dict[str, int] = field(default_factory=dict)  # of these, by what they seem to hold
     left_out: dict[str, int] = field(default_factory=dict)  # ids too long for the API, which their events lack, by key
 
     @property

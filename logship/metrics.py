@@ -61,6 +61,10 @@ def _per_rule(counts: Callable[[SourceReport], Mapping[str, int]]) -> Callable[[
     ]
 
 
+def _per_kind(status: Status) -> Samples:
+    return [((source.name, kind), count) for source in status.sources for kind, count in source.disclosing.items()]
+
+
 def _per_receiver(value: Callable[[ReceiverReport], float | None]) -> Callable[[Status], Samples]:
     def samples(status: Status) -> Iterator[tuple[tuple[str, ...], float]]:
         for receiver in status.receivers:
@@ -168,6 +172,18 @@ METRICS = (
         "Lines dropped because they fit no format (on_unmatched: drop).",
         _per_source(lambda source: source.unmatched),
         ("source",),
+    ),
+    Metric(
+        "logship_sampled_events_total",
+        "Events that were looked at for secrets and personal data, a few now and then.",
+        _per_source(lambda source: source.looked_at),
+        ("source",),
+    ),
+    Metric(
+        "logship_sampled_events_disclosing_total",
+        "Of these, events that seem to hold a secret or personal data.",
+        _per_kind,
+        ("source", "kind"),
     ),
     Metric(
         "logship_lines_waiting",

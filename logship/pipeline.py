@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from logship.counters import Counters
+import orjson
+
+from logship.counters import Counters, add_counts
 from logship.event import Batch, Chunk, Conversion, Outcome, Span, Window
 from logship.kernel.program import ProgramError
 from logship.lane import Lane, Route
@@ -26,6 +28,9 @@ log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 262_144  # one read, 1,000 lines: 131,072 took 12 % more CPU behind the kernel; 524,288 saves nothing more
 CLOSE_WAIT_S = 0.05
+DISCLOSED_EVERY_S = 10.0  # how often the first events of a chunk are looked at for secrets: it takes 0.1 ms each
+DISCLOSED_EVENTS = 5
+MAX_WARNED = 50  # of kinds and places: names of parameters are whoever sent the request's
 ROTATED_EVERY_S = 10.0  # how often the ends of rotated files are looked at
 
 
@@ -69,6 +74,8 @@ class Pipeline:
         self._runs: dict[int, UnfitRun] = {}
         self._confirmed: list[Span] = []
         self._warned_keys: set[str] = set()  # of ids that were too long for the API
+        self._warned_disclosures: set[tuple[str, str, str]] = set()
+        self._disclosed_due_s = clock.monotonic() + DISCLOSED_EVERY_S
         self._rotated_due_s = float("-inf")
         self._obey_what_is_known()
 
@@ -226,6 +233,7 @@ class Pipeline:
         if settled.end == settled.start:
             return
         self._count(chunk, conversion, settled)
+        self._look_for_secrets(chunk, conversion)
         for letter in settled.letters:
             self.letterbox.owe(letter.origin, letter.reason)
         cut = lane.batcher.add(chunk, conversion, settled.start, settled.end, now_s)
@@ -334,6 +342,28 @@ class Pipeline:
                 "an id of more than %d characters is left out of its event key=%s path=%s",
                 MAX_ID_CHARS, key, chunk.file.path,
             )  # fmt: skip
+
+    def _look_for_secrets(self, chunk: Chunk, conversion: Conversion) -> None:
+        """Counts what looks like a secret in a few events now and then; the first of a kind and place is told."""
+        if not conversion.ends or self._clock.monotonic() < self._disclosed_due_s:
+            return
+        from logship.disclosure import disclosures  # its patterns take a while to compile
+
+        source = chunk.file.source
+        tally = self.counters.of_source(source)
+        for index in range(min(DISCLOSED_EVENTS, len(conversion.ends))):
+            found = disclosures(orjson.loads(conversion.event(index)))
+            tally.looked_at += 1
+            add_counts(tally.disclosing, dict.fromkeys((one.kind for one in found), 1))
+            for one in found:
+                known = self._warned_disclosures
+                if (source, one.kind, one.place) not in known and len(known) < MAX_WARNED:
+                    self._warned_disclosures.add((source, one.kind, one.place))
+                    log.warning(
+                        "events seem to hold a secret source=%s kind=%s place=%s remedy=%s",
+                        source, one.kind, one.place, f"redact: {{{one.remedy}}}" if one.remedy else "leave it out",
+                    )  # fmt: skip
+        self._disclosed_due_s = self._clock.monotonic() + DISCLOSED_EVERY_S
 
     def _notice(self, look: Look) -> None:
         for notice in look.notices:

@@ -266,6 +266,7 @@ class Driver:
         summary = self._summaries[one.number]
         self._pieces_left[one.number] -= 1
         add_counts(self._summary.months, last.sample.months)
+        self._summary.found.add(last.sample.found)
         room = ODD_SHOWN - len(self._summary.odd)
         self._summary.odd += [(one.path, letter) for letter in last.sample.odd[:room]]
         if last.ending in FATAL:

@@ -6,6 +6,7 @@ from dataclasses import field
 from enum import StrEnum
 
 from logship.counters import Tally
+from logship.disclosure import Disclosures
 from logship.records import record
 
 
@@ -46,10 +47,11 @@ class Letter:
 
 @record
 class Sample:
-    """What a dry run saw: events by month ('2026-10') and the first odd lines."""
+    """What a dry run saw: events by month ('2026-10'), the first odd lines, what looks like a secret."""
 
     months: dict[str, int] = field(default_factory=dict)
     odd: tuple[Letter, ...] = ()
+    found: Disclosures = field(default_factory=Disclosures)
 
 
 @record

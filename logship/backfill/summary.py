@@ -7,6 +7,7 @@ from dataclasses import field
 from logship.backfill.paths import Remark
 from logship.backfill.reports import Letter
 from logship.counters import Tally, total
+from logship.disclosure import Disclosures
 from logship.errors import Exit
 from logship.records import record
 
@@ -40,6 +41,7 @@ class Summary:
     logs: list[LogSummary] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     months: dict[str, int] = field(default_factory=dict)
+    found: Disclosures = field(default_factory=Disclosures)  # what looks like a secret, of a dry run
     odd: list[tuple[str, Letter]] = field(default_factory=list)
     stopped_by: str = ""
     is_dry: bool = False

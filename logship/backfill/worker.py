@@ -273,7 +273,9 @@ class Attempt:
             tally=deepcopy(self._tally),
             confirmed=tuple(confirmed) if is_sending else (),
             letters=tuple(letters) if is_sending else (),
-            sample=Sample(dict(carrier.months), tuple(self._odd)) if isinstance(carrier, Census) else Sample(),
+            sample=Sample(dict(carrier.months), tuple(self._odd), carrier.found)
+            if isinstance(carrier, Census)
+            else Sample(),
             read_bytes=self._read_stored(),
             in_flight=carrier.in_flight,
             retries=carrier.retries,

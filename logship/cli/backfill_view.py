@@ -81,6 +81,8 @@ class View:
             self._odd(path, letter)
         for month, events in sorted(summary.months.items()):
             self._line(f"{month}  {events:>14,} events")
+        for said, remedy in summary.found.sentences():
+            self._line(Styled("!     ", "warn"), f"{said}; {remedy}")
         tally = summary.tally
         for name, count in sorted(tally.dropped.items()):
             self._line(Styled(f"  dropped by {rule_words(name)}: {count:,}", "dim"))
@@ -188,6 +190,7 @@ class JsonView:
             "elapsed_s": round(summary.elapsed_s, 3),
             "retries": summary.retries,
             "events_by_month": dict(sorted(summary.months.items())),
+            "looks_secret": [{"found": said, "remedy": remedy} for said, remedy in summary.found.sentences()],
             "odd_lines": [odd_object(path, letter) for path, letter in summary.odd],
             "remarks": [asdict(remark) for remark in summary.remarks],
             "logs": [log_object(log) for log in summary.logs],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,10 +72,26 @@ def command(output: Path | None, force: bool, base: Path, bodies: Path | None, p
         return Exit.FINE
     _write(output, text)
     used = sum(not (proposal.problem and proposal.kind) for proposal in proposals)
+    for line in _disclosed(output):
+        click.echo(f"! {line}", err=True)
     click.echo(f"wrote {output}: {used} source{'' if used == 1 else 's'}; to go on:", err=True)
     for line in _next(output):
         click.echo(f"  {line}", err=True)
     return Exit.FINE
+
+
+def _disclosed(output: Path) -> list[str]:
+    """What looks like a secret in the newest events that the config would send, with the YAML that redacts it."""
+    from logship.config import load_settings
+    from logship.config.survey import survey
+    from logship.errors import ConfigError
+
+    try:
+        settings = load_settings(output, os.environ, sending=False)
+    except ConfigError:
+        return []  # `logship check`, the next command, tells it
+    found = [(source.name, survey(source, settings.converters[source.name], None)) for source in settings.sources]
+    return [f"{name}: {said}; {remedy}" for name, seen in found for said, remedy in seen.disclosed]
 
 
 def _write(output: Path, text: str) -> None:

@@ -18,6 +18,7 @@ from logship.errors import Exit, LogshipError, UsageError
 
 if TYPE_CHECKING:
     from logship.conversion import LineTrace
+    from logship.disclosure import Disclosures
     from logship.preview import Bench, Lens, LogLine, Wishes
 
 DEFAULT_LINES = 10
@@ -100,6 +101,7 @@ class Show:
         self._file = file
         self._lines = lines
         self._as_json = as_json
+        self._found: Disclosures | None = None
 
     def once(self, wishes: Wishes) -> int:
         from logship.preview import Bench
@@ -107,9 +109,14 @@ class Show:
         return self.with_bench(Bench(wishes, os.environ))
 
     def with_bench(self, bench: Bench) -> int:
-        if self._file is None:
-            return self._newest(bench)
-        return self._from_file(bench, self._file)
+        from logship.cli.terminal import Styled, Terminal
+        from logship.disclosure import Disclosures
+
+        self._found = None if self._as_json else Disclosures()
+        code = self._newest(bench) if self._file is None else self._from_file(bench, self._file)
+        for said, remedy in self._found.sentences() if self._found else ():
+            Terminal().line(Styled(f"! {said}; {remedy}", "warn"))
+        return code
 
     def _newest(self, bench: Bench) -> int:
         count = 0
@@ -161,6 +168,8 @@ class Show:
         from logship.cli.line_view import print_trace
 
         print_trace(trace, lens)
+        if self._found is not None and trace.event is not None:
+            self._found.look_at(trace.event)
 
 
 def as_record(trace: LineTrace) -> dict[str, object]:

@@ -148,6 +148,8 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
     of_lines = [doubt for doubt in seen.doubts if str(doubt) not in map(str, own)]
     for doubt in (*(own if fmt is None else ()), *of_lines):
         yield Finding("warning", name, doubt.message, doubt.hint)
+    for said, remedy in seen.disclosed:
+        yield Finding("warning", name, said, remedy)
     fitting = f"{seen.fits:,} of the newest {seen.lines:,} lines fit"
     if seen.lines == 1:
         fitting = f"the only line {'fits' if seen.fits else 'does not fit'}"

@@ -11,17 +11,20 @@ from dataclasses import replace
 from glob import iglob
 from itertools import islice
 
+import orjson
+
 from logship.config.permissions import Obstacle, User, obstacles
 from logship.config.settings import SourceSettings
 from logship.conversion import SourceConverter, detect
 from logship.errors import MappingError
-from logship.event import LogFile
+from logship.event import Conversion, LogFile
 from logship.formats import Detection, Misfit
 from logship.records import record
 from logship.tail.globs import Globs, spellings
 
 NEWEST_LINES = 1_000  # of each source; so many are read fast enough for a check before every reload
 NEWEST_BYTES = 1_000_000  # read at most from the end of a file
+DISCLOSED_EVENTS = 500  # of these are looked at for secrets
 MAX_FILES = 10_000  # looked at; more are counted, not opened
 SEVERAL = re.compile(r"[{\[]")  # what may be meant as a pattern, or be a part of a name
 MAGIC = re.compile(r"[*?\[]")
@@ -65,6 +68,7 @@ class Survey:
     doubts: tuple[MappingError, ...] = ()  # of the newest lines
     newest: str = ""  # the file that the newest lines are of
     special: tuple[tuple[str, str], ...] = ()
+    disclosed: tuple[tuple[str, str], ...] = ()  # what looks like a secret in the newest events, and what to write
 
     @property
     def size_bytes(self) -> int:
@@ -104,7 +108,19 @@ def _fitted(
         odd = OddLine(path, line, misfit, others)
     fits = len(lines) - len(conversion.unfit)
     doubts = converter.zone_doubts(path, lines)
-    return replace(seen, lines=len(lines), fits=fits, odd=odd, detected=detected, newest=path, doubts=doubts)
+    return replace(
+        seen, lines=len(lines), fits=fits, odd=odd, detected=detected, newest=path, doubts=doubts,
+        disclosed=_disclosed(conversion),
+    )  # fmt: skip
+
+
+def _disclosed(conversion: Conversion) -> tuple[tuple[str, str], ...]:
+    from logship.disclosure import Disclosures
+
+    found = Disclosures()
+    for event in conversion.events[-DISCLOSED_EVENTS:]:
+        found.look_at(orjson.loads(event))
+    return tuple(found.sentences())
 
 
 def _matched(source: SourceSettings) -> tuple[tuple[Found, ...], tuple[str, ...], tuple[tuple[str, str], ...]]:

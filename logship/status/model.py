@@ -102,6 +102,8 @@ class SourceReport:
     too_old: int = 0
     dead_letters: int = 0
     unmatched: int = 0
+    looked_at: int = 0
+    disclosing: Mapping[str, int] = field(default_factory=dict)
     waiting: int = 0
     already_confirmed: int = 0
     nul_bytes: int = 0

@@ -266,6 +266,8 @@ def source_report(name: str, tally: Tally) -> SourceReport:
         too_old=tally.too_old,
         dead_letters=tally.dead_letters,
         unmatched=tally.unmatched,
+        looked_at=tally.looked_at,
+        disclosing=dict(tally.disclosing),
         waiting=tally.waiting,
         already_confirmed=tally.already_confirmed,
         nul_bytes=tally.nul_bytes,

@@ -115,6 +115,13 @@ def _play(site: Site, receiver: Receiver, watch: Watch) -> None:
         site.config.write_text(text)
         os.kill(site.daemon.pid, signal.SIGHUP)
         watch.until(name)
+
+    def is_looked_at() -> bool:
+        append(site.log, LINE.format("/pay?token=s3cret"))
+        watch.look()
+        return {"logship_sampled_events_total", "logship_sampled_events_disclosing_total"} <= watch.moved
+
+    wait_until(is_looked_at, 30, "a look for secrets, ten seconds after the start")
     receiver.application_ids = {"another"}
     append(site.log, "".join(LINE.format(f"/held/{number}") for number in range(5_000)))
     watch.until(
