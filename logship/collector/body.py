@@ -12,6 +12,7 @@ from logship.collector.refusal import RefusalError
 DRAIN_BYTES = 8_000_000  # of a body that is too large, read and thrown away so that its sender sees the answer
 WIRE_SLACK_BYTES = 1_024  # a compressed body may be this much larger than what it holds
 INFLATED_AT_ONCE = 250_000  # bytes; the share is asked for them before the next ones are made
+MIN_BYTES_PER_S = 500_000  # a large body has longer than a small one: 50 MB take 40 s at 10 Mbit/s
 MAX_MEMBERS = 1_000  # of gzip in a body; each is a copy of the rest
 GZIP_WBITS = 31
 ZLIB_WBITS = 15
@@ -75,12 +76,11 @@ async def read_body(
         raise too_large(limit_bytes)
     share.grow_to(length or 0)
     try:
-        async with asyncio.timeout(timeout_s):
-            wire = await _collect(stream, wire_limit, share)
+        async with asyncio.timeout(timeout_s) as deadline:
+            wire = await _collect(stream, wire_limit, share, deadline)
     except TimeoutError as exc:
-        raise RefusalError(
-            408, "too_slow", f"the body did not arrive within {timeout_s:g} s", headers={"Connection": "close"}
-        ) from exc
+        reason = f"the body did not arrive within {timeout_s:g} s, and 1 s more for each {MIN_BYTES_PER_S:,} bytes"
+        raise RefusalError(408, "too_slow", reason, headers={"Connection": "close"}) from exc
     if wire is None:
         await drain(stream, timeout_s)
         raise too_large(limit_bytes)
@@ -89,15 +89,18 @@ async def read_body(
     return await inflate(wire, encoding, limit_bytes, share)
 
 
-async def _collect(stream: AsyncIterator[bytes], limit_bytes: int, share: Share) -> bytes | None:
-    """All of the stream, None once it passed the limit."""
+async def _collect(
+    stream: AsyncIterator[bytes], limit_bytes: int, share: Share, deadline: asyncio.Timeout
+) -> bytes | None:
+    """All of the stream, None once it passed the limit; what arrives puts the deadline off."""
     pieces: list[bytes] = []
-    size = 0
+    size, first_s = 0, deadline.when() or 0.0
     async for piece in stream:
         size += len(piece)
         if size > limit_bytes:
             return None
         share.grow_to(size)
+        deadline.reschedule(first_s + size / MIN_BYTES_PER_S)
         pieces.append(piece)
     return b"".join(pieces)
 

@@ -50,7 +50,7 @@ def send(url: str, path: str, document: object, **more: Any) -> requests.Respons
 def exported(url: str, kind: str) -> list[dict[str, Any]]:
     answer = requests.get(f"{url}/api/export/{kind}", timeout=20)
     assert answer.headers["Content-Type"] == "application/x-ndjson"
-    return [json.loads(line) for line in answer.text.split("\n")[:-1]]
+    return [json.loads(line) for line in answer.content.decode().split("\n")[:-1]]
 
 
 def of_user(url: str, user_id: str) -> Any:
@@ -281,3 +281,33 @@ def test_who_may_not_read_events_may_not_read_profiles(tmp_path: Path) -> None:
             assert requests.get(server.url + path, timeout=20).status_code == 401
             headers = {"Authorization": f"Bearer {token}"}
             assert requests.get(server.url + path, headers=headers, timeout=20).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\x00",
+        "a\x00b",
+        "\U0001f6a2 \u2028 </script>",
+        1e308,
+        -0.0,
+        2**63 - 1,
+        [[]],
+        {"": {"": None}},
+        {"__proto__": 1},
+        "%s ? {}",
+    ],
+)
+def test_whatever_json_holds_comes_back_as_it_was(either: CollectorServer, value: Any) -> None:
+    user, action = {**ANN, "metadata": {"v": value}}, {**ACTION, "metadata": {"v": value}}
+    assert send(either.url, "/v1/users", user).status_code == 201
+    assert send(either.url, "/v1/users", user).status_code == 201, "merged with itself"
+    assert send(either.url, "/v1/actions", action).status_code == 201
+    assert of_user(either.url, "ann") == {"profile": user, "company": None, "actions": [action]}
+
+
+@pytest.mark.parametrize("user_id", ["' OR 1=1 --", '"', "a\\b", "ü" * 256, "%", "\x7f", "../..", "null", " "])
+def test_any_text_may_be_an_id(either: CollectorServer, user_id: str) -> None:
+    assert send(either.url, "/v1/users", {"user_id": user_id, "n": 1}).status_code == 201
+    assert of_user(either.url, user_id)["profile"] == {"user_id": user_id, "n": 1}
+    assert len(exported(either.url, "users")) == 1
