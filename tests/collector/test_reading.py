@@ -19,6 +19,7 @@ from logship.collector.access import matches
 from logship.collector.read_api import inert
 from logship.collector.senders import Senders
 from logship.errors import UsageError
+from logship.playground.door import _is_same
 from tests.collector.conftest import APPLICATION_ID
 from tests.collector.sending import event, many, post
 
@@ -182,11 +183,12 @@ def test_secrets_are_compared_in_a_time_that_says_nothing_of_them(monkeypatch: p
 
     monkeypatch.setattr(hmac, "compare_digest", compare)
     assert [matches(given, TOKEN) for given in (TOKEN, "wrong", "")] == [True, False, False]
+    assert [_is_same(given, TOKEN) for given in (TOKEN, "wrong")] == [True, False], "of the playground's door"
     known = CollectorOptions(store="unused", application_ids=("one", "two"))
     request = Request({"type": "http", "headers": [(b"x-moesif-application-id", b"two")]})
     assert Senders(known).application_of(request) == "two"
     assert compared == [
-        *((given, TOKEN.encode()) for given in (TOKEN.encode(), b"wrong", b"")),
+        *((given, TOKEN.encode()) for given in (TOKEN.encode(), b"wrong", b"", TOKEN.encode(), b"wrong")),
         (b"two", b"one"),
         (b"two", b"two"),
     ]

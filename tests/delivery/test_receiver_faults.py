@@ -50,6 +50,8 @@ def test_an_answer_that_asks_for_patience_is_retried_until_it_is_yes(status: int
     """F31: no number of them makes an event undeliverable."""
     rig = Rig(PlayReceiver(in_turn([Answer(status)] * 50)))
     rig.desk.submit(make_batch(0, 3))
+    rig.run(for_s=0)
+    assert rig.desk.status().state is DeliveryState.PAUSED, "it is not held, which asks for a person"
     rig.run()
     assert (rig.receiver.stored, rig.settled, rig.dead) == ([0, 1, 2], [0], [])
 

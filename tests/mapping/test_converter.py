@@ -161,6 +161,26 @@ def test_an_impossible_date_does_not_fit_and_its_neighbours_do() -> None:
     assert (list(conversion.event_lines), list(conversion.unfit)) == ([0, 2], [1])
 
 
+TWO_TIMES = '$remote_addr [$time_iso8601] $msec "$request" $status'
+ISO = [
+    "2026-10-10T13:55:36+02:00",
+    "2026-02-31T13:55:36+02:00",
+    "2026-10-10T13:55:60+02:00",
+    "-",
+    "0000-00-00T00:00:00+00:00",
+]
+MSEC = ["1791633336.123", "99999999999999.000", "-", "1e9", ""]
+
+
+@given(st.lists(st.tuples(st.sampled_from(ISO), st.sampled_from(MSEC)), min_size=2, max_size=8))
+def test_whether_a_line_fits_depends_on_no_line_beside_it(times: list[tuple[str, str]]) -> None:
+    """With two times in a line one may be read and the other not, now and then."""
+    made = converter(fmt=nginx(TWO_TIMES))
+    lines = [f'203.0.113.9 [{iso}] {msec} "GET / HTTP/1.1" 200'.encode() for iso, msec in times]
+    alone = [number for number, line in enumerate(lines) if not list(convert(made, line).unfit)]
+    assert list(convert(made, *lines).event_lines) == alone
+
+
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126, exclude_characters='"\\[] '), min_size=1, max_size=20)
 CLEAN = st.builds(
     lambda request, ip, user, status, referer, agent: combined(
