@@ -175,6 +175,7 @@ def _retry_of_lane(
     from logship.delivery.redelivery import Retried, redeliver
     from logship.event import Conversion, Window
     from logship.letterbox import iso_time
+    from logship.stored_rules import stored_rules
 
     mine = [letter for letter in letters if letter.file.source in names]
     if not mine:
@@ -185,6 +186,9 @@ def _retry_of_lane(
     age_s = endpoint.max_event_age_s
     window = Window(oldest=iso_time(clock.time() - age_s)) if age_s is not None else None
     converters = {name: settings.compile_source(source) for name, source in sources.items()}
+    known = stored_rules(settings.state_dir, endpoint)
+    for converter in converters.values():
+        converter.obey(known.rules if known else None)
 
     def convert(letter: DeadLetter) -> Conversion:
         return converters[letter.file.source].convert(letter.raw + b"\n", letter.position, letter.file, window)

@@ -7,6 +7,7 @@ answer of a run, nor before the rules are known at all, or that there are none: 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 PATH = "/v1/config"
 ETAG_HEADER = "x-moesif-config-etag"
+ETAG = re.compile(r"[\x21-\x7e]{1,200}\Z")  # one that is none of these is not sent back
 POLL_EVERY_S = 60.0
 RETRY_INITIAL_S = 1.0  # while nothing is known; then twice as long each time
 HEAR_EVERY_S = 1.0  # a receiver whose answers name ever new ETags is asked no oftener
@@ -218,7 +220,8 @@ class RulesFeed:
         if page.is_html:
             raise RemoteRulesError("it is a web page")
         rules = RemoteRules.of(page.body)
-        return KnownRules(rules, page.headers.get(ETAG_HEADER, page.headers.get("etag", "")), self._clock.time())
+        etag = page.headers.get(ETAG_HEADER, page.headers.get("etag", ""))
+        return KnownRules(rules, etag if ETAG.match(etag) else "", self._clock.time())
 
     def _headers(self, etag: str) -> dict[str, str]:
         headers = {
@@ -243,9 +246,11 @@ class RulesFeed:
         before = self._status.known
         if self._status.problem:
             log.info("the receiver's rules can be had again url=%s", self._endpoint.url)
-        if before is None or before.rules != known.rules:
+        is_new = before is None or before.rules != known.rules
+        if is_new or not self._status.is_ready:
             url, count = self._endpoint.url, known.rules.count
-            log.info("the receiver's rules are new url=%s rules=%d etag=%s", url, count, known.etag or "-")
+            how = "new" if is_new else "those of before"
+            log.info("the receiver's rules are %s url=%s rules=%d etag=%s", how, url, count, known.etag or "-")
             for warning in known.rules.warnings:
                 log.warning("%s url=%s", warning, url)
         self._failures = 0

@@ -9,25 +9,32 @@ event's members, the wanted ones noted
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
-
-import orjson
 
 from logship.formats.re2_door import compile_set
 from logship.kernel.assembler import Label
 from logship.kernel.program import MOST, Op, texts
-from logship.kernel.values import text_of
 from logship.mapping.plan import Branch, Leaf, Path, steps
 from logship.mapping.remote_rules import (
     ALL,
-    MAX_WEIGHT,
     RemoteRules,
-    draws,
     threshold_of,
     weight_of,
+)
+from logship.mapping.remote_texts import (
+    EXCLUDED,
+    KEPT,
+    LEFT_OUT,
+    drawing,
+    fates,
+    first_rule,
+    inside_of,
+    key_of,
+    pattern_code,
+    product,
+    route,
 )
 from logship.records import record
 from logship.words import RECEIVER
@@ -43,8 +50,6 @@ WEIGHT: Path = ("weight",)
 URI: Path = ("request", "uri")
 ROUTE = "request.route"  # of the URI, as the receiver's own clients have it
 RULE, USER_RATE, COMPANY_RATE, RATE = (f"{RECEIVER}{what}" for what in ("rule {}", "user rate", "company rate", "rate"))
-EXCLUDED, LEFT_OUT, KEPT = "x", "d", "k"  # a user's fate, else the weight
-_ROUTE = re.compile(r"https?://[^/?]*(/[^?]*)")
 OwnShares = Sequence[tuple[int, int, int]]  # (flag, value, weight) of what the mapping's own sampling kept
 
 
@@ -110,7 +115,7 @@ class RemoteDecision:
     def emit_weight(self) -> None:
         """The event's last member: the weight of all that sampled it, unless it is 1."""
         assembler, skip = self._assembler, Label()
-        product = self._fields.function("product of weights", _product, arity=2)
+        multiply = self._fields.function("product of weights", product, arity=2)
         base = self._base
         if self._own:
             base = assembler.register()
@@ -119,7 +124,7 @@ class RemoteDecision:
                 assembler.emit(Op.UNLESS_FLAG, flag, value, other)
                 assembler.emit(Op.LOAD, base, assembler.constant(str(weight)))
                 assembler.place(other)
-        weight = self._weight if base is None else self._fields.call(product, self._weight, base)
+        weight = self._weight if base is None else self._fields.call(multiply, self._weight, base)
         assembler.emit(Op.EMPTY, weight, skip)
         assembler.write(',"weight":')
         assembler.emit(Op.PLAIN, weight)
@@ -136,7 +141,7 @@ class RemoteDecision:
         fate = company_rate = None
         if rules.users and self._user is not None:
             fate = fields.call(
-                fields.function("receiver's user", _fates(rules.users), entries=SHARED_ENTRIES), self._user
+                fields.function("receiver's user", fates(rules.users), entries=SHARED_ENTRIES), self._user
             )
             self._drop_if(fate, EXCLUDED, USER_RATE)
         if self._company is not None:
@@ -158,13 +163,15 @@ class RemoteDecision:
                 one.pattern for rule in self._regexes for one in rule.conditions if one.path == path
             )
             asked[path] = {pattern: at for at, pattern in enumerate(patterns)}
-            function = fields.function(f"receiver's {path}", _code(self._text(path), compile_set(list(patterns))))
+            function = fields.function(
+                f"receiver's {path}", pattern_code(self._text(path), compile_set(list(patterns)))
+            )
             codes += [fields.call(function, self._source(path)), "|"]
         wanted = [
             (str(rule.number), [(list(asked).index(one.path), asked[one.path][one.pattern]) for one in rule.conditions])
             for rule in self._regexes
         ]
-        fitting = fields.function("receiver's rule", _first_rule(wanted))
+        fitting = fields.function("receiver's rule", first_rule(wanted))
         number = fields.call(fitting, assembler.join(codes))
         none = Label()
         assembler.emit(Op.EMPTY, number, none)
@@ -190,7 +197,7 @@ class RemoteDecision:
         inside = self._places[path][1]
         if path == ROUTE:
             return route
-        return (lambda text: _inside(text, inside)) if inside else str
+        return (lambda text: inside_of(text, inside)) if inside else str
 
     # -- by whom it is decided
 
@@ -232,7 +239,7 @@ class RemoteDecision:
             if self._user is not None:
                 assembler.emit(Op.EMPTY, self._user, nobody)
                 assembler.emit(Op.LOAD, self._loaded, assembler.constant(str(rate)))
-                draw = _draw(self._rates)
+                draw = drawing(self._rates)
                 function = self._fields.function("receiver's draw", draw, arity=2, entries=SHARED_ENTRIES)
                 assembler.emit(Op.CALL, self._scratch, function, self._user, self._loaded)
                 assembler.emit(Op.EMPTY, self._scratch, out)
@@ -278,97 +285,14 @@ def visited(number: int) -> int | None:
     return number - MOST - 1 if number > MOST else None
 
 
-def route(uri: str) -> str:
-    """The path of an absolute URI as it is spelled, '/' for all else: as the receiver's own clients have it."""
-    found = _ROUTE.match(uri)
-    return found[1] if found else "/"
-
-
 def _find(event: Branch, path: str) -> tuple[Path, Path] | None:
     """The leaf that holds a dotted path, and the way on inside of its JSON; None: no event has it."""
     node: Leaf | Branch = event
     here: Path = ()
     rest = URI if path == ROUTE else steps(path)
     while rest and not isinstance(node, Leaf):
-        key = _key(node, rest[0])
+        key = key_of(node, rest[0])
         if key is None:
             return None
         node, here, rest = node[key], (*here, key), rest[1:]
     return (here, rest) if isinstance(node, Leaf) and here != ("transaction_id",) else None
-
-
-def _key(tree: Mapping[str, object], name: str) -> str | None:
-    """The key of a name: exactly, else in any case."""
-    return name if name in tree else next((key for key in tree if key.lower() == name.lower()), None)
-
-
-def _inside(text: str, way: Path) -> str:
-    """The text at the end of a way through JSON; '' where it leads nowhere."""
-    try:
-        node: object = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return ""
-    for step in way:
-        if isinstance(node, list):
-            node = node[int(step)] if step.isdecimal() and len(step) < 10 and int(step) < len(node) else None
-        elif isinstance(node, dict):
-            key = _key(node, step)
-            node = None if key is None else node[key]
-        else:
-            node = None
-    return "" if node is None or isinstance(node, dict | list) else text_of(node)
-
-
-def _fates(rates: Mapping[str, Fraction]) -> Callable[[str], str]:
-    """A function from a user to what becomes of all its events, '' for one without a rate of its own."""
-    return lambda user: "" if (rate := rates.get(user)) is None else _fate(user, rate)
-
-
-def _fate(user: str, rate: Fraction) -> str:
-    if not threshold_of(rate):
-        return EXCLUDED
-    if draws(user) >= threshold_of(rate):
-        return LEFT_OUT
-    return str(weight_of(rate)) if weight_of(rate) > 1 else KEPT
-
-
-def _draw(rates: Iterable[Fraction]) -> Callable[[str, str], str]:
-    """A function of a user and a rate: '1' where the user's events are kept."""
-    thresholds = {str(rate): threshold_of(rate) for rate in rates}
-    return lambda user, rate: "1" if draws(user) < thresholds[rate] else ""
-
-
-def _code(text_at: Callable[[str], str], found_in: Callable[[bytes], Sequence[int]]) -> Callable[[str], str]:
-    """A function from a text to the numbers of the patterns found in it, as `,0,7,`; in an absent text is nothing."""
-
-    def code(text: str) -> str:
-        inside = text_at(text) if text else ""
-        numbers = found_in(inside.encode("utf-8", "replace")) if inside else ()
-        return f",{','.join(map(str, numbers))}," if numbers else ""
-
-    return code
-
-
-def _first_rule(wanted: Sequence[tuple[str, list[tuple[int, int]]]]) -> Callable[[str], str]:
-    """A function from the joined codes to the number of the first rule whose conditions all hold, '' for none.
-
-    Shapes: each condition is (which code, which number in it).
-    """
-    rules = [(number, [(path, f",{at},") for path, at in conditions]) for number, conditions in wanted]
-
-    def first(joined: str) -> str:
-        codes = joined.split("|")
-        for number, conditions in rules:
-            if all(one in codes[path] for path, one in conditions):
-                return number
-        return ""
-
-    return first
-
-
-def _product(weight: str, other: str) -> str:
-    """Both weights multiplied, '' for 1; what is no weight counts as 1."""
-    made = 1
-    for text in (weight, other):
-        made *= int(text) if text.isascii() and text.isdecimal() and len(text) < 18 else 1
-    return str(min(max(made, 1), MAX_WEIGHT)) if made > 1 else ""

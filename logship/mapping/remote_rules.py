@@ -152,11 +152,14 @@ def _rates(tree: Mapping[str, object], key: str) -> dict[str, Fraction]:
         return {}
     if not isinstance(rates, dict):
         raise RemoteRulesError(f"{key} is no object")
+    known: dict[object, Fraction] = {}  # a hundred thousand users share a few rates
+    made = {}
     for name, value in rates.items():
         if value is None:
             raise RemoteRulesError(f"{key} has no rate for one of its names")
-        _rate(rates, name, f"a rate of {key}")
-    return {name: _rate(rates, name, key) for name in rates}
+        rate = _rate(rates, name, f"a rate of {key}")
+        made[name] = known.setdefault(rate, rate)
+    return made
 
 
 def _rules(tree: object, warnings: list[str]) -> tuple[RemoteRule, ...]:

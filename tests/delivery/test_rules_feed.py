@@ -41,6 +41,18 @@ class Pages:
 
 
 @dataclass
+class Answering:
+    """A receiver with one answer."""
+
+    page: Page
+
+    def get(self, path: str, headers: dict[str, str], most_bytes: int) -> Page | Failure:
+        return self.page
+
+    def cut(self) -> None: ...
+
+
+@dataclass
 class Rig:
     """A feed driven by hand."""
 
@@ -183,6 +195,16 @@ def test_while_nothing_is_known_it_is_asked_again_soon_and_then_each_minute() ->
     assert rig.feed.pause_s() == POLL_EVERY_S
     rig.ask("500")
     assert rig.feed.pause_s() == POLL_EVERY_S
+
+
+@pytest.mark.parametrize("etag", ["", "a b", "x" * 5_000, "\x1b[31m", "é"])
+def test_an_etag_that_no_header_should_carry_is_not_sent_back(etag: str) -> None:
+    rig = Rig()
+    page = Page(200, {"x-moesif-config-etag": etag}, orjson.dumps(RULES))
+    rig.feed.step(Answering(page))
+    known = rig.feed.status().known
+    assert known is not None
+    assert known.etag == ""
 
 
 def test_rules_survive_in_a_note_and_anything_else_there_is_none() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from logship.collector import CollectorServer
 from tests.end_to_end.site import APPLICATION_ID, SOURCE, Site
 from tests.mapping import obeying
 from tests.rigs.config_page import BROKEN, ConfigPage
+from tests.rigs.daemon import logship_command
 from tests.rigs.fork import ForkedDaemon
 from tests.rigs.machine import scaled
 from tests.rigs.receiver import Receiver
@@ -287,3 +289,38 @@ def users_in(collector: CollectorServer) -> list[str]:
     with sqlite3.connect(collector.store) as store:
         found = store.execute("SELECT DISTINCT event ->> '$.user_id' FROM events ORDER BY 1").fetchall()
     return [user for (user,) in found]
+
+
+def test_a_dead_letter_of_somebody_excluded_meanwhile_is_not_sent_again(
+    tmp_path: Path, receiver: Receiver, page: ConfigPage
+) -> None:
+    page.config = {"sample_rate": 100}
+    receiver.refuses = lambda event: event.get("user_id") in ("ann", "bob")
+    site = obedient(tmp_path, receiver.url)
+    for user in ("ann", "bob", "cy"):
+        with site.log.open("a") as log:
+            log.write(f'203.0.113.9 - {user} {TIME} "GET /{user} HTTP/1.1" 200 1 "-" "x"\n')
+    assert site.run("run", "--once").returncode == 1
+    receiver.refuses = lambda event: False
+    page.config = {"user_sample_rate": {"ann": 0}}
+    assert site.run("run", "--once").returncode == 0
+    command = logship_command("dead-letters", "retry", "-c", str(site.config))
+    retried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert "delivered 1 · dropped by the mapping 1" in retried.stdout, retried.stderr
+    assert [event["user_id"] for event in receiver.events] == ["cy", "bob"]
+
+
+def test_what_the_receiver_writes_into_its_rules_reaches_no_terminal_as_control_bytes(
+    tmp_path: Path, receiver: Receiver, page: ConfigPage
+) -> None:
+    page.config = {"regex_config": [
+        {"conditions": [{"path": "request.verb\x1b[31m", "value": "\x1b]0;x\x07"}], "sample_rate": 0},
+        {"conditions": [{"path": "x", "value": "(\x1b[31m"}], "sample_rate": 0},
+    ]}  # fmt: skip
+    site = obedient(tmp_path, receiver.url)
+    Oracle(site).write(20, FIRST)
+    for arguments in (("check", "--connect"), ("backfill", str(site.log)), ("run", "--once")):
+        done = site.run(*arguments)
+        assert "rule 2 is left out" in done.stdout + done.stderr
+        assert "\x1b[31m" not in done.stdout + done.stderr
+        assert "\x07" not in done.stdout + done.stderr

@@ -13,13 +13,14 @@ import re2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from logship.conversion import Converter, compile_mapping
-from logship.formats import compile_format, read_spec
+from logship.conversion import Converter, PathFields, SourceConverter, compile_mapping
+from logship.event import LogFile
+from logship.formats import Format, compile_format, read_spec
 from logship.formats.re2_door import compile_pattern, compile_set
 from logship.mapping import Constants
 from logship.mapping.remote_rules import MAX_RULES, NO_RULES, RemoteRules, RemoteRulesError, weight_of
 from tests.formats.hostile import ordinary_line
-from tests.formats.presets import preset
+from tests.formats.presets import preset, presets
 from tests.kernel.agreement import agreed, done
 from tests.mapping import obeying
 from tests.mapping.world import LOG, combined, convert, format_named, mapping
@@ -334,3 +335,22 @@ def test_where_re2_has_no_memory_for_all_at_once_they_are_asked_one_by_one(
     found = compile_set(PATTERNS[:4])
     assert list(found(b"/ab")) == [0, 1, 2, 3]
     assert list(found(b"")) == [0]
+
+
+@pytest.mark.parametrize("fmt", [None, format_named("combined")], ids=["auto", "combined"])
+def test_a_source_obeys_from_the_next_line_on_and_keeps_the_format_that_it_has_found(fmt: Format | None) -> None:
+    source = SourceConverter(
+        "api", fmt, mapping(), Constants("web-1", "api"), PathFields.of("/(?P<host>[^/]+)$"), presets()
+    )
+    before = b"".join(combined(user=user) + b"\n" for user in ("ann", "bob"))
+    assert len(source.convert(before, 0, LOG).ends) == 2
+    source.obey(RemoteRules.of(b'{"user_sample_rate":{"ann":0}}'))
+    alone = combined(user="ann") + b"\n"  # of which no format could be told but for what was found before
+    assert source.convert(alone, 0, LOG).sampled_out == {"receiver's user rate": 1}
+    found = json.loads(source.convert(combined(user="bob") + b"\n", 0, LOG).events[0])
+    assert found["request"]["uri"].startswith("https://access.log/")
+    source.obey(None)
+    assert len(source.convert(alone, 0, LOG).ends) == 1
+    other = LogFile(2, "/var/log/other.log", "api", 8, "web-1")
+    source.obey(RemoteRules.of(b'{"sample_rate":0}'))
+    assert source.convert(before, 0, other).sampled_out == {"receiver's rate": 2}
