@@ -153,9 +153,11 @@ def _look(base: Path, paths: Sequence[Path]) -> tuple[list[Proposal], list[str]]
         if not found[0].logs:
             logs += [log for pattern in USUAL_LOGS for log in sorted(base.glob(pattern))]
     whole = Served(
-        tuple(log for served in found for log in served.logs), tuple(one for served in found for one in served.passed)
-    )  # fmt: skip
-    proposals = propose_served(whole.logs, named, base) + [propose_file(log, named) for log in logs]
+        tuple(log for served in found for log in served.logs),
+        tuple(one for served in found for one in served.passed),
+        tuple(write for served in found for write in served.writes),
+    )
+    proposals = propose_served(whole.logs, named, base, whole.writes) + [propose_file(log, named) for log in logs]
     return proposals, [f"{passed.place}: {passed.reason}" for passed in whole.passed]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from logship.servers.httpd_conf import read_httpd
 from logship.servers.nginx_conf import read_nginx
-from logship.servers.served import Passed, Served, ServedLog
+from logship.servers.served import Passed, Served, ServedLog, Write
 
-__all__ = ["Passed", "Served", "ServedLog", "read_conf_file", "served_logs"]
+__all__ = ["Passed", "Served", "ServedLog", "Write", "read_conf_file", "served_logs"]
 
 NGINX_CONFS = (
     "etc/nginx/nginx.conf",
@@ -33,7 +33,8 @@ def served_logs(base: Path = Path("/")) -> Served:
     """
     found = [_look(base / conf, base) for conf in (*NGINX_CONFS, *HTTPD_CONFS) if (base / conf).exists()]
     logs = dict.fromkeys(log for served in found for log in served.logs)
-    return Served(tuple(logs), tuple(passed for served in found for passed in served.passed))
+    passed = tuple(one for served in found for one in served.passed)
+    return Served(tuple(logs), passed, tuple(write for served in found for write in served.writes))
 
 
 def read_conf_file(path: Path, base: Path = Path("/")) -> Served:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from pathlib import Path
 
 from logship.records import record
-from logship.servers.served import Directive, Passed, Served, ServedLog, Word, read_conf
+from logship.servers.served import EVERY_SCOPE, Directive, Passed, Served, ServedLog, Word, Write, read_conf
 
 COMMON = '%h %l %u %t "%r" %>s %b'  # what TransferLog writes without a LogFormat
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -29,6 +29,8 @@ class Reading:
     variables: dict[str, str]
     passed: list[Passed] = field(default_factory=list)
     within: list[Path] = field(default_factory=list)  # the files being read, each included by the one before
+    scope: str = ""  # the virtual host being read
+    macros: dict[str, tuple[list[str], list[tuple[int, str]]]] = field(default_factory=dict)  # parameters and lines
 
 
 def read_httpd(conf: Path, base: Path = Path("/"), variables: Mapping[str, str] | None = None) -> Served:
@@ -41,6 +43,7 @@ def read_httpd(conf: Path, base: Path = Path("/"), variables: Mapping[str, str] 
     formats: dict[str, str] = {}
     default = COMMON
     logs: list[ServedLog] = []
+    writes: list[Write] = []
     wanted: list[Directive] = []
     reading.within.append(conf)
     for directive in _directives(conf, reading):
@@ -56,7 +59,9 @@ def read_httpd(conf: Path, base: Path = Path("/"), variables: Mapping[str, str] 
             reading.passed.append(found)
         else:
             logs.append(found)
-    return Served(tuple(dict.fromkeys(logs)), tuple(reading.passed))
+            scope = EVERY_SCOPE if directive.name == "globallog" else directive.scope
+            writes.append(Write(scope, found.path, directive.argument(2)))
+    return Served(tuple(dict.fromkeys(logs)), tuple(reading.passed), tuple(dict.fromkeys(writes)))
 
 
 def _log(directive: Directive, formats: Mapping[str, str], default: str, reading: Reading) -> ServedLog | Passed:
@@ -94,22 +99,55 @@ def _piped_path(command: str) -> str:
 
 def _directives(path: Path, reading: Reading) -> Iterator[Directive]:
     """All directives of a file and what it includes, sections laid flat, variables filled in."""
-    for line, text in _lines(read_conf(path)):
+    yield from _of_lines(list(_lines(read_conf(path))), path, reading)
+
+
+def _of_lines(lines: Sequence[tuple[int, str]], path: Path, reading: Reading) -> Iterator[Directive]:
+    macro: list[tuple[int, str]] | None = None
+    for line, text in lines:
+        if macro is not None:
+            macro.append((line, text))
+            macro = None if text.lower().startswith("</macro") else macro
+            continue
         words = tuple(
             Word(_VARIABLE.sub(lambda match: reading.variables.get(match[1], match[0]), word.text), word.is_quoted)
             for word in _words(text)
         )
+        if words and words[0].text.lower() == "<macro":
+            name, *parameters = [word.text.rstrip(">") for word in words[1:]] or [""]
+            macro = []
+            reading.macros[name.lower()] = ([one for one in parameters if one], macro)
+            continue
+        if words and words[0].text.lower().startswith(("<virtualhost", "</virtualhost")):
+            reading.scope = f"{path}:{line} {text}" if words[0].text[1] != "/" else ""
         if not words or words[0].text.startswith("<"):
             continue
-        directive = Directive(words, path, line)
+        directive = Directive(words, path, line, scope=reading.scope)
         if directive.name == "define":
             reading.variables[directive.argument(0)] = directive.argument(1)
+        elif directive.name == "use" and directive.argument(0).lower() in reading.macros:
+            yield from _used(directive, reading)
         elif directive.name == "serverroot":
             reading.root = directive.argument(0)
         elif directive.name in {"include", "includeoptional"} and directive.argument(0):
             yield from _included(directive, reading)
         else:
             yield directive
+
+
+def _used(directive: Directive, reading: Reading) -> Iterator[Directive]:
+    """The lines of a macro with its parameters filled in; a macro that uses itself is left."""
+    parameters, lines = reading.macros.pop(name := directive.argument(0).lower())
+    given = sorted(zip(parameters, (word.text for word in directive.words[2:]), strict=False), reverse=True)
+    filled = []
+    for line, text in lines[:-1]:
+        for parameter, value in given:
+            text = text.replace(parameter, value)
+        filled.append((line, text))
+    whole = " ".join(word.text for word in directive.words)
+    for one in _of_lines(filled, directive.path, reading):
+        yield replace(one, scope=f"{one.scope} {whole}")
+    reading.macros[name] = (parameters, lines)
 
 
 def _included(directive: Directive, reading: Reading) -> Iterator[Directive]:

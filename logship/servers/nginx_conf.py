@@ -6,10 +6,10 @@ Source: ngx_conf_file.c (words, quotes, comments), ngx_http_log_module.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from logship.servers.served import Directive, Passed, Served, ServedLog, Word, below, read_conf
+from logship.servers.served import Directive, Passed, Served, ServedLog, Word, Write, below, read_conf
 
 COMBINED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
@@ -31,17 +31,34 @@ def read_nginx(conf: Path, base: Path = Path("/")) -> Served:
         if directive.name == "log_format" and len(directive.words) > 2:
             formats[directive.argument(0)] = _format_text(directive)
     logs: list[ServedLog] = []
-    for directive in directives:
-        if directive.name == "access_log":
-            found = _access_log(directive, formats, base)
-            if isinstance(found, Passed):
-                passed.append(found)
-            elif found is not None:
-                logs.append(found)
-    return Served(tuple(dict.fromkeys(logs)), tuple(passed))
+    writes: list[Write] = []
+    prefix = _prefix(conf, base)
+    said = [directive for directive in directives if directive.name == "access_log"]
+    for directive in said or _default(directives, prefix):
+        found = _access_log(directive, formats, base, prefix)
+        if isinstance(found, Passed):
+            passed.append(found)
+        elif found is not None:
+            logs.append(found)
+            condition = next((word.text for word in directive.words[2:] if word.text.startswith("if=")), "")
+            writes.append(Write(directive.scope, found.path, condition))
+    return Served(tuple(dict.fromkeys(logs)), tuple(passed), tuple(dict.fromkeys(writes)))
 
 
-def _access_log(directive: Directive, formats: dict[str, str], base: Path) -> ServedLog | Passed | None:
+def _prefix(conf: Path, base: Path) -> str:
+    """Where relative paths begin: beside the `conf` directory of a build from source; "" for what only nginx knows."""
+    return f"/{conf.parent.parent.relative_to(base)}" if conf.parent.name == "conf" else ""
+
+
+def _default(directives: Sequence[Directive], prefix: str) -> list[Directive]:
+    """What nginx logs to where a server serves HTTP and no directive says it."""
+    http = next((one for one in directives if one.name == "http" and not one.blocks), None)
+    if http is None or not prefix:
+        return []
+    return [Directive((Word("access_log"), Word("logs/access.log")), http.path, http.line, ("http",))]
+
+
+def _access_log(directive: Directive, formats: dict[str, str], base: Path, prefix: str) -> ServedLog | Passed | None:
     target, place = directive.argument(0), directive.place(base)
     name = next((word.text for word in directive.words[2:] if "=" not in word.text), "combined")
     if target == "off" or not target:
@@ -50,6 +67,8 @@ def _access_log(directive: Directive, formats: dict[str, str], base: Path) -> Se
         return Passed(place, f"logs to {target}, not to a file")
     if directive.blocks[:1] and directive.blocks[0] in NO_REQUESTS:
         return Passed(place, f"{target} is a log of connections ({directive.blocks[0]}), not of requests")
+    if not target.startswith("/") and prefix:
+        target = f"{prefix}/{target}"
     if not target.startswith("/"):
         return Passed(place, f"{target} is relative to nginx's prefix, which its configuration doesn't say")
     if name not in formats:
@@ -78,12 +97,13 @@ def _directives(
     passed: list[Passed],
     within: tuple[Path, ...],
     blocks: tuple[str, ...] = (),
+    scope: str = "",
 ) -> Iterator[Directive]:
     """All directives of a file and what it includes, blocks laid flat; `within` are the files that include it.
 
     Raises: OSError for the outermost file.
     """
-    for directive in _read(path, blocks):
+    for directive in _read(path, blocks, scope):
         pattern = directive.argument(0)
         if directive.name != "include" or not pattern:
             yield directive
@@ -94,13 +114,14 @@ def _directives(
                 passed.append(Passed(directive.place(base), "includes go in a circle"))
                 continue
             try:
-                yield from _directives(included, root, base, passed, (*within, path), directive.blocks)
+                yield from _directives(included, root, base, passed, (*within, path), directive.blocks, directive.scope)
             except OSError as exc:
                 passed.append(Passed(directive.place(base), f"{included}: {exc.strerror}"))
 
 
-def _read(path: Path, outer: tuple[str, ...]) -> Iterator[Directive]:
+def _read(path: Path, outer: tuple[str, ...], scope: str) -> Iterator[Directive]:
     """The directives of one file, in order; a block's head is one. `outer` are the blocks that the file stands in."""
+    scopes = [scope]
     text = read_conf(path)
     blocks = list(outer)
     words: list[Word] = []
@@ -115,11 +136,13 @@ def _read(path: Path, outer: tuple[str, ...]) -> Iterator[Directive]:
         else:
             end = match.end()
             if match["end"] and words:
-                yield Directive(tuple(words), path, first_line, tuple(blocks))
+                yield Directive(tuple(words), path, first_line, tuple(blocks), scopes[-1])
             if match["end"] == "{":
                 blocks.append(words[0].text if words else "")
+                scopes.append(f"{path}:{at}")
             elif match["end"] == "}" and len(blocks) > len(outer):
                 blocks.pop()
+                scopes.pop()
             if match["end"]:
                 words = []
         line += text.count("\n", at, end)

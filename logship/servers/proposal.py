@@ -13,7 +13,8 @@ from logship.conversion import detect
 from logship.errors import FormatError
 from logship.formats import Detection, Format, FormatSpec, compile_format
 from logship.records import record
-from logship.servers.served import ServedLog
+from logship.servers.once import left_out
+from logship.servers.served import ServedLog, Write
 
 SAMPLE_BYTES = 65_536  # the end of a file tells best what its server writes now
 SAMPLE_LINES = 200
@@ -27,6 +28,7 @@ USUAL_LOGS = (
 )
 
 
+REQUESTS = frozenset({"request_first_line", "request_url", "request_method", "url_path", "target", "path", "method"})
 ServerKind = Literal["nginx", "apache"]
 Kind = ServerKind | Literal[""]
 
@@ -66,8 +68,45 @@ class Proposal:
         return self.wordings[0].kind if self.wordings else ""
 
 
-def propose_served(logs: Iterable[ServedLog], named: Mapping[str, FormatSpec], base: Path) -> list[Proposal]:
-    """A proposal for each format that the servers write, with all logs in it; one for logs in several formats."""
+def propose_served(
+    logs: Iterable[ServedLog], named: Mapping[str, FormatSpec], base: Path, writes: Sequence[Write] = ()
+) -> list[Proposal]:
+    """A proposal for each format that the servers write, with all logs in it; one for logs in several formats.
+
+    Logs whose requests are in another one too are proposals of their own that are not to be used.
+    """
+    logs = list(logs)
+    holders = left_out(writes, lambda path: _worth(path, logs, named, base))
+    active = _proposed([log for log in logs if log.path not in holders], named, base)
+    passive = [
+        replace(one, problem=one.problem or f"the same requests are in {holders[path]}")
+        for path in holders
+        for one in _proposed([log for log in logs if log.path == path], named, base)
+    ]
+    return [*active, *passive]
+
+
+def _worth(path: str, logs: Sequence[ServedLog], named: Mapping[str, FormatSpec], base: Path) -> tuple[bool, ...]:
+    """Whether a log can be read as its server says, is there, and holds a duration and a host."""
+    formats = [fmt for log in logs if log.path == path and (fmt := _compiled(log.kind, log.text, named)) is not None]
+    if not formats or any(problem_of(fmt) for fmt in formats):
+        return (False,)
+    lines = newest_lines(_existing(path, base))
+    fits = not lines or any(fmt.parse(line) is not None for line in lines for fmt in formats)
+    has_host, has_duration = (all(each) for each in zip(*map(_logs, formats), strict=True))
+    return fits, bool(lines), has_duration, has_host
+
+
+def problem_of(fmt: Format) -> str:
+    """Why no events can come of a format that can be read, "" where they can."""
+    if not any(slot.kind.is_time for slot in fmt.slots):
+        return "it holds no time; log $time_iso8601 (nginx) or %t (Apache)"
+    if not any(slot.field in REQUESTS for slot in fmt.slots):
+        return "it holds no request; log $request (nginx) or %r (Apache)"
+    return ""
+
+
+def _proposed(logs: Iterable[ServedLog], named: Mapping[str, FormatSpec], base: Path) -> list[Proposal]:
     written: dict[str, list[ServedLog]] = {}
     for log in logs:
         written.setdefault(log.path, []).append(log)
@@ -119,8 +158,9 @@ def _served(
         compiled = [compile_format(FormatSpec(kind, text), named) for kind, text in formats]
     except FormatError as exc:
         return Proposal(paths, place, plain, problem=str(exc))
-    if not all(any(slot.kind.is_time for slot in fmt.slots) for fmt in compiled):
-        return Proposal(paths, place, plain, problem="it holds no time; log $time_iso8601 (nginx) or %t (Apache)")
+    problem = next(filter(None, map(problem_of, compiled)), "")
+    if problem:
+        return Proposal(paths, place, plain, problem=problem)
     lines = [line for path in paths for line in newest_lines(_existing(path, base))][:SAMPLE_LINES]
     fits = sum(any(fmt.parse(line) is not None for fmt in compiled) for line in lines)
     others = tuple(detect(lines, named)[:3]) if lines and not fits else ()

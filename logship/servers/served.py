@@ -7,6 +7,7 @@ from typing import Literal
 
 from logship.records import record
 
+EVERY_SCOPE = "*"
 MAX_CONF_BYTES = 4 << 20  # a configuration file is smaller; what is bigger is none
 
 
@@ -35,14 +36,28 @@ class Passed:
 
 
 @record
+class Write:
+    """That requests of one place of the configuration (a server, a virtual host) are written to a log.
+
+    Shapes: `scope` tells the place from others, EVERY_SCOPE is all of them; `condition` is what the directive says of
+    which requests, "" for all.
+    """
+
+    scope: str
+    path: str
+    condition: str = ""
+
+
+@record
 class Served:
     """All that was found.
 
-    Shapes: logs in the order of the files, each (path, format) once.
+    Shapes: logs in the order of the files, each (path, format) once; `writes` as well.
     """
 
     logs: tuple[ServedLog, ...]
     passed: tuple[Passed, ...]
+    writes: tuple[Write, ...] = ()
 
 
 @record
@@ -57,13 +72,15 @@ class Word:
 class Directive:
     """One directive: its words, the first being its name, and where it stands.
 
-    Shapes: `blocks` are the names of the blocks around it, the outermost first, where the reader keeps them.
+    Shapes: `blocks` are the names of the blocks around it, the outermost first, where the reader keeps them; `scope`
+    tells the innermost place that requests belong to from others, "" for the main one.
     """
 
     words: tuple[Word, ...]
     path: Path
     line: int
     blocks: tuple[str, ...] = ()
+    scope: str = ""
 
     @property
     def name(self) -> str:

@@ -16,10 +16,10 @@ NGINX = """
 http {
     log_format timed '$remote_addr [$time_local] "$request" $status $request_time it\\'s';
     log_format bad '$remote_addr$remote_user';
-    access_log /var/log/nginx/access.log;
-    access_log /var/log/nginx/timed.log timed;
-    access_log /var/log/nginx/*.more.log timed;
-    access_log /var/log/nginx/bad.log bad;
+    server { access_log /var/log/nginx/access.log; }
+    server { access_log /var/log/nginx/timed.log timed; }
+    server { access_log /var/log/nginx/*.more.log timed; }
+    server { access_log /var/log/nginx/bad.log bad; }
     access_log syslog:server=127.0.0.1 timed;
 }
 """
@@ -181,8 +181,9 @@ def test_a_glob_of_one_format_leaves_the_logs_of_others_alone(
 ) -> None:
     conf = tmp_path / "nginx.conf"
     conf.write_text(
-        "http { log_format timed '$remote_addr [$time_local] $status $request_time';\n"
-        "access_log /logs/$host.log timed; access_log /logs/plain.log; access_log /logs/other/plain.log; }\n"
+        "http { log_format timed '$remote_addr [$time_local] $request $status $request_time';\n"
+        "server { access_log /logs/$host.log timed; } server { access_log /logs/plain.log; }\n"
+        "server { access_log /logs/other/plain.log; } }\n"
     )
     assert execute(["init", str(conf)]) == Exit.FINE
     timed, plain = sources(capsys.readouterr().out)
