@@ -70,6 +70,7 @@ ADAPTER = TypeAdapter(SamplingConfig)
 KNOWN_KEYS = tuple(SamplingConfig.__annotations__)
 # every key is always there: some clients keep the old value of one that is missing
 EVERYTHING: dict[str, Any] = {
+    "org_id": "",
     "app_id": "",
     "sample_rate": 100,
     "block_bot_traffic": False,
@@ -95,7 +96,11 @@ class ServedDocuments:
     @property
     def headers(self) -> dict[str, str]:
         """What tells senders on other answers that there is news."""
-        return {"X-Moesif-Config-ETag": self.config_tag, "X-Moesif-Rules-Tag": self.rules_tag}
+        return {
+            "X-Moesif-Config-ETag": self.config_tag,
+            "X-Moesif-Rules-Tag": self.rules_tag,
+            "X-Moesif-Rules-ETag": self.rules_tag,  # what the Envoy plugin reads
+        }
 
 
 class ServedConfig:

@@ -49,6 +49,7 @@ def test_a_file_is_served_with_every_key_and_its_rules_apart(tmp_path: Path, fil
     with CollectorServer(store=str(tmp_path / "e.db"), config=file) as collector:
         answer = asked(collector.url)
         assert answer.json() == {
+            "org_id": "",
             "app_id": "",
             "block_bot_traffic": False,
             "company_sample_rate": {},
@@ -81,7 +82,7 @@ def test_a_changed_file_is_told_to_those_who_post(tmp_path: Path, file: Path) ->
         file.write_text(json.dumps({**WORKING, "sample_rate": 51}))
         after = post(collector.url, event(2), path="/v1/events").headers
         assert after["X-Moesif-Config-ETag"] != config_tag
-        assert after["X-Moesif-Rules-Tag"] == before["X-Moesif-Rules-Tag"]
+        assert after["X-Moesif-Rules-Tag"] == before["X-Moesif-Rules-Tag"] == after["X-Moesif-Rules-ETag"]
         changed = asked(collector.url, etag=config_tag)
         assert (changed.status_code, changed.json()["sample_rate"]) == (200, 51)
 
