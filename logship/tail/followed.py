@@ -567,7 +567,8 @@ class Followed:
         """Opens the siblings that may be newer than what is known: files rotated before anybody saw them."""
         moved = (now for now, before in self.register.homes.items() if before == its.place.directory)
         beside = (path for folder in moved for path in logs_in(folder, its.place.stem))
-        nameless = {path for path in self._without_names(its, watched) if self._is_nobodys(path)}
+        unknown = (path for path in self._without_names(its, watched) if not self._is_taken(path))
+        nameless = {path for path in unknown if self._is_nobodys(path)}
         for path in (
             *self.discovery.siblings(watched, its.place.directory, its.place.stem),
             *beside,
@@ -591,7 +592,8 @@ class Followed:
         source's only log."""
         for folder, shape in self._shapes.get(its, ()):
             yield from (path for path in shaped_like(folder, shape) if not watched.exclude.fits(path))
-        if watched.rotated.globs and sum(each.source is its.source for each in self.register.logs.values()) == 1:
+        others = (each for each in self.register.logs.values() if each is not its and each.source is its.source)
+        if watched.rotated.globs and next(others, None) is None:
             yield from self.discovery.put_away(watched)
 
     def _is_nobodys(self, path: str) -> bool:
