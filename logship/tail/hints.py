@@ -176,6 +176,8 @@ class Watcher:
             if self._observer is None:
                 from watchdog.observers import Observer
 
+                # it says so of each directory that went, or that is not watched any more
+                logging.getLogger(f"{events.__package__}.observers.inotify").addFilter(_is_no_end)
                 observer = Observer()
                 observer.start()
                 self._observer = observer
@@ -201,6 +203,10 @@ class Watcher:
         if not self._has_warned:
             self._has_warned = True
             log.warning("not every directory can be watched, those are polled reason=%s", why)
+
+
+def _is_no_end(record: logging.LogRecord) -> bool:
+    return "is inactive" not in record.msg
 
 
 def _inode(folder: str) -> int:

@@ -102,12 +102,13 @@ def known_as(
 ) -> Checkpoint | None:
     """The checkpoint of a log whose content this is, under whatever name it is now; its key makes the same ids.
 
-    `first_line` is hashed; `is_own`: the name is a log's own, so what is known of other logs does not count.
-    Raises: OSError as reading gives it.
+    `first_line` is hashed; `is_own`: the name is a log's own, so what is known of other logs does not count, but for
+    what was seen under that name. Raises: OSError as reading gives it.
     """
+    own = os.path.join(place.directory, place.stem)
     alike = [each for each in rows if each.key is not None and each.first_line == first_line and each.anchors]
     for row in sorted(alike, key=lambda each: (_place(each) != place, -each.generation)):
-        if (_place(row) == place or not is_own) and _reaches_an_anchor(content, row.anchors):
+        if (_place(row) == place or row.path == own or not is_own) and _reaches_an_anchor(content, row.anchors):
             return row
     return None
 

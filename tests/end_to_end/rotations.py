@@ -138,7 +138,7 @@ class Trial:
 
     def _write_config(self, url: str) -> Path:
         logs = self.directory / "logs"
-        paths = sorted({f"{logs}/*/{way.log}" for way in self._ways})
+        paths = sorted({f"{logs}/*/{way.paths or way.log}" for way in self._ways})
         rotated = sorted({f"{logs}/*/{way.rotated}" for way in self._ways if way.rotated})
         path = self.directory / "logship.yml"
         path.write_text(

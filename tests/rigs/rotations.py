@@ -73,6 +73,7 @@ class Way:
     rotate: Callable[[Log, int], None]
     log: str = "access.log"
     rotated: str = ""  # a glob for `rotated:`, relative to the log's directory
+    paths: str = ""  # a glob for `paths:`, where it is not the log's name
 
     @property
     def name(self) -> str:
@@ -224,6 +225,43 @@ def _sed(log: Log, turn: int) -> None:
     log.reopen()
 
 
+def _perl(option: str) -> Callable[[Log, int], None]:
+    def rotate(log: Log, turn: int) -> None:
+        log.close()
+        run("perl", option, "-pe", "s/no such text/nothing/", log.path)
+        log.reopen()
+
+    return rotate
+
+
+def _newsyslog(log: Log, turn: int) -> None:
+    """Source: FreeBSD's newsyslog.conf(5), flags Z and B: log.0.gz is the newest, and is compressed at once."""
+    for number in range(8, -1, -1):
+        old = log.path.with_name(f"{log.path.name}.{number}.gz")
+        if old.exists():
+            old.rename(log.path.with_name(f"{log.path.name}.{number + 1}.gz"))
+    newest = log.path.rename(log.path.with_name(f"{log.path.name}.0"))
+    log.reopen()
+    run("gzip", newest)
+
+
+def _linked_and_removed(log: Log, turn: int) -> None:
+    run("ln", log.path, log.path.with_name(f"{log.path.name}.{turn}"))
+    run("rm", log.path)
+    log.reopen()
+
+
+def _copied_beside(log: Log, turn: int) -> None:
+    run("cp", log.path, log.path.with_name(f"{log.path.name}.bak{turn}"))
+
+
+def _directory_moved(log: Log, turn: int) -> None:
+    folder = log.path.parent
+    run("mv", folder, folder.with_name(f"{folder.name}.{turn}"))
+    folder.mkdir()
+    log.reopen()
+
+
 def _copied_back(log: Log, turn: int) -> None:
     log.close()
     aside = log.aside("moved.log")
@@ -248,7 +286,10 @@ def ways() -> Sequence[Way]:
         Way("logrotate", "extension .log dateext, compress zstd",
             _logrotate("extension .log\n  dateext\n  create 0644\n  compress\n  compresscmd zstd\n  compressext .zst"
                        "\n  compressoptions --rm -q")),
+        Way("logrotate", "copy", _logrotate("copy")),
+        Way("logrotate", "prerotate cp", _logrotate("create 0644\n  prerotate\n    cp $1 $1.before\n  endscript")),
         Way("savelog", "compressed later", _savelog()),
+        Way("savelog", "-j", _savelog("-j")),
         Way("savelog", "-l", _savelog("-l")),
         Way("savelog", "-d", _savelog("-d", "-l")),
         Way("rotatelogs", "-L, hard link", _rotatelogs_link),
@@ -256,12 +297,19 @@ def ways() -> Sequence[Way]:
         Way("lumberjack", "time before the extension", _lumberjack),
         Way("Apache's recipe", "mv .old, gzip", _apache_recipe, log="access_log"),
         Way("nginx's recipe", "mv .N, gzip", _nginx_recipe),
+        Way("newsyslog", "flags ZB", _newsyslog),
+        Way("ln, rm", "a hard link", _linked_and_removed),
+        Way("mv", "its directory", _directory_moved),
+        Way("cp", "a backup, which paths match", _copied_beside, log="site.log", paths="site.log*"),
         Way("rsync", "new inode", _rsync()),
         Way("rsync", "--inplace", _rsync("--inplace")),
         Way("rsync", "--append", _rsync("--append")),
+        Way("rsync", "--append-verify", _rsync("--append-verify")),
         Way("vim", "renames the old file", _vim("backupcopy=no")),
         Way("vim", "keeps a backup", _vim("backup backupcopy=no")),
         Way("vim", "writes in place", _vim("backupcopy=yes")),
         Way("sed", "-i", _sed),
+        Way("perl", "-i", _perl("-i")),
+        Way("perl", "-i.bak", _perl("-i.bak")),
         Way("mv, cp", "copied back", _copied_back),
     ]  # fmt: skip
