@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import logging
 import os
 import re
@@ -20,6 +19,7 @@ import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
+from logship.collector.intake import MAX_DEPTH
 from logship.errors import ConfigError, Problem
 from logship.records import record
 
@@ -116,7 +116,7 @@ class ServedConfig:
         self._documents = documents_of({})
         if path is not None:
             try:
-                self._documents = documents_of(parsed(self._new_content(path) or b"", path))
+                self._documents = parsed(self._new_content(path) or b"", path)
             except OSError as exc:
                 raise wrong(path, f"{exc.strerror}; give a file that this user may read") from exc
 
@@ -134,7 +134,7 @@ class ServedConfig:
             return self._documents
         if content is not None:
             try:
-                self._documents = documents_of(parsed(content, self._path))
+                self._documents = parsed(content, self._path)
                 log.info("the config has changed etag=%s", self._documents.config_tag)
             except ConfigError as exc:
                 log.error("%s; the last good config stays", exc)
@@ -158,7 +158,7 @@ class ServedConfig:
 
 
 def documents_of(config: dict[str, Any]) -> ServedDocuments:
-    """Both answers for the content of a file."""
+    """Both answers for a checked document."""
     rules = orjson.dumps(config.get("rules", []))
     answer = {**EVERYTHING, **{key: value for key, value in config.items() if key != "rules"}}
     document = orjson.dumps(answer)
@@ -169,8 +169,8 @@ def tag_of(document: bytes) -> str:
     return hashlib.blake2b(document, digest_size=TAG_BYTES).hexdigest()
 
 
-def parsed(content: bytes, path: Path) -> dict[str, Any]:
-    """The checked content of a file.
+def parsed(content: bytes, path: Path) -> ServedDocuments:
+    """Both answers for the content of a file.
 
     Raises: ConfigError with everything that is wrong with it.
     """
@@ -189,10 +189,12 @@ def parsed(content: bytes, path: Path) -> dict[str, Any]:
         near = get_close_matches(key, KNOWN_KEYS, 1, 0.8) if key not in KNOWN_KEYS else []
         if near:
             raise wrong(path, f"unknown key {key[:60]!r}; did you mean {near[0]!r}?")
-    checked: dict[str, Any] = document
-    for place, pattern, reason in doubtful_patterns(checked):
+    for place, pattern, reason in doubtful_patterns(document):
         log.warning("%s: %s: %r is no regular expression for most clients: %s", path, place, pattern[:60], reason)
-    return checked
+    try:
+        return documents_of(document)
+    except TypeError as exc:
+        raise wrong(path, f"it is nested deeper than {MAX_DEPTH} levels; give a flatter one") from exc
 
 
 def doubtful_patterns(config: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -213,7 +215,10 @@ def mistakes(error: ValidationError) -> list[Any]:
 def sentence(error: Any) -> str:
     """Where in the document, what is wrong, and the value."""
     place = ".".join(map(str, error["loc"])) or "the document"
-    value = json.dumps(error["input"], default=str)
+    try:
+        value = orjson.dumps(error["input"]).decode()
+    except TypeError:  # nested too deeply to be shown
+        value = "…"
     return f"{place}: {value if len(value) <= 60 else value[:60] + '…'}: {error['msg']}"
 
 
