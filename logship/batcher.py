@@ -10,6 +10,7 @@ from logship.event import Batch, Chunk, Conversion, EventOrigin, Piece, Span
 from logship.records import record
 
 BRACKETS_LESS_COMMA = 1  # "[" and "]" around n events and n - 1 commas, where each event is counted with a comma
+LOG_BYTES_MAX = 2_000_000  # of chunks that a batch keeps for dead letters: lines of 40 kB give events of 300 bytes
 
 
 SpanOf = Callable[[Chunk, int, int], Span]  # (chunk, start, end) with the anchor before `end`
@@ -50,6 +51,7 @@ class Batcher:
         self._counted_bytes = 0  # the waiting events, each with the comma after it
         self._pieces: list[Piece] = []
         self._spans: list[Span] = []
+        self._log_bytes = 0  # of the chunks that they came from
         self._oldest_s = 0.0
 
     @property
@@ -88,7 +90,7 @@ class Batcher:
             self._take(Piece(chunk, conversion, first, last), text[begin : ends[last - 1]], now_s)
             self._spans.append(self._span_of(chunk, start, piece_end))
             first, begin, start = last, ends[last - 1] + 1, piece_end
-            if first < len(ends):
+            if first < len(ends) or self._log_bytes >= LOG_BYTES_MAX:
                 cut.batches += self.flush()
         if start < end:
             cut.settled.append(self._span_of(chunk, start, end))
@@ -99,12 +101,15 @@ class Batcher:
         if not self._pieces:
             return []
         batch = Batch.of(self._texts, joined(self._spans), tuple(self._pieces))
-        self._texts, self._pieces, self._spans, self._counted_bytes = [], [], [], 0
+        self._texts, self._pieces, self._spans = [], [], []
+        self._counted_bytes = self._log_bytes = 0
         return [batch]
 
     def _take(self, piece: Piece, text: memoryview, now_s: float) -> None:
         if not self._pieces:
             self._oldest_s = now_s
+        if not self._pieces or self._pieces[-1].chunk is not piece.chunk:
+            self._log_bytes += len(piece.chunk.data)
         self._texts.append(text)
         self._pieces.append(piece)
         self._counted_bytes += len(text) + len(",")

@@ -8,7 +8,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.batcher import Batcher, Cut
+from logship.batcher import LOG_BYTES_MAX, Batcher, Cut
 from logship.event import Batch, Chunk, Conversion, LogFile, Span
 
 FILE = LogFile(1, "/var/log/access.log", "api", 7, "web-1")
@@ -110,3 +110,19 @@ def test_an_event_of_exactly_the_limit_travels_bare() -> None:
     batches: list[Batch] = cut.batches + batcher.flush()
     assert [len(batch.body) for batch in batches] == [100]
     assert [len(item.event) for item in cut.too_large] == [101]
+
+
+def test_a_batch_keeps_few_lines_of_logs_however_small_their_events_are() -> None:
+    """What it keeps for dead letters is bounded: events of 300 bytes may come from lines of 40 kB, or be one in 100."""
+    batcher = Batcher(250_000, 1.0, span_of)
+    position = 0
+    batches: list[Batch] = []
+    for number in range(80):
+        file = LogFile(number % 3, "/var/log/access.log", "api", 7, "web-1")
+        chunk = chunk_of([b"x" * 49_999] * 4, position, file)
+        cut = batcher.add(chunk, conversion_of(chunk, [True] * 4, [300] * 4), position, chunk.end, 0.0)
+        batches += cut.batches
+        position = chunk.end
+    held = [sum({id(piece.chunk): len(piece.chunk.data) for piece in batch.pieces}.values()) for batch in batches]
+    assert max(held) < LOG_BYTES_MAX + 200_000
+    assert len(batches) == 80 * 200_000 // LOG_BYTES_MAX
