@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from logship.collector.columns import BUCKETS, Array, Segment
+from logship.collector.columns import BUCKETS, NO_DURATION, Array, Segment
 from logship.collector.filters import EventFilter
 from logship.collector.matching import matching
 from logship.collector.segments import Known
@@ -58,63 +60,73 @@ def part_of(known: Known, wanted: EventFilter, grid: TimeGrid, column: str) -> P
     names = ("time_ms", "status", "weight", "duration_ms", "bucket", "route", *((column,) if column else ()))
     segment.load(*names)
 
+    wanted_ones = None if mask is None else np.flatnonzero(mask)  # by index each further column costs what is wanted
+
     def numbers(name: str) -> Array:
         all_of_them = segment.numbers(name)
-        return all_of_them if mask is None else all_of_them[mask]
+        return all_of_them if wanted_ones is None else all_of_them[wanted_ones]
 
-    weights, durations = numbers("weight"), numbers("duration_ms")
-    statuses, buckets = numbers("status").astype(np.int64), numbers("bucket").astype(np.int64)
-    classes = CLASS_OF_STATUS[statuses + 1]
+    weights = None if are_one(segment.numbers("weight")) else numbers("weight").astype(np.float64)
+    statuses = numbers("status").astype(np.int64) + 1
+    classes = CLASS_OF_STATUS[statuses]
+    starts, places = grid.placed(numbers("time_ms"))
     width = len(CLASSES)
-    used, places = np.unique(grid.starts_of(numbers("time_ms")), return_inverse=True)  # hostile times are far apart
-    bars = weighted(places * width + classes, weights, len(used) * width).reshape(len(used), width)
-    measured = np.nan_to_num(durations)
-    timed = np.where(np.isnan(durations), 0, weights)
-    sums = (float((measured * weights).sum()), int(timed.sum()), float(measured.max(initial=0.0)))
-
-    def values(name: str, timing: tuple[Array, Array, Array] | None) -> Values:
-        return values_of(segment, name, numbers(name).astype(np.int64), weights, classes, timing)
-
+    bars = counted(places * width + classes, weights, len(starts) * width).reshape(len(starts), width)
+    has_any = bars.any(axis=1)
+    routes, buckets, sums = timed_values(segment, numbers, weights, classes)
+    values = None
+    if column and column != "route":
+        values = values_of(segment.texts(column), numbers(column).astype(np.int64), weights, classes)
     return Part(
-        events=len(weights),
-        statuses=weighted(statuses + 1, weights, len(CLASS_OF_STATUS)),
-        bars=np.column_stack((used, bars)),
+        events=len(statuses),
+        statuses=counted(statuses, weights, len(CLASS_OF_STATUS)),
+        bars=np.column_stack((starts[has_any], bars[has_any])),
         sums=sums,
-        buckets=weighted(buckets, weights, BUCKETS),
-        routes=values("route", (measured, timed, buckets)),
-        values=values(column, None) if column and column != "route" else None,
+        buckets=buckets,
+        routes=routes,
+        values=values,
     )
 
 
-def values_of(
-    segment: Segment,
-    name: str,
-    codes: Array,
-    weights: Array,
-    classes: Array,
-    timing: tuple[Array, Array, Array] | None,
-) -> Values:
-    """Counts by the values of a column; `timing` are durations, the requests they were measured of, their buckets."""
-    present = np.flatnonzero(np.bincount(codes))
-    size = int(present[-1]) + 1
+def values_of(texts: list[bytes], codes: Array, weights: Array | None, classes: Array) -> Values:
+    """Counts by the values of a column."""
     width = len(CLASSES)
-    by_class = weighted(codes * width + classes, weights, size * width).reshape(size, width)[present]
-    counts = np.column_stack((by_class.sum(axis=1), by_class[:, 2], by_class[:, 3]))
-    texts = segment.texts(name)
-    found = [texts[code] for code in present.tolist()]
-    if timing is None:
-        return Values(found, counts)
-    measured, timed, buckets = timing
+    by_class = counted(codes * width + classes, weights, len(texts) * width).reshape(len(texts), width)
+    requests = by_class.sum(axis=1)
+    present = np.flatnonzero(requests)
+    counts = np.column_stack((requests, by_class[:, 2], by_class[:, 3]))[present]
+    return Values([texts[code] for code in present.tolist()], counts)
+
+
+def timed_values(
+    segment: Segment, numbers: Callable[[str], Array], weights: Array | None, classes: Array
+) -> tuple[Values, Array, tuple[float, int, float]]:
+    """Counts and durations by route, the buckets and the sums of all durations."""
+    texts, codes, durations = segment.texts("route"), numbers("route").astype(np.int64), numbers("duration_ms")
+    size = len(texts)
+    spread = counted(codes * BUCKETS + numbers("bucket"), weights, size * BUCKETS).reshape(size, BUCKETS)
+    durations = np.where(np.isnan(durations), 0.0, durations)
+    total = np.bincount(codes, durations if weights is None else durations * weights, size)
     longest = np.zeros(size)
-    np.maximum.at(longest, codes, measured)
-    total = np.bincount(codes, measured * weights, size)
-    durations = np.column_stack((total[present], np.bincount(codes, timed, size)[present], longest[present]))
-    spread = weighted(codes * BUCKETS + buckets, weights, size * BUCKETS)
-    cells = np.flatnonzero(spread)
-    places = np.searchsorted(present, cells // BUCKETS)
-    return Values(found, counts, durations, np.column_stack((places, cells % BUCKETS, spread[cells])))
+    np.maximum.at(longest, codes, durations)
+    buckets, timed = spread.sum(axis=0), spread[:, :NO_DURATION].sum(axis=1)
+    sums = (float(total.sum()), int(timed.sum()), float(longest.max(initial=0.0)))
+    counts = values_of(texts, codes, weights, classes)
+    spread = spread[present := np.flatnonzero(spread.any(axis=1))]
+    rows, cells = np.nonzero(spread)
+    timing = np.column_stack((total, timed, longest))[present]
+    return (
+        Values(counts.texts, counts.counts, timing, np.column_stack((rows, cells, spread[rows, cells]))),
+        buckets,
+        sums,
+    )
 
 
-def weighted(codes: Array, weights: Array, size: int) -> Array:
-    """Sums of weights by code, as integers: exact, as long as a segment has fewer than 2**53 requests."""
+def are_one(weights: Array) -> bool:
+    """Whether all events stand for one request each, as far as can be seen at once."""
+    return weights.strides == (0,) and bool(weights[0] == 1)
+
+
+def counted(codes: Array, weights: Array | None, size: int) -> Array:
+    """Sums of weights (None: 1 each) by code, as integers: exact while a segment has fewer than 2**53 requests."""
     return np.bincount(codes, weights, size).astype(np.int64)

@@ -12,6 +12,7 @@ from logship.records import record
 
 MINUTE_S, DAY_S = 60, 86_400
 MAX_BARS = 96
+MAX_PLACES = 10_000
 NICE_STEPS_S = (60, 300, 900, 3_600, 7_200, 21_600, 86_400, 604_800, 2_592_000, 7_776_000, 31_536_000)
 FIRST_DAY = date(1970, 1, 1).toordinal()
 
@@ -34,14 +35,24 @@ class TimeGrid:
         step_s = nice_step(max((until_ms - first_ms) // 1000, 1))
         return cls(step_s, zone, offset_s(first_ms, zone) if step_s % DAY_S else 0)
 
-    def starts_of(self, times_ms: Array) -> Array:
-        """The start of the bar that each time is in, in seconds since 1970."""
-        seconds = times_ms.astype(np.int64) // 1000
-        if not self._has_days or not len(seconds):
-            return (seconds + self.offset_s) // self.step_s * self.step_s - self.offset_s
-        edges = np.array(self.starts(int(seconds.min()), int(seconds.max())), np.int64)
-        found: Array = edges[np.searchsorted(edges, seconds, "right") - 1]
-        return found
+    def placed(self, times_ms: Array) -> tuple[Array, Array]:
+        """The starts of bars in seconds since 1970, and for each time the index of its bar.
+
+        Shapes: `times_ms` are at least one; the starts are in order, and those of all bars between but where times are
+        too far apart, as hostile ones are.
+        """
+        times_ms = times_ms.astype(np.int64, copy=False)
+        if self._has_days:
+            first_s, last_s = int(times_ms.min()) // 1000, int(times_ms.max()) // 1000
+            edges = np.array(self.starts(first_s, last_s), np.int64)
+            return edges, np.searchsorted(edges, times_ms // 1000, "right") - 1
+        numbers = (times_ms + self.offset_s * 1000) // (self.step_s * 1000)
+        first, last = int(numbers.min()), int(numbers.max())
+        if last - first < MAX_PLACES:
+            used, places = np.arange(first, last + 1), numbers - first
+        else:
+            used, places = np.unique(numbers, return_inverse=True)
+        return used * self.step_s - self.offset_s, places
 
     def starts(self, first_s: int, last_s: int) -> list[int]:
         """The starts of all bars from the one that holds `first_s` to the one that holds `last_s`."""

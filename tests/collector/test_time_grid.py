@@ -26,7 +26,8 @@ def test_each_time_is_in_the_bar_that_begins_last_before_it(first: int, spans: l
     starts = grid.starts(int(all_ms.min()) // 1000, int(all_ms.max()) // 1000)
     assert starts == sorted(set(starts))
     assert len(starts) <= MAX_BARS + 2
-    for time_ms, start in zip(all_ms.tolist(), grid.starts_of(all_ms).tolist(), strict=True):
+    placed, places = grid.placed(all_ms)
+    for time_ms, start in zip(all_ms.tolist(), placed[places].tolist(), strict=True):
         assert start == max(one for one in starts if one * 1000 <= time_ms)
 
 
@@ -58,6 +59,12 @@ def test_hours_keep_their_length_over_a_change_of_clocks() -> None:
     starts = grid.starts(first, first + 25 * 3_600 - 1)
     assert starts[0] == first
     assert {later - earlier for earlier, later in pairwise(starts)} == {grid.step_s}
+
+
+def test_times_that_are_far_apart_take_no_room_between_them() -> None:
+    starts, places = TimeGrid(60).placed(np.array([YEAR_0_MS, YEAR_10_000_MS, YEAR_0_MS + 1]))
+    assert starts.tolist() == [YEAR_0_MS // 1000, YEAR_10_000_MS // 1000]
+    assert places.tolist() == [0, 1, 0]
 
 
 @pytest.mark.parametrize("step_s", NICE_STEPS_S)
