@@ -148,6 +148,19 @@ def test_a_reload_at_every_moment_of_a_start_harms_nothing(site: Site, receiver:
     stop_in_time(site)
 
 
+def test_a_start_that_ignores_sighup_takes_it_once_it_is_ready(site: Site, receiver: Receiver) -> None:
+    """The interpreter takes a moment before it reads the first line of logship: README, As a service, says how."""
+    (site.directory / "sitecustomize.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGHUP)\n")
+    site.daemon.environ = {**site.daemon.environ, "PYTHONPATH": str(site.directory)}
+    site.daemon.wrapper = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh")
+    site.write(10)
+    site.start()
+    site.daemon.hang_up()
+    site.daemon.wait_for_log("reloaded sources=")
+    site.wait_for_all(receiver)
+    stop_in_time(site)
+
+
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_a_stop_at_every_moment_of_a_start_is_one(site: Site, receiver: Receiver, moment: str) -> None:
     environ = site.daemon.environ
