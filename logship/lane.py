@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import field
 from typing import Protocol
 
@@ -10,8 +12,11 @@ from logship.batcher import Batcher
 from logship.delivery import Delivery, DeliveryState
 from logship.delivery.rules_feed import FeedStatus, RulesFeed
 from logship.event import Batch, Conversion, LogFile, Window
+from logship.kernel.program import ProgramError
 from logship.mapping.remote_rules import RemoteRules
 from logship.records import record
+
+log = logging.getLogger(__name__)
 
 READY_BATCHES = 2  # converted ahead of a free sender, so that converting and sending overlap
 
@@ -53,6 +58,29 @@ class Lane:
     @property
     def wants_more(self) -> bool:
         return len(self.ready) < READY_BATCHES and self.delivery.room() > 0 and (self.feed is None or self.feed.is_open)
+
+    def obey(self, routes: Mapping[str, Route]) -> None:
+        """What the receiver asks for by now holds from the next chunk on."""
+        if self.feed is None:
+            return
+        self.feed.start()
+        known = self.feed.take()
+        if known is not None:
+            self._convert_by(known.rules, routes)
+
+    def obey_as_before(self, routes: Mapping[str, Route]) -> None:
+        """The rules that hold, for converters that are new."""
+        if self.feed is not None and self.feed.adopted is not None:
+            self._convert_by(self.feed.adopted.rules, routes)
+
+    def _convert_by(self, rules: RemoteRules, routes: Mapping[str, Route]) -> None:
+        for source in sorted(self.sources):
+            try:
+                routes[source].converter.obey(rules)
+            except ProgramError as exc:
+                log.error(
+                    "the receiver's rules make the mapping too large, the old ones stay: %s source=%s", exc, source
+                )
 
     @property
     def needs_a_person(self) -> bool:

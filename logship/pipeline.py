@@ -13,11 +13,9 @@ import orjson
 
 from logship.counters import Counters, add_counts
 from logship.event import Batch, Chunk, Conversion, Outcome, Span, Window
-from logship.kernel.program import ProgramError
 from logship.lane import Lane, Route
 from logship.letterbox import Letterbox, iso_time
 from logship.mapping.event import MAX_ID_CHARS
-from logship.mapping.remote_rules import RemoteRules
 from logship.records import record
 from logship.tail.notices import Look, What
 from logship.tail.source import Clock
@@ -77,13 +75,15 @@ class Pipeline:
         self._warned_disclosures: set[tuple[str, str, str]] = set()
         self._disclosed_due_s = clock.monotonic() + DISCLOSED_EVERY_S
         self._rotated_due_s = float("-inf")
-        self._obey_what_is_known()
+        for lane in self.lanes.values():
+            lane.obey_as_before(self.routes)
 
     def step(self) -> Step:
         """One pass: take answers, checkpoint what they confirm, look at the files, read and send what has room."""
         step = Step()
         now_s = self._clock.monotonic()
-        self._obey()
+        for lane in self.lanes.values():
+            lane.obey(self.routes)
         self._collect(step)
         self._checkpoint(now_s)
         self._notice(self.tailer.look(now_s))
@@ -155,7 +155,8 @@ class Pipeline:
             orphans += [*lane.close(0.0), *lane.ready]
         self._collect(Step())
         self.routes, self.lanes = dict(routes), dict(lanes)
-        self._obey_what_is_known()
+        for lane in self.lanes.values():
+            lane.obey_as_before(self.routes)
         for batch in orphans:
             route = self.routes.get(batch.pieces[0].chunk.file.source)
             if route is not None:
@@ -167,31 +168,6 @@ class Pipeline:
             run = self._runs.get(status.generation)
             if run and run.start < status.read_to:
                 self.tailer.release(status.generation, run.release())
-
-    def _obey(self) -> None:
-        """What a receiver asks for by now; from the next chunk on."""
-        for lane in self.lanes.values():
-            if lane.feed is None:
-                continue
-            lane.feed.start()
-            known = lane.feed.take()
-            if known is not None:
-                self._convert_by(lane, known.rules)
-
-    def _obey_what_is_known(self) -> None:
-        """Rules of before, for converters that are new."""
-        for lane in self.lanes.values():
-            if lane.feed is not None and lane.feed.adopted is not None:
-                self._convert_by(lane, lane.feed.adopted.rules)
-
-    def _convert_by(self, lane: Lane, rules: RemoteRules) -> None:
-        for source in lane.sources:
-            try:
-                self.routes[source].converter.obey(rules)
-            except ProgramError as exc:
-                log.error(
-                    "the receiver's rules make the mapping too large, the old ones stay: %s source=%s", exc, source
-                )
 
     def _read(self, now_s: float, step: Step) -> None:
         sources = [lane.sources for lane in self.lanes.values() if lane.wants_more]

@@ -6,6 +6,7 @@ Patterns and texts are bytes, read as LATIN1, so that any byte of a log line can
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from logship.records import record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+SETS_KEPT = 64  # sets of patterns; a thousand converters share one
 MAX_MEMORY_BYTES = 64 << 20  # RE2's own default is 8 MiB; a line pattern with many fields needs more
 
 
@@ -80,7 +82,8 @@ def compile_pattern(text: str, *, captures: bool = True) -> Pattern:
     return Pattern(text, groups, compiled.groups, compiled.search, compiled.fullmatch, compiled.finditer)
 
 
-def compile_set(texts: Sequence[str]) -> Callable[[bytes], Sequence[int]]:
+@lru_cache(SETS_KEPT)
+def compile_set(texts: tuple[str, ...]) -> Callable[[bytes], Sequence[int]]:
     """A function from a text to the numbers of the patterns that are found in it, in one pass whatever their number.
 
     Where RE2 has no memory for so many at once they are tried one by one.
@@ -88,23 +91,25 @@ def compile_set(texts: Sequence[str]) -> Callable[[bytes], Sequence[int]]:
     """
     import re2
 
-    patterns = [compile_pattern(text, captures=False) for text in texts]
-    every = re2.Set.SearchSet(_options(captures=False))
-    for text in texts:
-        every.Add(text.encode("utf-8", "surrogateescape"))
-    every.Add(b"")  # found in any text: an answer without it is none
-    always = len(patterns)
+    alone: list[Pattern] = []
 
     def each(text: bytes) -> list[int]:
-        return [number for number, pattern in enumerate(patterns) if pattern.is_found(text)]
+        if not alone:
+            alone.extend(compile_pattern(text, captures=False) for text in texts)
+        return [number for number, pattern in enumerate(alone) if pattern.is_found(text)]
 
+    together = re2.Set.SearchSet(_options(captures=False))
     try:
-        every.Compile()
+        for text in texts:
+            together.Add(text.encode("utf-8", "surrogateescape"))
+        always = together.Add(b"")  # found in any text: an answer without it is none
+        together.Compile()
     except re2.error:
+        each(b"")
         return each
 
     def found(text: bytes) -> Sequence[int]:
-        numbers = every.Match(text) or ()
+        numbers = together.Match(text) or ()
         return [number for number in numbers if number != always] if always in numbers else each(text)
 
     return found

@@ -164,7 +164,7 @@ class RemoteDecision:
             )
             asked[path] = {pattern: at for at, pattern in enumerate(patterns)}
             function = fields.function(
-                f"receiver's {path}", pattern_code(self._text(path), compile_set(list(patterns)))
+                f"receiver's {path}", pattern_code(self._text(path), compile_set(tuple(patterns)))
             )
             codes += [fields.call(function, self._source(path)), "|"]
         wanted = [

@@ -154,9 +154,7 @@ def _rates(tree: Mapping[str, object], key: str) -> dict[str, Fraction]:
         raise RemoteRulesError(f"{key} is no object")
     known: dict[object, Fraction] = {}  # a hundred thousand users share a few rates
     made = {}
-    for name, value in rates.items():
-        if value is None:
-            raise RemoteRulesError(f"{key} has no rate for one of its names")
+    for name in (name for name, value in rates.items() if value is not None):
         rate = _rate(rates, name, f"a rate of {key}")
         made[name] = known.setdefault(rate, rate)
     return made
