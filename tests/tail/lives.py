@@ -5,12 +5,15 @@ Senders' threads, watches and time are in the test's hand; everything between th
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import sqlite3
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -18,17 +21,18 @@ from unittest.mock import patch
 from zlib import crc32
 
 from logship.assembly import build_pipeline
+from logship.checkpoint import Checkpoint
 from logship.clock import SystemClock
 from logship.config.loading import load_settings
 from logship.config.settings import Settings
-from logship.delivery import DeadLetters
+from logship.delivery import DeadLetters, deadletters
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.desk import Desk
 from logship.delivery.dispatch import Job
 from logship.delivery.transport import Transport
 from logship.event import Chunk
 from logship.pipeline import Pipeline, Step
-from logship.state import State
+from logship.state import State, schema
 from logship.tail.hints import NO_HINTS, Hints
 from logship.tail.notices import Look, What
 from tests.tail.driver import FakeClock
@@ -47,6 +51,30 @@ max_line_bytes: {max_line_bytes}
 sources:
   - {{name: site, paths: [{paths}], rotated: ["{rotated}"], format: combined, start_at: beginning}}
 """
+
+
+class Disk:
+    """The disk under the state directory: it may have no room for dead letters, or for the state."""
+
+    def __init__(self) -> None:
+        self.is_full_for_letters = self.is_full_for_state = False
+        self._write_all, self._save = deadletters._write_all, schema.save_checkpoints
+        self._patches = ExitStack()
+        self._patches.enter_context(patch("logship.delivery.deadletters._write_all", self._write_letters))
+        self._patches.enter_context(patch("logship.state.schema.save_checkpoints", self._write_state))
+
+    def _write_letters(self, descriptor: int, content: bytes, offset: int) -> None:
+        if self.is_full_for_letters:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._write_all(descriptor, content, offset)
+
+    def _write_state(self, connection: sqlite3.Connection, rows: Iterable[Checkpoint], now_s: float) -> None:
+        if self.is_full_for_state:
+            raise sqlite3.OperationalError("database or disk is full")
+        self._save(connection, rows, now_s)
+
+    def close(self) -> None:
+        self._patches.close()
 
 
 class Killed(BaseException):
@@ -314,7 +342,7 @@ class Life:
             if step.was_idle and step.due_s is None and not any(each.desk.has_outcomes for each in self.senders):
                 return
             if step.was_idle:
-                if self.receiver.mood != "up":
+                if self.receiver.mood != "up" or self.pipeline.letterbox.problem:
                     return
                 self.clock.pass_s(1.0)
 

@@ -28,7 +28,7 @@ from logship.state.folder import COPY, DATABASE, SIDE_FILES
 from logship.tail.identity import digest, first_line_of
 from logship.tail.tailer import Tailer
 from tests.rigs.machine import in_soak, scaled
-from tests.tail.lives import MAX_LINE_BYTES, HandClock, Killed, Life, Receiver, settings_for
+from tests.tail.lives import MAX_LINE_BYTES, Disk, HandClock, Killed, Life, Receiver, settings_for
 from tests.tail.world import ANYWHERE, KINDS, PACK, ServerLog, World
 
 MEMORY = Path("/dev/shm")
@@ -66,6 +66,7 @@ class Tailing(RuleBasedStateMachine):
         self.world = World(self.logs_dir, ["access.log", "shop.log"])
         self.receiver = Receiver(self.world.texts)
         self.clock = HandClock()
+        self.disk = Disk()
         self.life: Life | None = None
         self.known_targets: set[Path] = set()
 
@@ -243,6 +244,12 @@ class Tailing(RuleBasedStateMachine):
             if each.in_flight:
                 each.answer(place, self.receiver)
 
+    # the disk
+
+    @rule(for_letters=st.booleans(), for_state=st.booleans())
+    def disk_fills(self, for_letters: bool, for_state: bool) -> None:
+        self.disk.is_full_for_letters, self.disk.is_full_for_state = for_letters, for_state
+
     # the daemon
 
     @precondition(lambda self: self.life is not None)
@@ -358,12 +365,14 @@ class Tailing(RuleBasedStateMachine):
             if self.life is not None:
                 self.life.kill()
             self.world.close()
+            self.disk.close()
             if hasattr(self, "chunk"):
                 self.chunk.stop()
             shutil.rmtree(BASE)
 
     def _finish(self) -> None:
         self.receiver.mood = "up"
+        self.disk_fills(for_letters=False, for_state=False)
         if self.life is None:
             self._start()
         assert self.life is not None
