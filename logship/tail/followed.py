@@ -29,6 +29,7 @@ from logship.tail.rotation import (
     Verdict,
     by_age,
     compare,
+    end_alike,
     first_line_hash,
     is_copy_in_the_making,
     last_common,
@@ -340,6 +341,10 @@ class Followed:
         same = next((each for each, verdict in judged.items() if verdict is Verdict.SAME), None)
         if same is not None:
             self._undecided.pop(path, None)
+            if self._has_parted(same, content, facts, now_s):
+                branch = self._branch_off(same, path, content, facts, now_s)
+                self._bind(path, watched, facts, branch, is_sibling=is_sibling)
+                return
             self._adopt(same, content, facts, now_s)
             self._bind(path, watched, facts, same, is_sibling=is_sibling)
             return
@@ -366,6 +371,12 @@ class Followed:
                 self._settle(each, now_s)
                 self._settled.add(each)
 
+    def _has_parted(self, generation: Generation, content: Content, facts: Facts, now_s: float) -> bool:
+        """Whether a file that has the generation's confirmed lines has others than its open one after them."""
+        if generation.key is None or not isinstance(generation.content, PlainContent) or content.is_archive:
+            return False
+        return self._refresh(generation, now_s) and not end_alike(content, facts.size_bytes, generation.content)
+
     def _is_waited_for(self, path: str, now_s: float) -> bool:
         """A copy that is still too short to tell is waited for, but not for ever."""
         return now_s - self._undecided.setdefault(path, now_s) < UNDECIDED_S
@@ -390,16 +401,23 @@ class Followed:
 
         What was read beyond is under way as the old one's, and must not move the new one's position.
         """
-        anchor = last_common(content, facts.size_bytes, old) or Anchor(0, b"")
-        generation = self.register.begin(old.log, path, content, facts, now_s)
-        generation.begin_as(old, anchor)
-        self.beginnings.limit(generation, facts)
+        generation, anchor = self._continue_from_anchor(old, path, content, facts, now_s)
         message = (
             f"was cut back: of {old.read_to} bytes that were read, the first {anchor.position} are unchanged;"
             " it is read from there, and lines that come again have the same ids"
         )
         self.register.tell(What.TRUNCATED, generation, message)
         return generation
+
+    def _continue_from_anchor(
+        self, old: Generation, path: str, content: Content, facts: Facts, now_s: float
+    ) -> tuple[Generation, Anchor]:
+        """A new generation that is read from the last of another's anchors that its content has."""
+        anchor = last_common(content, facts.size_bytes, old) or Anchor(0, b"")
+        generation = self.register.begin(old.log, path, content, facts, now_s)
+        generation.begin_as(old, anchor)
+        self.beginnings.limit(generation, facts)
+        return generation, anchor
 
     def _bind(self, path: str, watched: Watched, facts: Facts, generation: Generation, *, is_sibling: bool) -> None:
         self.register.bind(Name(path, watched, facts, generation, is_sibling))
@@ -446,8 +464,23 @@ class Followed:
                 self._adopt(generation, content, facts, now_s)
                 self._bind(name.path, name.watched, facts, generation, is_sibling=name.is_sibling)
                 return
-            content.close()
+            if self.replaced.differs(generation, content):
+                branch = self._branch_off(generation, name.path, content, facts, now_s)
+                self._bind(name.path, name.watched, facts, branch, is_sibling=name.is_sibling)
+            else:
+                content.close()
         self.register.note_loose(generation)
+
+    def _branch_off(
+        self, generation: Generation, path: str, content: Content, facts: Facts, now_s: float
+    ) -> Generation:
+        """Two files continue one: a log came back shorter, say, and the old file has another name."""
+        if facts.size_bytes >= generation.expected_bytes:
+            generation.expected_bytes = 0
+        branch, anchor = self._continue_from_anchor(generation, path, content, facts, now_s)
+        message = f"has the first {anchor.position} bytes of {generation.path} and others after them, which are read"
+        self.register.tell(What.FOUND, branch, message)
+        return branch
 
     def detach(self, generation: Generation, now_s: float) -> None:
         """The content on this inode is another now: the generation's own is looked for elsewhere."""

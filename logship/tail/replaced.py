@@ -55,6 +55,15 @@ class Replaced:
         except OSError:
             return False  # damaged before that
 
+    @staticmethod
+    def differs(generation: Generation, content: Content) -> bool:
+        """Whether a file that begins as the generation has other lines by now than those that were read."""
+        try:
+            is_known = not content.is_archive and generation.positions.confirmed >= generation.read_to
+            return is_known and not generation.is_read_on_in(content)
+        except OSError:
+            return False
+
     def keep(self, generation: Generation, now_s: float) -> None:
         """The generation is read on elsewhere; what it had open is watched."""
         read_to, size = generation.read_to, generation.facts.size_bytes

@@ -51,7 +51,7 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
     if below:
         return Verdict.OTHER if last_common(content, size, generation) is None else Verdict.SHORTER
     if generation.content is not None and not generation.content.is_archive:
-        return _compare_ends(content, size, generation.content)
+        return _verdict(end_alike(content, size, generation.content))
     # too short to tell; of one that nothing is known of, reading from the start is right either way
     return Verdict.UNDECIDED if generation.anchors else Verdict.SAME
 
@@ -137,11 +137,11 @@ def _compare_archive(content: Content, generation: Generation) -> Verdict:
     return Verdict.SAME
 
 
-def _compare_ends(content: Content, size: int, known: Content) -> Verdict:
-    """Without an anchor: the last bytes before the shorter one's end must agree."""
+def end_alike(content: Content, size: int, known: Content) -> bool:
+    """Whether the last bytes before the shorter one's end agree. Raises: OSError."""
     end = min(size, known.facts().size_bytes)
     at = max(0, end - ANCHOR_BYTES)
-    return _verdict(content.read_at(at, end - at) == known.read_at(at, end - at))
+    return content.read_at(at, end - at) == known.read_at(at, end - at)
 
 
 def _verdict(agrees: bool) -> Verdict:

@@ -225,6 +225,36 @@ def test_of_two_files_that_begin_as_a_log_did_the_one_with_more_is_read_to_its_e
     assert len(rig.receiver.arrivals) == len(expected)
 
 
+@pytest.mark.parametrize("is_running", [True, False])
+@pytest.mark.parametrize("away", ["renamed", "copied", ""])
+@pytest.mark.parametrize("more", [["a3"], ["a3", "a4", "a5"]])
+@pytest.mark.parametrize("name", ["access.log~", "access.log-2026112914", "access.log.2"])
+def test_two_files_that_continue_one_log_are_both_read(
+    rig: Rig, log: Path, name: str, more: list[str], away: str, is_running: bool
+) -> None:
+    expected = write(log, "a1", "a2")
+    rig.step()
+    if not is_running:
+        rig.stop()
+    text = log.read_bytes()
+    expected += write(log, *more)
+    log.rename(log.with_name(name))
+    log.write_bytes(text)
+    expected += write(log, "other 3", "other 4")
+    if away == "renamed":
+        log.rename(log.with_name("access.log.1"))
+    elif away == "copied":
+        shutil.copy(log, log.with_name("access.log.1"))
+        os.truncate(log, 0)
+    expected += write(log, "b1")
+    if not is_running:
+        rig.start()
+    assert sorted(rig.settle()) == sorted(expected)
+    rig.restart()
+    assert sorted(rig.settle()) == sorted(expected)
+    assert not rig.told(What.LOST)
+
+
 @pytest.mark.parametrize("confirmed", ["nothing", "first line"])
 @pytest.mark.parametrize("grows", [False, True])
 @pytest.mark.parametrize("codec", ["", "gz"])

@@ -307,6 +307,9 @@ class Tailing(RuleBasedStateMachine):
         elif fate == "damaged":
             (state / DATABASE).write_bytes(b"\0" * 5_000)
         if fate != "kept":
+            for log in self.world.logs:
+                if any(self.world.bodies[path] is log.writes_to for path in self.world.vague):
+                    self.world.reopen(log)  # whose it would be that is written to such a name nobody knows any more
             for path in (self.known_targets - {self.world.linked.path}) | self.world.vague:
                 self._lose(self.world.bodies[path].lines)
             self.known_targets.clear()
