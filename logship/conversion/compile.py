@@ -21,6 +21,7 @@ from logship.mapping.template import Template
 from logship.mapping.values import NO_ADDRESS
 
 HOST_FIELDS = frozenset(HOSTS)
+REQUESTS = ("request_url", "target", "path", "url_path", "request_method", "method")
 CLIENT_IP: Path = ("request", "ip_address")
 
 
@@ -100,6 +101,9 @@ def _lacks(setting: Setting) -> Iterator[MappingError]:
         slot.time and slot.time.lacks_zone(slot.time.example) for slot in setting.format.slots
     ):
         yield no_zone(name)
+    if setting.first(REQUESTS) is None:
+        said = f"{name} logs no request: every verb is UNKNOWN, every path /"
+        yield MappingError(said, hint="log $request (nginx) or %r (Apache)", severity="warning")
     if setting.slot("status") is None:
         said = f"{name} logs no status: events say 0"
         yield MappingError(said, hint="log $status (nginx) or %>s (Apache)", severity="warning")

@@ -24,7 +24,10 @@ _DIRECTIVE = re.compile(
     r"%(?P<before>[!<>0-9,]*)(?:\{(?P<argument>[^}]*)\})?(?P<after>[!<>0-9,]*)(?P<letter>\^[A-Za-z]{2}|[A-Za-z%])?"
 )
 _HAPROXY = re.compile(r"%(?:ci|cp|fi|fp|ft|tr|TR|ST|HM|HU|HV)(?![A-Za-z])|%\[")
-_LINE = re.compile(r"\s*LogFormat\s+", re.IGNORECASE)
+_LINE = re.compile(
+    r"""\s*(?:LogFormat|(?:Custom|Global)Log\s+(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']\S*))\s+""", re.IGNORECASE
+)
+_CONTINUED = re.compile(r"\\\r?\n")  # httpd takes the line that follows as a part of this one
 _ESCAPES = {"\\": "\\", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
 _LETTERS = "aAbBCDefhHiIklLmnoOpPqrRsStTuUvVxX"
 _WITH_ARGUMENT = frozenset("Ceinox") | {"^ti", "^to"}  # these mean nothing without {…}
@@ -54,6 +57,7 @@ def read_log_format(text: str) -> LineShape:
 
     Raises: FormatError for a directive or argument that httpd does not know, or one whose value can't be read back.
     """
+    text = _CONTINUED.sub("", text)
     body, start = _strip_line(text)
     has_final_status = _has_final_status(body)
     pieces: list[Piece] = []
@@ -68,7 +72,10 @@ def read_log_format(text: str) -> LineShape:
 
 
 def _strip_line(text: str) -> tuple[str, int]:
-    """The format string inside a whole `LogFormat "…" name` line, or inside quotes; and where it starts in `text`."""
+    """The format string inside a whole `LogFormat "…" name` or `CustomLog FILE "…" env=…` line, or inside quotes.
+
+    With where it starts in `text`.
+    """
     line = _LINE.match(text)
     start = line.end() if line else len(text) - len(text.lstrip("\n")) if text.startswith("\n") else 0
     rest = text[start:].rstrip("\n")

@@ -16,6 +16,7 @@ from logship.formats.slot import Moment, Slot, TimeFormat
 from logship.formats.times import ClfTime, EpochTime, IsoTime
 from logship.kernel.program import Escaping
 
+_ACCESS_LOG = re.compile(r"\s*access_log\s")
 _HEAD = re.compile(r"\s*(?:log_format\s+(?P<name>[^\s'\";]+)\s+)?(?:escape=(?P<escape>[^\s'\";]*)\s+)?")
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
@@ -34,6 +35,11 @@ def read_log_format(text: str) -> LineShape:
 
     Raises: FormatError for an unknown escape, an unclosed quote or brace, a `$` without a name.
     """
+    if _ACCESS_LOG.match(text):
+        raise FormatError(
+            "an access_log line names its format and does not hold it", text=text, column=0, width=len("access_log"),
+            hint="write the log_format line with that name, or format: nginx where there is none",
+        )  # fmt: skip
     head = _HEAD.match(text)
     assert head is not None, "every part of the head is optional"
     escaping = _escaping(head["escape"], text, head.start("escape"))
@@ -77,6 +83,9 @@ def _quoted_pieces(text: str, start: int) -> list[Char]:
             at += 1
         elif quote == ";":
             break
+        elif quote == "#":  # nginx.conf's comments stand between the pieces
+            end = text.find("\n", at)
+            at = len(text) if end < 0 else end
         elif quote in "'\"":
             end = _closing_quote(text, at)
             chars += _unescape([(text[place], place) for place in range(at + 1, end)])

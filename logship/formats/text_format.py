@@ -49,6 +49,7 @@ class TextFormat(Format):
         self._times: tuple[DecodeTime | None, ...] = tuple(
             lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")) if slot.time else None for slot in self._groups
         )
+        self._open = {number for number, part in enumerate(reaches) if part.kind is Kind.TEXT and part.stop == " "}
         self._meanings = tuple(meaning_of(part.variable.slot, is_enclosed=part.quoted) for part in reaches)
 
     @cached_property
@@ -97,14 +98,18 @@ class TextFormat(Format):
         for pattern in self._tolerant:
             found = pattern.fullmatch(line)
             if found is not None:
-                raw_values = [_tolerate((raw or b"").decode("latin-1")) for raw in found]
-                return self._values(
-                    [
-                        raw.strip(" ") if slot.field == "remote_user" else raw
-                        for raw, slot in zip(raw_values, self._groups, strict=True)
-                    ]
-                )
+                return self._tolerated([(raw or b"").decode("latin-1") for raw in found])
         return None
+
+    def _tolerated(self, raw_values: Sequence[str]) -> Values | None:
+        """The values of a line that fits with tolerance; None where a word among blanks may be another column's."""
+        values = list(map(_tolerate, raw_values))
+        for number, slot in enumerate(self._groups):
+            if slot.field == "remote_user":
+                values[number] = values[number].strip(" ")
+            elif number in self._open and " " in values[number] and "-" in values[number].split(" "):
+                return None
+        return self._values(values)
 
     def is_exact(self, line: bytes) -> bool:
         return self._strict(bare_line(line).decode("latin-1")) is not None

@@ -189,3 +189,18 @@ def test_compiling_loads_no_table_of_user_agents() -> None:
         "sys.exit('user_agents' in sys.modules or 'ua_parser' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'CustomLog logs/ssl_request_log "%h %t \\"%r\\" %>s"',
+        'CustomLog "logs/a b.log" "%h %t \\"%r\\" %>s" env=!dontlog',
+        'GlobalLog "|/usr/bin/rotatelogs /logs/%Y 86400" "%h %t \\"%r\\" %>s"',
+        'LogFormat "%h %t \\\n\\"%r\\" %>s" own',
+        'LogFormat "%h \\\r\n%t \\"%r\\" %>s" own\n',
+    ],
+)
+def test_a_whole_line_of_httpd_conf_pastes_as_it_stands(text: str) -> None:
+    found = parsed(apache(text), '203.0.113.9 [10/Oct/2000:13:55:36 -0700] "GET /x HTTP/1.1" 200')
+    assert (found["remote_host"], found["request_url"], found["status"]) == ("203.0.113.9", "/x", "200")

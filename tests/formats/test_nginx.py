@@ -150,3 +150,22 @@ def test_every_line_of_gonxs_example_fits() -> None:
     lines = (CORPUS / "gonx" / "access.log").read_bytes().splitlines()
     assert [fmt.explain(line) for line in lines if fmt.parse(line) is None] == []
     assert parsed(fmt, lines[0])["time_s"] == "0.138"
+
+
+def test_comments_between_the_pieces_are_nginx_confs() -> None:
+    text = 'log_format own escape=json \'{"t":"$time_iso8601",\' # a comment\'s quote\n  \'"s":"$status#"}\' ; # end'
+    found = parsed(nginx(text), '{"t":"2000-10-10T13:55:36+00:00","s":"200#"}')
+    assert found == {"time_iso8601": "2000-10-10T13:55:36+00:00", "status": "200"}
+
+
+def test_an_access_log_line_is_told_what_to_paste() -> None:
+    with pytest.raises(FormatError) as told:
+        nginx("access_log /var/log/nginx/access.log main;")
+    assert "log_format" in told.value.hint
+
+
+def test_a_blank_between_columns_without_quotes_is_no_guess() -> None:
+    fmt = nginx("$remote_addr [$time_local] $status $http_referer $request_body $request_time")
+    line = "203.0.113.9 [10/Oct/2000:13:55:36 -0700] 200 {} {} 0.004"
+    assert parsed(fmt, line.format("-", "a b"))["request_body"] == "a b"
+    assert fmt.parse(line.format("https://a.example/a b", "-").encode()) is None

@@ -81,6 +81,8 @@ def values(reach: Reach) -> st.SearchStrategy[str]:
         Kind.TOKEN: tokens.map(lambda text: text.replace(":", "").replace("/", "") or "x"),
         Kind.ADDRESS: st.sampled_from(["203.0.113.9", "2001:db8::1", "unix:", "host.example"]),
     }
+    if reach.variable.slot.field == "gzip_ratio":
+        return st.just("2.75")
     if kind in special:
         return special[kind]
     if reach.quoted:
