@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from logship.config.schema import Schema, config_schema, mapping_schema
+from logship.config.schema import Schema, config_schema, mapping_keys
 
 HEAD = """\
 # Configuration reference
@@ -33,7 +33,7 @@ TITLES = {
 
 def markdown() -> str:
     """The whole page."""
-    parts = [HEAD, "## logship.yml\n", *_file(config_schema()), "## Mapping files\n", *_file(mapping_schema())]
+    parts = [HEAD, "## logship.yml\n", *_file(config_schema()), "## Mapping files\n", *_file(mapping_keys())]
     return "\n".join(parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from logship import __version__
+from logship.config.language_schema import refined
 from logship.config.models import FORMAT, LogshipModel
 from logship.mapping.spec import MappingSpec
 
@@ -26,8 +27,13 @@ def mapping_schema() -> Schema:
     return _headed({**mapping, "$defs": definitions}, "a mapping of logship")
 
 
+def mapping_keys() -> Schema:
+    """The keys of a mapping file without what may stand in them: for tables of keys."""
+    return _tidy(MappingSpec.model_json_schema(ref_template="#/$defs/{model}"))  # type: ignore[no-any-return]
+
+
 def _mapping() -> tuple[Schema, Schema]:
-    schema = _tidy(MappingSpec.model_json_schema(ref_template="#/$defs/{model}"))
+    schema = refined(mapping_keys())
     return schema, schema.pop("$defs", {})
 
 

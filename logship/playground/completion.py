@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from logship.config.schema import mapping_schema
+from logship.config.schema import mapping_keys
 from logship.config.shipped import mapping_names, presets
 from logship.fields import FIELDS
 from logship.mapping.matchers import MATCHERS
@@ -25,7 +25,7 @@ def words(own_formats: list[str]) -> dict[str, Any]:
 
 
 def _keys() -> dict[str, dict[str, str]]:
-    schema = mapping_schema()
+    schema = mapping_keys()
     found: dict[str, dict[str, str]] = {}
     _walk(schema, schema, "", found)
     for place, keys in EVENT_KEYS.items():

@@ -120,3 +120,55 @@ def test_the_shipped_files_are_right_by_their_schema() -> None:
     jsonschema.validate(yaml.safe_load((SHIPPED / "logship.yml").read_text()), config_schema())
     for path in (SHIPPED / "mappings").glob("*.yml"):
         jsonschema.validate(yaml.safe_load(path.read_text()), mapping_schema())
+
+
+MARKED = {  # what an editor underlines, without any log, and where
+    "rule: []": "",
+    "extends: defualt": "extends",
+    "event: {request: {method: $method}}": "event.request",
+    "event: {userId: x}": "event",
+    "event: {request: {uri: null}}": "event.request.uri",
+    "event: {company_id: '${lower(host)}'}": "event.company_id",
+    "event: {company_id: '${host|lowr}'}": "event.company_id",
+    "event: {company_id: 'costs 5$'}": "event.company_id",
+    "event: {metadata: {a: {b: '${duration * 2}'}}}": "event.metadata",
+    "rules: [{if: {status: 5XX}, keep: true}]": "rules.0.if.status",
+    "rules: [{if: {status: '>=500'}, keep: true}]": "rules.0.if.status",
+    "rules: [{if: {status: [200, 5XX]}, keep: true}]": "rules.0.if.status",
+    "rules: [{if: {client_ip: 10.0.0.0/8}, keep: true}]": "rules.0.if.client_ip",
+    "rules: [{if: {client_ip: {in: office}}, keep: true}]": "rules.0.if.client_ip",
+    "rules: [{if: {path: '/api/*'}, keep: true}]": "rules.0.if.path",
+    "rules: [{if: {path: {matches: '^/(?!admin)'}}, keep: true}]": "rules.0.if.path",
+    "rules: [{if: {path: {match: '^/x'}}, keep: true}]": "rules.0.if.path",
+    "rules: [{if: {duration: 500ms}, keep: true}]": "rules.0.if.duration",
+    "rules: [{if: {duration: {min: 1 second}}, keep: true}]": "rules.0.if.duration",
+    "rules: [{if: {method: get}, keep: true}]": "rules.0.if.method",
+    "rules: [{if: {path: /x}, sample: 0.1}]": "rules.0.sample",
+    "rules: [{if: {path: /x}, sample: 10}]": "rules.0.sample",
+    "rules: [{if: {path: /x}, set: {company: x}}]": "rules.0.set",
+    "lookups: {a: {from: 'costs 5$', table: {}}}": "lookups.a.from",
+    "redact: {ip: hide}": "redact.ip",
+}
+
+
+@pytest.mark.parametrize("text", MARKED)
+def test_an_editor_underlines_what_needs_no_log_to_see(text: str) -> None:
+    found = jsonschema.Draft202012Validator(mapping_schema()).iter_errors(yaml.safe_load(text))
+    assert [".".join(map(str, one.absolute_path)) for one in found] == [MARKED[text]]
+
+
+BLOCK = re.compile(r"cat > (\S+\.yml) <<'YAML'\n((?:>.*\n)*)")
+SHOWN = [
+    (path.name, block[1], block[2])
+    for path in (ROOT / "docs").glob("*.md")
+    for block in BLOCK.finditer(path.read_text())
+]
+
+
+@pytest.mark.parametrize(
+    ("document", "name", "block"), SHOWN, ids=[f"{document}-{name}" for document, name, _ in SHOWN]
+)
+def test_an_editor_underlines_nothing_in_what_the_documents_show(document: str, name: str, block: str) -> None:
+    tree = yaml.safe_load("\n".join(line[2:] for line in block.splitlines() if line != "> YAML"))
+    schema = config_schema() if "sources" in tree or "endpoint" in tree else mapping_schema()
+    jsonschema.validate(tree, schema)
