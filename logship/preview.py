@@ -31,6 +31,8 @@ from logship.errors import Location, MappingError, UsageError
 from logship.event import LogFile
 from logship.formats import Detection, Format, FormatSpec, compile_format, read_spec
 from logship.mapping import Constants, MappingErrors, MappingSpec
+from logship.mapping.plan import read_plan
+from logship.mapping.setting import Setting
 from logship.records import record
 from logship.tail.archives import open_log
 from logship.tail.globs import Globs
@@ -168,6 +170,29 @@ class Bench:
     def _named(self) -> Mapping[str, FormatSpec]:
         converters = [self.settings.compile_source(source) for source in self.settings.sources] if self.settings else []
         return converters[0].named if converters else self._compiler.named
+
+    def setting(self) -> Setting:
+        """What a mapping may name: the format that is asked for, or that of the source.
+
+        Raises: UsageError where neither is clear, or where the format is only known by its lines.
+        """
+        source = self._source("") if self.settings else None
+        if self._overrides.format:
+            fmt = self._format()
+        else:
+            if source is None or self.settings is None:
+                raise UsageError("say which: --source NAME of a configuration, or --format F")
+            fmt = self.settings.compile_source(source).format
+        if fmt is None:
+            raise UsageError("the format is detected from the lines: name it with --format F")
+        constants = Constants("", "", {})
+        spec = self.spec(self.mapping("default"))
+        if source is not None and self.settings is not None:
+            converter = self.settings.compile_source(source)
+            given = dict.fromkeys(converter.path_fields.names, "")
+            constants, spec = replace(converter.constants, fields=given | {**source.fields}), converter.mapping
+        plan = read_plan(spec)
+        return Setting.of(spec, fmt.members[0], constants, plan.made)
 
     # -- lenses
 
