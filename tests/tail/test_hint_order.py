@@ -59,3 +59,30 @@ def test_a_copy_of_what_was_written_to_an_empty_log_between_two_looks_is_followe
     for each in list(followed.register.open):
         followed.register.take(each)
     state.close()
+
+
+@pytest.mark.parametrize("order", list(permutations(("access.log", "access.log.1"))))
+@pytest.mark.parametrize("is_empty_first", [True, False])
+def test_what_was_rotated_away_is_followed_though_the_log_still_seemed_to_be_there(
+    tmp_path: Path, log: Path, is_empty_first: bool, order: tuple[str, ...]
+) -> None:
+    """A hint of the rotated name came first: by its number it was older than the log, whose name was gone."""
+    state = State.open(tmp_path / "state", FakeClock())
+    followed = Followed(Discovery([source(log)]), state, 10**9, lambda path, error: "", once=False)
+    log.write_text("" if is_empty_first else "older\n")
+    followed.look(0.0)
+    log.rename(log.with_name("access.log.1"))
+    log.write_text("read from the log\n")
+    followed.look(1.0)
+    for each in followed.register.numbered.values():
+        each.is_stored = True
+    log.with_name("access.log.1").rename(log.with_name("access.log.2"))
+    log.unlink()
+    log.with_name("access.log.1").write_text("never seen under the log's name\n")
+    for at_s, name in enumerate(order, 2):
+        followed.look_at([str(log.with_name(name))], float(at_s), has_new_names=False)
+    followed.look(20.0)
+    assert f"{log}.1" in [each.path for each in followed.register.numbered.values()]
+    for each in list(followed.register.open):
+        followed.register.take(each)
+    state.close()
