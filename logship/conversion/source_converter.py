@@ -89,7 +89,7 @@ class SourceConverter:
         """The events of whole lines; see Converter.convert."""
         if self.envelope != "none":
             return self._convert_opened(data, start, file, window)
-        converter = self._by_path.get(file.path) or self._new(file.path, data)
+        converter = self._converter_of(file.path) or self._new(file.path, data)
         if converter is None:
             return _nothing_fits(data, start)
         conversion = converter.convert(data, start, file, window)
@@ -100,17 +100,21 @@ class SourceConverter:
         return conversion
 
     def obey(self, rules: RemoteRules | None) -> None:
-        """From the next line on, the receiver's rules are these."""
+        """From the next line on, the receiver's rules are these; converters are compiled anew when they are needed.
+
+        Raises: ProgramError where they make the program too large: then the old ones hold on.
+        """
         if rules == self.rules:
             return
-        before, self.rules = self.rules, rules
-        compiled, self._compiled = self._compiled, {}
+        before, compiled = self.rules, self._compiled
+        self.rules, self._compiled = rules, {}
         try:
-            fresh = {path: self.compiled_for(path, self._detected.get(path)) for path in self._by_path}
+            for path in islice(self._by_path, 1):  # what fits for one path fits for all
+                self.compiled_for(path, self._detected.get(path))
         except ProgramError:
             self.rules, self._compiled = before, compiled
             raise
-        self._by_path = fresh
+        self._by_path = {}
 
     def explain(self, line: bytes, path: str) -> Misfit | None:
         """Where a line of the file at `path` stops fitting; None: it fits."""
@@ -120,7 +124,7 @@ class SourceConverter:
         """What becomes of one line and why; see Converter.trace."""
         if self.envelope != "none":
             return self._trace_opened(line, position, file)
-        converter = self._by_path.get(file.path) or self._new(file.path, line + b"\n")
+        converter = self._converter_of(file.path) or self._new(file.path, line + b"\n")
         return (converter or self.compiled_for(file.path, self.fallback())).trace(line, position, file)
 
     def _convert_opened(self, data: bytes, start: int, file: LogFile, window: Window | None) -> Conversion:
@@ -128,7 +132,7 @@ class SourceConverter:
         several = set(opened.several)
         single = [number for number in range(len(opened.lines)) if number not in several]
         lines = [opened.lines[number] for number in single]
-        converter = self._by_path.get(file.path) or self._new(file.path, b"\n".join(lines) + b"\n")
+        converter = self._converter_of(file.path) or self._new(file.path, b"\n".join(lines) + b"\n")
         if converter is None:
             return Conversion(b"", (), (), opened.starts, range(len(opened.lines)), outer_lines=opened.outer)
         outer = [opened.outer[number] for number in single]
@@ -148,7 +152,7 @@ class SourceConverter:
 
     def trace_inner(self, outer: bytes, inner: bytes, position: int, file: LogFile) -> LineTrace:
         """The same for the line that was taken out of an envelope: `outer` is its first outer line."""
-        converter = self._by_path.get(file.path) or self._new(file.path, inner + b"\n")
+        converter = self._converter_of(file.path) or self._new(file.path, inner + b"\n")
         traced = (converter or self.compiled_for(file.path, self.fallback())).trace(inner, position, file, outer)
         return replace(traced, line=outer)
 
@@ -228,6 +232,14 @@ class SourceConverter:
             constants = replace(self.constants, origin=origin, fields=texts)
             self._compiled[key] = compile_mapping(self.mapping, fmt, constants, self.rules)
         return self._compiled[key]
+
+    def _converter_of(self, path: str) -> Converter | None:
+        """The converter of a path whose format is known; None where lines have to show it first."""
+        known = self._by_path.get(path)
+        if known is None and self.format is None and path in self._detected:
+            known = self.compiled_for(path, self._detected[path])
+            self._remember(path, known)
+        return known
 
     def _new(self, path: str, data: bytes) -> Converter | None:
         lines = data.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES]

@@ -58,6 +58,12 @@ LINES = st.builds(
 )  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def executor() -> str:
+    """One is enough: that both agree is shown beside."""
+    return "any"
+
+
 def events_under(config: dict[str, Any], *lines: bytes) -> list[dict[str, Any]]:
     rules = RemoteRules.of(orjson.dumps(config))
     made = compile_mapping(mapping(MAPPING), format_named("combined"), Constants("web-1", "api"), rules)

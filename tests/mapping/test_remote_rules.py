@@ -47,6 +47,12 @@ CONDITIONS = [
 ]  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def executor() -> str:
+    """Each test asks both executors by itself."""
+    return "both"
+
+
 @cache
 def made(mapping_text: str, config: bytes, fmt: str = "combined") -> Converter:
     rules = RemoteRules.of(config)
