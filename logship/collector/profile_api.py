@@ -18,7 +18,7 @@ from logship.collector.profiles import next_profiles, user_page
 from logship.collector.read_api import PRIVATE, ReadApi
 from logship.collector.refusal import bad_parameter
 
-EXPORTED_AT_ONCE = 500
+EXPORTED_AT_ONCE = 50  # each may have 1 MB
 MAX_USER_CHARS = 512  # as the filter of events takes
 
 

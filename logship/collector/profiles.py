@@ -13,7 +13,7 @@ from logship.collector.profile_model import COMPANIES, USERS, ItemKind
 from logship.collector.refusal import Fault, RefusalError
 from logship.records import record
 
-MERGED_AT_ONCE = 500  # profiles read, merged and written with one statement each
+MERGED_AT_ONCE = 50  # updates merged with one statement to read and one to write; 50 MB of profiles at most
 MAX_TOKENS = 1_000  # of a profile; the oldest are forgotten
 TOKENS, CAMPAIGN = "session_token", "campaign"
 UPSERT_END = """
@@ -31,27 +31,27 @@ def put(run: Run, application_id: str, kind: ItemKind, items: Sequence[Item], no
     Raises: RefusalError 400 when a merged profile would be over MAX_ITEM_BYTES.
     """
     for start in range(0, len(items), MERGED_AT_ONCE):
-        updates = items[start : start + MERGED_AT_ONCE]
-        names = list(dict.fromkeys(str(one[kind.key]) for one in updates))
-        places = ",".join("?" * len(names))
+        updates: dict[str, list[Item]] = {}
+        for update in items[start : start + MERGED_AT_ONCE]:
+            updates.setdefault(update[kind.key], []).append(update)
+        places = ",".join("?" * len(updates))
         stored = run(
             "SELECT id, CAST(document AS TEXT) FROM profiles "  # noqa: S608 - places for values
             f"WHERE application_id = ? AND kind = ? AND id IN ({places})",
-            (application_id, kind.path, *names),
+            (application_id, kind.path, *updates),
         )
-        documents: dict[str, Item] = {name: orjson.loads(text) for name, text in stored}
-        for update in updates:
-            name = update[kind.key]
-            documents[name] = merged(documents.get(name, {}), update, kind)
-        rows = [(application_id, kind.path, name, now_ms, _encoded(documents[name], kind)) for name in names]
-        run(
-            f"INSERT INTO profiles VALUES {','.join(['(?,?,?,?,?)'] * len(rows))} {UPSERT_END}",  # noqa: S608
-            [value for row in rows for value in row],
-        )
+        known = {str(name): str(text) for name, text in stored}
+        values: list[str | int] = []
+        for name, said in updates.items():  # one is decoded at a time: each may have MAX_ITEM_BYTES
+            profile: Item = orjson.loads(known.pop(name, "{}"))
+            for update in said:
+                merge(profile, update, kind)
+            values += [application_id, kind.path, name, now_ms, _encoded(profile, kind)]
+        run(f"INSERT INTO profiles VALUES {','.join(['(?,?,?,?,?)'] * len(updates))} {UPSERT_END}", values)  # noqa: S608
 
 
-def merged(profile: Item, update: Item, kind: ItemKind) -> Item:
-    """A profile after an update.
+def merge(profile: Item, update: Item, kind: ItemKind) -> None:
+    """Puts an update into a profile.
 
     Objects are merged member by member, lists are replaced, session tokens are added. A null of a member that the model
     names says nothing: SDKs send all of them. Elsewhere, in `metadata` above all, null is a value like others.
@@ -61,21 +61,22 @@ def merged(profile: Item, update: Item, kind: ItemKind) -> Item:
         said[CAMPAIGN] = {key: value for key, value in said[CAMPAIGN].items() if value is not None}
     if TOKENS in kind.typed and TOKENS in said:
         said[TOKENS] = _with_tokens(profile.get(TOKENS, []), said[TOKENS])
-    return overlaid(profile, said)
+    _lay_over(profile, said)
 
 
-def overlaid(below: Item, above: Item) -> Item:
-    """Both objects in one; where both have a member that is no object in both, `above` counts."""
-    result = dict(below)
+def _lay_over(below: Item, above: Item) -> None:
+    """Puts `above` into `below`; where both have a member that is no object in both, `above` counts."""
     for key, value in above.items():
-        old = result.get(key)
-        result[key] = overlaid(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return result
+        old = below.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            _lay_over(old, value)
+        else:
+            below[key] = value
 
 
 def _with_tokens(known: list[str], given: str | list[str]) -> list[str]:
-    new = [given] if isinstance(given, str) else given
-    return list(dict.fromkeys([*(one for one in known if one not in new), *new]))[-MAX_TOKENS:]
+    new = dict.fromkeys([given] if isinstance(given, str) else given)
+    return [*(one for one in known if one not in new), *new][-MAX_TOKENS:]
 
 
 def _encoded(profile: Item, kind: ItemKind) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +18,8 @@ from click.testing import CliRunner
 from logship.cli.collector_erase import command as erase_command
 from logship.collector import CollectorServer
 from logship.collector.items import MAX_ITEM_BYTES, MAX_ITEMS
-from logship.collector.profile_model import COMPANIES, SUBSCRIPTIONS, USERS
-from logship.collector.profiles import MAX_TOKENS, merged
+from logship.collector.profile_model import COMPANIES, SUBSCRIPTIONS, USERS, ItemKind
+from logship.collector.profiles import MAX_TOKENS, merge
 from logship.collector.retention import expire
 from logship.collector.server import open_database
 from tests.collector.conftest import APPLICATION_ID
@@ -92,6 +93,12 @@ def test_updates_are_merged_in_their_order(either: CollectorServer) -> None:
     assert of_user(either.url, "ann")["profile"] == user(
         company_id="acme", metadata={"plan": "gold", "seats": {"paid": 3, "free": 2}}
     )
+
+
+def merged(profile: dict[str, Any], update: dict[str, Any], kind: ItemKind) -> dict[str, Any]:
+    result = copy.deepcopy(profile)
+    merge(result, update, kind)
+    return result
 
 
 def test_merging_follows_the_documented_rules() -> None:
