@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-import orjson
-from pydantic import TypeAdapter, ValidationError
-
 from logship.collector.callers import Agents, header, referrer_host
+from logship.collector.checking import MANY_KEYS_CHARS, checked, encoded_event, oversize_of
 from logship.collector.elements import WHITESPACE, decode, elements, has_too_many_values, too_many_values
-from logship.collector.model import ONE
 from logship.collector.refusal import MAX_FAULTS, Fault, RefusalError
 from logship.collector.routes import Routes
 from logship.collector.row import (
@@ -31,14 +28,7 @@ from logship.collector.wire import encode, usual_events
 PIECE_BYTES = 300_000  # of a batch, decoded at once; what logship sends is smaller
 MAX_EVENTS = 200_000  # of a batch: 50 MB of the smallest would be a million rows in one transaction
 MAX_DEPTH = 254  # containers inside one another in an event: where orjson stops writing
-MAX_KEYS = 5_000  # of one event
-MANY_KEYS_CHARS = MAX_KEYS * 5  # the shortest text that holds more: "a":1,
 NUL_ESCAPED = "\\u0000"
-REASONS = {  # pydantic's words where they speak of Python
-    "is_instance_of": "Input should be an object",
-    "dict_type": "Input should be an object",
-    "missing": "Field required",
-}
 BOM = b"\xef\xbb\xbf"
 PEER_UNKNOWN = "0.0.0.0"  # noqa: S104 - an address in an event, nothing listens on it
 
@@ -192,12 +182,13 @@ class Intake:
             try:
                 time_ms = read_time(request["time"])
                 lasted_ms = None if not response else bounded_duration(read_time(response["time"]) - time_ms)
-                text = orjson.dumps(event).decode()
+                text = encoded_event(event)
             except (ValueError, TypeError):
                 faults.append(Fault(index, *self._unreadable(event)))
                 continue
-            if len(text) > MANY_KEYS_CHARS and text.count('":') > MAX_KEYS:
-                faults.append(Fault(index, "", f"more than {MAX_KEYS} keys"))
+            oversize = oversize_of(text)
+            if oversize:
+                faults.append(Fault(index, "", oversize))
                 continue
             host, path = split_uri(request["uri"])
             path = path[:MAX_PATH_CHARS]
@@ -248,51 +239,6 @@ def pieces(texts: Iterable[bytes]) -> Iterator[list[bytes]]:
         size += len(text)
     if piece:
         yield piece
-
-
-def checked(event: object, index: int, faults: list[Fault]) -> dict[str, Any] | None:
-    """The event if it is valid, after what the contract tolerates was corrected; else None, and `faults` say why."""
-    try:
-        return _check(event)
-    except ValidationError:
-        relax(event)
-    try:
-        return _check(event)
-    except ValidationError as exc:
-        faults += [Fault(index, field, reason) for field, reason in reasons(exc)]
-        return None
-
-
-def reasons(error: ValidationError) -> list[tuple[str, str]]:
-    """Which fields are wrong, and why."""
-    return [
-        (".".join(map(str, one["loc"])), REASONS.get(one["type"], one["msg"]))
-        for one in error.errors(include_url=False, include_context=False, include_input=False)
-    ]
-
-
-def _check(event: object, model: TypeAdapter[Any] = ONE) -> dict[str, Any]:
-    valid: dict[str, Any] = model.validate_python(event)
-    return valid
-
-
-def relax(event: object) -> None:
-    """Corrects in place what the contract tolerates: a response of nulls is none, 200.0 is the integer 200."""
-    if not isinstance(event, dict):
-        return
-    response = event.get("response")
-    if isinstance(response, dict):
-        if all(value is None for value in response.values()):
-            event["response"] = None
-        else:
-            _make_whole(response, "status")
-    _make_whole(event, "weight")
-
-
-def _make_whole(holder: dict[str, Any], key: str) -> None:
-    value = holder.get(key)
-    if type(value) is float and value.is_integer():
-        holder[key] = int(value)
 
 
 def invalid_events(faults: list[Fault], seen: int) -> RefusalError:

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
+from logship.collector.checking import MANY_KEYS_CHARS, MAX_KEYS, reasons
 from logship.collector.elements import WHITESPACE, decode, elements, has_too_many_values, too_many_values
-from logship.collector.intake import BOM, MANY_KEYS_CHARS, MAX_DEPTH, MAX_KEYS, reasons
+from logship.collector.intake import BOM, MAX_DEPTH
 from logship.collector.profile_model import ItemKind
 from logship.collector.refusal import MAX_FAULTS, Fault, RefusalError
 from logship.collector.row import TimeReader
