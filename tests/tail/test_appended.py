@@ -158,6 +158,27 @@ def test_a_late_line_that_the_new_log_begins_with_too_is_a_line_of_its_own(tmp_p
     assert sorted(rig.settle()) == sorted(expected)
 
 
+@pytest.mark.parametrize("is_confirmed", [True, False])
+@pytest.mark.parametrize("kinds", [1, 2])
+@pytest.mark.parametrize("count", [2, 5, 40])
+def test_late_lines_of_a_load_test_are_not_taken_for_those_of_the_next_file(
+    tmp_path: Path, log: Path, count: int, kinds: int, is_confirmed: bool
+) -> None:
+    rig = Rig(tmp_path / "state", source(log))
+    lines = [f"the same second, the same client, page {number % kinds}" for number in range(count)]
+    expected = write(log, "line 0", *lines)
+    rig.step()
+    old = log.rename(f"{log}.1")
+    expected += write(log, *lines)
+    if is_confirmed:
+        rig.step()
+    expected += write(old, *lines)
+    for _ in range(3):
+        rig.step()
+        rig.clock.pass_s(3)
+    assert sorted(rig.settle()) == sorted(expected)
+
+
 def last_lines(text: bytes) -> bytes:
     """tail -n 4"""
     return b"".join(text.splitlines(keepends=True)[-4:])
