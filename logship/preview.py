@@ -26,6 +26,7 @@ from logship.config.reading import FileReader
 from logship.config.shipped import SHIPPED
 from logship.config.survey import newest_lines
 from logship.conversion import LineTrace, PathFields, SourceConverter, detect
+from logship.conversion.detection import envelope_of, opened_lines
 from logship.conversion.envelope import Envelope
 from logship.errors import Location, MappingError, UsageError
 from logship.event import LogFile
@@ -252,6 +253,11 @@ class Bench:
                 for one in lens.others(lines)[:1]:  # then it is the mapping that doesn't go with it
                     self._check(converter, path, layered, compile_format(FormatSpec("named", one.name), self._named))
                 hint = "logship formats lists presets, logship init finds what nginx.conf or httpd.conf says"
+                kind = envelope_of(samples) if envelope == "none" else None
+                inner = detect(opened_lines(samples, kind), self._named) if kind else []
+                if inner:
+                    said = f"{kind} wraps its lines: write a source with envelope: {kind} and format: {inner[0].name}"
+                    raise UsageError(f"{path}: {said}")
                 raise UsageError(f"{path}: no preset fits its lines; give --format ({hint})")
             detected = f"{found.name} fits {found.fits} of {found.of} lines"
         self._check(converter, path, layered)
@@ -338,7 +344,7 @@ def lines_of(stream: BinaryIO) -> Iterator[LogLine]:
 
 def unwrapped(lines: Iterator[LogLine], kind: str) -> Iterator[LogLine]:
     """The lines inside of a container runtime's; the same ones without an envelope."""
-    if kind not in ("docker", "cri", "auto"):
+    if kind not in ("docker", "cri", "syslog", "auto"):
         yield from lines
         return
     envelope = Envelope(kind)  # type: ignore[arg-type]

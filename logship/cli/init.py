@@ -190,6 +190,7 @@ def _source(proposal: Proposal, name: str) -> str:
     lines = [f"  - name: {name}", f"    paths: [{paths}]"]
     if proposal.exclude:
         lines.append(f"    exclude: [{', '.join(in_quotes(path) for path in proposal.exclude)}]   # in another format")
+    lines += [f"    envelope: {proposal.envelope}"] if proposal.envelope else []
     lines += [f"    format: {fmt}", "    mapping: default"]
     if proposal.wordings:
         if not proposal.has_host:

@@ -43,7 +43,7 @@ class Recipe:
     mapping: object
     constants: Constants
     path_fields: str | None = None
-    envelope: Literal["none", "docker", "cri", "auto"] = "none"
+    envelope: Literal["none", "docker", "cri", "syslog", "auto"] = "none"
 
     def at(self, key: str) -> Location:
         return (*self.location, key)

@@ -220,7 +220,7 @@ class SourceModel(Section):
     mapping: MappingTree = Field("default", description="a shipped name, a path relative to this file, or inline")
     fields: Constants = Field({}, description="constants, used where the log has no such field")
     path_fields: str | None = Field(None, description="RE2 with named groups: fields from the path")
-    envelope: Literal["none", "docker", "cri", "auto"] = Field("none", description="what wraps each line")
+    envelope: Literal["none", "docker", "cri", "syslog", "auto"] = Field("none", description="what wraps each line")
     start_at: Literal["end", "beginning"] = Field(
         "end", description="for files that stand there at the daemon's first start; later ones begin at the beginning"
     )

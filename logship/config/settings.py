@@ -88,7 +88,7 @@ class SourceSettings:
     mapping: object = field(repr=False)  # may hold the key of redaction
     fields: Mapping[str, str]
     path_fields: str | None
-    envelope: Literal["none", "docker", "cri", "auto"]
+    envelope: Literal["none", "docker", "cri", "syslog", "auto"]
     start_at: Literal["end", "beginning"]
     timezone: str
     on_unmatched: Literal["dead_letter", "drop"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from logship.conversion.envelope import UNWRAP, Envelope, EnvelopeKind
 from logship.fields import Kind
 from logship.formats.compiling import compile_format
 from logship.formats.format import Format
@@ -32,6 +33,21 @@ def detect(samples: Sequence[bytes], named: Mapping[str, FormatSpec]) -> list[De
             tried.append((name, fits, (-fits, -exact, -found)))
     tried.sort(key=lambda entry: entry[2])
     return [Detection(name, fits, len(lines)) for name, fits, _ in tried]
+
+
+def envelope_of(samples: Sequence[bytes]) -> EnvelopeKind | None:
+    """What wraps the lines, where it wraps most of them; None for lines that stand alone."""
+    lines = [line for line in samples if line.strip()][:MAX_SAMPLES]
+    for kind in ("docker", "cri", "syslog"):
+        unwrap = UNWRAP[kind]
+        if lines and sum(unwrap(line) is not None for line in lines) * 2 > len(lines):
+            return kind
+    return None
+
+
+def opened_lines(samples: Sequence[bytes], kind: EnvelopeKind) -> list[bytes]:
+    """The lines inside of an envelope."""
+    return list(Envelope(kind).open(b"".join(line + b"\n" for line in samples), 0).lines)
 
 
 _known: dict[str, tuple[FormatSpec, Format]] = {}

@@ -3,6 +3,7 @@
 Docker writes JSON lines {"log": "text\\n", "stream": …, "time": …}; a text without its newline goes on in the next line
 of the stream.
 CRI (containerd, CRI-O) writes `time stream P|F text`: P goes on, F is the end.
+syslog puts the time, the host and the program in front (RFC 3164, RFC 5424).
 Sources: docker's json-file log driver; kubernetes' CRI logging design.
 """
 
@@ -17,8 +18,14 @@ import orjson
 
 from logship.records import record
 
-EnvelopeKind = Literal["docker", "cri", "auto"]
+EnvelopeKind = Literal["docker", "cri", "syslog", "auto"]
 MAX_HELD_BYTES = 1 << 20  # of outer lines that wait for the rest of a cut one; then what there is goes out as it is
+SHORTEST_SYSLOG = len("Jan  1 00:00:00 h a: ")
+_SYSLOG = re.compile(  # `<134>Jan 26 19:23:16 host nginx[7]: `, the same with an ISO time, and RFC 5424's
+    rb"(?:<[0-9]{1,3}>)?(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}(?:\.[0-9]+)?|[0-9-]{10}T[0-9:.]+(?:Z|[+-][0-9:]+)) "
+    rb"[^ ]+ [^ :\[]+(?:\[[0-9]+\])?: ?"
+    rb"|<[0-9]{1,3}>1 [0-9-]{10}T[0-9:.]+(?:Z|[+-][0-9:]+)(?: [^ ]+){4} (?:-|\[[^\]]*\]) (?:\xef\xbb\xbf)?"
+)
 _CRI = re.compile(
     rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}(?:Z|[+-][0-9:]{4,6}) (stdout|stderr) ([FP])(?::[^ ]*)?(?: |$)"
 )
@@ -65,7 +72,7 @@ class Envelope:
     """
 
     def __init__(self, kind: EnvelopeKind) -> None:
-        self._unwrap = _UNWRAP[kind]
+        self._unwrap = UNWRAP[kind]
         self._held = b""
         self._held_end = -1
 
@@ -141,14 +148,21 @@ def unwrap_cri(line: bytes) -> Unwrapped | None:
     return Unwrapped(line[match.end() :], match[1].decode(), match[2] == b"P")
 
 
+def unwrap_syslog(line: bytes) -> Unwrapped | None:
+    """The message behind syslog's words; None: there are none. No message is cut."""
+    match = _SYSLOG.match(line) if len(line) > SHORTEST_SYSLOG else None
+    return None if match is None else Unwrapped(line[match.end() :], "", is_partial=False)
+
+
 def unwrap_any(line: bytes) -> Unwrapped | None:
     """The text of either; a bare line is complete as it is."""
     unwrapped = unwrap_docker(line) if line[:1] == b"{" else unwrap_cri(line)
     return unwrapped or Unwrapped(line, "bare", is_partial=False)
 
 
-_UNWRAP: dict[str, Callable[[bytes], Unwrapped | None]] = {
+UNWRAP: dict[str, Callable[[bytes], Unwrapped | None]] = {
     "docker": unwrap_docker,
     "cri": unwrap_cri,
+    "syslog": unwrap_syslog,
     "auto": unwrap_any,
 }

@@ -76,7 +76,7 @@ class SourceConverter:
     constants: Constants
     path_fields: PathFields
     named: Mapping[str, FormatSpec]
-    envelope: Literal["none", "docker", "cri", "auto"] = "none"
+    envelope: Literal["none", "docker", "cri", "syslog", "auto"] = "none"
     rules: RemoteRules | None = None  # the receiver's
     warns_of_zone: bool = True  # logs it, once, where times have none
     _envelopes: dict[int, Envelope] = field(default_factory=dict, repr=False)  # by file_id: what a cut line lacks

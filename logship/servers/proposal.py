@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from logship.conversion import detect
+from logship.conversion.detection import envelope_of, opened_lines
 from logship.errors import FormatError
 from logship.formats import Detection, Format, FormatSpec, compile_format
 from logship.records import record
@@ -60,6 +61,7 @@ class Proposal:
     problem: str = ""
     has_host: bool = False
     has_duration: bool = False
+    envelope: str = ""  # what wraps its lines
     exclude: tuple[str, ...] = ()  # what its globs match and other proposals read
 
     @property
@@ -178,7 +180,12 @@ def _served(
 def propose_file(path: Path, named: Mapping[str, FormatSpec]) -> Proposal:
     """A proposal for a log by its newest lines."""
     lines = newest_lines([path])
-    found = detect(lines, named)
+    found, envelope = detect(lines, named), envelope_of(lines)
+    if not found and envelope is not None:
+        lines = opened_lines(lines, envelope)
+        found = detect(lines, named)
+    else:
+        envelope = None
     paths = (str(path.absolute()),)
     if not found:
         problem = "no preset fits its lines" if lines else "it holds no lines yet"
@@ -186,7 +193,7 @@ def propose_file(path: Path, named: Mapping[str, FormatSpec]) -> Proposal:
     best = found[0]
     fmt = compile_format(named[best.name], named, best.name)
     return Proposal(
-        paths, "", (Wording(best.name),), best.fits, best.of, tuple(found[1:4]), "", *_logs(fmt)
+        paths, "", (Wording(best.name),), best.fits, best.of, tuple(found[1:4]), "", *_logs(fmt), envelope or ""
     )  # fmt: skip
 
 

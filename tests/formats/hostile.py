@@ -107,6 +107,8 @@ def line_with(fmt: Format, field: str, text: bytes) -> bytes:
 def _usual(slot: Slot) -> str:
     if slot.field in {"request_method", "method"}:
         return "GET"
+    if slot.field == "gzip_ratio":
+        return "2.75"
     return "GET /x HTTP/1.1" if slot.kind is Kind.REQUEST_LINE else USUAL.get(slot.kind, "1")
 
 

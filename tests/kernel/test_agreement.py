@@ -106,6 +106,10 @@ FOR_EXACT = {  # whole formats, and why
     "greedy regex": "RE2 matches it",
     "strftime": "its time has a form of its own, and what follows may stand in it",
     "bodies": "its values are whole JSON objects",
+    "cloudfront": "RE2 matches it",
+    "haproxy_http": "RE2 matches it",
+    "nginx_proxy_manager": "RE2 matches it",
+    "ltsv": "its columns have labels, in any order",
 }
 
 

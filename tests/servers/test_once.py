@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from logship.cli import execute
+from logship.conversion.envelope import Envelope
 from logship.errors import Exit
 from logship.servers.once import left_out
 from logship.servers.served import EVERY_SCOPE, Write
+from tests.formats.presets import presets
 
 TIMED = "log_format timed '$remote_addr [$time_local] \"$request\" $status $host $request_time';"
 
@@ -83,3 +85,27 @@ def test_what_is_chosen_once_is_chosen_everywhere() -> None:
     writes = [Write("1", "/a"), Write("1", "/b"), Write("2", "/b"), Write("2", "/c"), Write("3", "/c")]
     assert left_out(writes, lambda path: (path == "/b",)) == {"/b": "/a"}
     assert left_out([*writes[:2], Write(EVERY_SCOPE, "/b")], lambda path: (path == "/b",)) == {"/a": "/b"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrapped"),
+    [
+        ("cri", "2026-10-10T11:55:36.000000001Z stdout F {}"),
+        ("syslog", "<134>Jan 26 19:23:16 web-1 nginx[7]: {}"),
+        ("syslog", "Oct  1 13:55:36 web-1 nginx: {}"),
+        ("syslog", "<165>1 2026-10-10T22:14:15.003Z web-1 nginx 7 ID47 - {}"),
+        ("docker", '{{"log":"{}\\n","stream":"stdout","time":"2026-10-10T11:55:36.1Z"}}'),
+    ],
+)
+def test_a_wrapped_log_is_proposed_with_its_envelope(
+    kind: str, wrapped: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = presets()["combined"].examples[0]
+    inner = line.replace('"', '\\"') if kind == "docker" else line
+    (tmp_path / "x_access.log").write_text(f"{wrapped.format(inner)}\n" * 3)
+    assert execute(["init", str(tmp_path)]) == Exit.FINE
+    (source,) = yaml.load(capsys.readouterr().out, yaml.BaseLoader)["sources"]
+    assert (source["envelope"], source["format"]) == (kind, "combined")
+    assert execute(["preview", str(tmp_path / "x_access.log")]) == Exit.USAGE
+    assert f"envelope: {kind} and format: combined" in capsys.readouterr().err
+    assert Envelope(source["envelope"]).open(f"{wrapped.format(inner)}\n".encode(), 0).lines == [line.encode()]
