@@ -13,6 +13,7 @@ from logship.conversion import Converter
 from logship.errors import LogshipError
 from logship.event import Window
 from logship.formats import Format, compile_format, read_spec
+from logship.mapping.remote_rules import RemoteRules
 from tests.formats.awkward import AWKWARD
 from tests.formats.hostile import hostile_lines, hostile_texts, line_with, ordinary_line
 from tests.formats.presets import preset, presets
@@ -46,7 +47,15 @@ max_body_bytes: 4
 event: {user_id: $who, company_id: "${tenant|upper|urldecode}", request: {body: $query}, metadata: {b: $arg_b}}
 redact: {body: [a], query: [b]}
 """
-MAPPINGS = {"default": "{}", "rich": RICH, "made fields": MADE, "all fields": ""}
+RULES = RemoteRules.of(b"""{"sample_rate": 60, "user_sample_rate": {"x": 0, "": 5, "frank": 70},
+  "company_sample_rate": {"example.com": 34, "x": 100}, "regex_config": [
+  {"conditions": [{"path": "request.route", "value": "^/x"}, {"path": "response.status", "value": "^2"}],
+   "sample_rate": 40},
+  {"conditions": [{"path": "request.headers.x-forwarded-for", "value": "1"}], "sample_rate": 12.5},
+  {"conditions": [{"path": "request.body.a", "value": "."}, {"path": "metadata.path", "value": "/"}], "sample_rate": 0},
+  {"conditions": [{"path": "company_id", "value": "e"}, {"path": "metadata.n", "value": "[0-4]$"}],
+   "sample_rate": 50}]}""")
+MAPPINGS = {"default": "{}", "rich": RICH, "obeying": RICH, "made fields": MADE, "all fields": ""}
 WINDOWS = [None, Window(oldest="2000-10-10T13:55:36.500Z"), Window(since="2001-01-01T00:00:00.000Z"),
            Window(until="2000-10-10T20:55:36.001Z", since="1999-01-01T00:00:00.000Z")]  # fmt: skip
 BORDER = 1 << 32
@@ -73,7 +82,8 @@ def made(name: str, mapping: str) -> Converter | None:
     """None where the mapping asks for what this format can't have."""
     fmt = formats()[name]
     try:
-        return converter(MAPPINGS[mapping], fmt) if MAPPINGS[mapping] else all_fields(fmt)
+        rules = RULES if mapping == "obeying" else None
+        return converter(MAPPINGS[mapping], fmt, rules=rules) if MAPPINGS[mapping] else all_fields(fmt)
     except LogshipError:
         return None
 

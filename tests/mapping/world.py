@@ -12,6 +12,7 @@ from logship.conversion import Converter, compile_mapping
 from logship.event import Conversion, LogFile, Window
 from logship.formats import Format, compile_format, read_spec
 from logship.mapping import Constants, MappingSpec, merge, parse_mapping
+from logship.mapping.remote_rules import RemoteRules
 from tests.rigs.executors import without_kernel
 
 KEY = 0x2A_BCDE_F012
@@ -52,9 +53,14 @@ def mapping(text: str = "{}") -> MappingSpec:
     return parse_mapping(merge(default_tree(), yaml(text)))
 
 
-def converter(text: str = "{}", fmt: Format | None = None, fields: Mapping[str, str] | None = None) -> Converter:
+def converter(
+    text: str = "{}",
+    fmt: Format | None = None,
+    fields: Mapping[str, str] | None = None,
+    rules: RemoteRules | None = None,
+) -> Converter:
     constants = Constants("web-1", "api", fields or {})
-    return compile_mapping(mapping(text), fmt or format_named("combined"), constants)
+    return compile_mapping(mapping(text), fmt or format_named("combined"), constants, rules)
 
 
 def convert(made: Converter, *lines: bytes, start: int = 0, window: Window | None = None) -> Conversion:
