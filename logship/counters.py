@@ -15,11 +15,22 @@ from logship.event import Conversion
 from logship.records import record
 from logship.words import bytes_words
 
+_NOTHING: dict[str, int] = {}  # every empty one: 50,000 files have no counts by name
 
-def add_counts(into: dict[str, int], counts: Mapping[str, int]) -> None:
-    """Add named counts to named counts."""
+
+def no_counts() -> dict[str, int]:
+    """What nothing is counted in yet; with_counts() makes another."""
+    return _NOTHING
+
+
+def with_counts(known: dict[str, int], counts: Mapping[str, int]) -> dict[str, int]:
+    """Named counts with others added: the same dict, once it has any."""
+    if not counts:
+        return known
+    into = known or {}
     for name, count in counts.items():
         into[name] = into.get(name, 0) + count
+    return into
 
 
 @record(frozen=False)
@@ -31,8 +42,8 @@ class Tally:
 
     lines: int = 0
     sent: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    sampled_out: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int] = field(default_factory=no_counts)
+    sampled_out: dict[str, int] = field(default_factory=no_counts)
     out_of_range: int = 0
     too_old: int = 0
     dead_letters: int = 0
@@ -42,8 +53,10 @@ class Tally:
     lost_bytes: int = 0
     sent_bytes: int = 0
     looked_at: int = 0  # events of a source that were looked at for secrets, a small sample
-    disclosing: dict[str, int] = field(default_factory=dict)  # of these, by what they seem to hold
-    left_out: dict[str, int] = field(default_factory=dict)  # ids too long for the API, which their events lack, by key
+    disclosing: dict[str, int] = field(default_factory=no_counts)  # of these, by what they seem to hold
+    left_out: dict[str, int] = field(
+        default_factory=no_counts
+    )  # ids too long for the API, which their events lack, by key
 
     @property
     def dropped_total(self) -> int:
@@ -73,18 +86,18 @@ class Tally:
 
     def add_conversion(self, conversion: Conversion) -> None:
         """Count what the converter decided by itself; events count when they are confirmed."""
-        add_counts(self.dropped, conversion.dropped)
-        add_counts(self.sampled_out, conversion.sampled_out)
+        self.dropped = with_counts(self.dropped, conversion.dropped)
+        self.sampled_out = with_counts(self.sampled_out, conversion.sampled_out)
         self.unmatched += conversion.unmatched
-        add_counts(self.left_out, conversion.left_out)
+        self.left_out = with_counts(self.left_out, conversion.left_out)
         self.too_old += conversion.too_old
         self.out_of_range += conversion.out_of_range
 
     def add(self, other: Tally) -> None:
         """Add another tally to this one."""
-        add_counts(self.dropped, other.dropped)
-        add_counts(self.sampled_out, other.sampled_out)
-        add_counts(self.left_out, other.left_out)
+        self.dropped = with_counts(self.dropped, other.dropped)
+        self.sampled_out = with_counts(self.sampled_out, other.sampled_out)
+        self.left_out = with_counts(self.left_out, other.left_out)
         for name in PLAIN_COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from logship.counters import Counters, add_counts
+from logship.counters import Counters, with_counts
 from logship.event import Batch, Chunk, Conversion, Outcome, Span, Window
 from logship.lane import Lane, Route
 from logship.letterbox import Letterbox, iso_time
@@ -330,7 +330,7 @@ class Pipeline:
         for index in range(min(DISCLOSED_EVENTS, len(conversion.ends))):
             found = disclosures(orjson.loads(conversion.event(index)))
             tally.looked_at += 1
-            add_counts(tally.disclosing, dict.fromkeys((one.kind for one in found), 1))
+            tally.disclosing = with_counts(tally.disclosing, dict.fromkeys((one.kind for one in found), 1))
             for one in found:
                 known = self._warned_disclosures
                 if (source, one.kind, one.place) not in known and len(known) < MAX_WARNED:

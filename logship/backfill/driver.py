@@ -24,7 +24,7 @@ from logship.backfill.worker import work
 from logship.backfill.workload import Workload
 from logship.checkpoint import Range
 from logship.clock import SystemClock
-from logship.counters import add_counts, total
+from logship.counters import total, with_counts
 
 log = logging.getLogger(__name__)
 
@@ -265,7 +265,7 @@ class Driver:
         one = task.piece.log
         summary = self._summaries[one.number]
         self._pieces_left[one.number] -= 1
-        add_counts(self._summary.months, last.sample.months)
+        self._summary.months = with_counts(self._summary.months, last.sample.months)
         self._summary.found.add(last.sample.found)
         room = ODD_SHOWN - len(self._summary.odd)
         self._summary.odd += [(one.path, letter) for letter in last.sample.odd[:room]]

@@ -181,7 +181,7 @@ def replace_world(change: dict[str, object]) -> World:
 
 def test_json_gives_the_same_snapshot_back() -> None:
     world = World(dead_letters=3)
-    world.counters.of_source("shop").dropped["probes"] = 4
+    world.counters.of_source("shop").dropped = {"probes": 4}
     status = world.at(100.0)
     assert Status.from_json(status.to_json()) == status
 
