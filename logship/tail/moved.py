@@ -23,7 +23,7 @@ def moved_folders(directory: str) -> Iterator[str]:
         parent, name = os.path.split(parent)
         for neighbour in _neighbours(parent, name):
             folder = os.path.join(parent, neighbour, below) if below else os.path.join(parent, neighbour)
-            if os.path.isdir(folder):
+            if os.path.isdir(folder) and os.path.realpath(folder) == folder:  # or it is another name of a known one
                 yield folder
         below = os.path.join(name, below) if below else name
 

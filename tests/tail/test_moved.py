@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from logship.tail.moved import moved_folders
 from logship.tail.notices import What
 from tests.tail.driver import Rig, source
 from tests.tail.test_rotation import compress, write
@@ -55,6 +56,15 @@ def test_a_log_is_read_on_in_its_renamed_directory(
     assert sorted(rig.settle()) == sorted(expected)
     assert len({each.id for each in rig.receiver.arrivals}) == len(expected)
     assert not rig.told(What.LOST)
+
+
+def test_a_link_to_the_same_directory_is_not_where_it_has_gone(tmp_path: Path, log: Path) -> None:
+    (tmp_path / "by-another-name").symlink_to(tmp_path / "srv")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "app").symlink_to(tmp_path / "srv/app")
+    assert not [each for each in moved_folders(str(log.parent)) if each.startswith(str(tmp_path))]
+    log.parent.rename(tmp_path / "srv/app/logs.old")
+    assert f"{tmp_path}/srv/app/logs.old" in list(moved_folders(str(log.parent)))
 
 
 def test_another_log_in_a_directory_beside_it_is_not_taken_for_it(tmp_path: Path, log: Path) -> None:
