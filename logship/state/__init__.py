@@ -267,7 +267,7 @@ class State:
             return
         try:
             self._connection = database.connect_read_only(self.folder, is_alone=place.is_full(self.folder))
-            self._is_read_only = True
+            self._is_read_only, self._identity = True, place.identity(self.folder)
         except sqlite3.Error as exc:
             if not self._is_daemon and place.is_full(self.folder):
                 raise StateError(

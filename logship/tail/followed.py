@@ -185,6 +185,7 @@ class Followed:
         known = self.register.names
         self.refusals.now_s = self.register.now_s = now_s
         self.register.real_folders.clear()
+        self.discovery.refresh()
         if has_new_names:
             before = self._found
             self._take_names()

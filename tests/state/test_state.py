@@ -446,6 +446,8 @@ def test_a_read_only_state_still_counts_and_is_written_when_it_can_be() -> None:
         with as_nobody():
             state = State.open(folder, clock)
             assert state.load() == [ROW]
+            state.watch()
+            assert not state.was_removed
             assert not state.save([replace(ROW, position=900)])
             assert state.problem
         clock.pass_s(2)
