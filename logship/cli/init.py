@@ -66,7 +66,7 @@ def command(output: Path | None, force: bool, base: Path, bodies: Path | None, p
     if not proposals:
         click.echo("no access log found; name a log file or a server's configuration: logship init PATH", err=True)
         return Exit.UNDELIVERED
-    text = _head(output) + "\n".join(_source(proposal, name) for proposal, name in _names(proposals))
+    text = _head(output) + "\n".join(_source(proposal, name, base) for proposal, name in _names(proposals))
     if output is None:
         click.echo(text, nl=False)
         return Exit.FINE
@@ -180,9 +180,10 @@ def _names(proposals: Sequence[Proposal]) -> list[tuple[Proposal, str]]:
     return named
 
 
-def _source(proposal: Proposal, name: str) -> str:
+def _source(proposal: Proposal, name: str, base: Path) -> str:
     """One source as YAML; commented out where it can't be used as it is."""
     from logship.config.quoting import in_quotes
+    from logship.config.timezones import zone_of
 
     paths = ", ".join(in_quotes(path) for path in proposal.paths)
     formats = [each.preset or f"{{{each.kind}: {in_quotes(each.text)}}}" for each in proposal.wordings] or ["auto"]
@@ -192,6 +193,9 @@ def _source(proposal: Proposal, name: str) -> str:
         lines.append(f"    exclude: [{', '.join(in_quotes(path) for path in proposal.exclude)}]   # in another format")
     lines += [f"    envelope: {proposal.envelope}"] if proposal.envelope else []
     lines += [f"    format: {fmt}", "    mapping: default"]
+    if proposal.lacks_zone:
+        zone = "local" if base == Path("/") else zone_of("local", base)
+        lines.append(f"    timezone: {zone}    # these lines hold no zone; write the server's if it is another")
     if proposal.wordings:
         if not proposal.has_host:
             lines.append("    # fields: {host: shop.example.com}    # these lines hold no host; say which it is")

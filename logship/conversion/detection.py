@@ -72,7 +72,7 @@ def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
     """
     fits = exact = found = 0
     peers = [number for number, slot in enumerate(fmt.slots) if slot.field in PEERS]
-    has_peer = not peers
+    has_peer = not peers or fmt.is_open  # keys don't shift
     weights = [-1 if slot.field == "remote_logname" else 1 + (slot.kind not in _LOOSE) for slot in fmt.slots]
     for line in lines:
         values = fmt.parse(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from itertools import islice
 from typing import Literal
@@ -201,7 +201,7 @@ class SourceConverter:
     def doubts(self, path: str) -> tuple[MappingError, ...]:
         """What is to be said of the mapping with the format that was detected for `path`; () where none was."""
         fmt = self._detected.get(path)
-        return self.reviewed(fmt).warnings if fmt else ()
+        return (*self.reviewed(fmt).warnings, *_assumed(fmt)) if fmt else ()
 
     def zone_doubts(self, path: str, samples: Iterable[bytes]) -> tuple[MappingError, ...]:
         """What is to be said of the times in these lines of the file at `path`; () where their zone is known."""
@@ -211,14 +211,7 @@ class SourceConverter:
         lines = list(samples)
         if self.envelope != "none":
             lines = Envelope(self.envelope).open(b"".join(line + b"\n" for line in lines), 0).lines
-        for line in lines:
-            index = fmt.choose(line)
-            member = fmt.members[index] if index is not None else fmt
-            values = member.parse(line) or ()
-            for slot, value in zip(member.slots, values, strict=False):
-                if slot.time is not None and slot.time.lacks_zone(value):
-                    return (no_zone(member.name),)
-        return ()
+        return (no_zone(fmt.name),) if any(map(fmt.lacks_zone, lines)) else ()
 
     def _compile(self, fmt: Format, given: dict[str, str]) -> Converter:
         key = (id(fmt), *sorted(given.items()))
@@ -265,6 +258,15 @@ class SourceConverter:
         if self._fallback is None:
             self._fallback = compile_format(FormatSpec("named", "combined"), self.named)
         return self._fallback
+
+
+def _assumed(fmt: Format) -> Iterator[MappingError]:
+    """What a format that was found by trying takes for granted: the unit of a bare number."""
+    for slot in fmt.slots:
+        if slot.spelled == "%D":
+            said = f"{fmt.name}: the number at the end is read as microseconds"
+            hint = "if the server writes milliseconds, give its own format with %{ms}T in that place"
+            yield MappingError(said, hint=hint, severity="warning")
 
 
 def _nothing_fits(data: bytes, start: int) -> Conversion:

@@ -92,6 +92,14 @@ class Format(ABC):
         """What a line that fits holds beside the slots, by names that may be asked for; for people, as explain()."""
         return {}
 
+    def lacks_zone(self, line: bytes) -> bool:
+        """Whether a line holds a time that needs a zone; False for one that does not fit."""
+        index = self.choose(line)
+        member = self.members[index] if index is not None else self
+        values = member.parse(line) or ()
+        pairs = zip(member.slots, values, strict=False)
+        return any(slot.time is not None and slot.time.lacks_zone(value) for slot, value in pairs)
+
     def is_exact(self, line: bytes) -> bool:
         """Whether a line that fits does so to the letter, without tolerance for what other servers write."""
         return True

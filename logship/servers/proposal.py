@@ -19,6 +19,7 @@ from logship.servers.served import ServedLog, Write
 
 SAMPLE_BYTES = 65_536  # the end of a file tells best what its server writes now
 SAMPLE_LINES = 200
+ZONE_LINES = 5  # whose times are looked at for their zone
 USUAL_LOGS = (
     "var/log/nginx/*access*.log",
     "var/log/apache2/*access*.log",
@@ -62,6 +63,7 @@ class Proposal:
     has_host: bool = False
     has_duration: bool = False
     envelope: str = ""  # what wraps its lines
+    lacks_zone: bool = False  # its times are local ones
     exclude: tuple[str, ...] = ()  # what its globs match and other proposals read
 
     @property
@@ -172,8 +174,12 @@ def _served(
         for fmt, each in zip(compiled, plain, strict=True)
     )
     has_host, has_duration = (all(each) for each in zip(*map(_logs, compiled), strict=True))
+    local = any(fmt.lacks_zone(line) for fmt in compiled for line in lines[:ZONE_LINES]) or any(
+        slot.time is not None and slot.time.lacks_zone(slot.time.example) for fmt in compiled for slot in fmt.slots
+    )
     return Proposal(
-        paths, place, wordings, fits, len(lines), others, wrong if lines and not fits else "", has_host, has_duration
+        paths, place, wordings, fits, len(lines), others, wrong if lines and not fits else "", has_host, has_duration,
+        lacks_zone=local,
     )  # fmt: skip
 
 
@@ -193,7 +199,8 @@ def propose_file(path: Path, named: Mapping[str, FormatSpec]) -> Proposal:
     best = found[0]
     fmt = compile_format(named[best.name], named, best.name)
     return Proposal(
-        paths, "", (Wording(best.name),), best.fits, best.of, tuple(found[1:4]), "", *_logs(fmt), envelope or ""
+        paths, "", (Wording(best.name),), best.fits, best.of, tuple(found[1:4]), "", *_logs(fmt), envelope or "",
+        any(map(fmt.lacks_zone, lines[:ZONE_LINES])),
     )  # fmt: skip
 
 

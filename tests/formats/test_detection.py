@@ -58,3 +58,9 @@ def test_a_format_that_changed_under_its_name_is_the_new_one() -> None:
         named = {"own": read_spec({"nginx": text})}
         assert len(detect([b"200 203.0.113.9"], named)) == fits
         assert len(detect([b"200 203.0.113.9"], named)) == fits
+
+
+def test_a_log_whose_columns_never_name_a_client_is_no_log_of_clients() -> None:
+    line = b'203.0.113.9 - - - [10/Oct/2000:13:55:36 -0700] "GET /x HTTP/1.1" 200 5 "-" "curl/8"'
+    assert detect([line], presets()) == []
+    assert detect([b'{"time":"2026-11-25T10:11:12Z","status":200,"uri":"/x","method":"GET"}'], presets())

@@ -109,3 +109,14 @@ def test_a_wrapped_log_is_proposed_with_its_envelope(
     assert execute(["preview", str(tmp_path / "x_access.log")]) == Exit.USAGE
     assert f"envelope: {kind} and format: combined" in capsys.readouterr().err
     assert Envelope(source["envelope"]).open(f"{wrapped.format(inner)}\n".encode(), 0).lines == [line.encode()]
+
+
+def test_times_without_a_zone_are_proposed_in_the_servers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "etc/apache2").mkdir(parents=True)
+    (tmp_path / "etc/timezone").write_text("Asia/Kolkata\n")
+    conf = tmp_path / "etc/apache2/apache2.conf"
+    for time, zone in (("%{%F %T}t", "Asia/Kolkata"), ("%t", None)):
+        conf.write_text(f'CustomLog /logs/a.log "%h {time} \\"%r\\" %>s"\n')
+        assert execute(["init", "--base", str(tmp_path)]) == Exit.FINE
+        (source,) = yaml.load(capsys.readouterr().out, yaml.BaseLoader)["sources"]
+        assert source.get("timezone") == zone
