@@ -46,11 +46,13 @@ class TextFormat(Format):
         )
         self._kept_parts = tuple(index for index, name in enumerate(PARTS) if name not in own)
         self._without_escaped_quotes = re.compile(self._strict_pattern(has_quotes=False)).fullmatch
-        self._times: tuple[DecodeTime | None, ...] = tuple(
-            lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")) if slot.time else None for slot in self._groups
-        )
+        self._request_lines = [at for at, slot in enumerate(self._groups) if slot.kind is Kind.REQUEST_LINE]
+        self._times: list[tuple[int, DecodeTime]] = [
+            (at, lru_cache(TIMES_KEPT)(slot.time.decoder("UTC"))) for at, slot in enumerate(self._groups) if slot.time
+        ]
         self._open = {number for number, part in enumerate(reaches) if part.kind is Kind.TEXT and part.stop == " "}
-        self._meanings = tuple(meaning_of(part.variable.slot, is_enclosed=part.quoted) for part in reaches)
+        meanings = [meaning_of(part.variable.slot, is_enclosed=part.quoted) for part in reaches]
+        self._meanings = [(at, meaning.holds) for at, meaning in enumerate(meanings) if meaning is not None]
 
     @cached_property
     def _with_escaped_quotes(self) -> Callable[[str], re.Match[str] | None]:
@@ -115,22 +117,17 @@ class TextFormat(Format):
         return self._strict(bare_line(line).decode("latin-1")) is not None
 
     def _values(self, raw_values: Sequence[str]) -> Values | None:
-        values: list[str] = []
-        for raw, slot, decode_time, meaning in zip(raw_values, self._groups, self._times, self._meanings, strict=True):
-            if raw == "-":
-                value = ""
-            elif "\\" in raw or not raw.isascii():
-                value = decode(raw, self.escaping)
-            else:
-                value = raw
-            values.append(value)
-            if decode_time is not None and decode_time(value) is None:
-                return None
-            if meaning is not None and value and not meaning.holds(value):
-                return None
-            if slot.kind is Kind.REQUEST_LINE:
-                parts = split_request_line(value) if value else NO_REQUEST
-                values += [parts[index] for index in self._kept_parts]
+        values = [
+            "" if raw == "-" else raw if raw.isascii() and "\\" not in raw else decode(raw, self.escaping)
+            for raw in raw_values
+        ]
+        if any(decode_time(values[at]) is None for at, decode_time in self._times):
+            return None
+        if any(values[at] and not holds(values[at]) for at, holds in self._meanings):
+            return None
+        for at in reversed(self._request_lines):  # their parts stand behind them
+            parts = split_request_line(values[at]) if values[at] else NO_REQUEST
+            values[at + 1 : at + 1] = [parts[index] for index in self._kept_parts]
         return tuple(values)
 
     def explain(self, line: bytes) -> Misfit | None:
