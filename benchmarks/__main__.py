@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.peers import PEERS
 from benchmarks.rows import CONVERSIONS, ROWS, START, WITHOUT_KERNEL, Bench, Result
 from benchmarks.sink import build
-from benchmarks.table import table
+from benchmarks.table import replaced, table
 
 FLOORS = {
     "cat (floor)": ["cat"],
@@ -24,7 +24,7 @@ STARTS = 3
 
 
 def main() -> int:
-    """Prints the table; with --markdown writes it too."""
+    """Prints the table; with --markdown and --write it is written too."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--rows", help="comma-separated names; default: all")
@@ -32,6 +32,7 @@ def main() -> int:
     parser.add_argument("--no-peers", action="store_true")
     parser.add_argument("--directory", type=Path, default=Path("bench-data"))
     parser.add_argument("--markdown", type=Path, help="write the table to this file")
+    parser.add_argument("--write", type=Path, nargs="*", default=(), help="put the table into these documents")
     options = parser.parse_args()
     options.directory.mkdir(parents=True, exist_ok=True)
     bench = Bench(options.directory.resolve(), build(options.directory.resolve()), options.lines)
@@ -46,6 +47,8 @@ def main() -> int:
     print(f"\n{head}\n\n{text}")
     if options.markdown:
         options.markdown.write_text(f"{head}\n\n{text}\n")
+    for document in options.write:
+        document.write_text(replaced(document.read_text(), head, text))
     return 0
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from benchmarks.rows import Result
 
+BEGIN, END = "<!-- benchmark", "<!-- /benchmark -->"
+PLACE = re.compile(rf"{BEGIN}(?:: (?P<rows>[^\n]*))? -->\n.*?{END}\n", re.DOTALL)
 HEAD = ("", "CPU s/M lines", "less a start", "lines/s", "MB/s", "peak MiB", "of plain")
 
 
@@ -30,6 +33,29 @@ def table(results: Sequence[Result], peers: Sequence[Result], start: Result | No
             )
         )
     return "\n".join(lines)
+
+
+def replaced(document: str, head: str, full: str) -> str:
+    """A document with the newest table of measurements where it has one.
+
+    The place is what is between `<!-- benchmark -->` and `<!-- /benchmark -->`; `<!-- benchmark: plain, rsyslog -->`
+    takes these rows alone. `head` says what was measured, `full` is a whole table and what follows it.
+    Raises: ValueError where the document has no such place.
+    """
+
+    def place(found: re.Match[str]) -> str:
+        wanted = [name.strip() for name in found["rows"].split(",")] if found["rows"] else None
+        lines, text = full.splitlines(), full
+        if wanted is not None:
+            shown = [line for line in lines[2:] if line.startswith("| ") and line.split("|")[1].strip() in wanted]
+            text = "\n".join([*lines[:2], *shown])
+        begin = found[0].partition("\n")[0]
+        return f"{begin}\n{head}\n\n{text}\n{END}\n"
+
+    made, count = PLACE.subn(place, document)
+    if not count:
+        raise ValueError(f"no {BEGIN} --> … {END} in it")
+    return made
 
 
 def _less(result: Result, start: Result) -> float:

@@ -19,6 +19,7 @@ from benchmarks.nginx_log import write_with_nginx
 from benchmarks.peers import PEERS
 from benchmarks.rows import Result
 from benchmarks.sink import Sink, build
+from benchmarks.table import replaced
 from tests.rigs.machine import require
 
 LINES = 20_000
@@ -51,6 +52,24 @@ def test_a_table_of_whole_processes_is_printed_and_written(tmp_path: Path) -> No
         assert f"{name}: the same events with and without the kernel (" in done.stdout
     assert "A start and an end alone: " in done.stdout
     assert [f"of {name}" in done.stdout for name in installed] == [True] * len(installed)
+
+
+def test_the_table_in_a_document_is_replaced_whole_or_by_its_rows() -> None:
+    table = "| | CPU |\n| --- | ---: |\n| plain | 1 |\n| gzip | 2 |\n| rsyslog | 9 |\n\nplain: the same events."
+    document = "# Speed\n\n<!-- benchmark: plain, rsyslog -->\nold\n<!-- /benchmark -->\n\nText.\n"
+    shown = "head\n\n| | CPU |\n| --- | ---: |\n| plain | 1 |\n| rsyslog | 9 |\n"
+    once = replaced(document, "head", table)
+    assert once == document.replace("old\n", shown)
+    assert replaced(once, "head", table) == once
+    whole = replaced("<!-- benchmark -->\n<!-- /benchmark -->\n", "head", table)
+    assert whole == f"<!-- benchmark -->\nhead\n\n{table}\n<!-- /benchmark -->\n"
+    with pytest.raises(ValueError, match="no <!-- benchmark"):
+        replaced("nothing", "head", table)
+
+
+def test_the_documents_have_a_place_for_the_table() -> None:
+    for name in ("README.md", "docs/speed.md"):
+        assert "| plain | 1 |" in replaced((REPOSITORY / name).read_text(), "head", "| |\n| --- |\n| plain | 1 |")
 
 
 def test_a_digest_is_of_the_events_however_they_come(tmp_path: Path) -> None:
