@@ -3,8 +3,8 @@
     with Image(Path("configs/Dockerfile"), context, tmp_path, wheels=folder) as image:
         image.run("logship", "--version")           # as its USER, with its ENV, in its file system
 
-This machine's Debian and Python stand in for the base image; pip takes what the steps install from `wheels`, so that a
-step that needs the network says so. What runs sees a /proc and /dev, and this machine's network.
+This machine's Debian and Python stand in for the base image, its packages for Debian's mirror; pip takes what the steps
+install from `wheels`, so that a step that needs the network says so. What runs sees a /proc and /dev, and this machine's network.
 Source: https://docs.docker.com/reference/dockerfile/; of .dockerignore only what ours has.
 """
 
@@ -25,6 +25,10 @@ from typing import Self
 from tests.rigs.machine import lacking, require_root
 
 PYTHON = "/usr/bin/python3"  # Debian's; the base image has its own under both names in /usr/local/bin
+APT = """#!/bin/sh
+case " $* " in *" install "*) ;; *) exit 0 ;; esac
+for word; do case $word in -*|install) ;; *) dpkg -s "$word" >/dev/null || exit 100 ;; esac; done
+"""
 CLEAN = {"PATH": "/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/nonexistent", "LANG": "C.UTF-8"}
 
 
@@ -134,6 +138,9 @@ class Image:
         wheels = root / "tmp/wheels"
         wheels.mkdir()
         self.mount("--bind", str(self.wheels), str(wheels))
+        apt = root / "usr/local/bin/apt-get"
+        apt.write_text(APT)
+        apt.chmod(0o755)
         for name in ("python", "python3"):
             (root / "usr/local/bin" / name).unlink(missing_ok=True)
             (root / "usr/local/bin" / name).symlink_to(PYTHON)
