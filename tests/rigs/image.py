@@ -4,7 +4,8 @@
         image.run("logship", "--version")           # as its USER, with its ENV, in its file system
 
 This machine's Debian and Python stand in for the base image, its packages for Debian's mirror; pip takes what the steps
-install from `wheels`, so that a step that needs the network says so. What runs sees a /proc and /dev, and this machine's network.
+install from `wheels`, so that a step that needs the network says so. What runs sees a /proc and /dev,
+and this machine's network.
 Source: https://docs.docker.com/reference/dockerfile/; of .dockerignore only what ours has.
 """
 
