@@ -20,6 +20,7 @@ from logship.collector.segments import GoneError, Known, Segments
 from logship.collector.summary_part import CLASS_OF_STATUS, CLASSES, Part, Values, part_of
 from logship.collector.text_search import SearchBudget, TextSearch
 from logship.collector.time_grid import TimeGrid
+from logship.collector.time_range import AHEAD_MS
 from logship.records import record
 
 TOP = 8
@@ -125,10 +126,11 @@ class Summaries:
         first_ms = wanted.since_ms
         if first_ms is None:
             first_ms = min((one.oldest_ms for one in known), default=now_ms)
-        until_ms = wanted.until_ms
-        if until_ms is None:
-            until_ms = max(now_ms, *(one.newest_ms for one in known)) if known else now_ms
-        grid = TimeGrid.over(first_ms, until_ms, zone)
+        until_ms = max([now_ms, *(one.newest_ms + 1 for one in known)])
+        if wanted.until_ms is not None:  # a day that is not over is shown whole, the last 24 hours end now
+            until_ms = min(until_ms, wanted.until_ms) if wanted.until_ms <= now_ms + AHEAD_MS else wanted.until_ms
+        is_ahead = first_ms < now_ms < until_ms <= now_ms + AHEAD_MS  # a minute more must not make bars of hours
+        grid = TimeGrid.over(first_ms, now_ms if is_ahead else until_ms, zone)
         covered_ms: int | None = None
         if wanted.search:
             known, covered_ms = self._search.searched(known, wanted, budget)

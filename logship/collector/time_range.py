@@ -20,6 +20,7 @@ DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 MONTH = re.compile(r"\d{4}-\d\d", re.ASCII)
 BETWEEN = ".."
 MAX_ZONE_CHARS = 60
+AHEAD_MS = 600_000  # that senders' clocks may be ahead of ours; an event of the year 9999 is not of the last day
 ADVICE = "give 90m, 24h, 7d or 2w, today, yesterday, a date as 2026-11-27, two as 2026-11-20..2026-11-27, or all"
 
 
@@ -68,7 +69,7 @@ def _range(text: str, now_ms: int, zone: tzinfo | None) -> TimeRange:
     if text == "all":
         return TimeRange()
     if back := BACK.fullmatch(text):
-        return TimeRange(now_ms - int(back[1]) * UNITS_S[back[2]] * 1000)
+        return TimeRange(now_ms - int(back[1]) * UNITS_S[back[2]] * 1000, now_ms + AHEAD_MS)
     today = moment(now_ms).astimezone(zone or UTC).date()
     if text == "today":
         return _days(today, today, zone)

@@ -286,6 +286,22 @@ def test_a_route_of_few_requests_is_not_called_slow(tmp_path: Path) -> None:
     database.close()
 
 
+def test_a_clock_that_is_wrong_does_not_stretch_the_chart_of_the_last_day(tmp_path: Path) -> None:
+    database = open_database(str(tmp_path / "e.db"))
+    events = [stored(random.Random(number), number) for number in range(3)]
+    times = (iso_time(NOW_MS), iso_time(NOW_MS + 60_000), "9999-12-31T23:59:59.999Z")
+    for one, time in zip(events, times, strict=True):
+        one["request"]["time"] = time
+    database.insert(Intake().rows(orjson.dumps(events), batch=True, application_id="a", received_ms=NOW_MS, peer=""))
+    summaries = Summaries(Segments(database), TextSearch(database))
+    day = summaries.of(read_filter({"range": "24h"}, "a", NOW_MS), NOW_MS)
+    assert (day.events, day.step_s) == (2, 900)
+    assert summaries.of(read_filter({"range": "all"}, "a", NOW_MS), NOW_MS).events == 3
+    today = summaries.of(read_filter({"range": "today"}, "a", NOW_MS), NOW_MS)
+    assert (today.events, len(today.bars), today.step_s) == (2, 96, 900)
+    database.close()
+
+
 def test_small_segments_are_merged_and_full_ones_are_left(tmp_path: Path) -> None:
     database = open_database(str(tmp_path / "e.db"))
     intake, choose = Intake(), random.Random(2)
