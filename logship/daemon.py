@@ -182,7 +182,7 @@ class Daemon:
         if problem := self.pipeline.letterbox.problem:
             problems.append(f"dead letters can't be written: {problem}; the next run makes them")
         if lost := self.pipeline.counters.total().lost_bytes:
-            problems.append(f"{bytes_words(lost)} of the logs are in no file any more and were not read")
+            problems.append(f"at least {bytes_words(lost)} of the logs are in no file any more and were not read")
         if letters := self.pipeline.counters.total().dead_letters:
             problems.append(f"{letters} dead letter{'s' if letters > 1 else ''}; see logship dead-letters list")
         return problems

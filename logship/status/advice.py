@@ -131,6 +131,6 @@ def _of_source(source: SourceReport) -> Iterator[Advice]:
         yield Advice(
             "error",
             source.name,
-            f"{bytes_words(source.lost_bytes)} of its logs are in no file any more and were not read",
+            f"at least {bytes_words(source.lost_bytes)} of its logs are in no file any more and were not read",
             "the log says of which, and where it looked; rotation by rename loses none",
         )

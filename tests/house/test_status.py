@@ -220,7 +220,7 @@ def test_lost_bytes_need_a_person() -> None:
     world.counters.of_source("shop").lost_bytes = 4_200_000
     status = world.at(100.0)
     assert status.needs_a_person
-    assert any("shop: 4.2 MB of its logs are in no file any more" in str(advice) for advice in status.advice)
+    assert any("shop: at least 4.2 MB of its logs are in no file any more" in str(advice) for advice in status.advice)
     assert metrics_of(status)["logship_lost_bytes_total{shop}"] == 4_200_000
 
 
@@ -228,7 +228,7 @@ def test_every_metric_has_a_unit_or_counts_things_and_a_help_that_is_a_sentence(
     for metric in METRICS:
         assert metric.name.startswith("logship_")
         assert metric.help.endswith("."), metric.name
-        assert set(metric.labels) <= {"source", "rule", "receiver", "state", "answer", "version"}, metric.name
+        assert set(metric.labels) <= {"source", "rule", "kind", "receiver", "state", "answer", "version"}, metric.name
     assert len({metric.name for metric in METRICS}) == len(METRICS)
 
 
