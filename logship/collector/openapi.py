@@ -221,6 +221,8 @@ def _instructing(summary: str, schema: dict[str, Any]) -> dict[str, Any]:
     }
     operation = _getting(summary, schema, [tag], readers=False)
     operation["responses"]["200"]["headers"] = TAGS
+    plain = {"text/plain": {"schema": {"type": "string"}}}  # of the HTTP parser, which sees it first
+    operation["responses"]["400"] = {"description": "a header that HTTP does not allow", "content": plain}
     operation["responses"]["304"] = {"description": "nothing has changed", "headers": TAGS}
     operation["responses"]["401"] = _error("the application id is missing or unknown")
     return operation
