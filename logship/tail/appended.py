@@ -23,7 +23,7 @@ _BLOCK_BYTES = 1_048_576
 _WHOLE_BYTES = 8 * _BLOCK_BYTES
 
 
-class Part(Enum):
+class Owner(Enum):
     """What stands at a position where another content may begin."""
 
     OWN = "own"  # the file's own lines
@@ -38,7 +38,7 @@ class Appended:
     logs: Mapping[Place, Log]
     finish: Callable[[Generation], None]
 
-    def part_at(self, generation: Generation, data: bytes, now_s: float) -> Part:
+    def owner_at(self, generation: Generation, data: bytes, now_s: float) -> Owner:
         """What `data`, read at a generation's reading position, begins; another's range is noted as confirmed.
 
         Raises: OSError.
@@ -47,21 +47,21 @@ class Appended:
         assert content is not None
         others = self._others(generation)
         if len(others) < 2:
-            return Part.OWN
+            return Owner.OWN
         if not at:
             return self._end_of_a_deleted(generation, content)
-        first_line, found = digest(line[:FIRST_LINE_BYTES]), Part.OWN
+        first_line, found = digest(line[:FIRST_LINE_BYTES]), Owner.OWN
         for other in reversed(others):
             if other.first_line != first_line or other is generation or other.key is None:
                 continue
             size = _common(content, at, other)
             if size is None:
                 is_young = now_s - generation.changed_s < UNDECIDED_S and not other.names
-                found = Part.WAITS if is_young and not content.is_archive else found
+                found = Owner.WAITS if is_young and not content.is_archive else found
             elif size and _is_telling(content, at, size, is_missing=not (other.names or other.is_finished)):
                 return self._settled(generation, other, size, now_s)
             elif size and now_s - generation.changed_s < GROWING_S:
-                found = Part.WAITS  # the other may be emptied in a moment, which tells
+                found = Owner.WAITS  # the other may be emptied in a moment, which tells
         return found
 
     def _others(self, generation: Generation) -> list[Generation]:
@@ -72,10 +72,10 @@ class Appended:
             its.kin = tuple(each for each in kin if each is not None and each is not its)
         return [each for log in (*its.kin, its) for each in log.generations]
 
-    def _end_of_a_deleted(self, generation: Generation, content: Content) -> Part:
+    def _end_of_a_deleted(self, generation: Generation, content: Content) -> Owner:
         """A log that somebody made shorter at its beginning is another file, and begins with the end of the old one."""
         if content.is_archive:
-            return Part.OWN
+            return Owner.OWN
         size, newest = 0, generation
         for other in self._others(generation):
             old = other.content
@@ -84,30 +84,30 @@ class Appended:
             if (found := _size_of_end(content, old)) > size:
                 size, newest = found, other
         if size and (newest.has_data or newest.positions.confirmed != newest.read_to):
-            return Part.WAITS  # the old one is read to its end first
-        return self._note(generation, size - (newest.size_bytes - newest.read_to)) if size else Part.OWN
+            return Owner.WAITS  # the old one is read to its end first
+        return self._note(generation, size - (newest.size_bytes - newest.read_to)) if size else Owner.OWN
 
-    def _settled(self, generation: Generation, other: Generation, size: int, now_s: float) -> Part:
+    def _settled(self, generation: Generation, other: Generation, size: int, now_s: float) -> Owner:
         assert generation.content is not None
         is_growing = now_s - generation.changed_s < GROWING_S and size < other.size_bytes
         confirmed = other.positions.confirmed
         if is_growing or other.read_to != confirmed or (other.has_data and confirmed < size):
-            return Part.WAITS
+            return Owner.WAITS
         if not other.names and not other.is_finished:
             self.finish(other)  # what is unread of it is read here
         return self._note(generation, min(size, confirmed))
 
     @staticmethod
-    def _note(generation: Generation, size: int) -> Part:
+    def _note(generation: Generation, size: int) -> Owner:
         """So many bytes at the reading position are confirmed."""
         if size <= 0:
-            return Part.OWN
+            return Owner.OWN
         assert generation.content is not None
         at, end = generation.read_to, generation.read_to + size
         before = max(0, end - ANCHOR_BYTES)
         generation.elsewhere = generation.elsewhere or Elsewhere(())
         generation.elsewhere.add(Range(at, end, anchor_of(generation.content.read_at(before, end - before))))
-        return Part.ANOTHERS
+        return Owner.ANOTHERS
 
 
 def _common(content: Content, at: int, other: Generation) -> int | None:

@@ -15,7 +15,7 @@ REST_S = 30.0  # what changed since then is still written
 CHANGES_MAX = 3  # a copy may be made anew; what grows more often is written by a server
 
 
-class Fate(Enum):
+class Likeness(Enum):
     """What to do with a file that has nothing but the beginning of a log that is still written."""
 
     WAITS = "waits"
@@ -42,7 +42,7 @@ class Copies:
         """No such file any more."""
         self._seen.pop(path, None)
 
-    def fate(self, path: str, content: Content, facts: Facts, now_s: float) -> Fate:
+    def likeness(self, path: str, content: Content, facts: Facts, now_s: float) -> Likeness:
         """What becomes of a file that is_beginning_of() a log; `now_s` is monotonic."""
         seen = self._seen.setdefault(path, _Seen(now_s, now_s, facts))
         if facts != seen.facts:
@@ -51,11 +51,11 @@ class Copies:
                 seen.since_s, seen.changes, seen.is_copy = now_s, seen.changes + 1, False
         is_written = isinstance(content, PlainContent) and content.has_writer()
         if now_s - seen.since_s < WAIT_S:
-            return Fate.WAITS
+            return Likeness.WAITS
         if now_s - seen.changed_s < REST_S or seen.changes >= CHANGES_MAX or is_written:
-            return Fate.OWN
+            return Likeness.OWN
         seen.is_copy = True
-        return Fate.COPY
+        return Likeness.COPY
 
 
 def is_beginning_of(content: Content, facts: Facts, log: Generation) -> bool:

@@ -13,7 +13,7 @@ from logship.checkpoint import Anchor
 from logship.tail.aging import CUT_AFTER_S, Aging, descriptors_max
 from logship.tail.beginning import Beginnings
 from logship.tail.content import Content, Facts, PlainContent, facts_of, open_content
-from logship.tail.copies import Copies, Fate, is_beginning_of
+from logship.tail.copies import Copies, Likeness, is_beginning_of
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
 from logship.tail.globs import Globs
@@ -670,12 +670,12 @@ class Followed:
         """Whether a file has nothing of its own, as far as can be told now; a copy is another name of the log."""
         if not is_beginning_of(stranger.content, stranger.facts, live):
             return False
-        fate = self._copies.fate(stranger.path, stranger.content, stranger.facts, now_s)
-        if fate is Fate.COPY:
+        likeness = self._copies.likeness(stranger.path, stranger.content, stranger.facts, now_s)
+        if likeness is Likeness.COPY:
             self._bind(stranger.path, watched, stranger.facts, live, is_sibling=stranger.is_sibling)
-        if fate is not Fate.OWN:
+        if likeness is not Likeness.OWN:
             stranger.content.close()
-        return fate is not Fate.OWN
+        return likeness is not Likeness.OWN
 
     def _candidates_elsewhere(self, its: Log, stranger: Stranger, first_line: bytes) -> Iterator[Generation]:
         if self._begun is None:

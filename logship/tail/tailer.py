@@ -10,7 +10,7 @@ from time import thread_time
 
 from logship.checkpoint import Range
 from logship.event import ANCHOR_BYTES, Chunk, Span
-from logship.tail.appended import Appended, Part
+from logship.tail.appended import Appended, Owner
 from logship.tail.content import Content, Facts, PlainContent
 from logship.tail.discovery import Discovery
 from logship.tail.elsewhere import Elsewhere
@@ -309,12 +309,12 @@ class Tailer:
             confirmed = self._confirmed_elsewhere(generation)
             stretch = self._read_stretch(generation, bounds, confirmed)
             if stretch is not None and stretch.data and not _is_in(confirmed, generation, stretch):
-                part = self._appended.part_at(generation, stretch.data, self._clock.monotonic())
-                if part is Part.WAITS:
+                owner = self._appended.owner_at(generation, stretch.data, self._clock.monotonic())
+                if owner is Owner.WAITS:
                     self._waiting[generation] = None
                     generation.stalled_at = generation.size_bytes
                     return None
-                if part is Part.ANOTHERS:
+                if owner is Owner.ANOTHERS:
                     confirmed = self._confirmed_elsewhere(generation)
                     stretch = self._read_stretch(generation, bounds, confirmed)
         except OSError as exc:
