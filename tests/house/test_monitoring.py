@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from logship.config import load_settings
 from logship.metrics import METRICS, PROCESS, render
 from logship.status.model import FileReport, FileState, Status
 from tests.rigs.machine import require
@@ -101,6 +102,15 @@ def test_the_dashboards_queries_are_balanced() -> None:
     for expression in dashboard_expressions():
         assert expression.count("(") == expression.count(")"), expression
         assert expression.count("{") == expression.count("}"), expression
+
+
+def test_the_daemonset_serves_the_gateways_of_today_and_ingress_nginx_last(tmp_path: Path) -> None:
+    config = next(yaml.safe_load_all((CONFIGS / "kubernetes/daemonset.yml").read_text()))["data"]["logship.yml"]
+    (tmp_path / "logship.yml").write_text(config.replace("/etc/logship-secret/application_id", str(tmp_path / "id")))
+    (tmp_path / "id").write_text("an-id")
+    settings = load_settings(tmp_path / "logship.yml", {"NODE_NAME": "node-1"})
+    names = [source.name for source in settings.sources]
+    assert names == ["envoy-gateway", "istio", "traefik", "nginx-gateway", "ingress"]
 
 
 def test_the_daemonset_reads_logs_and_keeps_its_positions_on_the_node() -> None:
