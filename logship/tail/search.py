@@ -6,8 +6,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import field
-from itertools import chain
+from itertools import chain, repeat
 
+from logship.event import ANCHOR_BYTES
 from logship.records import record
 from logship.tail.content import Content, Facts, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched
@@ -78,11 +79,13 @@ class Search:
             return
         tried.due_s = now_s + SEARCH_EVERY_S
         self._has_searched = True
-        for path in chain(self._places(its, watched, discovery), self._moved_places(its, tried, now_s)):
+        near = zip(self._places(its, watched, discovery), repeat(False))
+        far = zip(self._moved_places(its, tried, now_s), repeat(True))
+        for path, is_far in chain(near, far):
             missing = missing_of(its)
             if not missing:
                 return
-            if not self._is_taken(path) and (match := self._compared(path, tried, missing)) is not None:
+            if not self._is_taken(path) and (match := self._compared(path, tried, missing, is_far=is_far)) is not None:
                 yield match
 
     def remains(self, generation: Generation) -> Match | None:
@@ -124,7 +127,11 @@ class Search:
         yield from discovery.relatives(directory, stem)
         yield from discovery.put_away(watched)
 
-    def _compared(self, path: str, tried: _Tried, missing: list[Generation]) -> Match | None:
+    def _compared(self, path: str, tried: _Tried, missing: list[Generation], *, is_far: bool) -> Match | None:
+        """What the file at a path holds of what is missing.
+
+        A file of another directory (`is_far`) may well be another site's log that begins alike.
+        """
         try:
             facts = facts_of(os.stat(path))
         except OSError:
@@ -145,11 +152,13 @@ class Search:
             self._heads[path] = facts, first_line
             own = sorted(missing, key=lambda each: (each.facts.hint != facts.hint, -each.number))
             for each in own:
+                if is_far and not _may_be_ours(path, facts, each):
+                    continue
                 verdict = compare(content, facts, first_line, each)
                 is_cut_back = verdict is Verdict.SHORTER and facts.hint == each.facts.hint
                 if verdict is Verdict.SAME or is_cut_back:
                     return Match(path, content, facts, each, is_cut_back)
-                if verdict in (Verdict.SHORTER, Verdict.UNDECIDED):
+                if verdict in (Verdict.SHORTER, Verdict.UNDECIDED) and not is_far:
                     tried.parts[path] = None
                 if is_copy_in_the_making(verdict, facts, each):
                     each.lost_at_s = None  # a copy in the making: there is hope for as long as it grows
@@ -157,6 +166,12 @@ class Search:
             pass  # damaged before anything could be compared
         content.close()
         return None
+
+
+def _may_be_ours(path: str, facts: Facts, generation: Generation) -> bool:
+    """Whether equal content in another directory says enough: below its own, by its inode, or by a whole anchor."""
+    is_below = path.startswith(f"{generation.log.place.directory}/")
+    return is_below or facts.inode == generation.facts.inode or generation.positions.confirmed >= ANCHOR_BYTES
 
 
 def _part(path: str, generation: Generation) -> Match | None:

@@ -32,7 +32,7 @@ def test_a_log_is_read_on_in_its_renamed_directory(
     tmp_path: Path, log: Path, level: int, suffix: str | None, inside: str, is_made_again: bool, is_running: bool
 ) -> None:
     rig = Rig(tmp_path / "state", source(log))
-    expected = write(log, "line 1", "line 2")
+    expected = write(log, *map("line {}".format, range(50)))
     rig.step()
     if not is_running:
         rig.stop()
@@ -80,6 +80,24 @@ def test_another_log_in_a_directory_beside_it_is_not_taken_for_it(tmp_path: Path
     assert rig.settle() == expected
     [notice] = rig.told(What.LOST)
     assert f"these are not it: {beside}/access.log" in notice.message
+
+
+@pytest.mark.parametrize("is_running", [True, False])
+def test_a_short_log_beside_it_that_is_equal_so_far_is_not_taken_for_it(
+    tmp_path: Path, log: Path, is_running: bool
+) -> None:
+    rig = Rig(tmp_path / "state", source(log))
+    expected = write(log, "line 1")
+    rig.step()
+    beside = log.parent.with_name("other")
+    beside.mkdir()
+    write(beside / "access.log", "line 1", "of another server")
+    if not is_running:
+        rig.stop()
+    log.write_bytes(b"")
+    if not is_running:
+        rig.start()
+    assert rig.settle() == expected
 
 
 @pytest.mark.parametrize("is_packed", [True, False])
