@@ -7,12 +7,13 @@ import logging
 import os
 import re
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 
 from logship.checkpoint import Anchor
 from logship.tail.aging import CUT_AFTER_S, Aging, descriptors_max
 from logship.tail.beginning import Beginnings
-from logship.tail.content import Content, Facts, PlainContent, facts_of, open_content
+from logship.tail.content import ArchiveContent, Content, Facts, PlainContent, facts_of, open_content
 from logship.tail.copies import Copies, Likeness, is_beginning_of
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
@@ -357,6 +358,12 @@ class Followed:
             generation = self._cut_back(cut_back, path, content, facts, now_s)
             self._bind(path, watched, facts, generation, is_sibling=is_sibling)
             return
+        shorter = [each for each, verdict in judged.items() if verdict is Verdict.SHORTER]
+        parted = next((each for each in shorter if self._has_parted(each, content, facts, now_s)), None)
+        if parted is not None:  # it is no copy in the making
+            branch = self._branch_off(parted, path, content, facts, now_s)
+            self._bind(path, watched, facts, branch, is_sibling=is_sibling)
+            return
         is_copy = not is_own and any(is_copy_in_the_making(verdict, facts, each) for each, verdict in judged.items())
         if (is_sibling and first_line is None) or (is_copy and self._is_waited_for(path, now_s)):
             if kernel_time_s() - facts.mtime_ns / 1e9 < YOUNG_S:
@@ -414,7 +421,8 @@ class Followed:
         self, old: Generation, path: str, content: Content, facts: Facts, now_s: float
     ) -> tuple[Generation, Anchor]:
         """A new generation that is read from the last of another's anchors that its content has."""
-        anchor = last_common(content, facts.size_bytes, old) or Anchor(0, b"")
+        size = sys.maxsize if content.is_archive else facts.size_bytes
+        anchor = last_common(content, size, old) or Anchor(0, b"")
         generation = self.register.begin(old.log, path, content, facts, now_s)
         generation.begin_as(old, anchor)
         self.beginnings.limit(generation, facts)
@@ -485,6 +493,9 @@ class Followed:
 
     def detach(self, generation: Generation, now_s: float) -> None:
         """The content on this inode is another now: the generation's own is looked for elsewhere."""
+        if isinstance(generation.content, ArchiveContent):
+            self._read_cut_back_archive(generation, generation.content, now_s)
+            return
         self._keep_nameless(generation)
         self.register.take(generation)
         generation.lost_at_s = now_s
@@ -492,6 +503,19 @@ class Followed:
         self.register.tell(What.TRUNCATED, generation, "was truncated, its unread rest is looked for in copies")
         for path in generation.names:
             self.register.unbind(self.register.names[path])
+        self.register.dirty[generation] = None
+
+    def _read_cut_back_archive(self, generation: Generation, content: ArchiveContent, now_s: float) -> None:
+        """An archive that has a log's first anchors only was made of it after it was cut back. Raises: OSError."""
+        names = [self.register.names[path] for path in generation.names]
+        facts = content.facts()
+        part, _ = self._continue_from_anchor(generation, generation.path, content, facts, now_s)
+        self.register.release(generation)
+        generation.lost_at_s = now_s
+        message = "was cut back before it was compressed: it is read from the last place where it is as it was"
+        self.register.tell(What.TRUNCATED, part, message)
+        for name in names:
+            self._bind(name.path, name.watched, facts, part, is_sibling=name.is_sibling)
         self.register.dirty[generation] = None
 
     def _keep_nameless(self, generation: Generation) -> None:

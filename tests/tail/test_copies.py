@@ -225,6 +225,26 @@ def test_of_two_files_that_begin_as_a_log_did_the_one_with_more_is_read_to_its_e
     assert len(rig.receiver.arrivals) == len(expected)
 
 
+@pytest.mark.parametrize("codec", ["gz", "xz"])
+@pytest.mark.parametrize("kept_lines", [1, 2])
+@pytest.mark.parametrize("more", [["new"], ["new 1", "new 2 and longer than what was cut off"]])
+def test_an_archive_of_a_log_that_was_cut_back_is_read_from_the_last_place_that_holds(
+    rig: Rig, log: Path, kept_lines: int, more: list[str], codec: str
+) -> None:
+    expected = []
+    for number in range(4):
+        expected += write(log, f"line {number}")
+        rig.step()
+    rig.stop()
+    shrink(log, kept_lines * len(b"line 0\n"))
+    expected += write(log, *more)
+    compress(log.rename(log.with_name("access.log.1")), codec)
+    expected += write(log, "next")
+    rig.start()
+    assert sorted(rig.settle()) == sorted(expected)
+    assert len(rig.told(What.TRUNCATED)) == 1, "it is told once"
+
+
 @pytest.mark.parametrize("is_running", [True, False])
 @pytest.mark.parametrize("away", ["renamed", "copied", ""])
 @pytest.mark.parametrize("more", [["a3"], ["a3", "a4", "a5"]])

@@ -469,8 +469,9 @@ class Tailing(RuleBasedStateMachine):
         with log.path.open("rb") as file:
             line = first_line_of(file)
         rows = self._rows()
-        known = line is not None and any(row.key is not None and row.first_line == digest(line) for row in rows)
-        return kind if known else "dated"
+        inode = log.path.stat().st_ino  # of two files that continue one log only the known one is looked for
+        alike = [row for row in rows if row.key is not None and line is not None and row.first_line == digest(line)]
+        return kind if any(row.inode == inode for row in alike) else "dated"
 
     def _rows(self) -> list[Checkpoint]:
         if self.life is not None:
