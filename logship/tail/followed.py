@@ -19,7 +19,7 @@ from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
 from logship.tail.globs import Globs
 from logship.tail.identity import Place, owner_of, place_of
-from logship.tail.moved import logs_in, shaped_like
+from logship.tail.moved import entries_of, shaped_like
 from logship.tail.naming import any_names, is_packed, shape_of, unpacked
 from logship.tail.notices import Notice, What
 from logship.tail.refusals import Refusals, Remedy, not_regular
@@ -624,7 +624,7 @@ class Followed:
     def _look_at_siblings(self, its: Log, watched: Watched, newest: Generation | None, now_s: float) -> None:
         """Opens the siblings that may be newer than what is known: files rotated before anybody saw them."""
         moved = (now for now, before in self.register.homes.items() if before == its.place.directory)
-        beside = (path for folder in moved for path in logs_in(folder, its.place.stem))
+        beside = (path for folder in moved for path in entries_of(folder).logs(its.place.stem))
         unknown = (path for path in self._without_names(its, watched) if not self._is_taken(path))
         nameless = {path for path in unknown if self._is_nobodys(path)}
         for path in (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 
+from logship.records import record
 from logship.tail.naming import base_of, is_relative
 
 NEIGHBOURS_MAX = 64  # directories of other names beside one that are looked into
@@ -28,19 +30,40 @@ def moved_folders(directory: str) -> Iterator[str]:
         below = os.path.join(name, below) if below else name
 
 
-def logs_in(folder: str, stem: str) -> list[str]:
-    """Files of a directory whose names begin like a log's."""
-    return sorted(each.path for each in _entries(folder) if is_relative(each.name, stem))
+@record
+class Entries:
+    """What a directory held when it was listed; many logs ask for it at a time."""
+
+    folder: str
+    names: list[str]  # sorted
+    inodes: dict[int, list[str]]
+
+    def with_inodes(self, inodes: Iterable[int]) -> list[str]:
+        """Files that have one of these numbers: renaming changes none."""
+        return [os.path.join(self.folder, name) for inode in inodes for name in self.inodes.get(inode, ())]
+
+    def logs(self, stem: str) -> list[str]:
+        """Files whose names begin like a log's."""
+        base, found = base_of(stem), []
+        at = bisect_left(self.names, base)
+        while at < len(self.names) and self.names[at].startswith(base):
+            if is_relative(self.names[at], stem):
+                found.append(os.path.join(self.folder, self.names[at]))
+            at += 1
+        return found
+
+
+def entries_of(folder: str) -> Entries:
+    """The files and directories of a directory; none where it can't be listed."""
+    inodes: dict[int, list[str]] = {}
+    for each in _entries(folder):
+        inodes.setdefault(each.inode(), []).append(each.name)
+    return Entries(folder, sorted(name for names in inodes.values() for name in names), inodes)
 
 
 def shaped_like(folder: str, shape: re.Pattern[str]) -> list[str]:
     """Files of a directory whose names are made as one that rotation gave."""
     return sorted(each.path for each in _entries(folder) if shape.fullmatch(each.name))
-
-
-def with_inodes(folder: str, inodes: Collection[int]) -> list[str]:
-    """Files of a directory that have one of these numbers: renaming changes none."""
-    return [each.path for each in _entries(folder) if each.inode() in inodes]
 
 
 def _neighbours(parent: str, name: str) -> list[str]:

@@ -13,7 +13,7 @@ from logship.records import record
 from logship.tail.content import Content, Facts, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched
 from logship.tail.generation import Generation, Log
-from logship.tail.moved import logs_in, moved_folders, with_inodes
+from logship.tail.moved import Entries, entries_of, moved_folders
 from logship.tail.rotation import Verdict, compare, first_line_hash, is_copy_in_the_making
 
 SEARCH_EVERY_S = 5.0  # for other names of what is open still
@@ -47,6 +47,7 @@ class Search:
     def __init__(self, is_taken: Callable[[str], bool]) -> None:
         self._is_taken = is_taken
         self._tried: dict[Log, _Tried] = {}
+        self._listed: dict[str, tuple[float, Entries]] = {}  # by directory, and when it was listed
         self._moved: dict[str, tuple[float, list[str]]] = {}  # when it was looked for, and where a directory may be
         self._has_searched = False
         self._heads: dict[str, tuple[Facts, bytes | None]] = {}  # first lines, for many logs that look in one place
@@ -66,6 +67,7 @@ class Search:
             return False
         self._heads.clear()
         self._moved.clear()
+        self._listed.clear()
         self._has_searched = False
         return True
 
@@ -108,9 +110,15 @@ class Search:
             looked = self._moved[directory] = now_s, list(moved_folders(directory))
         inodes, seen_in = {each.facts.inode for each in missing}, {os.path.dirname(each.path) for each in missing}
         for folder in dict.fromkeys([*sorted(seen_in - {directory}), *looked[1]]):
-            yield from with_inodes(folder, inodes)
+            entries = self._entries_of(folder, now_s)
+            yield from entries.with_inodes(inodes)
             if folder in seen_in or os.path.dirname(folder) in (directory, os.path.dirname(directory)):
-                yield from logs_in(folder, its.place.stem)
+                yield from entries.logs(its.place.stem)
+
+    def _entries_of(self, folder: str, now_s: float) -> Entries:
+        if (known := self._listed.get(folder)) is None or known[0] != now_s:  # once in a look
+            known = self._listed[folder] = now_s, entries_of(folder)
+        return known[1]
 
     @staticmethod
     def _places(its: Log, watched: Watched, discovery: Discovery) -> Iterator[str]:
