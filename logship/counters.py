@@ -120,7 +120,7 @@ class Tally:
             beside.append(f"already confirmed, skipped {self.already_confirmed:,}")
         if self.nul_bytes:
             beside.append(f"NUL bytes skipped {self.nul_bytes:,}")
-        beside += [f"{key} too long, left out {count:,}" for key, count in self.left_out.items()]
+        beside += [f"{key} left out of {count:,}" for key, count in self.left_out.items()]
         return " · ".join([" + ".join(parts), *beside])
 
 

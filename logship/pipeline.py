@@ -314,10 +314,10 @@ class Pipeline:
             tally.add_conversion(conversion)
         for key in conversion.left_out.keys() - self._warned_keys:
             self._warned_keys.add(key)
-            log.warning(
-                "an id of more than %d characters is left out of its event key=%s path=%s",
-                MAX_ID_CHARS, key, chunk.file.path,
-            )  # fmt: skip
+            why = f"more than {MAX_ID_CHARS} characters, the API takes no more"
+            if key.endswith(".body"):
+                why = "longer than max_body_bytes, or nothing that redact.body can look through"
+            log.warning("left out of an event key=%s why=%s path=%s", key, why, chunk.file.path)
 
     def _look_for_secrets(self, chunk: Chunk, conversion: Conversion) -> None:
         """Counts what looks like a secret in a few events now and then; the first of a kind and place is told."""

@@ -37,13 +37,18 @@ def is_longer(most: int) -> Callable[[str], str]:
     return measured
 
 
+def is_missing(text: str) -> str:
+    """Two characters where the text is empty, else one; see is_longer()."""
+    return "1" if text else "11"
+
+
 def body_mask(keys: Sequence[str]) -> Callable[[str], str]:
     """A function from a body to the same one with what stands under the keys replaced.
 
     A key is a name at any depth, in any case (`password`), or the end of the way to it (`card.number`); `*` is any one
     name, a leading `**.` changes nothing. Arrays are no step of the way. JSON texts inside of JSON are looked through.
     A form's names are split at dots and brackets (`card[number]`). What is neither JSON nor a form (XML, multipart, a
-    body that was cut) can't be looked through: all of it is replaced.
+    body that was cut) can't be looked through: it becomes the empty text, the body is left out.
     """
     masks = [mask for key in keys if (mask := steps_of(key))]
 
@@ -53,11 +58,11 @@ def body_mask(keys: Sequence[str]) -> Callable[[str], str]:
         try:
             tree = orjson.loads(text.encode("utf-8", "replace"))
         except ValueError:
-            return _masked_form(text, masks) if _FORM.match(text) else f'"{REDACTED}"'
+            return _masked_form(text, masks) if _FORM.match(text) else ""
         try:
             return orjson.dumps(_masked(tree, masks)).decode()
         except (TypeError, ValueError):  # deeper than orjson writes
-            return f'"{REDACTED}"'
+            return ""
 
     return masked
 

@@ -242,7 +242,8 @@ class EventWriter:
             if not is_always:
                 self._unless_any(references, skip)
             if shape is Shape.BODY and self._max_body_bytes is not None:
-                self._unless_too_long(path, given, self._max_body_bytes, skip)
+                measure = self._fields.function("is longer", bodies.is_longer(self._max_body_bytes))
+                self._unless_left_out(path, self._whole(given, is_always=False), measure, skip)
                 is_always = False
             is_certain = self._optional(path, shape, self._placed(path, given, is_always=is_always), members, skip)
             self._assembler.place(skip)
@@ -286,10 +287,9 @@ class EventWriter:
         self._assembler.emit(Op.EMPTY, registers[-1], skip)
         self._assembler.place(found)
 
-    def _unless_too_long(self, path: Path, parts: Sequence[str | Value], most: int, skip: Label) -> None:
-        """Goes on where the text has at most this many bytes, else counts."""
-        function = self._fields.function("is longer", bodies.is_longer(most))
-        measured = self._fields.call(function, self._fields.held(self._whole(parts, is_always=False)))
+    def _unless_left_out(self, path: Path, value: Value, measure: int, skip: Label) -> None:
+        """Goes on where `measure` gives one character of the text, else counts."""
+        measured = self._fields.call(measure, self._fields.held(value))
         fitting = self._assembler.register()
         self._assembler.emit(Op.LIMIT, fitting, measured, 1, self._assembler.counter("left out", ".".join(path)))
         self._assembler.emit(Op.EMPTY, fitting, skip)
@@ -304,9 +304,13 @@ class EventWriter:
         if self._notes(path) and shape is not Shape.ID:
             self._note(path, self._fields.held(whole))
         if shape is Shape.BODY:
+            is_masked = self._covers.of_place(path) is not None
+            if is_masked:
+                self._unless_left_out(path, whole, self._fields.pure(bodies.is_missing), skip)
             function = self._fields.function("body", bodies.body_members)
             members.begin("")
             self._assembler.emit(Op.PLAIN, self._fields.call(function, self._fields.held(whole)))
+            return not is_masked
         elif shape is Shape.ID:
             counter = self._assembler.counter("left out", ".".join(path))
             kept = self._assembler.register()

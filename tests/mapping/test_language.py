@@ -217,16 +217,25 @@ def test_values_of_masked_keys_of_a_form_are_replaced(pairs: list[tuple[str, str
         ("user%5Bpassword%5D=x", "user%5Bpassword%5D=[redacted]"),
         ("items[0][token]=x", "items[0][token]=[redacted]"),
         ("d=%7B%22pin%22%3A%7B%22x%22%3A1%7D%7D", "d=%7B%22pin%22%3A%7B%22x%22%3A%22%5Bredacted%5D%22%7D%7D"),
-        ("<password>x</password>", '"[redacted]"'),
-        ('{"password":"x', '"[redacted]"'),
-        ("password", '"[redacted]"'),
-        ("[" * 500 + "]" * 500, '"[redacted]"'),
+        ("<password>x</password>", ""),
+        ('{"password":"x', ""),
+        ("password", ""),
+        ("[" * 500 + "]" * 500, ""),
         ('{"a":1,"password":"x","password":"y"}', '{"a":1,"password":"[redacted]"}'),
         ("", ""),
     ],
 )
-def test_what_can_not_be_looked_through_is_replaced_as_a_whole(body: str, shown: str) -> None:
+def test_what_can_not_be_looked_through_is_left_out(body: str, shown: str) -> None:
     assert MASK(body) == shown
+
+
+def test_a_body_that_can_not_be_looked_through_is_left_out_and_counted() -> None:
+    made = converter("{redact: {body: [password]}, event: {request: {body: $request_body}}}", BODIES)
+    conversion = convert(made, *map(logged, ["<password>x</password>", '{"a":1}', '{"password":', "-", "a=1"]))
+    found = [json.loads(text)["request"] for text in conversion.events]
+    assert ["body" in one for one in found] == ["transfer_encoding" in one for one in found]
+    assert ["body" in one for one in found] == [False, True, False, False, True]
+    assert conversion.left_out == {"request.body": 2}
 
 
 def test_a_masked_body_stays_what_it_was_in_the_event() -> None:

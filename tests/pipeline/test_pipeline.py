@@ -202,7 +202,7 @@ def test_an_id_too_long_for_the_api_is_counted_and_warned_about_once(
     assert world.sent() == []
     assert world.counters.total().sent == 3
     assert world.counters.total().left_out == {"user_id": 3}
-    assert "user_id too long, left out 3" in world.counters.total().sentence()
+    assert "user_id left out of 3" in world.counters.total().sentence()
     assert caplog.text.count("more than 256 characters") == 1
 
 
