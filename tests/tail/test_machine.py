@@ -433,8 +433,18 @@ class Tailing(RuleBasedStateMachine):
 
     def _has_ended(self) -> None:
         self.life = None
+        self._forget_unsaved_targets()
         arrived = {*self.receiver.lines, *self._set_aside()}
         self.world.excuse([line for line in self.world.must - arrived if not self.world.is_held(line)])
+
+    def _forget_unsaved_targets(self) -> None:
+        """What the link pointed to is known to the next life only where the state could be written."""
+        if not self.known_targets:
+            return
+        state = State.open(self.settings.state_dir, self.clock, daemon=False)
+        inodes = {checkpoint.inode for checkpoint in state.load()}
+        state.close()
+        self.known_targets = {path for path in self.known_targets if path.stat().st_ino in inodes}
 
     def _set_aside(self) -> list[bytes]:
         """Dead letters, over-long lines as they were written."""
