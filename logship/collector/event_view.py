@@ -14,6 +14,7 @@ from logship.collector.time_range import zone_name
 from logship.collector.times import date_time, iso_time, short_duration
 from logship.records import record
 
+FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"(?P<colon>:)?|-?\d[\d.eE+-]*|true|false|null')
 
 
@@ -65,12 +66,16 @@ def view_of(found: StoredEvent, zone: tzinfo | None = None) -> EventView:
 
 def curl_of(request: dict[str, Any]) -> str:
     """A command that asks the same again, for a shell."""
-    parts = ["curl", "-X", request["verb"], request["uri"]]
+    parts = ["curl", "-g", "-X", request["verb"]]
     for name, value in headers_of(request):
-        parts += ["-H", f"{name}: {value}"]
+        if (
+            FIELD_NAME.fullmatch(name) and value.isprintable()
+        ):  # `@file` would be read, control bytes are for a terminal
+            parts += ["-H", f"{name}: {value}"]
     body = request.get("body")
     if body is not None and request.get("transfer_encoding") != "base64":
         parts += ["--data-raw", body if isinstance(body, str) else json.dumps(body)]
+    parts += ["--url", request["uri"]]  # which may begin with a dash
     return " ".join(shlex.quote(part) for part in parts)
 
 

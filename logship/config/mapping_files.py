@@ -78,7 +78,8 @@ class LayeredMapping:
         """The layer that knows most of the way: for keys that are missing, and lists that grew."""
 
         def known(layer: Layer) -> int:
-            return max(n for n in range(len(location) + 1) if layer.document.node((*layer.prefix, *location[:n])))
+            there = [n for n in range(len(location) + 1) if layer.document.node((*layer.prefix, *location[:n]))]
+            return max(there, default=-1)  # of an empty file nothing is there
 
         return max(reversed(self.layers), key=known), location
 

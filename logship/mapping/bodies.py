@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from unicodedata import normalize
 from urllib.parse import quote_plus, unquote_plus
 
 import orjson
@@ -15,6 +16,8 @@ from logship.mapping.redaction import REDACTED
 Mask = tuple[str, ...]
 _FORM = re.compile(r"[^\x00-\x20\x7f\"<>{}]*=[^\x00-\x20\x7f\"<>{}]*\Z")
 _STEP = re.compile(r"[^.\[\]]+")
+_SEPARATOR = re.compile(r"([&;])")  # also of `&amp;`
+_AROUND = " \t\0?+"  # what servers take away around a name
 _LOOKS_LIKE_JSON = frozenset("{[")
 
 
@@ -69,7 +72,7 @@ def body_mask(keys: Sequence[str]) -> Callable[[str], str]:
 
 def steps_of(key: str) -> Mask:
     """The names of a key of `redact.body`, in lower case."""
-    return tuple(step.lower() for step in _STEP.findall(key) if step != "**")
+    return tuple(_plain(step) for step in _STEP.findall(key) if step != "**")
 
 
 def _is_hidden(way: Sequence[str], masks: Sequence[Mask]) -> bool:
@@ -90,8 +93,10 @@ def _masked(tree: object, masks: Sequence[Mask]) -> object:
         node, way = todo.pop()
         if isinstance(node, dict):
             for key, below in node.items():
-                here = (*way, key.lower())[-longest:]
-                node[key] = REDACTED if _is_hidden(here, masks) else _looked_through(below, here, masks, todo)
+                steps = [_plain(step) for step in _STEP.findall(key)] or [""]
+                ways = [(*way, *steps[:end])[-longest:] for end in range(1, len(steps) + 1)]
+                is_hidden = any(_is_hidden(one, masks) for one in ways)
+                node[key] = REDACTED if is_hidden else _looked_through(below, ways[-1], masks, todo)
         else:
             for index, below in enumerate(node):
                 node[index] = _looked_through(below, way, masks, todo)
@@ -101,11 +106,13 @@ def _masked(tree: object, masks: Sequence[Mask]) -> object:
 def _looked_through(
     value: object, way: Mask, masks: Sequence[Mask], todo: list[tuple[dict[str, object] | list[object], Mask]]
 ) -> object:
-    """The value itself; what is below it is still to do, but for JSON in a text."""
+    """The value itself; what is below it is still to do, but for JSON or a form in a text."""
     if isinstance(value, dict | list):
         todo.append((value, way))
     elif isinstance(value, str) and value.lstrip()[:1] in _LOOKS_LIKE_JSON:
         return _masked_text(value, masks)
+    elif isinstance(value, str) and "=" in value and _FORM.match(value):
+        return _masked_form(value, masks)
     return value
 
 
@@ -122,13 +129,20 @@ def _masked_text(text: str, masks: Sequence[Mask]) -> str:
 
 def _masked_form(text: str, masks: Sequence[Mask]) -> str:
     pairs = []
-    for pair in text.split("&"):
+    for pair in _SEPARATOR.split(text):
         name, equals, value = pair.partition("=")
-        way = [step.lower() for step in _STEP.findall(unquote_plus(name))]
+        way = [_plain(step) for step in _STEP.findall(unquote_plus(name))]
         decoded = unquote_plus(value)
         if any(_is_hidden(way[:end], masks) for end in range(1, len(way) + 1)):
             pair = f"{name}{equals}{REDACTED}" if value else pair
         elif decoded.lstrip()[:1] in _LOOKS_LIKE_JSON:
             pair = f"{name}{equals}{quote_plus(_masked_text(decoded, masks))}"
         pairs.append(pair)
-    return "&".join(pairs)
+    return "".join(pairs)
+
+
+def _plain(name: str) -> str:
+    """A name as names are compared: case, width and blanks around it don't matter."""
+    if not name.isascii():
+        name = normalize("NFKC", name).casefold()
+    return name.lower().strip(_AROUND)

@@ -417,6 +417,11 @@ def _covered(fields: Fields, value: Value, cover: Cover) -> Value:
     return Value(Kind.TEXT, fields.call(function, fields.held(value)), is_always=value.is_always, name=value.name)
 
 
+def _is_number(text: str) -> bool:
+    """A number that every reader of JSON has room for."""
+    return _NUMBER.match(text) is not None and abs(float(text)) < 2**63
+
+
 def _constant(leaf: object, shape: Shape, path: Path) -> str:
     """A constant as JSON; '' for none where the event may lack it."""
     if leaf is None:
@@ -426,6 +431,6 @@ def _constant(leaf: object, shape: Shape, path: Path) -> str:
     if isinstance(leaf, dict | list):
         return json_of(leaf)
     text = str(leaf)
-    if shape is Shape.ANY and isinstance(leaf, Plain) and (text in ("true", "false") or _NUMBER.match(text)):
+    if shape is Shape.ANY and isinstance(leaf, Plain) and (text in ("true", "false") or _is_number(text)):
         return text
     return quoted(text)

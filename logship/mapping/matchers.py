@@ -178,7 +178,7 @@ def _inside(tree: object, location: Location, errors: list[MappingError]) -> Mat
         contains = proxies.networks(texts)
     except ValueError as exc:
         if texts and not any(proxies.is_network(text) for text in texts):
-            return _exact(frozenset(texts))  # a list of plain texts
+            return _any_of([*texts], location, errors)  # a list of plain texts
         hint = "write a network such as 192.0.2.0/24, or private"
         errors.append(MappingError(str(exc), location=location, hint=hint))
         return None

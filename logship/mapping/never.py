@@ -52,6 +52,8 @@ def _walk(name: str, kind: Kind, tree: object, location: Location) -> Iterator[M
 
 def _text(name: str, kind: Kind, text: str) -> Said | None:
     """Of an exact text."""
+    if text == "-":
+        return "'-' stands for an absent field", "write {absent: true}"
     if kind in _NUMBERS:
         return _number(kind, text)
     if (kind is Kind.ADDRESS and name != "remote_host") or (name == "remote_host" and _is_network(text)):
@@ -91,7 +93,7 @@ def _is_network(text: str) -> bool:
 
 
 def _address(name: str, text: str) -> Said | None:
-    if values.address(text) == text or text == "-" or (name != "client_ip" and text.startswith("unix:")):
+    if values.address(text) == text or (name != "client_ip" and text.startswith("unix:")):
         return None
     if _is_network(text) or text == "private":
         return f"no address is '{text}'", f"write {{in: {text}}}"
@@ -102,11 +104,20 @@ def _address(name: str, text: str) -> Said | None:
 
 
 def _path(name: str, text: str) -> Said | None:
+    if text == "/*":
+        return None  # of `OPTIONS *`
+    if text[:1] == "^" or text[-1:] == "$" or ".*" in text:
+        pattern = text if text[:1] == "^" else f"^{text}"
+        return f"'{text}' is no pattern here", f"write {{matches: '{pattern}'}}"
     if "*" in text:
-        begins = re.escape(text.split("*")[0]).replace("\\/", "/").replace("\\-", "-")
-        return f"'{text}' is no pattern: it holds for a path with a star in it", f"write {{matches: '^{begins}'}}"
+        begins, *_, ends = (re.escape(part).replace("\\/", "/").replace("\\-", "-") for part in text.split("*"))
+        pattern = (f"^{begins}" if begins else "") + (".*" if begins and ends else "") + (f"{ends}$" if ends else "")
+        remedy = f"write {{matches: '{pattern}'}}" if pattern else "leave it out: every path fits"
+        return f"'{text}' is no pattern: it holds for a path with a star in it", remedy
+    if text[:4] == "http":
+        return f"no {name} is '{text}': it begins with '/'", f"write {values.target(text)}"
     if not text.startswith("/"):
-        return f"no {name} is '{text}': it begins with '/'", f"write /{text}" if text[:4] != "http" else "write /x"
+        return f"no {name} is '{text}': it begins with '/'", f"write /{text}"
     if name == "path" and "?" in text:
         return f"no path is '{text}': the query is not in it", f"match target: {text}"
     return None
@@ -118,6 +129,10 @@ def _host(text: str) -> Said | None:
     if text.startswith("*."):
         pattern = re.escape(text[1:]).replace("\\-", "-")
         return f"no host is '{text}'", f"write {{matches: '{pattern}$'}}"
+    if text != text.lower():
+        return f"no host is '{text}': hosts are in lower case", f"write {text.lower()}"
+    if text.endswith((":80", ":443")):
+        return f"no host is '{text}': these two ports are left out", f"write {text.rpartition(':')[0]}"
     return None
 
 

@@ -85,8 +85,10 @@ class RemoteRules:
         if len(set(companies.values())) > MAX_COMPANY_RATES:
             raise RemoteRulesError(f"company_sample_rate has more than {MAX_COMPANY_RATES} different rates")
         kept = {key: tree[key] for key in KEPT if tree.get(key) is not None}
+        if tree and not any(key in tree for key in (*KEPT, *NAMES)):
+            raise RemoteRulesError("it has no key of a configuration")  # an {"error": …} with status 200
         rules = _rules(tree.get("regex_config"), warnings)
-        return cls(orjson.dumps(kept), rate, users, companies, rules, tuple(warnings))
+        return cls(orjson.dumps(kept or NOTHING_SAID), rate, users, companies, rules, tuple(warnings))
 
     @property
     def count(self) -> int:
@@ -109,7 +111,9 @@ class RemoteRules:
 
 
 KEPT = ("sample_rate", "block_bot_traffic", "user_sample_rate", "company_sample_rate", "regex_config")
-NO_RULES = RemoteRules(b"{}", ALL, {}, {}, ())
+NAMES = ("app_id", "org_id")  # whose configuration it is
+NOTHING_SAID = {"sample_rate": 100}
+NO_RULES = RemoteRules(orjson.dumps(NOTHING_SAID), ALL, {}, {}, ())
 
 
 def percent(rate: Fraction) -> str:

@@ -52,7 +52,7 @@ def parse_mapping(tree: Mapping[str, object]) -> MappingSpec:
 def review(spec: MappingSpec) -> tuple[list[MappingError], tuple[MappingError, ...]]:
     """Errors and warnings of a mapping alone, without a format."""
     plan = read_plan(spec)
-    errors = [*plan.errors, *_required(plan), *_proxies(spec), *_redactions(spec)]
+    errors = [*plan.errors, *_required(plan), *_proxies(spec), *_redactions(spec), *_same_ids(plan)]
     warnings = (
         *_unknown_keys(plan), *_vain_redactions(spec, plan), *_vain_rules(plan), *_client_ids(plan), *_bare_limits(plan)
     )  # fmt: skip
@@ -207,6 +207,13 @@ def _implies(narrow: Condition, wide: Condition) -> bool:
 
 def _name(field: str) -> str:
     return canonical(field) or field
+
+
+def _same_ids(plan: Plan) -> Iterator[MappingError]:
+    for path, leaf in leaves(plan.event):
+        if path == ("transaction_id",) and isinstance(leaf.value, str):
+            said = "every event would have the same id: the receiver keeps one of them"
+            yield MappingError(said, location=leaf.location, hint="use $request_id, or leave transaction_id out")
 
 
 def _client_ids(plan: Plan) -> Iterator[MappingError]:

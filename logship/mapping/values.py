@@ -17,6 +17,7 @@ from logship.kernel.values import SECRET_HEADERS, text_of
 
 NO_ADDRESS = "0.0.0.0"  # noqa: S104 -- stands for "no usable address", nothing listens on it
 UNKNOWN_METHOD = "UNKNOWN"
+QUERY_SIGNS = "=&;%+?/:@!$'()*,~"  # that stay in the query of a target that is no path
 
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _IN_PATH = "/:@!$&'()*+,;="  # beside letters, digits and -._~; RFC 3986, 3.3
@@ -41,7 +42,8 @@ def target(text: str) -> str:
         return rest if rest.startswith("/") else f"/{rest}"
     if text == "*":
         return "/*"
-    return "/" + percent_encoded(text) if text and text != "-" else "/"
+    path, mark, query = text.partition("?")  # what is redacted of a query must be found in it
+    return "/" + percent_encoded(path) + mark + quote(query, safe=QUERY_SIGNS) if text and text != "-" else "/"
 
 
 def percent_encoded(text: str) -> str:

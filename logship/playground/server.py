@@ -35,6 +35,10 @@ POLICY = (
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
+class _Asked(dict[str, Any]):
+    """A question: a JSON object."""
+
+
 class Playground:
     """Answers the page; one person uses it, so one evaluation runs at a time."""
 
@@ -112,13 +116,16 @@ class Playground:
                 if len(body) > MAX_BODY_BYTES:
                     return PlainTextResponse("this is more than a mapping and some lines\n", 413, HEADERS)
             try:
-                asked = orjson.loads(body)
+                asked = _Asked(orjson.loads(body))
+            except (ValueError, TypeError):
+                return _json({"error": "this is no question of the playground's page"}, 400)
+            try:
                 return _json(await run_in_threadpool(call, asked))
             except MappingChangedError as exc:
                 return _json({"error": str(exc), "changed": True}, 409)
             except LogshipError as exc:
                 return _json({"error": str(exc)}, 422)
-            except (ValueError, KeyError, TypeError, AttributeError):
+            except KeyError:
                 return _json({"error": "this is no question of the playground's page"}, 400)
 
         return answer
@@ -132,8 +139,10 @@ class Playground:
         return self._evaluation.coverage(str(asked["format"]), str(asked["mapping"]))
 
     def _save(self, asked: dict[str, Any]) -> object:
-        mapping = self._opened.mapping
-        mapping.save(str(asked["mapping"]), over_changes=asked.get("over") is True)
+        mapping, over = self._opened.mapping, asked.get("over") is True
+        if asked.get("base") != mapping.saved and not over:  # another page of this playground saved meanwhile
+            raise MappingChangedError(f"{mapping.path} was saved from another page since it was opened here")
+        mapping.save(str(asked["mapping"]), over_changes=over)
         return {"saved": str(mapping.path)}
 
     def _example(self, asked: dict[str, Any]) -> object:

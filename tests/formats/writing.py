@@ -78,7 +78,7 @@ def values(reach: Reach) -> st.SearchStrategy[str]:
         Kind.EPOCH_MS: st.just("1717977600123"),
         Kind.EPOCH_US: st.just("1717977600123456"),
         Kind.TIME: st.just(reach.variable.slot.time.example if reach.variable.slot.time else ""),
-        Kind.TOKEN: tokens.map(lambda text: text.replace(":", "").replace("/", "") or "x"),
+        Kind.TOKEN: tokens.map(lambda text: text.translate({ord(sign): None for sign in ":/."}) or "x"),
         Kind.ADDRESS: st.sampled_from(["203.0.113.9", "2001:db8::1", "unix:", "host.example"]),
     }
     if reach.variable.slot.field == "gzip_ratio":

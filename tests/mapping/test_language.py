@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, urlsafe_b64encode
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logship.cli import execute
 from logship.mapping import MappingErrors
 from logship.mapping.bodies import body_mask
 from logship.mapping.made_fields import claim_reader
@@ -214,6 +216,16 @@ def test_values_of_masked_keys_of_a_form_are_replaced(pairs: list[tuple[str, str
     ("body", "shown"),
     [
         ("card[number]=4111&card[name]=x", "card[number]=[redacted]&card[name]=x"),
+        ("a=1;password=x", "a=1;password=[redacted]"),
+        ("a=1&amp;password=x", "a=1&amp;password=[redacted]"),
+        ("+password=x&%20Password=y&?password=z", "+password=[redacted]&%20Password=[redacted]&?password=[redacted]"),
+        ('{"a":"password=x&b=1"}', '{"a":"password=[redacted]&b=1"}'),
+        ('"password=x"', '"password=[redacted]"'),
+        ('{"card.number":1,"card.name":2}', '{"card.number":"[redacted]","card.name":2}'),
+        (
+            '{"password ":1,"ｐassword":2,"paſsword":3}',
+            '{"password ":"[redacted]","ｐassword":"[redacted]","paſsword":"[redacted]"}',
+        ),
         ("user%5Bpassword%5D=x", "user%5Bpassword%5D=[redacted]"),
         ("items[0][token]=x", "items[0][token]=[redacted]"),
         ("d=%7B%22pin%22%3A%7B%22x%22%3A1%7D%7D", "d=%7B%22pin%22%3A%7B%22x%22%3A%22%5Bredacted%5D%22%7D%7D"),
@@ -264,3 +276,43 @@ def test_a_text_in_a_body_that_is_json_itself_stays_as_it_is_where_nothing_in_it
         assert json.loads(mask(json.dumps(tree))) == tree
     hidden = json.loads(mask(json.dumps({"a": json.dumps({"password": "x", "b": inner})})))
     assert json.loads(hidden["a"]) == {"password": "[redacted]", "b": inner}
+
+
+@pytest.mark.parametrize("target", ["a?token=SECRET", "?token=SECRET", "*?x=1&token=SECRET", "http:/x?token=SECRET"])
+def test_a_query_is_redacted_in_targets_that_are_no_path(target: str) -> None:
+    text = "{redact: {query: [token]}, event: {metadata: {t: $target, q: $query}}}"
+    assert "SECRET" not in json.dumps(event(combined(f"GET {target} HTTP/1.1"), text))
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "99999999999999999999", "1e19"])
+def test_numbers_that_no_reader_has_room_for_are_texts(number: str) -> None:
+    assert at(event(combined(), f"event: {{metadata: {{v: {number}}}}}"), "metadata", "v") == number
+
+
+@pytest.mark.parametrize(
+    ("condition", "remedy"),
+    [
+        ("path: '*.css'", "{matches: '\\.css$'}"), ("path: '*'", "every path fits"), ("path: '/a/*/b'", "'^/a/.*/b$'"),
+        ("path: '^/api'", "{matches: '^/api'}"), ("path: '/api/.*'", "{matches: '^/api/.*'}"),
+        ("path: 'https://x/a'", "write /a"), ("host: Shop.Example", "write shop.example"),
+        ("host: 'shop.example:443'", "write shop.example"), ("remote_user: '-'", "{absent: true}"),
+    ],
+)  # fmt: skip
+def test_what_to_write_in_the_place_of_a_matcher_is_what_was_meant(condition: str, remedy: str) -> None:
+    with pytest.raises(MappingErrors) as caught:
+        mapping(f"rules: [{{if: {{{condition}}}, drop: true}}]")
+    assert remedy in str(caught.value)
+
+
+def test_a_constant_id_is_refused_and_classes_may_stand_in_lists() -> None:
+    with pytest.raises(MappingErrors, match="the same id"):
+        mapping("event: {transaction_id: x}")
+    made = converter("rules: [{name: errors, if: {status: {in: [404, 5xx]}}, drop: true}]")
+    assert convert(made, combined(status="502"), combined(status="404"), combined()).dropped == {"errors": 2}
+
+
+def test_an_empty_mapping_file_is_a_mistake_with_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty.yml").write_text("# nothing yet\n")
+    (tmp_path / "a.log").write_bytes(combined() + b"\n")
+    assert execute(["preview", "--mapping", str(tmp_path / "empty.yml"), str(tmp_path / "a.log")]) == 78
+    assert "the mapping has no event" in "".join(capsys.readouterr())

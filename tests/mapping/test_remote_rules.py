@@ -96,6 +96,12 @@ def configs(rates: st.SearchStrategy[float]) -> st.SearchStrategy[dict[str, Any]
     )
 
 
+@pytest.mark.parametrize("answer", [{"error": "internal"}, {"message": "Forbidden"}, {"code": 1, "rates": {}}])
+def test_an_answer_without_any_key_of_a_configuration_is_none(answer: dict[str, object]) -> None:
+    with pytest.raises(RemoteRulesError, match="no key of a configuration"):
+        RemoteRules.of(orjson.dumps(answer))
+
+
 @settings(max_examples=max(20, (settings.default.max_examples if settings.default else 100) // 2))
 @given(config=configs(st.sampled_from([0, 100])), chunk=st.lists(lines, min_size=1, max_size=12))
 def test_all_or_nothing_rates_keep_exactly_the_events_that_the_documents_say(

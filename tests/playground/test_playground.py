@@ -237,7 +237,13 @@ def test_only_who_has_the_address_is_let_in_and_it_is_good_once(directory: Path)
     assert asked(f"{started.base}/lines", body, Cookie=cookie)[0] == 403
     assert asked(f"{started.base}/lines", body, **(inside | {"Origin": "http://evil.example"}))[0] == 403
     assert asked(f"{started.base}/start", Cookie=cookie, Host="evil.example")[0] == 403
-    assert asked(f"{started.base}/save", body, **inside)[0] == 422  # there is no file to save to
+    unsaved = json.dumps({"mapping": "extends: default", "base": "extends: default\n"}).encode()
+    assert asked(f"{started.base}/save", unsaved, **inside)[0] == 422  # there is no file to save to
+    assert asked(f"{started.base}/save", body, **inside)[0] == 409  # another page's text
+    for format_text, text in (("combined", ""), ("auto", ""), ("", "x"), ("combined", "\ud800"), ("combined", "[]")):
+        asking = json.dumps({"format": format_text, "mapping": text}).encode()
+        assert asked(f"{started.base}/lines", asking, **inside)[0] in (200, 400), text
+        assert asked(f"{started.base}/coverage", asking, **inside)[0] in (200, 400), text
     for junk in (b"", b"[]", b"{}", b'{"format": 1}', b"\xff", b'{"format":"combined","mapping":[1]}'):
         assert asked(f"{started.base}/lines", junk, **inside)[0] in (200, 400)
     assert asked(f"{started.base}/lines", b" " * 5_000_000, **inside)[0] == 413

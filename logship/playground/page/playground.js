@@ -234,7 +234,7 @@ function completeFormat(text, explicit) {
 
 async function save(over) {
   const text = mapping.text();
-  const found = await ask("save", { mapping: text, over });
+  const found = await ask("save", { mapping: text, over, base: state.saved });
   if (found.changed) return showChanged(found.error);
   if (found.error) return tell(found.error);
   state.saved = text;
