@@ -71,6 +71,14 @@ class Running:
 
 
 @pytest.fixture
+def unnamed(directory: Path) -> Iterator[Running]:
+    """Started with a log alone."""
+    started = Running(directory, "access.log")
+    yield started
+    assert started.close() == 0
+
+
+@pytest.fixture
 def running(directory: Path) -> Iterator[Running]:
     require("chromium")
     started = Running(directory, "--mapping", "my.yml", "--field", "host=shop.example", "access.log")
@@ -222,8 +230,8 @@ def asked(url: str, data: bytes | None = None, **headers: str) -> tuple[int, str
         return exc.code, exc.read().decode()
 
 
-def test_only_who_has_the_address_is_let_in_and_it_is_good_once(directory: Path) -> None:
-    started = Running(directory, "access.log")
+def test_only_who_has_the_address_is_let_in_and_it_is_good_once(unnamed: Running) -> None:
+    started = unnamed
     cookies = CookieJar()
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
     with opener.open(started.url, timeout=10) as answer:
@@ -248,4 +256,3 @@ def test_only_who_has_the_address_is_let_in_and_it_is_good_once(directory: Path)
         assert asked(f"{started.base}/lines", junk, **inside)[0] in (200, 400)
     assert asked(f"{started.base}/lines", b" " * 5_000_000, **inside)[0] == 413
     assert asked(f"{started.base}/../setup.cfg", **inside)[0] == 404
-    assert started.close() == 0
