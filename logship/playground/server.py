@@ -35,10 +35,6 @@ POLICY = (
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
-class _Asked(dict[str, Any]):
-    """A question: a JSON object."""
-
-
 class Playground:
     """Answers the page; one person uses it, so one evaluation runs at a time."""
 
@@ -116,7 +112,7 @@ class Playground:
                 if len(body) > MAX_BODY_BYTES:
                     return PlainTextResponse("this is more than a mapping and some lines\n", 413, HEADERS)
             try:
-                asked = _Asked(orjson.loads(body))
+                asked: dict[str, Any] = dict(orjson.loads(body))
             except (ValueError, TypeError):
                 return _json({"error": "this is no question of the playground's page"}, 400)
             try:

@@ -211,7 +211,7 @@ function complete(text, explicit) {
   const reference = /\$(\{)?([A-Za-z0-9_.-]*)$/.exec(text);
   const asked = (from, options, validFor) => ({ from, options, validFor });
   if (reference) {
-    const options = Object.entries(state.words.fields).map(([label, detail]) => ({ label, detail, apply: reference[1] ? label : label }));
+    const options = Object.entries(state.words.fields).map(([label, detail]) => ({ label, detail }));
     return asked(reference[2].length, options, /^[A-Za-z0-9_.-]*$/);
   }
   const filter = /\$\{[^{}|]+(?:\|\w+)*\|(\w*)$/.exec(text);
