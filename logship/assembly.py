@@ -64,7 +64,7 @@ def build_pipeline(settings: Settings, state: State, clock: SystemClock, *, once
 
 
 def _remedy(path: str, error: OSError) -> str:
-    from logship.config.permissions import remedy  # who may read everything doesn't pay for it
+    from logship.check.permissions import remedy  # who may read everything doesn't pay for it
 
     return remedy(path, error)
 

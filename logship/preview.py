@@ -10,6 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from logship.check.logs import newest_lines
 from logship.config import Settings, SourceSettings, config_path, load_settings
 from logship.config.compiling import Compiler
 from logship.config.mapping_files import LayeredMapping
@@ -24,7 +25,6 @@ from logship.config.overrides import (
 )
 from logship.config.reading import FileReader
 from logship.config.shipped import SHIPPED
-from logship.config.survey import newest_lines
 from logship.conversion import LineTrace, PathFields, SourceConverter, detect
 from logship.conversion.detection import envelope_of, opened_lines
 from logship.conversion.envelope import Envelope

@@ -13,8 +13,8 @@ from logship.cli.terminal import Styled, Terminal, clean
 from logship.errors import Exit
 
 if TYPE_CHECKING:
+    from logship.check.inspection import Finding, Level
     from logship.cli.terminal import Style
-    from logship.config.inspection import Finding, Level
 
 WORDS: dict[Level, tuple[str, Style]] = {
     "ok": ("ok   ", "ok"),
@@ -46,12 +46,12 @@ def command(config: Path | None, base: Path | None, strict: bool, as_json: bool,
     """
     import os
 
-    from logship.config.inspection import inspect
+    from logship.check.inspection import inspect
 
     loaded, findings = inspect(config, os.environ, base=base)
     if (connect or send_test) and loaded.settings is not None and not loaded.has_errors:
         from logship.assembly import endpoint_of
-        from logship.config.reach import reach
+        from logship.check.receiver import reach
 
         for endpoint in dict.fromkeys(source.endpoint for source in loaded.settings.sources):
             origin = loaded.settings.origin

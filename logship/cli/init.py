@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from logship.config.unit import id_file_of, unit_of
+from logship.check.service_unit import id_file_of, unit_of
 from logship.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -82,8 +82,8 @@ def command(output: Path | None, force: bool, base: Path, bodies: Path | None, p
 
 def _disclosed(output: Path) -> list[str]:
     """What looks like a secret in the newest events that the config would send, with the YAML that redacts it."""
+    from logship.check.logs import survey
     from logship.config import load_settings
-    from logship.config.survey import survey
     from logship.errors import ConfigError
 
     try:

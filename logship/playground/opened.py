@@ -12,12 +12,12 @@ from contextlib import closing, suppress
 from dataclasses import field
 from pathlib import Path
 
+from logship.check.logs import COMPRESSED, newest_lines
 from logship.config import Settings, SourceSettings, config_path, load_settings
 from logship.config.document import Document
 from logship.config.overrides import source_named
 from logship.config.reading import FileReader
 from logship.config.shipped import mapping_names, presets
-from logship.config.survey import COMPRESSED, newest_lines
 from logship.config.yaml_door import parse
 from logship.conversion import detect
 from logship.errors import LogshipError, UsageError

@@ -115,7 +115,7 @@ def _permit(file: FileReport) -> str:
     """The command that lets this very process read the file; "" where permission isn't the matter."""
     if os.strerror(errno.EACCES) not in file.problem:
         return ""
-    from logship.config.permissions import remedy  # who may read everything doesn't pay for it
+    from logship.check.permissions import remedy  # who may read everything doesn't pay for it
 
     return remedy(file.path, PermissionError(errno.EACCES, file.problem))
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from logship import __version__, kernel
+from logship.check.service_unit import unit_of
 from logship.checkpoint import Checkpoint
-from logship.config.unit import unit_of
 from logship.logs import escaped
 from logship.status.advice import Faults, advise
 from logship.status.model import Advice, FileReport, FileState, Status

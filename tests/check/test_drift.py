@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from logship.check.inspection import inspect
+from logship.check.server_configs import Difference, differences
 from logship.cli import execute
 from logship.config import load_settings
-from logship.config.drift import Difference, differences
-from logship.config.inspection import inspect
 from logship.servers import ServedLog
 
 NGINX_COMBINED = (

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from logship.config.permissions import User, obstacles, service_user
-from logship.config.service_unit import ServiceUnit, service_unit
+from logship.check.permissions import User, obstacles, service_user
+from logship.check.service_unit import ServiceUnit, service_unit
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from logship.check.permissions import User, service_user, state_obstacle
 from logship.cli import execute
-from logship.config.permissions import User, service_user, state_obstacle
 from tests.check.test_permissions import logs, needs_root, nobody
 
 __all__ = ["logs"]  # a fixture

@@ -17,8 +17,8 @@ from uuid import uuid4
 import orjson
 
 from logship import __version__
+from logship.check.inspection import Finding
 from logship.clock import SystemClock
-from logship.config.inspection import Finding
 from logship.delivery import Endpoint
 from logship.delivery.answer import Answer
 from logship.delivery.decision import HINTS, Verdict

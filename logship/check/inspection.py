@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from logship.config.exposure import leading_beyond, readable_by_all, writable_by_all
+from logship.check.exposure import leading_beyond, readable_by_all, writable_by_all
+from logship.check.logs import OddLine, Survey, survey
+from logship.check.permissions import User, service_user, state_obstacle
 from logship.config.loading import Loaded, examine
-from logship.config.permissions import User, service_user, state_obstacle
 from logship.config.settings import EndpointSettings, SourceSettings
-from logship.config.survey import OddLine, Survey, survey
 from logship.errors import Problem
 from logship.records import record
 
@@ -168,7 +168,7 @@ def _served(base: Path | None) -> Sequence[ServedLog]:
 
 def _drift(source: SourceSettings, loaded: Loaded, served: Sequence[ServedLog]) -> Iterator[Finding]:
     if served:
-        from logship.config.drift import differences
+        from logship.check.server_configs import differences
 
         for difference in differences(source, loaded.converters[source.name], served):
             yield Finding("warning", source.name, difference.message, difference.hint)

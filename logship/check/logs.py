@@ -13,7 +13,7 @@ from itertools import islice
 
 import orjson
 
-from logship.config.permissions import Obstacle, User, obstacles
+from logship.check.permissions import Obstacle, User, obstacles
 from logship.config.settings import SourceSettings
 from logship.conversion import SourceConverter, detect
 from logship.errors import MappingError

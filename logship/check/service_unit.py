@@ -1,13 +1,14 @@
-"""What the installed unit gives the daemon: its user, further groups, and the folders that its sandbox hides."""
+"""The service of systemd that reads a configuration, and what its unit gives the daemon: a user, groups, a sandbox."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import field
+from pathlib import Path
 
 from logship.records import record
 
+SYSTEM = Path("/etc/logship")  # where the services' configs are: logship.yml, and NAME.yml of logship@NAME
 UNIT = "logship.service"
 ASK_S = 5.0
 HIDING = {  # setting -> (folders, values that leave them visible, what to write instead)
@@ -28,8 +29,22 @@ class ServiceUnit:
     hidden: Mapping[str, str] = field(default_factory=dict)
 
 
+def unit_of(config: Path) -> str:
+    """The service that reads this config; "" where none does."""
+    if config.absolute().parent != SYSTEM or config.suffix != ".yml":
+        return ""
+    return "logship" if config.stem == "logship" else f"logship@{config.stem}"
+
+
+def id_file_of(unit: str) -> Path:
+    """Where the unit finds its application id."""
+    return SYSTEM / ("application_id" if unit == "logship" else f"{unit.partition('@')[2]}.application_id")
+
+
 def service_unit(unit: str = UNIT) -> ServiceUnit:
     """Asks systemd; where none runs, or it knows no such unit, there is nothing to say."""
+    import subprocess  # 10 ms, for a question that few commands ask
+
     names = ("User", "SupplementaryGroups", *HIDING)
     try:
         done = subprocess.run(  # noqa: S603 # fixed words; the program is wherever this system has it

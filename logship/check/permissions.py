@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import Literal
 
-from logship.config.service_unit import service_unit
+from logship.check.service_unit import service_unit
 from logship.records import record
 
 SERVICE_USER = "logship"

@@ -1,0 +1,1 @@
+"""What `logship check` looks at: logs, permissions, the unit, servers' configurations, the receiver."""
