@@ -23,8 +23,9 @@ from logship.delivery import Endpoint
 from logship.delivery.answer import Answer
 from logship.delivery.decision import HINTS, Verdict
 from logship.delivery.exchange import ID_HEADER, Exchange
-from logship.delivery.http import HttpTransport, TlsContext
-from logship.mapping.remote_rules import MAX_CONFIG_BYTES, RemoteRules, RemoteRulesError
+from logship.delivery.http import HttpTransport, TlsContext, plain
+from logship.delivery.rules_feed import HAS_NONE
+from logship.mapping.remote_rules import MAX_CONFIG_BYTES, RemoteRules
 from logship.records import record
 from logship.words import counted
 
@@ -105,6 +106,7 @@ def _ask(endpoint: Endpoint, way: Way, obeys: bool) -> Iterator[Finding]:
             yield _tls(connection.sock)
         answer = connection.getresponse()
         body = answer.read(MAX_CONFIG_BYTES + 1)
+        encoding = answer.getheader("Content-Encoding") or ""
     finally:
         connection.close()
     if answer.status == PROXY_AUTHENTICATION:
@@ -112,7 +114,8 @@ def _ask(endpoint: Endpoint, way: Way, obeys: bool) -> Iterator[Finding]:
         return
     yield _config_answer(answer.status, path)
     if answer.status == 200:
-        yield from _rules(body, "html" in (answer.getheader("Content-Type") or "").lower(), obeys)
+        is_html = "html" in (answer.getheader("Content-Type") or "").lower()
+        yield from _rules(b"" if is_html else body, encoding, obeys)
     yield from _clock_skew(answer.getheader("Date"))
 
 
@@ -152,24 +155,28 @@ def _config_answer(status: int, path: str) -> Finding:
         return Finding("ok", SUBJECT, f"GET {path}: 200")
     if status in (401, 403):
         return Finding("error", SUBJECT, f"GET {path}: {status}, the application id is refused", "put the right one in")
-    if status in (404, 405):
-        return Finding("ok", SUBJECT, f"GET {path}: {status}; not every receiver has it")
+    if status in HAS_NONE:
+        return Finding("ok", SUBJECT, f"GET {path}: {status}; not every receiver has it, this one has no rules")
     if 300 <= status < 400:
         hint = "redirects are never followed; give the final address in endpoint.url"
         return Finding("error", SUBJECT, f"GET {path}: {status}, a redirect", hint)
     return Finding("warning", SUBJECT, f"GET {path}: {status}", "the receiver may be in trouble; events would wait")
 
 
-def _rules(body: bytes, is_html: bool, obeys: bool) -> Iterator[Finding]:
+def _rules(body: bytes, encoding: str, obeys: bool) -> Iterator[Finding]:
     """The receiver's rules, each in a line."""
     try:
-        rules = RemoteRules.of(b"" if is_html else body)
-    except RemoteRulesError as exc:
+        rules = RemoteRules.of(plain(body, encoding, MAX_CONFIG_BYTES + 1))
+    except ValueError as exc:
         if obeys:
             hint = (
                 "nothing is shipped, or the last good rules hold; see endpoint.url, or set endpoint.remote_config: off"
             )
             yield Finding("error", SUBJECT, f"rules: the answer is no configuration: {exc}", hint)
+        return
+    if rules.is_silent and obeys:
+        text = "rules: none, the answer says nothing of rates; where there were rules before, those hold"
+        yield Finding("ok", SUBJECT, text)
         return
     count = counted(rules.count, "rule") if rules.count else "none, every event is kept"
     if rules.count and not obeys:

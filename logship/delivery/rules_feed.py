@@ -33,6 +33,7 @@ POLL_EVERY_S = 60.0
 RETRY_INITIAL_S = 1.0  # while nothing is known; then twice as long each time
 HEAR_EVERY_S = 1.0  # a receiver whose answers name ever new ETags is asked no oftener
 HAS_NONE = (404, 405, 501)  # of receivers that know no such page
+SAYS_NOTHING = f"the answer to GET {PATH} says nothing of rates, so it takes none back"
 TRANSIENT = (408, 425, 429)
 JOIN_S = 0.5
 
@@ -202,18 +203,23 @@ class RulesFeed:
         if isinstance(page, Page) and page.status == 304 and known is not None and known.etag:
             self._is_well(replace(known, at_s=self._clock.time()))
             return
-        if isinstance(page, Page) and page.status in HAS_NONE and known is None:
-            log.info("the receiver has no rules url=%s answer=%d", self._endpoint.url, page.status)
-            self._set(FeedStatus(None, is_ready=True))
-            return
         if isinstance(page, Page) and page.status == 200:
             try:
-                self._is_well(self._read(page))
+                read = self._read(page)
             except RemoteRulesError as exc:
                 self._is_broken(f"the answer to GET {PATH} is no configuration: {exc}", is_refused=True)
-            return
-        problem, is_refused = _problem(page)
-        self._is_broken(problem, is_refused=is_refused)
+                return
+            if not read.rules.is_silent:
+                self._is_well(read)
+                return
+            problem, is_refused, has_none = SAYS_NOTHING, False, True
+        else:
+            problem, is_refused = _problem(page)
+            has_none = isinstance(page, Page) and page.status in HAS_NONE
+        if has_none and (known is None or not known.rules.count):
+            self._has_none(known)
+        else:
+            self._is_broken(problem, is_refused=is_refused)
 
     def _read(self, page: Page) -> KnownRules:
         """Raises: RemoteRulesError."""
@@ -256,6 +262,13 @@ class RulesFeed:
         self._failures = 0
         self._set(FeedStatus(known, is_ready=True))
 
+    def _has_none(self, known: KnownRules | None) -> None:
+        """The receiver has no rules, nor had any before."""
+        if not self._status.is_ready or self._status.problem:
+            log.info("the receiver has no rules url=%s", self._endpoint.url)
+        self._failures = 0
+        self._set(FeedStatus(known, is_ready=True))
+
     def _is_broken(self, problem: str, *, is_refused: bool) -> None:
         """Nothing changes; said once until it is well again."""
         self._failures += 1
@@ -277,4 +290,5 @@ def _problem(page: Page | Failure) -> tuple[str, bool]:
     if isinstance(page, Failure):
         return str(page), page.kind is FailureKind.SETTING
     is_transient = page.status >= 500 or page.status in TRANSIENT or page.status < 200
-    return f"GET {PATH} is answered with {page.status}", not is_transient
+    where = ", as by a receiver that has no rules, though it had some" if page.status in HAS_NONE else ""
+    return f"GET {PATH} is answered with {page.status}{where}", not is_transient

@@ -313,9 +313,9 @@ class EventWriter:
             return not is_masked
         elif shape is Shape.ID:
             counter = self._assembler.counter("left out", ".".join(path))
-            kept = self._assembler.register()
-            self._assembler.emit(Op.LIMIT, kept, self._fields.held(whole), MAX_ID_CHARS, counter)
-            self._note(path, kept)
+            kept, full = self._assembler.register(), self._fields.held(whole)
+            self._note(path, full)  # whoever is excluded is so by an id that is too long to be sent, too
+            self._assembler.emit(Op.LIMIT, kept, full, MAX_ID_CHARS, counter)
             self._assembler.emit(Op.EMPTY, kept, skip)
             members.begin(key)
             self._text([Value(Kind.TEXT, kept)])

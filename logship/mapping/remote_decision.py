@@ -19,6 +19,7 @@ from logship.kernel.program import MOST, Op, texts
 from logship.mapping.plan import Branch, Leaf, Path, steps
 from logship.mapping.remote_rules import (
     ALL,
+    ROUTE,
     RemoteRules,
     threshold_of,
     weight_of,
@@ -48,7 +49,6 @@ USER: Path = ("user_id",)
 COMPANY: Path = ("company_id",)
 WEIGHT: Path = ("weight",)
 URI: Path = ("request", "uri")
-ROUTE = "request.route"  # of the URI, as the receiver's own clients have it
 RULE, USER_RATE, COMPANY_RATE, RATE = (f"{RECEIVER}{what}" for what in ("rule {}", "user rate", "company rate", "rate"))
 OwnShares = Sequence[tuple[int, int, int]]  # (flag, value, weight) of what the mapping's own sampling kept
 
@@ -295,4 +295,4 @@ def _find(event: Branch, path: str) -> tuple[Path, Path] | None:
         if key is None:
             return None
         node, here, rest = node[key], (*here, key), rest[1:]
-    return (here, rest) if isinstance(node, Leaf) and here != ("transaction_id",) else None
+    return (here, rest) if isinstance(node, Leaf) else None

@@ -52,8 +52,8 @@ class RemoteRule:
 class RemoteRules:
     """The receiver's rules.
 
-    Shapes: rates are percent, 0 to 100. `text` is the JSON they can be read from again. `warnings` say what of the
-    answer is not obeyed.
+    Shapes: rates are percent, 0 to 100. `text` is the JSON they can be read from again, `{}` where the answer says
+    nothing of rates. `warnings` say what of the answer is not obeyed.
     """
 
     text: bytes
@@ -78,17 +78,23 @@ class RemoteRules:
         if not isinstance(tree, dict):
             raise RemoteRulesError("it is no JSON object")
         warnings: list[str] = []
-        if tree.get("block_bot_traffic"):
-            warnings.append("block_bot_traffic is not obeyed: which clients are bots is not published")
+        if tree.get(BOTS):
+            warnings.append(f"{BOTS} is not obeyed: which clients are bots is not published")
         rate = _rate(tree, "sample_rate", "sample_rate")
         users, companies = _rates(tree, "user_sample_rate"), _rates(tree, "company_sample_rate")
         if len(set(companies.values())) > MAX_COMPANY_RATES:
             raise RemoteRulesError(f"company_sample_rate has more than {MAX_COMPANY_RATES} different rates")
-        kept = {key: tree[key] for key in KEPT if tree.get(key) is not None}
-        if tree and not any(key in tree for key in (*KEPT, *NAMES)):
+        kept = {key: tree[key] for key in (*RATES, BOTS) if tree.get(key) is not None}
+        if tree and not any(key in tree for key in (*RATES, BOTS, *NAMES)):
             raise RemoteRulesError("it has no key of a configuration")  # an {"error": …} with status 200
         rules = _rules(tree.get("regex_config"), warnings)
-        return cls(orjson.dumps(kept or NOTHING_SAID), rate, users, companies, rules, tuple(warnings))
+        text = orjson.dumps(kept if any(key in kept for key in RATES) else {})
+        return cls(text, rate, users, companies, rules, tuple(warnings))
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the answer says nothing of rates: it gives no rules, and takes none back."""
+        return self.text == b"{}"
 
     @property
     def count(self) -> int:
@@ -110,10 +116,15 @@ class RemoteRules:
         return [*lines, f"all others: {percent(self.rate)}"]
 
 
-KEPT = ("sample_rate", "block_bot_traffic", "user_sample_rate", "company_sample_rate", "regex_config")
+RATES = ("sample_rate", "user_sample_rate", "company_sample_rate", "regex_config")
+BOTS = "block_bot_traffic"
 NAMES = ("app_id", "org_id")  # whose configuration it is
-NOTHING_SAID = {"sample_rate": 100}
-NO_RULES = RemoteRules(orjson.dumps(NOTHING_SAID), ALL, {}, {}, ())
+NO_RULES = RemoteRules(orjson.dumps({"sample_rate": 100}), ALL, {}, {}, ())
+ROUTE = "request.route"  # of the URI, as the receiver's own clients have it
+UNDECIDED = {
+    "transaction_id": "it names the event, and is made when the event is decided",
+    "weight": "it says how the event was decided",
+}
 
 
 def percent(rate: Fraction) -> str:
@@ -198,12 +209,15 @@ def _conditions(tree: object, number: int) -> tuple[RemoteCondition, ...]:
             value = str(value)
         if not isinstance(path, str) or not path or not isinstance(value, str):
             raise RemoteRulesError(f"a condition of rule {number} has no path and value")
-        found.append(RemoteCondition(path, value))
+        found.append(RemoteCondition(ROUTE if path.lower() == ROUTE else path, value))
     return tuple(found)
 
 
 def _refusal(condition: RemoteCondition) -> str:
-    """Why RE2 does not take a pattern; '' where it does."""
+    """Why a condition can't be asked; '' where it can."""
+    step = condition.path.partition(".")[0].lower()
+    if step in UNDECIDED:
+        return f"{step} is no text to search: {UNDECIDED[step]}"
     try:
         compile_pattern(condition.pattern, captures=False)
     except FormatError as exc:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 
 from logship.delivery import Endpoint
 from logship.delivery.answer import Failure, FailureKind, Page
-from logship.delivery.http import PageTransport, TlsContext
+from logship.delivery.http import PageTransport, TlsContext, plain
 from logship.delivery.rules_feed import POLL_EVERY_S, KnownRules, RulesFeed
 from logship.mapping.remote_rules import RemoteRules
 from tests.delivery.plugs import HandClock
@@ -182,6 +183,33 @@ def test_a_receiver_without_the_page_has_no_rules_until_it_has_some() -> None:
     assert rig.feed.take() is not None
 
 
+@pytest.mark.parametrize("silent", ["says nothing", "only bots"])
+def test_an_answer_that_says_nothing_of_rates_takes_none_back(silent: str, caplog: pytest.LogCaptureFixture) -> None:
+    rig = Rig()
+    rig.ask()
+    good = rig.feed.take()
+    rig.ask(silent)
+    assert rig.feed.take() is None
+    assert rig.feed.status().known == good
+    assert "says nothing of rates, so it takes none back" in caplog.text
+    rig.page.config = {"sample_rate": 100}  # this says that nobody is excluded any more
+    rig.ask()
+    taken = rig.feed.take()
+    assert taken is not None
+    assert taken.rules.count == 0
+    rig.ask(silent)
+    assert rig.feed.status().problem == ""
+
+
+@pytest.mark.parametrize("none", ["says nothing", "only bots", "404"])
+def test_where_nothing_was_ever_known_an_answer_without_rates_means_no_rules(none: str) -> None:
+    rig = Rig()
+    rig.ask(none)
+    assert rig.feed.status().is_ready
+    assert rig.feed.take() is None
+    assert rig.feed.status().problem == ""
+
+
 def test_while_nothing_is_known_it_is_asked_again_soon_and_then_each_minute() -> None:
     rig = Rig()
     pauses = []
@@ -214,6 +242,21 @@ def test_rules_survive_in_a_note_and_anything_else_there_is_none() -> None:
         assert KnownRules.from_note(text) is None
 
 
+@pytest.mark.parametrize(
+    ("data", "encoding", "said"),
+    [
+        (gzip.compress(b"{}")[:-3], "gzip", "its gzip is cut"),
+        (b"{}", "GZIP", "its gzip is damaged"),
+        (b"\x0b\x01\x80{}", "br", "its Content-Encoding is 'br', and none was asked for"),
+    ],
+)
+def test_a_compressed_page_is_read_or_refused_in_words(data: bytes, encoding: str, said: str) -> None:
+    assert plain(gzip.compress(b"{}"), "x-gzip", 100) == plain(b"{}", "identity", 100) == b"{}"
+    assert len(plain(gzip.compress(bytes(9_000_000)), "gzip", 1_000)) == 1_000
+    with pytest.raises(ValueError, match=said):
+        plain(data, encoding, 100)
+
+
 def test_an_id_in_a_file_is_read_for_each_try() -> None:
     ids = iter(["first", "second"])
     rig = Rig(id_file=lambda: next(ids))
@@ -239,8 +282,13 @@ def test_over_http_it_asks_and_hears_of_new_rules_from_answers_to_events() -> No
         page.config = OTHERS
         feed.hear(page.etag)
         assert feed._bell.is_set()
+        page.is_gzipped = True  # as some proxies do, whatever was asked for
         feed.step(transport)
         assert feed.status().problem == ""
+        taken = feed.take()
+        assert taken is not None
+        assert taken.rules.rate == 20
+        page.is_gzipped = False
         feed._bell.clear()
         feed.hear(page.etag)
         assert not feed._bell.is_set()

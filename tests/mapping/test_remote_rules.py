@@ -70,6 +70,39 @@ def unruled(mapping_text: str, *lines: bytes, start: int = 0) -> list[dict[str, 
     return [json.loads(event) for event in convert(made(mapping_text, b"{}"), *lines, start=start).events]
 
 
+def excluding(path: str, value: str) -> dict[str, Any]:
+    return {"regex_config": [{"conditions": [{"path": path, "value": value}], "sample_rate": 0}]}
+
+
+@pytest.mark.parametrize("characters", [1, 256, 257, 5_000])
+@pytest.mark.parametrize("kind", ["user", "company"])
+def test_an_id_that_is_too_long_to_be_sent_decides_all_the_same(kind: str, characters: int) -> None:
+    """Events with longer ids go out without them; whoever is excluded must not go out at all."""
+    name = "u" * (characters - 1) + "é"
+    line = combined(**{"user" if kind == "user" else "referer": name.replace("é", "\\xc3\\xa9")})
+    (plain,) = unruled(WITH_COMPANY, line)
+    assert (f"{kind}_id" in plain) == (characters <= 256)
+    assert obeyed(WITH_COMPANY, {f"{kind}_sample_rate": {name: 0}}, line) == []
+    assert obeyed(WITH_COMPANY, {f"{kind}_sample_rate": {name[:256]: 0}}, line) == (
+        [] if characters <= 256 else [plain]
+    )
+    assert obeyed(WITH_COMPANY, excluding(f"{kind}_id", f"^u{{{min(characters - 1, 999)}}}"), line) == []
+
+
+@pytest.mark.parametrize("path", ["request.route", "Request.Route", "REQUEST.ROUTE"])
+def test_the_route_is_found_under_its_name_in_any_case(path: str) -> None:
+    assert obeyed(
+        "{}", excluding(path, "^/health$"), combined("GET /health?x HTTP/1.1"), combined("GET /healthy HTTP/1.1")
+    )[0]["request"]["uri"].endswith("/healthy")
+
+
+@pytest.mark.parametrize("path", ["transaction_id", "weight", "Weight", "transaction_id.x"])
+def test_a_rule_over_what_is_only_known_behind_the_decision_is_left_out_with_a_warning(path: str) -> None:
+    rules = RemoteRules.of(orjson.dumps(excluding(path, ".")))
+    assert rules.regexes == ()
+    assert rules.warnings[0].startswith(f"rule 1 is left out: {path.lower().partition('.')[0]} is no text to search")
+
+
 lines = st.builds(
     lambda verb, path, user, company, status, agent: combined(
         f"{verb} {path} HTTP/1.1", user=user, referer=company, status=status, agent=agent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ BROKEN = {
     "301": (301, b"", "text/plain"),
     "404": (404, b"", "text/plain"),
     "401": (401, b"", "text/plain"),
+    "says nothing": (200, b"{}", "application/json"),
+    "only bots": (200, b'{"app_id": "3:4", "sample_rate": null, "block_bot_traffic": true}', "application/json"),
     "304": (304, b"", "application/json"),
 }
 
@@ -32,6 +35,7 @@ class ConfigPage:
     config: dict[str, Any] = field(default_factory=dict)
     script: deque[str] = field(default_factory=deque)
     always: str = ""
+    is_gzipped: bool = False  # good answers, though nobody asks for it
     asked: list[dict[str, str]] = field(default_factory=list)  # headers of each request
     statuses: list[int] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
@@ -50,4 +54,6 @@ class ConfigPage:
             if not broken and headers.get("if-none-match") == etag:
                 status, body = 304, b""
             self.statuses.append(status)
+        if self.is_gzipped and status == 200:
+            return status, gzip.compress(body), {"Content-Type": kind, "Content-Encoding": "gzip"}
         return status, body, {"Content-Type": kind} | ({} if broken else {"X-Moesif-Config-ETag": etag})

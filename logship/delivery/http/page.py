@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+import zlib
 
-from logship.delivery.answer import Answer, Failure, Page
+from logship.delivery.answer import Answer, Failure, FailureKind, Page
 from logship.delivery.http.transport import HttpTransport
+
+GZIP = 16 + zlib.MAX_WBITS
 
 
 class PageTransport(HttpTransport):
@@ -27,4 +30,28 @@ class PageTransport(HttpTransport):
             return response
         if isinstance(response, Answer):
             return Page(response.status, {})
-        return Page(response.status, response.headers, response.data)
+        try:
+            body = plain(response.data, response.headers.get("content-encoding", ""), most_bytes)
+        except ValueError as exc:
+            return Failure(FailureKind.GARBAGE, f"the answer to GET {path} can't be read: {exc}")
+        return Page(response.status, response.headers, body)
+
+
+def plain(data: bytes, encoding: str, most_bytes: int) -> bytes:
+    """The first `most_bytes` of a body; some servers compress what nobody asked them to.
+
+    Raises: ValueError where it is compressed otherwise than by gzip, or damaged.
+    """
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return data
+    if name not in ("gzip", "x-gzip"):
+        raise ValueError(f"its Content-Encoding is {encoding[:60]!r}, and none was asked for")
+    unpacking = zlib.decompressobj(GZIP)
+    try:
+        text = unpacking.decompress(data, most_bytes)
+    except zlib.error as exc:
+        raise ValueError(f"its gzip is damaged: {exc}") from exc
+    if not unpacking.eof and len(text) < most_bytes:
+        raise ValueError("its gzip is cut")
+    return text
