@@ -15,12 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from click.shell_completion import get_completion_class
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from logship import __version__
 from logship.cli import COMMANDS, logship
+from logship.cli.completion import script
+from logship.cli.options import examples_of
 from logship.config.models import EndpointModel, LogshipModel
 from logship.mapping.spec import MappingSpec
 from logship.metrics import METRICS, PROCESS
@@ -98,13 +99,6 @@ def manual_of_config() -> str:
     return "\n".join(page) + "\n"
 
 
-def completion(shell: str) -> str:
-    """The completion script of a shell; it asks logship itself, so it never goes stale."""
-    kind = get_completion_class(shell)
-    assert kind is not None, shell
-    return kind(logship, {}, "logship", "_LOGSHIP_COMPLETE").source()
-
-
 def _command(name: str) -> Iterator[str]:
     context = click.Context(logship, info_name="logship")
     command = logship.get_command(context, name)
@@ -121,6 +115,8 @@ def _click_command(command: click.Command, path: str, parent: click.Context) -> 
         record = parameter.get_help_record(context)
         if record:
             yield from (".TP", rf"\fB{_roff(record[0])}\fR", _text(record[1]))
+    if examples := examples_of(command):
+        yield from (".PP", "Examples:", ".PP", ".nf", *(f"  {_roff(line)}" for line in examples), ".fi")
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             below = command.get_command(context, name)
@@ -206,7 +202,7 @@ def _roff(text: str) -> str:
 def main(share: Path) -> None:
     """Writes everything below `share`."""
     pages = {"man/man1/logship.1": manual_of_commands(), "man/man5/logship.yml.5": manual_of_config()}
-    pages |= {path: completion(shell) for shell, path in COMPLETIONS.items()}
+    pages |= {path: script(shell) for shell, path in COMPLETIONS.items()}
     for name, text in pages.items():
         path = share / name
         path.parent.mkdir(parents=True, exist_ok=True)

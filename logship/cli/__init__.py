@@ -31,6 +31,7 @@ COMMANDS = {
     "formats": "list the format presets",
     "fields": "list the vocabulary of fields",
     "schema": "print the JSON Schema of logship.yml and mapping files",
+    "completion": "print the completion script of bash, zsh or fish",
     "status": "show each file's position and what needs a person",
     "trace": "find out what became of a line",
     "dead-letters": "look at, retry or purge what was set aside",

@@ -7,32 +7,47 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logship.cli.options import (
+    complete_files,
+    config_option,
+    field_option,
+    format_option,
+    json_option,
+    mapping_option,
+    source_option,
+    subcommand,
+)
+
 if TYPE_CHECKING:
     from logship.backfill.service import Backfill, Options
 
 
-@click.command()
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="logship.yml to use; without any, see --url.")
-@click.option("--source", default="", metavar="NAME", help="Treat logs that fit no source like this one's.")
-@click.option("--format", "form", default="", metavar="F", help="Format of the lines: a preset or a name of yours.")
-@click.option("--mapping", default="", metavar="M", help="Mapping: a shipped name, or a file.")
-@click.option("--field", "fields", multiple=True, metavar="K=V", help="A constant field, e.g. host=shop.example.com.")
-@click.option("--url", default="", metavar="U", help="The receiver, instead of the configuration's.")
-@click.option("--application-id-file", type=click.Path(path_type=Path), metavar="F", help="File that holds the id.")
-@click.option("--since", default="", metavar="T", help="Only events from then on: 2026-10-01, 2026-10-01T13:55Z, 7d.")
-@click.option("--until", default="", metavar="T", help="Only events before then.")
+@subcommand(
+    "logship backfill /var/log/nginx/access.log*",
+    "logship backfill --dry-run --since 30d old/*.gz",
+    "logship backfill -c logship.yml --source shop --original-dir /var/log/nginx copies/",
+)
+@config_option("The configuration; without any, see --url.", may_lack=True)
+@source_option("Treat logs that match no source as logs of this one.")
+@format_option()
+@mapping_option()
+@field_option()
+@click.option("--url", default="", metavar="URL", help="The receiver, instead of the configuration's.")
+@click.option("--application-id-file", type=click.Path(path_type=Path), metavar="FILE", help="File that holds the id.")
+@click.option("--since", default="", metavar="TIME", help="Only later events: 2026-10-01, 2026-10-01T13:55Z, 7d.")
+@click.option("--until", default="", metavar="TIME", help="Only events before then.")
 @click.option("--jobs", type=click.IntRange(1, 256), metavar="N", help="Processes; default half the cores.")
 @click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most so many events a second.")
-@click.option("--dry-run", is_flag=True, help="Count what would be sent, show the first odd lines, send nothing.")
-@click.option("--restart", is_flag=True, help="Begin anew: send again what was confirmed, under the same ids.")
+@click.option("--dry-run", is_flag=True, help="Count what would be sent, show what doesn't fit, send nothing.")
+@click.option("--restart", is_flag=True, help="Start over: send what was confirmed again, under the same ids.")
 @click.option("--skip-old", "old", flag_value="skip", help="Leave out events too old for the receiver.")
-@click.option("--send-old", "old", flag_value="send", help="Send them all the same.")
-@click.option("--original-dir", default="", metavar="D", help="Where copies stood when they were written.")
-@click.option("--origin", default="", metavar="O", help="The host that wrote them, as its daemon calls itself.")
+@click.option("--send-old", "old", flag_value="send", help="Send events too old for the receiver anyway.")
+@click.option("--original-dir", default="", metavar="DIRECTORY", help="Directory the copies originally lived in.")
+@click.option("--origin", default="", metavar="NAME", help="`origin` of the host that wrote them.")
 @click.option("--new-ids", "label", default="", metavar="LABEL", help="Send again under other ids (a wrong mapping).")
-@click.option("--json", "as_json", is_flag=True, help="The summary as JSON.")
+@json_option("The summary as JSON.")
 @click.option("--cluster", default="", metavar="tcp://HOST:PORT", help="Work on this Dask cluster.")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=complete_files)
 def command(config: Path | None, url: str, application_id_file: Path | None, as_json: bool, **given: object) -> int:
     """Ship old logs: plain, .gz, .bz2, .xz, .zst, globs, directories, s3://..., or - for stdin.
 
@@ -83,7 +98,7 @@ def _options(given: dict[str, object], now_s: float) -> Options:
     return Options(
         paths=paths,
         jobs=jobs if isinstance(jobs, int) else default_jobs(),
-        overrides=Overrides(text["source"], text["form"], text["mapping"], fields_of(pairs)),
+        overrides=Overrides(text["source"], text["format_"], text["mapping"], fields_of(pairs)),
         identity=Identity(text["original_dir"], text["origin"], text["label"]),
         since=moment(since, now_s, "--since") if since else "",
         until=moment(until, now_s, "--until") if until else "",

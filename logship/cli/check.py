@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from logship import kernel
+from logship.cli.options import config_option, json_option, subcommand
 from logship.cli.terminal import Styled, Terminal, clean
 from logship.errors import Exit
 
@@ -25,15 +26,19 @@ INDENT = " " * 20
 LINE_SHOWN = 120  # bytes of an odd log line around where it stops fitting
 
 
-@click.command()
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="The logship.yml to check.")
+@subcommand(
+    "logship check",
+    "logship check --connect --strict",
+    "logship check -c logship.yml --base image",
+)
+@config_option("The configuration to check.")
 @click.option(
     "--base",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Look for logs and server configs below this directory instead of / (an image, a mounted disk).",
 )
 @click.option("--strict", is_flag=True, help="Warnings fail, too.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
+@json_option("One JSON object, for machines.")
 @click.option(
     "--connect", is_flag=True, help="Ask the receiver: name, TLS, its rules (GET /v1/config). Sends no event."
 )

@@ -9,11 +9,16 @@ from pathlib import Path
 
 import click
 
+from logship.cli.options import subcommand
 from logship.collector.options import MAX_BYTES, MAX_BYTES_V1, CollectorOptions
 from logship.errors import UsageError
 
 
-@click.command()
+@subcommand(
+    "logship collector",
+    "logship collector --store events.db --application-id shop=ID --max-age 90",
+    "logship collector --listen 0.0.0.0:8080 --application-id ID --page-token-file token",
+)
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, metavar="ADDRESS:PORT", help="0: a free port")
 @click.option(
     "--store", default="collector.db", show_default=True, metavar="FILE or URL", help="SQLite or postgresql://…"

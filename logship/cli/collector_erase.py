@@ -5,10 +5,14 @@ from __future__ import annotations
 import click
 
 from logship.cli.collector import needing_extra
+from logship.cli.options import subcommand
 from logship.errors import Exit
 
 
-@click.command()
+@subcommand(
+    "logship collector-erase --user-id alice",
+    "logship collector-erase --store events.db --user-id alice --yes",
+)
 @click.option(
     "--store", default="collector.db", show_default=True, metavar="FILE or URL", help="SQLite file or postgresql://…"
 )

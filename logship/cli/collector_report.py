@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from logship.cli.collector import needing_extra
+from logship.cli.options import subcommand
 from logship.errors import Exit, UsageError
 
 FILTERS = {
@@ -43,7 +44,10 @@ def with_filters(function: Callable[..., int]) -> Callable[..., int]:
     return function
 
 
-@click.command()
+@subcommand(
+    "logship collector-report --store events.db --range 30d -o report.html",
+    "logship collector-report --range yesterday --status 5xx -o - > errors.html",
+)
 @click.option(
     "--store", default="collector.db", show_default=True, metavar="FILE or URL", help="SQLite file or postgresql://…"
 )

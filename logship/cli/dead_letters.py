@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logship.cli.options import as_epilog, config_option, json_option, source_option
 from logship.errors import ConfigError, Exit, UsageError
 
 if TYPE_CHECKING:
@@ -21,20 +22,21 @@ if TYPE_CHECKING:
 SHORTEST_ID = 8  # characters of an id that are enough to name a letter
 REASON_WIDTH = 60
 
-config_option = click.option("-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use.")
-source_option = click.option("--source", help="Only letters of this source.")
+_of_source = source_option("Only dead letters of this source.")
 
 
-@click.group()
+@click.group(
+    epilog=as_epilog(["logship dead-letters list", "logship dead-letters show 1f9e0c74", "logship dead-letters retry"])
+)
 def command() -> None:
     """Look at what was set aside and why; retry or purge it."""
 
 
-@command.command("list")
-@config_option
-@source_option
-@click.option("--json", "as_json", is_flag=True, help="One object a line.")
-def list_letters(config: Path | None, source: str | None, as_json: bool) -> int:
+@command.command("list", epilog=as_epilog(["logship dead-letters list --source shop --json"]))
+@config_option()
+@_of_source
+@json_option("One object a line, for machines.")
+def list_letters(config: Path | None, source: str, as_json: bool) -> int:
     """One line for each dead letter, oldest first."""
     from logship.cli.terminal import Terminal
     from logship.words import counted
@@ -55,15 +57,15 @@ def list_letters(config: Path | None, source: str | None, as_json: bool) -> int:
     return Exit.FINE
 
 
-@command.command()
+@command.command(epilog=as_epilog(["logship dead-letters show 1f9e0c74"]))
 @click.argument("ids", nargs=-1, required=True, metavar="ID...")
-@config_option
-@click.option("--json", "as_json", is_flag=True, help="One object a line.")
+@config_option()
+@json_option("One object a line, for machines.")
 def show(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int:
     """Everything that is known of these letters: reason, answer, raw line, event."""
     from logship.cli.terminal import Terminal
 
-    letters = _chosen(_store(_settings(config)), ids, None)
+    letters = _chosen(_store(_settings(config)), ids, "")
     if as_json:
         _print_json(letters)
         return Exit.FINE
@@ -73,11 +75,11 @@ def show(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int:
     return Exit.FINE
 
 
-@command.command()
+@command.command(epilog=as_epilog(["logship dead-letters retry --source shop"]))
 @click.argument("ids", nargs=-1, metavar="[ID...]")
-@config_option
-@source_option
-def retry(ids: tuple[str, ...], config: Path | None, source: str | None) -> int:
+@config_option()
+@_of_source
+def retry(ids: tuple[str, ...], config: Path | None, source: str) -> int:
     """Convert the raw lines again, with the mapping as it is now, and deliver them.
 
     Without ID all are tried. What arrives, or what the mapping drops now, leaves the store; ids stay the same, so what
@@ -95,12 +97,12 @@ def retry(ids: tuple[str, ...], config: Path | None, source: str | None) -> int:
     return _report(Terminal(), tried, orphans)
 
 
-@command.command()
+@command.command(epilog=as_epilog(["logship dead-letters purge --yes 1f9e0c74"]))
 @click.argument("ids", nargs=-1, metavar="[ID...]")
-@config_option
-@source_option
+@config_option()
+@_of_source
 @click.option("--yes", is_flag=True, help="Don't ask.")
-def purge(ids: tuple[str, ...], config: Path | None, source: str | None, yes: bool) -> int:
+def purge(ids: tuple[str, ...], config: Path | None, source: str, yes: bool) -> int:
     """Forget letters for good; without ID all of them."""
     from logship.words import counted
 
@@ -108,7 +110,7 @@ def purge(ids: tuple[str, ...], config: Path | None, source: str | None, yes: bo
     letters = _chosen(store, ids, source)
     if not yes:
         click.confirm(f"forget {counted(len(letters), 'dead letter')} for good?", abort=True)
-    everything = not ids and source is None
+    everything = not ids and not source
     gone = store.purge() if everything else store.remove(letter.id for letter in letters)
     click.echo(f"{counted(gone, 'dead letter')} forgotten")
     return Exit.FINE
@@ -127,7 +129,7 @@ def _store(settings: Settings) -> DeadLetters:
     return DeadLetters(settings.state_dir, counters=Counters())
 
 
-def _chosen(store: DeadLetters, ids: Sequence[str], source: str | None) -> list[DeadLetter]:
+def _chosen(store: DeadLetters, ids: Sequence[str], source: str) -> list[DeadLetter]:
     """The letters with these ids (or beginnings of ids), or all; of one source.
 
     Raises: UsageError for an id that names none or is too short; ConfigError when the store can't be read.
@@ -136,7 +138,7 @@ def _chosen(store: DeadLetters, ids: Sequence[str], source: str | None) -> list[
         if len(wanted) < SHORTEST_ID:
             raise UsageError(f"'{wanted}' is too short for an id; give at least {SHORTEST_ID} characters of it")
     try:
-        letters = [letter for letter in store if source is None or letter.file.source == source]
+        letters = [letter for letter in store if not source or letter.file.source == source]
     except OSError as exc:
         raise _unreadable(exc) from exc
     if not ids:

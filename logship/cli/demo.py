@@ -10,8 +10,13 @@ from types import FrameType
 
 import click
 
+from logship.cli.options import subcommand
 
-@click.command()
+
+@subcommand(
+    "logship demo",
+    "logship demo --seconds 15",
+)
 @click.option("--seconds", type=click.FloatRange(min=1), help="End by itself after so many seconds, with a summary.")
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="Address of the collector and its page.")
 def command(seconds: float | None, listen: str) -> int:

@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logship.cli.options import (
+    complete_mappings,
+    config_option,
+    field_option,
+    format_option,
+    json_option,
+    source_option,
+    subcommand,
+)
 from logship.errors import Exit
 from logship.records import record
 
@@ -23,16 +32,19 @@ SHOWN = 5
 MISSING = "(none)"
 
 
-@click.command()
-@click.argument("old")
-@click.argument("new")
+@subcommand(
+    "logship diff default privacy access.log",
+    "logship diff tenant.yml new.yml -c logship.yml --source shop -n 3 access.log",
+)
+@click.argument("old", shell_complete=complete_mappings)
+@click.argument("new", shell_complete=complete_mappings)
 @click.argument("file", type=click.Path(), metavar="FILE or -")
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="The logship.yml to use.")
-@click.option("--source", default="", help="See FILE as a log of this source.")
-@click.option("--format", "format_", default="", help="A preset, a format of the config, or {nginx: '…'}.")
-@click.option("--field", "fields", multiple=True, metavar="K=V", help="A constant of the source; may be repeated.")
+@config_option(may_lack=True)
+@source_option("Treat FILE as a log of this source.")
+@format_option()
+@field_option()
 @click.option("-n", "--show", type=click.IntRange(min=0), default=SHOWN, show_default=True, help="Changes to show.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, for machines.")
+@json_option("One JSON object, for machines.")
 def command(
     old: str,
     new: str,

@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logship.cli.options import config_option, format_option, json_option, source_option, subcommand
+
 if TYPE_CHECKING:
     from logship.fields import Family, Field
 
 
-@click.command()
+@subcommand(
+    "logship fields",
+    "logship fields time",
+    "logship fields --format combined",
+)
 @click.argument("text", default="")
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="The logship.yml whose source is meant.")
-@click.option("--source", default="", help="Only the fields that this source's events may use.")
-@click.option("--format", "format_", default="", help="The same of a format: a preset or {nginx: '…'}.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array, for machines.")
+@config_option("The configuration whose source is meant.", may_lack=True)
+@source_option("Only the fields that this source's events may use.")
+@format_option("Only the fields of this format: a preset or {nginx: '…'}.")
+@json_option("One JSON array, for machines.")
 def command(text: str, config: Path | None, source: str, format_: str, as_json: bool) -> int:
     """List every field with its Apache and nginx spellings; with TEXT those that have it in their name or meaning.
 

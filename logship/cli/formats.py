@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logship.cli.options import complete_formats, json_option, subcommand
 from logship.cli.terminal import Styled, Terminal
 from logship.errors import UsageError
 
@@ -14,9 +15,12 @@ if TYPE_CHECKING:
     from logship.formats import FormatSpec
 
 
-@click.command()
-@click.argument("name", default="")
-@click.option("--json", "as_json", is_flag=True, help="One JSON array, for machines.")
+@subcommand(
+    "logship formats",
+    "logship formats combined",
+)
+@click.argument("name", default="", shell_complete=complete_formats)
+@json_option("One JSON array, for machines.")
 def command(name: str, as_json: bool) -> int:
     """List the format presets; with NAME show its format string, its fields and an example line taken apart."""
     from logship.config.shipped import presets

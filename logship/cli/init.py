@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from logship.check.service_unit import id_file_of, unit_of
+from logship.cli.options import subcommand
 from logship.errors import Exit, UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,11 @@ sources:
 """
 
 
-@click.command()
+@subcommand(
+    "logship init",
+    "logship init --force -o /etc/logship/logship.yml",
+    "logship init --bodies ./bodies logs/",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here instead of to the terminal.")
 @click.option("--force", is_flag=True, help="Replace FILE; what stood there is kept as FILE.old.")
 @click.option(

@@ -9,15 +9,20 @@ from pathlib import Path
 import click
 
 from logship.cli.collector import needing_extra, split_address
+from logship.cli.options import config_option, field_option, format_option, mapping_option, source_option, subcommand
 
 
-@click.command()
+@subcommand(
+    "logship playground access.log",
+    "logship playground --mapping tenant.yml access.log",
+    "logship playground -c logship.yml --source shop",
+)
 @click.argument("file", required=False, type=click.Path(), metavar="[FILE or -]")
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="The logship.yml to use.")
-@click.option("--source", default="", help="See FILE as a log of this source.")
-@click.option("--format", "format_", default="", help="A preset, a format of the config, or {nginx: '…'}.")
-@click.option("--mapping", default="", help="The file to edit; made when it is saved if there is none.")
-@click.option("--field", "fields", multiple=True, metavar="K=V", help="A constant of the source; may be repeated.")
+@config_option(may_lack=True)
+@source_option("Treat FILE as a log of this source.")
+@format_option()
+@mapping_option("The file to edit; made when it is saved if there is none.")
+@field_option()
 @click.option("--listen", default="127.0.0.1:9650", show_default=True, metavar="ADDRESS:PORT", help="0: a free port")
 def command(
     file: str | None, config: Path | None, source: str, format_: str, mapping: str, fields: tuple[str, ...], listen: str
@@ -26,11 +31,6 @@ def command(
 
     FILE may be compressed; without it the newest log of the source is taken. `-` is stdin. Saves only when told to, and
     only the mapping's own file. The address that is printed is good once, on this machine.
-
-    \b
-      logship playground access.log
-      logship playground --mapping tenant.yml access.log
-      logship playground -c logship.yml --source shop
     """
     with needing_extra("collector"):
         from logship.playground.server import serve

@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from logship.cli.options import (
+    config_option,
+    field_option,
+    format_option,
+    json_option,
+    mapping_option,
+    source_option,
+    subcommand,
+)
 from logship.cli.terminal import standard_input
 from logship.errors import Exit, LogshipError, UsageError
 
@@ -25,15 +34,19 @@ DEFAULT_LINES = 10
 LOOK_S = 0.3  # between looks at the files of --watch: an editor's save is seen at once
 
 
-@click.command()
+@subcommand(
+    "logship preview access.log",
+    "logship preview --format combined --field host=shop.example -n 3 access.log",
+    "logship preview -c logship.yml --source shop --watch",
+)
 @click.argument("file", required=False, type=click.Path(), metavar="[FILE or -]")
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="The logship.yml to use.")
-@click.option("--source", default="", help="See FILE as a log of this source.")
-@click.option("--format", "format_", default="", help="A preset, a format of the config, or {nginx: '…'}.")
-@click.option("--mapping", default="", help="A shipped mapping or a file.")
-@click.option("--field", "fields", multiple=True, metavar="K=V", help="A constant of the source; may be repeated.")
+@config_option(may_lack=True)
+@source_option("Treat FILE as a log of this source.")
+@format_option()
+@mapping_option()
+@field_option()
 @click.option("-n", "--lines", type=click.IntRange(min=0), help="How many lines; 0: all.  [default: 10, stdin: all]")
-@click.option("--json", "as_json", is_flag=True, help="One object a line, for machines.")
+@json_option("One object a line, for machines.")
 @click.option("--watch", is_flag=True, help="Show again whenever the config or a mapping is saved.")
 def command(
     file: str | None,

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import click
 
+from logship.cli.options import config_option, subcommand
 
-@click.command()
-@click.option("-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use.")
+
+@subcommand(
+    "logship run -c logship.yml",
+    "logship run --once",
+)
+@config_option()
 @click.option("--once", is_flag=True, help="Ship what stands in every file now, then stop.")
 @click.option(
     "--log-format",
@@ -18,12 +23,11 @@ import click
     help="How logship writes its own log.",
 )
 def command(config: Path | None, once: bool, log_format: str) -> int:
-    """Follow the logs and ship every line, once.
+    """Follow the logs and ship every line exactly once.
 
-    SIGTERM drains and stops, SIGHUP reloads the configuration and ends a pause, SIGUSR1 logs more, and again as
-    before. With --once: exit 1 when
-    the receiver refuses, when lines became dead letters, when a file's lines don't fit, or when a path matches no file;
-    a receiver that is down is waited for.
+    SIGTERM drains and stops, SIGHUP reloads the configuration and ends a pause, SIGUSR1 switches debug logging on and
+    off. With --once: exit 1 when the receiver refuses, when lines became dead letters, when a file's lines don't fit,
+    or when a path matches no file; a receiver that is down is waited for.
     """
     import faulthandler
     import logging

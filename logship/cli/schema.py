@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import click
 
+from logship.cli.options import subcommand
 
-@click.command()
+
+@subcommand(
+    "logship schema > logship.schema.json",
+    "logship schema mapping > mapping.schema.json",
+)
 @click.argument("file", type=click.Choice(["config", "mapping"]), default="config")
 def command(file: str) -> int:
     """Print the JSON Schema of logship.yml, mapping files included as $defs/Mapping; or of mapping files alone.

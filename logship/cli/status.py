@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logship.cli.options import config_option, json_option, subcommand
+
 if TYPE_CHECKING:
     from logship.config import Settings
     from logship.status.model import Status
@@ -16,9 +18,13 @@ UNCUT = 10_000  # columns
 ASK_S = 8.0  # longer than the daemon takes before it calls itself stuck (5 s)
 
 
-@click.command()
-@click.option("-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use.")
-@click.option("--json", "as_json", is_flag=True, help="The snapshot as JSON, as /status gives it; one a line.")
+@subcommand(
+    "logship status",
+    "logship status --watch",
+    "logship status --all --json",
+)
+@config_option()
+@json_option("The snapshot as JSON, as /status gives it; one a line.")
 @click.option("--all", "shows_all", is_flag=True, help="Every file, also those at their end.")
 @click.option("--watch", is_flag=True, help="Show it anew every 2 seconds, until Ctrl-C.")
 def command(config: Path | None, as_json: bool, shows_all: bool, watch: bool) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from logship.cli.options import complete_mappings, config_option, json_option, subcommand
 from logship.errors import ConfigError, Exit
 
 if TYPE_CHECKING:
@@ -21,11 +22,15 @@ if TYPE_CHECKING:
     from logship.preview import Bench
 
 
-@click.command()
-@click.argument("mappings", nargs=-1, metavar="[MAPPING]...")
-@click.option("-c", "--config", type=click.Path(path_type=Path), help="The logship.yml to use.")
+@subcommand(
+    "logship test",
+    "logship test tenant.yml",
+    "logship test --update tenant.yml",
+)
+@click.argument("mappings", nargs=-1, metavar="[MAPPING]...", shell_complete=complete_mappings)
+@config_option(may_lack=True)
 @click.option("--update", is_flag=True, help="Write the present outcome into the examples.")
-@click.option("--json", "as_json", is_flag=True, help="One object an example, for machines.")
+@json_option("One object an example, for machines.")
 def command(mappings: tuple[str, ...], config: Path | None, update: bool, as_json: bool) -> int:
     """Run the examples of mappings: of those named, else of the config's, else of the shipped ones.
 

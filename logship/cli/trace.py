@@ -6,11 +6,16 @@ from pathlib import Path
 
 import click
 
+from logship.cli.options import config_option, json_option, subcommand
 
-@click.command()
+
+@subcommand(
+    "logship trace /login",
+    "logship trace -c logship.yml 203.0.113.9",
+)
 @click.argument("text")
-@click.option("-c", "--config", "config", type=click.Path(path_type=Path), help="logship.yml to use.")
-@click.option("--json", "as_json", is_flag=True, help="One object a line.")
+@config_option()
+@json_option("One object a line.")
 def command(text: str, config: Path | None, as_json: bool) -> int:
     """Find lines with TEXT in current and rotated files and say what became of each.
 

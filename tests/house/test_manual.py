@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +16,8 @@ import click
 import pytest
 from pydantic import BaseModel
 
-from logship.cli import COMMANDS, logship
+from logship.cli import COMMANDS, execute, logship
+from logship.cli.options import examples_of
 from logship.config.models import LogshipModel
 from logship.mapping.spec import MappingSpec
 from logship.metrics import METRICS, PROCESS
@@ -119,15 +123,53 @@ def test_completions_are_valid_in_their_shell(shell: str, share: Path, manual: M
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_bash_completes_commands_and_options(share: Path, manual: ModuleType, tmp_path: Path) -> None:
+def test_every_help_ends_with_examples_that_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("image", "logs"):
+        Path(folder).mkdir()
+    for path, command in commands():
+        lines = examples_of(command)
+        assert lines, f"{path} has no example"
+        for line in lines:
+            words = shlex.split(re.split(r" >|\)$", line.removeprefix("source <("))[0])
+            assert " ".join(words).startswith(path), line
+            if not isinstance(command, click.Group):
+                command.make_context(path, words[len(path.split()) :], resilient_parsing=False)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("dead", {"dead-letters"}),
+        ("status --w", {"--watch"}),
+        ("preview --format nginx_t", {"nginx_timed", "nginx_timed_quoted"}),
+        ("formats haproxy", {"haproxy_http"}),
+        ("preview --mapping priv", {"privacy"}),
+        ("preview -c shop.yml --source s", {"shop", "static"}),
+        ("dead-letters list --config shop.yml --source sh", {"shop"}),
+        ("preview -c nowhere.yml --source s", set()),
+        ("completion b", {"bash"}),
+        ("run --log-format j", {"json", "journald"}),
+    ],
+)
+def test_bash_completes_commands_options_and_values(typed: str, offered: set[str], tmp_path: Path) -> None:
     bash = require("bash")
     program = tmp_path / "logship"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m logship "$@"\n')
     program.chmod(0o755)
+    (tmp_path / "shop.yml").write_text(
+        "state_dir: ./state\nsources: [{name: shop, paths: [a.log]}, {name: static, paths: [b.log], format: unknown}]\n"
+    )
+    words = ["logship", *typed.split()]
     ask = f"""
-    PATH={tmp_path}:$PATH; source {share / manual.COMPLETIONS["bash"]}
-    COMP_WORDS=(logship dead); COMP_CWORD=1; _logship_completion logship; echo "${{COMPREPLY[@]}}"
-    COMPREPLY=(); COMP_WORDS=(logship status --w); COMP_CWORD=2; _logship_completion logship; echo "${{COMPREPLY[@]}}"
+    PATH={tmp_path}:$PATH; source <(logship completion bash)
+    COMP_WORDS=({shlex.join(words)}); COMP_CWORD={len(words) - 1}; _logship_completion logship; echo "${{COMPREPLY[@]}}"
     """
-    done = subprocess.run([bash, "--norc", "-c", ask], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.stdout.split() == ["dead-letters", "--watch"], done.stderr
+    environ = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([bash, "--norc", "-c", ask], capture_output=True, text=True, cwd=tmp_path, env=environ)
+    assert set(done.stdout.split()) == offered, done.stderr
+
+
+def test_an_unknown_shell_is_named_with_those_that_are_known(capfd: pytest.CaptureFixture[str]) -> None:
+    assert execute(["completion", "tcsh"]) == 2
+    assert "'bash', 'zsh', 'fish'" in capfd.readouterr().err
