@@ -36,7 +36,7 @@ from logship.tail.rotation import (
     last_common,
     verdicts,
 )
-from logship.tail.search import Search, missing_of
+from logship.tail.search import Match, Search, missing_of
 from logship.tail.source import Memory
 
 log = logging.getLogger(__name__)
@@ -343,12 +343,7 @@ class Followed:
         same = next((each for each, verdict in judged.items() if verdict is Verdict.SAME), None)
         if same is not None:
             self._undecided.pop(path, None)
-            if self._has_parted(same, content, facts, now_s):
-                branch = self._branch_off(same, path, content, facts, now_s)
-                self._bind(path, watched, facts, branch, is_sibling=is_sibling)
-                return
-            self._adopt(same, content, facts, now_s)
-            self._bind(path, watched, facts, same, is_sibling=is_sibling)
+            self._take_over(same, path, watched, content, facts, now_s, is_sibling=is_sibling)
             return
         if path in self.register.names:
             self.register.unbind(self.register.names[path])
@@ -359,7 +354,7 @@ class Followed:
             self._bind(path, watched, facts, generation, is_sibling=is_sibling)
             return
         shorter = [each for each, verdict in judged.items() if verdict is Verdict.SHORTER]
-        parted = next((each for each in shorter if self._has_parted(each, content, facts, now_s)), None)
+        parted = next((each for each in shorter if self._has_parted(each, content, now_s)), None)
         if parted is not None:  # it is no copy in the making
             branch = self._branch_off(parted, path, content, facts, now_s)
             self._bind(path, watched, facts, branch, is_sibling=is_sibling)
@@ -379,11 +374,31 @@ class Followed:
                 self._settle(each, now_s)
                 self._settled.add(each)
 
-    def _has_parted(self, generation: Generation, content: Content, facts: Facts, now_s: float) -> bool:
+    def _take_over(
+        self,
+        generation: Generation,
+        path: str,
+        watched: Watched,
+        content: Content,
+        facts: Facts,
+        now_s: float,
+        *,
+        is_sibling: bool,
+    ) -> None:
+        """A content that has the generation's confirmed lines is its own, unless it has others than its open one after
+        them: then both are read to their ends."""
+        if self._has_parted(generation, content, now_s):
+            generation = self._branch_off(generation, path, content, facts, now_s)
+        else:
+            self._adopt(generation, content, facts, now_s)
+        self._bind(path, watched, facts, generation, is_sibling=is_sibling)
+
+    def _has_parted(self, generation: Generation, content: Content, now_s: float) -> bool:
         """Whether a file that has the generation's confirmed lines has others than its open one after them."""
-        if generation.key is None or not isinstance(generation.content, PlainContent) or content.is_archive:
+        known = generation.content
+        if generation.key is None or not isinstance(known, PlainContent) or not self._refresh(generation, now_s):
             return False
-        return self._refresh(generation, now_s) and not end_alike(content, facts.size_bytes, generation.content)
+        return generation.content is known and not end_alike(content, known)
 
     def _is_waited_for(self, path: str, now_s: float) -> bool:
         """A copy that is still too short to tell is waited for, but not for ever."""
@@ -591,12 +606,7 @@ class Followed:
         if missing_of(its):
             self._look_for_late_lines_of(its, now_s)
             for match in self._search.find(its, watched, self.discovery, now_s):
-                if match.is_cut_back:
-                    generation = self._cut_back(match.generation, match.path, match.content, match.facts, now_s)
-                else:
-                    generation = match.generation
-                    self._adopt(generation, match.content, match.facts, now_s)
-                self._bind(match.path, watched, match.facts, generation, is_sibling=True)
+                self._take_match(match, watched, now_s)
                 folder, name = os.path.split(match.path)
                 if (shape := shape_of(name)) is not None and self._is_nobodys(match.path):
                     self._shapes.setdefault(its, {})[folder, shape] = None
@@ -610,13 +620,17 @@ class Followed:
         match = self._search.remains(generation)
         if match is None:
             return 0
-        part = generation
+        self._take_match(match, self.discovery.of(generation.log.source), now_s)
+        return self.register.names[match.path].generation.size_bytes
+
+    def _take_match(self, match: Match, watched: Watched, now_s: float) -> None:
+        """What a search found is read on there."""
+        old, path, content, facts = match.generation, match.path, match.content, match.facts
         if match.is_cut_back:
-            part = self._cut_back(generation, match.path, match.content, match.facts, now_s)
+            part = self._cut_back(old, path, content, facts, now_s)
+            self._bind(path, watched, facts, part, is_sibling=True)
         else:
-            self._adopt(generation, match.content, match.facts, now_s)
-        self._bind(match.path, self.discovery.of(generation.log.source), match.facts, part, is_sibling=True)
-        return part.size_bytes
+            self._take_over(old, path, watched, content, facts, now_s, is_sibling=True)
 
     def _is_taken(self, path: str) -> bool:
         return path in self._found or path in self.register.names
@@ -679,8 +693,8 @@ class Followed:
                     continue
                 verdict = compare(stranger.content, stranger.facts, stranger.first_line, each)
                 if verdict is Verdict.SAME:
-                    self._adopt(each, stranger.content, stranger.facts, now_s)
-                    self._bind(stranger.path, watched, stranger.facts, each, is_sibling=stranger.is_sibling)
+                    path, content, facts = stranger.path, stranger.content, stranger.facts
+                    self._take_over(each, path, watched, content, facts, now_s, is_sibling=stranger.is_sibling)
                     return True
                 is_copy = is_copy_in_the_making(verdict, stranger.facts, each)
                 if is_copy and self._is_waited_for(stranger.path, now_s):

@@ -39,7 +39,7 @@ class Replaced:
         if generation.has_data or generation.is_held or not isinstance(generation.content, PlainContent):
             return
         names = [self._register.names[path] for path in generation.names]
-        state = (generation.read_to, *(each.facts for each in names))
+        state = (generation.read_to, generation.positions.confirmed, *(each.facts for each in names))
         if names and self._compared.get(generation) != state:
             self._compared[generation] = state
             yield from (each for each in names if each.facts.hint != generation.facts.hint)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import Enum
 
 from logship.checkpoint import Anchor, Checkpoint
 from logship.event import ANCHOR_BYTES
 from logship.records import record
-from logship.tail.content import Content, Facts, FromStart, has_anchor, is_punched
+from logship.tail.content import ArchiveContent, Content, Facts, FromStart, PlainContent, has_anchor, is_punched
 from logship.tail.generation import Generation, Log
 from logship.tail.identity import Place, anchor_of, digest, first_line_of
 from logship.tail.naming import rotation_number
@@ -50,8 +51,8 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
         return Verdict.SAME if size >= generation.positions.confirmed else Verdict.SHORTER
     if below:
         return Verdict.OTHER if last_common(content, size, generation) is None else Verdict.SHORTER
-    if generation.content is not None and not generation.content.is_archive:
-        return _verdict(end_alike(content, size, generation.content))
+    if isinstance(generation.content, PlainContent):
+        return _verdict(end_alike(content, generation.content))
     # too short to tell; of one that nothing is known of, reading from the start is right either way
     return Verdict.UNDECIDED if generation.anchors else Verdict.SAME
 
@@ -137,9 +138,18 @@ def _compare_archive(content: Content, generation: Generation) -> Verdict:
     return Verdict.SAME
 
 
-def end_alike(content: Content, size: int, known: Content) -> bool:
-    """Whether the last bytes before the shorter one's end agree. Raises: OSError."""
-    end = min(size, known.facts().size_bytes)
+def end_alike(content: Content, known: PlainContent) -> bool:
+    """Whether the last bytes before the shorter one's end agree; an archive ends where it can't be read on.
+
+    Raises: OSError.
+    """
+    end = known.facts().size_bytes
+    if isinstance(content, ArchiveContent):
+        with suppress(OSError):  # damaged: its reading will say so
+            content.read_at(end, 0)
+        end = min(end, content.seen_bytes)
+    else:
+        end = min(end, content.facts().size_bytes)
     at = max(0, end - ANCHOR_BYTES)
     return content.read_at(at, end - at) == known.read_at(at, end - at)
 

@@ -1,0 +1,78 @@
+"""A copy that takes a log's name has other lines at its end, and is put away before anybody looks: both ends are read.
+
+The old file is open and has no name; the copy's own lines are in nothing but the file that rotation made of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from logship.tail.notices import What
+from tests.tail.driver import Rig
+from tests.tail.test_copies import moved_over
+from tests.tail.test_rotation import compress, write
+
+BEGUN = ["line 1", "line 2", "line 3"]
+
+
+def copied_and_truncated(log: Path) -> None:
+    shutil.copy(log, f"{log}.1")
+    os.truncate(log, 0)
+
+
+def renamed(log: Path) -> None:
+    log.rename(f"{log}.1")
+    log.touch()
+
+
+def renamed_to_a_date(log: Path) -> None:
+    log.rename(log.with_name("access-2026113017.log"))
+
+
+def compressed(log: Path) -> None:
+    compress(log.rename(f"{log}.old"))
+
+
+def renamed_twice(log: Path) -> None:
+    log.rename(f"{log}.2")
+    log.write_bytes(b"between\n")
+    log.rename(f"{log}.1")
+
+
+PUT_AWAY = [copied_and_truncated, renamed, renamed_to_a_date, compressed, renamed_twice]
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+@pytest.mark.parametrize("limit_bytes", [7, 262_144])
+@pytest.mark.parametrize("fresh", [["line 5"], ["new"], ["line 5", "and more of them"]])
+@pytest.mark.parametrize("put_away", PUT_AWAY)
+def test_lines_of_the_old_file_and_of_its_copy_are_read(
+    rig: Rig, log: Path, put_away: Callable[[Path], None], fresh: list[str], limit_bytes: int, is_read: bool
+) -> None:
+    expected = write(log, *BEGUN)
+    begun = log.read_bytes()
+    rig.step()
+    expected += write(log, "line 4")
+    if is_read:  # and not confirmed yet
+        rig.look()
+        rig.read_all()
+    moved_over(log, begun)
+    expected += write(log, *fresh)
+    put_away(log)
+    expected += [b"between"] if put_away is renamed_twice else []
+    expected += write(log, "after")
+    for _ in range(4):
+        rig.look()
+        rig.read(limit_bytes)
+        rig.look()
+        rig.deliver()
+    assert sorted(rig.settle()) == sorted(expected)
+    rig.restart()
+    assert sorted(rig.settle()) == sorted(expected)
+    assert len(rig.receiver.arrivals) == len(expected)
+    assert not rig.told(What.LOST)
