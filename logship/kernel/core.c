@@ -384,7 +384,8 @@ static bool is_in(const text_set *set, ls_bytes text)
 #define MOST_REDACTED 100
 #define LONG_QUERY 4096 /* redaction.LONG */
 
-static inline bool ends_name(uint8_t byte) { return memchr("=&;#%+?", byte, 7) != NULL; }
+/* What a name is not written with where its spelling is all of it: separators, and what only Python reads. */
+static inline bool ends_name(uint8_t byte) { return byte <= ' ' || byte >= 0x7f || memchr("=&;#?%+.[]*", byte, 11); }
 
 static bool is_hidden(const text_set *names, const uint8_t *at, const uint8_t *end)
 {
@@ -411,7 +412,7 @@ static bool redact_pairs(run *of, const text_set *names, ls_bytes url, ls_bytes 
         }
         const uint8_t *name = ++at;
         while (at < end && !ends_name(*at)) at++;
-        if (at < end && (*at == '%' || *at == '+')) return false;
+        if (at < end && !memchr("=&;#?", *at, 5)) return false;
         if (at >= end || *at != '=' || !is_hidden(names, name, at)) continue;
         const uint8_t *value = ++at;
         while (at < end && *at != '&' && *at != ';' && *at != '#') at++;

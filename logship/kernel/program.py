@@ -173,9 +173,10 @@ OPERANDS: dict[Op, str] = {
 READING = frozenset({Op.LITERAL, Op.FIELD, Op.END, Op.SPLIT, Op.OBJECT, Op.ATLEAST})
 
 # PAIRS: the text is given unchanged if no '=' is behind its first '?'. In that rest (of less than 4,096 bytes, else
-# Python is asked) a name begins behind each [?&;] and ends before the first of [=&;#%+?]. If that is % or +, Python is
-# asked. If it is '=', the name in lower case is one of the function's, and text is behind it up to [&;#] or the end,
-# that text becomes [redacted]; more than 100 of them are for Python.
+# Python is asked) a name begins behind each [?&;] and ends before the first of [=&;#?], or of
+# [%+.[]*\x00-\x20\x7f-\xff], for which Python is asked. If it is '=', the name in lower case is one of the
+# function's, and text is behind it up to [&;#] or the end, that text becomes [redacted];
+# more than 100 of them are for Python.
 #
 # SPLIT: the method is what is before the first space (of the text), [A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]*, else all three
 # are empty. In the rest behind that space the last `HTTP/` counts if it is at its beginning or behind a space and

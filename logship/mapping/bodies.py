@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from unicodedata import normalize
 from urllib.parse import quote_plus, unquote_plus
 
 import orjson
 
 from logship.kernel.values import ascii_json
+from logship.mapping.masked_names import MaskedNames, Way
 from logship.mapping.redaction import REDACTED
 
-Mask = tuple[str, ...]
 _FORM = re.compile(r"[^\x00-\x20\x7f\"<>{}]*=[^\x00-\x20\x7f\"<>{}]*\Z")
-_STEP = re.compile(r"[^.\[\]]+")
 _SEPARATOR = re.compile(r"([&;])")  # also of `&amp;`
-_AROUND = " \t\0?+"  # what servers take away around a name
 _LOOKS_LIKE_JSON = frozenset("{[")
 
 
@@ -53,7 +50,7 @@ def body_mask(keys: Sequence[str]) -> Callable[[str], str]:
     A form's names are split at dots and brackets (`card[number]`). What is neither JSON nor a form (XML, multipart, a
     body that was cut) can't be looked through: it becomes the empty text, the body is left out.
     """
-    masks = [mask for key in keys if (mask := steps_of(key))]
+    masks = MaskedNames(keys)
 
     def masked(text: str) -> str:
         if not text:
@@ -70,33 +67,16 @@ def body_mask(keys: Sequence[str]) -> Callable[[str], str]:
     return masked
 
 
-def steps_of(key: str) -> Mask:
-    """The names of a key of `redact.body`, in lower case."""
-    return tuple(_plain(step) for step in _STEP.findall(key) if step != "**")
-
-
-def _is_hidden(way: Sequence[str], masks: Sequence[Mask]) -> bool:
-    """Whether the last steps of the way are those of a mask."""
-    for mask in masks:
-        end = way[-len(mask) :]
-        if len(end) == len(mask) and all(step in ("*", name) for step, name in zip(mask, end, strict=True)):
-            return True
-    return False
-
-
-def _masked(tree: object, masks: Sequence[Mask]) -> object:
+def _masked(tree: object, masks: MaskedNames) -> object:
     """The tree with values replaced in place; without recursion, as the nesting is whoever sent the request's."""
-    longest = max(map(len, masks), default=0)
     root: list[object] = [tree]
-    todo: list[tuple[dict[str, object] | list[object], Mask]] = [(root, ())]
+    todo: list[tuple[dict[str, object] | list[object], Way]] = [(root, ())]
     while todo:
         node, way = todo.pop()
         if isinstance(node, dict):
             for key, below in node.items():
-                steps = [_plain(step) for step in _STEP.findall(key)] or [""]
-                ways = [(*way, *steps[:end])[-longest:] for end in range(1, len(steps) + 1)]
-                is_hidden = any(_is_hidden(one, masks) for one in ways)
-                node[key] = REDACTED if is_hidden else _looked_through(below, ways[-1], masks, todo)
+                inside = masks.way_below(way, key)
+                node[key] = REDACTED if inside is None else _looked_through(below, inside, masks, todo)
         else:
             for index, below in enumerate(node):
                 node[index] = _looked_through(below, way, masks, todo)
@@ -104,7 +84,7 @@ def _masked(tree: object, masks: Sequence[Mask]) -> object:
 
 
 def _looked_through(
-    value: object, way: Mask, masks: Sequence[Mask], todo: list[tuple[dict[str, object] | list[object], Mask]]
+    value: object, way: Way, masks: MaskedNames, todo: list[tuple[dict[str, object] | list[object], Way]]
 ) -> object:
     """The value itself; what is below it is still to do, but for JSON or a form in a text."""
     if isinstance(value, dict | list):
@@ -116,7 +96,7 @@ def _looked_through(
     return value
 
 
-def _masked_text(text: str, masks: Sequence[Mask]) -> str:
+def _masked_text(text: str, masks: MaskedNames) -> str:
     """A text in a body that may be JSON itself; one that only begins so stays, and one in which nothing is hidden."""
     try:
         tree = orjson.loads(text.encode("utf-8", "replace"))
@@ -127,22 +107,14 @@ def _masked_text(text: str, masks: Sequence[Mask]) -> str:
     return text if after == before else after.decode()
 
 
-def _masked_form(text: str, masks: Sequence[Mask]) -> str:
+def _masked_form(text: str, masks: MaskedNames) -> str:
     pairs = []
     for pair in _SEPARATOR.split(text):
         name, equals, value = pair.partition("=")
-        way = [_plain(step) for step in _STEP.findall(unquote_plus(name))]
         decoded = unquote_plus(value)
-        if any(_is_hidden(way[:end], masks) for end in range(1, len(way) + 1)):
+        if masks.hide_name(unquote_plus(name)):
             pair = f"{name}{equals}{REDACTED}" if value else pair
         elif decoded.lstrip()[:1] in _LOOKS_LIKE_JSON:
             pair = f"{name}{equals}{quote_plus(_masked_text(decoded, masks))}"
         pairs.append(pair)
     return "".join(pairs)
-
-
-def _plain(name: str) -> str:
-    """A name as names are compared: case, width and blanks around it don't matter."""
-    if not name.isascii():
-        name = normalize("NFKC", name).casefold()
-    return name.lower().strip(_AROUND)

@@ -15,6 +15,7 @@ from urllib.parse import unquote_plus
 from logship.errors import FormatError
 from logship.formats.re2_door import Pattern, compile_pattern
 from logship.mapping import values
+from logship.mapping.masked_names import MaskedNames
 from logship.mapping.spec import KeepQuery, RedactSpec
 
 REDACTED = "[redacted]"
@@ -24,37 +25,22 @@ MAX_PAIRS = 1_024  # of a query, where each has to be looked at
 LONG = 4_096  # characters of a text that is redacted once, in how many places of the event it may stand
 # Names may hold a '?': a run of them without '=' is taken whole, or each would be looked through up to the run's end.
 _PAIR = re.compile(r"([?&;])([^=&;#]*+)(?:=([^&;#]*+))?")
-_PLAIN_NAME = re.compile(r"[^=&;#%+?\x00-\x20\x7f-\U0010ffff]{1,64}")  # the native kernel takes longer ones to Python
-_ENCODED_NAME = r"[^=&;#%+?]*+[%+]"  # or of its part behind a '?'
+_NAME = re.compile(r"[?&;]([^=&;#?]*+)=(?=[^&;#])")
+_VALUE_END = re.compile(r"[&;#]|\Z")
+_UNUSUAL = r"%+.\[\]*\x00-\x20\x7f-\U0010ffff"  # in a name: what it says is not what is written
+_PLAIN_NAME = re.compile(rf"[^=&;#?{_UNUSUAL}]{{1,64}}")  # the native kernel takes longer ones to Python
+_UNUSUAL_NAME = rf"[^=&;#?{_UNUSUAL}]*+[{_UNUSUAL}]"
 _LISTED_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 
 
 def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
     """A function from a URL (or a bare query) to the same one with values of named parameters replaced.
 
-    Names compare percent-decoded and in any case. A named parameter is also replaced behind a second `?`, as in a URL
-    that stands unencoded in another's query. Source: WHATWG URL, application/x-www-form-urlencoded.
+    Names compare decoded and in any case. A listed name is one at any depth: `token` is `token[]`, `user[token]`
+    and `user.token`, too. It is also found behind a second `?`, as in a URL that stands unencoded in another's query.
+    A name to keep is the whole name. Source: WHATWG URL, application/x-www-form-urlencoded.
     """
-    keeps = isinstance(query, KeepQuery)
-    listed = query.keep if isinstance(query, KeepQuery) else query
-    names = frozenset(name.lower() for name in listed)
-    plain_names = [] if keeps else [name for name in listed if name.isascii()]
-    plainly = _plain_pairs(plain_names) if plain_names else None
-    quickly = _plain_pairs(plain_names, _ENCODED_NAME) if plain_names and len(plain_names) == len(listed) else None
-
-    def replace(match: re.Match[str]) -> str:
-        name = match[2]
-        known = (unquote_plus(name) if "%" in name or "+" in name else name).lower()
-        if (known in names) is keeps or not match[3]:
-            return match[0]
-        return f"{match[1]}{name}={REDACTED}"
-
-    def covered(query: str) -> str:
-        done = _replaced_pairs(quickly, query) if quickly else None
-        if done is not None:
-            return done
-        query = _replaced(_PAIR, replace, query, MAX_PAIRS)
-        return (_replaced_pairs(plainly, query) if plainly else None) or query
+    covered = _all_but(query.keep) if isinstance(query, KeepQuery) else _listed(query)
 
     def redact(url: str) -> str:
         head, mark, query = url.partition("?")
@@ -73,6 +59,42 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
     return redact
 
 
+def _all_but(keep: Sequence[str]) -> Callable[[str], str]:
+    names = frozenset(name.lower() for name in keep)
+
+    def replace(match: re.Match[str]) -> str:
+        if not match[3] or unquote_plus(match[2]).lower() in names:
+            return match[0]
+        return f"{match[1]}{match[2]}={REDACTED}"
+
+    return lambda query: _replaced(_PAIR, replace, query, MAX_PAIRS)
+
+
+def _listed(names: Sequence[str]) -> Callable[[str], str]:
+    masked = MaskedNames(names)
+    plainly = _plain_pairs(names) if plain_names(names) else None
+
+    def covered(query: str) -> str:
+        """Each name is looked at; what follows too many of them is redacted as a whole."""
+        pieces: list[str] = []
+        done = 0
+        for count, match in enumerate(_NAME.finditer(query), 1):
+            if match.start() < done:
+                continue  # in a value that is replaced already
+            if count > MAX_PAIRS:
+                return "".join([*pieces, query[done : match.start()], REDACTED])
+            if masked.hide_name(unquote_plus(match[1])):
+                pieces += [query[done : match.end()], REDACTED]
+                done = _VALUE_END.search(query, match.end()).start()  # type: ignore[union-attr]  # \Z is always found
+        return "".join([*pieces, query[done:]])
+
+    def quickly(query: str) -> str:
+        done = _replaced_pairs(plainly, query) if plainly else None
+        return covered(query) if done is None else done
+
+    return quickly
+
+
 def plain_names(query: Sequence[str] | KeepQuery) -> tuple[str, ...]:
     """The names in lower case, if a pair of each is found by its spelling alone; () where one is not, and of `keep`."""
     if isinstance(query, KeepQuery) or not all(_PLAIN_NAME.fullmatch(name) for name in query):
@@ -82,10 +104,11 @@ def plain_names(query: Sequence[str] | KeepQuery) -> tuple[str, ...]:
 
 def is_hidden_parameter(query: Sequence[str] | KeepQuery) -> Callable[[str], bool]:
     """Whether the value of a parameter is replaced; names as in fields, where `_` stands for `-`, too."""
-    keeps = isinstance(query, KeepQuery)
-    listed = query.keep if isinstance(query, KeepQuery) else query
-    names = frozenset(name.lower().replace("-", "_") for name in listed)
-    return lambda name: (name in names) is not keeps
+    if isinstance(query, KeepQuery):
+        kept = frozenset(name.lower().replace("-", "_") for name in query.keep)
+        return lambda name: name not in kept
+    masked = MaskedNames([name.replace("-", "_") for name in query])
+    return lambda name: masked.hide_name(name.replace("-", "_"))
 
 
 @lru_cache(4)
@@ -94,19 +117,19 @@ def redacted_once(redact: Callable[[str], str], text: str) -> str:
     return redact(text)
 
 
-def _plain_pairs(names: Sequence[str], otherwise: str = "(?!)") -> re.Pattern[str]:
-    """A pattern of pairs whose names are some of these as they are written, or else of what else may begin a pair.
+def _plain_pairs(names: Sequence[str]) -> re.Pattern[str]:
+    """A pattern of pairs whose names are some of these as they are written, or else of an unusual name.
 
-    Shapes: its groups are what stands before a name, the name with its '=', and what `otherwise` matched.
+    Shapes: its groups are what is before a name, the name with its '=', and the begin of an unusual name.
     """
     choices = "|".join(map(_in_any_case, names))
-    return re.compile(rf"([?&;])(?:((?:{choices})=)[^&;#]+|({otherwise}))")
+    return re.compile(rf"([?&;])(?:((?:{choices})=)[^&;#]+|({_UNUSUAL_NAME}))")
 
 
 def _replaced_pairs(pairs: re.Pattern[str], query: str) -> str | None:
     """What _replaced gives, by splitting: replacing calls Python for each match (a tenth of a mapping that redacts).
 
-    None where something else was found that may begin a pair.
+    None where an unusual name was found.
     """
     texts = pairs.split(query, MAX_PARTS)
     if len(texts) == 1:

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from logship.errors import FormatError, MappingError
 from logship.fields import canonical, closest
 from logship.formats.re2_door import compile_pattern
-from logship.mapping import bodies, proxies
+from logship.mapping import proxies
+from logship.mapping.masked_names import steps_of
 from logship.mapping.never import bare_limits
 from logship.mapping.plan import Branch, Condition, Leaf, Path, Plan, Rule, leaves, read_plan, steps
 from logship.mapping.spec import MappingErrors, MappingSpec, translated
@@ -120,7 +121,7 @@ def _redactions(spec: MappingSpec) -> Iterator[MappingError]:
             location = ("redact", "path", index)
             yield MappingError(exc.message, location=location, column=exc.column, width=exc.width, hint=exc.hint)
     for index, key in enumerate(redact.body):
-        if not bodies.steps_of(key):
+        if not steps_of(key):
             hint = "write password, card.number or '**.token'"
             yield MappingError(f"'{key}' names no key", location=("redact", "body", index), hint=hint)
     if (redact.hash or redact.ip == "hash") and not redact.key:

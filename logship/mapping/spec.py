@@ -78,7 +78,9 @@ class KeepQuery(Strict):
 class RedactSpec(Strict):
     """What must not leave this machine; done last, after all rules."""
 
-    query: Texts | KeepQuery = Field(default_factory=list, description="names whose values become [redacted]")
+    query: Texts | KeepQuery = Field(
+        default_factory=list, description="names whose values become [redacted]; token is token[] and user[token], too"
+    )
     path: Texts = Field(default_factory=list, description="RE2 patterns whose groups are replaced")
     headers: Texts = Field(default_factory=list, description="headers whose values become [redacted]")
     body: Texts = Field(default_factory=list, description="keys of JSON and form bodies: password, card.number, **.pin")
