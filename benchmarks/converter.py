@@ -21,7 +21,7 @@ from logship.conversion import Converter, compile_mapping
 from logship.event import LogFile, Window
 from logship.formats import compile_format, read_spec
 from logship.mapping import Constants, merge, parse_mapping
-from logship.pipeline import CHUNK_BYTES
+from logship.route.pipeline import CHUNK_BYTES
 
 APACHE = f"{{apache: '{CUSTOM_FORMAT}'}}"
 ROWS = (

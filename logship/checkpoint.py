@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import field
 
 from logship.records import record
@@ -57,3 +58,14 @@ class Checkpoint:
     is_finished: bool = False  # rotated away and read to its end: not looked for any more
     lost_bytes: int = 0  # counted as lost so far
     gone_at_s: float = 0.0  # wall clock since when no name holds it; 0 while one does
+
+
+def merged(ranges: Iterable[Range]) -> list[Range]:
+    """The same bytes in order, without overlaps; neighbours become one (with the later anchor), empty ones vanish."""
+    result: list[Range] = []
+    for one in sorted((one for one in ranges if one.start < one.end), key=lambda one: (one.start, one.end)):
+        if not result or one.start > result[-1].end:
+            result.append(one)
+        elif one.end > result[-1].end or (one.end == result[-1].end and not result[-1].anchor):
+            result[-1] = Range(result[-1].start, one.end, one.anchor)
+    return result

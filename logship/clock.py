@@ -1,9 +1,28 @@
-"""Time as a part that is plugged in: the real one."""
+"""Time as a part that is plugged in, so that an outage of half an hour takes a test no time; and how it is written."""
 
 from __future__ import annotations
 
 import threading
 import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the program needs to know about time."""
+
+    def monotonic(self) -> float:
+        """Seconds that never jump: for waits and ages."""
+
+    def time(self) -> float:
+        """Seconds since the epoch, as the machine believes: only for what people, servers or later runs read."""
+
+
+class WaitingClock(Clock, Protocol):
+    """A clock that can also wait."""
+
+    def wait(self, event: threading.Event, timeout_s: float | None) -> bool:
+        """Block until `event` is set or the time is over; None waits for the event alone. True where it is set."""
 
 
 class SystemClock:
@@ -20,3 +39,13 @@ class SystemClock:
     def wait(self, event: threading.Event, timeout_s: float | None) -> bool:
         """Block until `event` is set or the time is over; True where it is set."""
         return event.wait(timeout_s)
+
+
+def iso_time(epoch_s: float) -> str:
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the one spelling of times; its texts compare as times."""
+    return iso_text(datetime.fromtimestamp(epoch_s, UTC))
+
+
+def iso_text(utc: datetime) -> str:
+    """The same of a moment of UTC."""
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")

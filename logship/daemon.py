@@ -10,17 +10,18 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from types import FrameType
 
-from logship import early_signals, kernel
-from logship.assembly import build_pipeline, reroute
+from logship import kernel
 from logship.clock import SystemClock
 from logship.config import Settings
 from logship.delivery import DeliveryState
 from logship.errors import ConfigError, Exit
-from logship.logs import toggle_debug
-from logship.pipeline import Pipeline, Step
-from logship.reporting import Reporter
-from logship.sdnotify import Notifier
+from logship.process import early_signals
+from logship.process.logs import toggle_debug
+from logship.process.sdnotify import Notifier
+from logship.route.assembly import build_pipeline, reroute
+from logship.route.pipeline import Pipeline, Step
 from logship.state import State
+from logship.status.reporting import Reporter
 from logship.words import bytes_words
 
 log = logging.getLogger(__name__)

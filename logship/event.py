@@ -269,3 +269,9 @@ def key_digits(file_key: int) -> str:
     middle = file_key >> 14 & 0xFFF
     low = 0x8000 | file_key & 0x3FFF
     return f"{high:04x}-8{middle:03x}-{low:04x}"
+
+
+class Plain(str):
+    """A scalar written without quotes: only these may become true, false, null or numbers, only as event constants."""
+
+    __slots__ = ()

@@ -218,7 +218,7 @@ class Bench:
         """The receiver's, as far as this host's state knows them."""
         if self.settings is None or not source.endpoint.obeys:
             return None
-        from logship.stored_rules import stored_rules  # most previews need no state
+        from logship.route.stored_rules import stored_rules  # most previews need no state
 
         return stored_rules(self.settings.state_dir, source.endpoint)
 

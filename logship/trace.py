@@ -8,7 +8,6 @@ from contextlib import closing, suppress
 from enum import StrEnum
 from functools import cached_property
 
-from logship.assembly import tail_source
 from logship.checkpoint import Checkpoint
 from logship.clock import SystemClock
 from logship.config import Settings, SourceSettings
@@ -19,8 +18,9 @@ from logship.delivery import DeadLetters
 from logship.errors import LogshipError
 from logship.event import LogFile
 from logship.records import record
+from logship.route.assembly import tail_source
+from logship.route.stored_rules import stored_rules
 from logship.state import State
-from logship.stored_rules import stored_rules
 from logship.tail.archives import open_log
 from logship.tail.content import open_content
 from logship.tail.discovery import Discovery

@@ -24,7 +24,7 @@ from logship.cli.completion import script
 from logship.cli.options import examples_of
 from logship.config.models import EndpointModel, LogshipModel
 from logship.mapping.spec import MappingSpec
-from logship.metrics import METRICS, PROCESS
+from logship.status.metrics import METRICS, PROCESS
 
 SHOWN_ONCE = {EndpointModel}  # a source's endpoint has the keys of endpoint:
 COMPLETIONS = {

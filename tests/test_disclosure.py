@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.cli import execute
-from logship.disclosure import KINDS, Disclosures, disclosures
+from logship.mapping.disclosure import KINDS, Disclosures, disclosures
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 

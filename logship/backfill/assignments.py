@@ -10,8 +10,8 @@ from logship.backfill.lineclock import TimeOf
 from logship.backfill.moments import shifted
 from logship.backfill.opening import open_log
 from logship.backfill.order import Log, Piece
-from logship.backfill.ranges import clipped, merged
-from logship.checkpoint import Range
+from logship.backfill.ranges import clipped
+from logship.checkpoint import Range, merged
 from logship.event import ANCHOR_BYTES, Window
 from logship.tail.content import Content
 from logship.tail.identity import anchor_of

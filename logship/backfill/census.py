@@ -9,10 +9,10 @@ import orjson
 
 from logship.backfill.courier import too_large_letter
 from logship.backfill.frontier import Frontier
-from logship.batcher import TooLarge
-from logship.disclosure import Disclosures
 from logship.event import Chunk, Conversion, Piece
+from logship.mapping.disclosure import Disclosures
 from logship.records import record
+from logship.route.batcher import TooLarge
 
 NO_MONTH = "no time"
 DISCLOSED_EVENTS = 500  # of a piece are looked at

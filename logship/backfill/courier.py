@@ -8,18 +8,18 @@ from collections import deque
 from collections.abc import Callable
 from threading import Event
 
-from logship.assembly import delivery_settings, endpoint_of
 from logship.backfill.frontier import Frontier
 from logship.backfill.order import Log, Order
 from logship.backfill.reports import Letter
-from logship.batcher import Batcher, TooLarge
 from logship.clock import SystemClock
 from logship.counters import Counters
 from logship.delivery import Delivery, DeliveryState
 from logship.errors import RefusedError
 from logship.event import Batch, Chunk, Conversion, Outcome, Span
 from logship.records import record
-from logship.unfit import SetAside
+from logship.route.assembly import delivery_settings, endpoint_of
+from logship.route.batcher import Batcher, TooLarge
+from logship.route.unmatched import SetAside
 
 CATCH_UP_S = 0.25  # what a second may bring too many, in seconds; converting a chunk on a busy machine takes 20 ms
 LOOK_S = 0.1  # how soon a stop is seen while the receiver is waited for; progress is told as often

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from logship.backfill.moments import of_epoch
 from logship.backfill.order import Log
 from logship.backfill.reports import Confirmed, Letter
 from logship.checkpoint import Range
-from logship.clock import SystemClock
+from logship.clock import SystemClock, iso_time
 from logship.delivery import DeadLetter, DeadLetters
 from logship.event import transaction_id
-from logship.letterbox import LETTER_BYTES, OWED_BYTES_MAX, RETRY_EVERY_S
+from logship.route.dead_letter_writer import LETTER_BYTES, OWED_BYTES_MAX, RETRY_EVERY_S
 from logship.state import State
 
 
@@ -83,7 +82,7 @@ class Ledger:
     def _dead_letter(self, log: Log, letter: Letter) -> DeadLetter:
         return DeadLetter(
             id=transaction_id(letter.raw.removesuffix(b"\r"), log.file.key, letter.position),
-            time=of_epoch(self._clock.time()),
+            time=iso_time(self._clock.time()),
             reason=letter.reason,
             file=log.file,
             position=letter.position,

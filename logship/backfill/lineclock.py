@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from logship.backfill.kit import Kit
-from logship.backfill.moments import of_epoch
+from logship.clock import iso_time
 from logship.formats import Format
 
 TimeOf = Callable[[bytes], str | None]
@@ -38,6 +38,6 @@ def _member_clock(fmt: Format, timezone: str) -> TimeOf:
     def time_of(line: bytes) -> str | None:
         values = read(line)
         epoch_ms = decode(values[0]) if values else None
-        return None if epoch_ms is None else of_epoch(epoch_ms / 1000)
+        return None if epoch_ms is None else iso_time(epoch_ms / 1000)
 
     return time_of

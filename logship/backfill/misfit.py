@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from logship.formats import Misfit
-from logship.logs import escaped
-from logship.unfit import RUN_LIMIT
+from logship.process.logs import escaped
+from logship.route.unmatched import RUN_LIMIT
 
 SHOWN_BEFORE = 60  # characters of the line left of the caret
 SHOWN_AFTER = 30

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 
+from logship.clock import iso_text
 from logship.config.quantities import duration
 from logship.errors import UsageError
 
@@ -20,9 +21,9 @@ def moment(text: str, now_s: float, option: str = "--since") -> str:
     """
     try:
         if AGO.fullmatch(text.strip()):
-            return iso(datetime.fromtimestamp(now_s, UTC) - timedelta(seconds=duration(text)))
+            return iso_text(datetime.fromtimestamp(now_s, UTC) - timedelta(seconds=duration(text)))
         when = datetime.fromisoformat(text.strip())
-        return iso(when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC))
+        return iso_text(when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC))
     except (ValueError, OverflowError) as exc:
         message = f"{option}: '{text}' is no time; give 2026-10-01, 2026-10-01T13:55:00Z, 7d or 24h"
         raise UsageError(message) from exc
@@ -31,16 +32,6 @@ def moment(text: str, now_s: float, option: str = "--since") -> str:
 def shifted(text: str, by_s: float) -> str:
     """A moment (as `moment` gives it) moved by so many seconds; it stays inside the years that can be written."""
     try:
-        return iso(datetime.fromisoformat(text) + timedelta(seconds=by_s))
+        return iso_text(datetime.fromisoformat(text) + timedelta(seconds=by_s))
     except OverflowError:
         return text
-
-
-def iso(when: datetime) -> str:
-    """UTC time in the one width in which texts compare as times."""
-    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def of_epoch(seconds: float) -> str:
-    """Seconds since the epoch as a moment."""
-    return iso(datetime.fromtimestamp(seconds, UTC))

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from logship.assembly import feed_of
 from logship.backfill.order import Log, Piece
 from logship.backfill.paths import Remark
 from logship.clock import SystemClock
 from logship.config import EndpointSettings
 from logship.delivery.rules_feed import KnownRules, RulesFeed
 from logship.errors import RefusedError
+from logship.route.assembly import feed_of
+from logship.route.stored_rules import stored_rules
 from logship.state import State
-from logship.stored_rules import stored_rules
 from logship.words import counted, duration_words
 
 GIVE_UP_S = 120.0  # a receiver that gives no rules for so long is down

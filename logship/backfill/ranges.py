@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from logship.checkpoint import Range
+from logship.checkpoint import Range, merged
 from logship.records import record
 
 
@@ -20,17 +20,6 @@ class Stretch:
     end: int | None
     is_confirmed: bool
     anchor: bytes = b""
-
-
-def merged(ranges: Iterable[Range]) -> list[Range]:
-    """The same positions in order, without overlaps; neighbours become one, empty ones vanish."""
-    result: list[Range] = []
-    for one in sorted((one for one in ranges if one.start < one.end), key=lambda one: (one.start, one.end)):
-        if not result or one.start > result[-1].end:
-            result.append(one)
-        elif one.end > result[-1].end:
-            result[-1] = Range(result[-1].start, one.end, one.anchor)
-    return result
 
 
 def clipped(ranges: Iterable[Range], start: int, end: int | None) -> tuple[Range, ...]:

@@ -6,7 +6,7 @@ from dataclasses import field
 from enum import StrEnum
 
 from logship.counters import Tally
-from logship.disclosure import Disclosures
+from logship.mapping.disclosure import Disclosures
 from logship.records import record
 
 

@@ -12,7 +12,6 @@ from logship.backfill.driver import Driver
 from logship.backfill.executors import Crew
 from logship.backfill.ledger import Ledger
 from logship.backfill.local import LocalCrew
-from logship.backfill.moments import of_epoch
 from logship.backfill.obedience import Obedience
 from logship.backfill.order import Log, Order, Purpose
 from logship.backfill.paths import expand
@@ -20,7 +19,7 @@ from logship.backfill.plan import Identity, Plan, Planner
 from logship.backfill.sources import Chooser
 from logship.backfill.summary import Progress, Summary
 from logship.checkpoint import Checkpoint
-from logship.clock import SystemClock
+from logship.clock import SystemClock, iso_time
 from logship.config import Settings
 from logship.config.overrides import Overrides
 from logship.counters import Counters
@@ -175,7 +174,7 @@ class Backfill:
         age_s = log.endpoint.max_event_age_s
         oldest = ""
         if age_s is not None and self._options.old_events != "send":
-            oldest = of_epoch(self._clock.time() - age_s)
+            oldest = iso_time(self._clock.time() - age_s)
         return Window(oldest, self._options.since, self._options.until)
 
     def _refuse_old(self, plan: Plan, show: Callable[[Progress], None]) -> None:

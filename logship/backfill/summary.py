@@ -7,8 +7,8 @@ from dataclasses import field
 from logship.backfill.paths import Remark
 from logship.backfill.reports import Letter
 from logship.counters import Tally, total
-from logship.disclosure import Disclosures
 from logship.errors import Exit
+from logship.mapping.disclosure import Disclosures
 from logship.records import record
 
 

@@ -20,8 +20,8 @@ from logship.clock import SystemClock
 from logship.counters import Tally
 from logship.errors import RefusedError
 from logship.event import ANCHOR_BYTES, Chunk, Conversion
-from logship.pipeline import CHUNK_BYTES
-from logship.unfit import Settled, UnfitRun
+from logship.route.pipeline import CHUNK_BYTES
+from logship.route.unmatched import Settled, UnfitRun
 
 LINE_BYTES = 256  # roughly; so that little is read at a time where the rate is low
 READS_A_SECOND = 4  # under a rate: what is read is sent at once

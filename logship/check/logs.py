@@ -115,7 +115,7 @@ def _fitted(
 
 
 def _disclosed(conversion: Conversion) -> tuple[tuple[str, str], ...]:
-    from logship.disclosure import Disclosures
+    from logship.mapping.disclosure import Disclosures
 
     found = Disclosures()
     for event in conversion.events[-DISCLOSED_EVENTS:]:

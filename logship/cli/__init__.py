@@ -9,7 +9,7 @@ import importlib
 import os
 import sys
 
-from logship import early_signals
+from logship.process import early_signals
 
 early_signals.hold(sys.argv[1:])  # before anything that takes time is imported
 gc.set_threshold(20_000)  # new containers: imports make many, and looking for garbage among them is 5 % of a start

@@ -64,7 +64,7 @@ def command(config: Path | None, url: str, application_id_file: Path | None, as_
     from logship.cli.backfill_view import JsonView, View
     from logship.cli.terminal import Terminal
     from logship.clock import SystemClock
-    from logship.logs import setup_logging
+    from logship.process.logs import setup_logging
 
     setup_logging("text", level=logging.WARNING)
     clock = SystemClock()

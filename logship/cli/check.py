@@ -55,8 +55,8 @@ def command(config: Path | None, base: Path | None, strict: bool, as_json: bool,
 
     loaded, findings = inspect(config, os.environ, base=base)
     if (connect or send_test) and loaded.settings is not None and not loaded.has_errors:
-        from logship.assembly import endpoint_of
         from logship.check.receiver import reach
+        from logship.route.assembly import endpoint_of
 
         for endpoint in dict.fromkeys(source.endpoint for source in loaded.settings.sources):
             origin = loaded.settings.origin

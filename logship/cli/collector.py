@@ -67,7 +67,7 @@ def command(
         from logship.collector.applications import named_ids
         from logship.collector.listening import host_of, inherited
         from logship.collector.server import serve
-    from logship.sdnotify import Notifier
+    from logship.process.sdnotify import Notifier
 
     host, port = split_address(listen)
     listeners = inherited(os.environ)

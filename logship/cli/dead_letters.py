@@ -170,14 +170,13 @@ def _retry_of_lane(
     """Tries the letters of sources that share an endpoint."""
     import random
 
-    from logship.assembly import delivery_settings, endpoint_of
-    from logship.clock import SystemClock
+    from logship.clock import SystemClock, iso_time
     from logship.counters import Counters
     from logship.delivery import Delivery
     from logship.delivery.redelivery import Retried, redeliver
     from logship.event import Conversion, Window
-    from logship.letterbox import iso_time
-    from logship.stored_rules import stored_rules
+    from logship.route.assembly import delivery_settings, endpoint_of
+    from logship.route.stored_rules import stored_rules
 
     mine = [letter for letter in letters if letter.file.source in names]
     if not mine:

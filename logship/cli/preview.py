@@ -27,7 +27,7 @@ from logship.errors import Exit, LogshipError, UsageError
 
 if TYPE_CHECKING:
     from logship.conversion import LineTrace
-    from logship.disclosure import Disclosures
+    from logship.mapping.disclosure import Disclosures
     from logship.preview import Bench, Lens, LogLine, Wishes
 
 DEFAULT_LINES = 10
@@ -123,7 +123,7 @@ class Show:
 
     def with_bench(self, bench: Bench) -> int:
         from logship.cli.terminal import Styled, Terminal
-        from logship.disclosure import Disclosures
+        from logship.mapping.disclosure import Disclosures
 
         self._found = None if self._as_json else Disclosures()
         code = self._newest(bench) if self._file is None else self._from_file(bench, self._file)

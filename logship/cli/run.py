@@ -37,8 +37,8 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     from logship.config import load_settings
     from logship.daemon import Alarm, Daemon
     from logship.errors import ConfigError, StateError
-    from logship.logs import level_of, setup_logging
-    from logship.memory import reuse_large_blocks
+    from logship.process.logs import level_of, setup_logging
+    from logship.process.memory import reuse_large_blocks
 
     try:
         level = level_of(os.environ)

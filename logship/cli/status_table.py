@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import click
 
-from logship.logs import escaped
+from logship.process.logs import escaped
 from logship.status.model import FileReport, FileState, ReceiverReport, Status
 from logship.words import bytes_words, count_words, counted, duration_words
 

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from logship.collector.options import CollectorOptions
 from logship.collector.refusal import RefusalError
-from logship.loopback import LOOPBACK, host_name
+from logship.process.loopback import LOOPBACK, host_name
 
 COOKIE = "logship_page"
 COOKIE_AGE_S = 30 * 86_400

@@ -7,7 +7,7 @@ import socket
 from collections.abc import MutableMapping, Sequence
 
 from logship.errors import LogshipError, UsageError
-from logship.loopback import LOOPBACK
+from logship.process.loopback import LOOPBACK
 
 BACKLOG = 1_024
 FIRST_FD = 3  # SD_LISTEN_FDS_START

@@ -7,7 +7,7 @@ from dataclasses import field
 from pathlib import Path
 
 from logship.errors import UsageError
-from logship.loopback import LOOPBACK
+from logship.process.loopback import LOOPBACK
 from logship.records import record
 
 MAX_BYTES = 256_000  # the founding contract says "250kb"; shippers stay below 250,000, both readings of kb fit

@@ -10,8 +10,8 @@ from dataclasses import field
 from typing import NamedTuple
 
 from logship.errors import Location, Problem, Severity
+from logship.event import Plain
 from logship.records import record
-from logship.scalars import Plain
 
 Tree = dict[str, "Tree"] | list["Tree"] | str | None
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})

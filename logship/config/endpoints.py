@@ -13,7 +13,7 @@ from logship.config.secret import Cloak, Secret
 from logship.config.settings import EndpointSettings, is_moesif
 from logship.config.urls import environment_proxy
 from logship.errors import Severity
-from logship.loopback import LOOPBACK
+from logship.process.loopback import LOOPBACK
 from logship.records import record
 
 MOESIF_MAX_AGE_S = 30 * 86_400.0  # the hosted service rejects older events

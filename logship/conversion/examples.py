@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from logship.conversion.compile import compile_mapping
 from logship.conversion.trace import LineTrace
 from logship.errors import LogshipError
-from logship.event import LogFile
+from logship.event import LogFile, Plain
 from logship.formats.format import Format
 from logship.mapping.setting import Constants
 from logship.mapping.spec import ExampleSpec, MappingSpec
 from logship.records import record
-from logship.scalars import Plain
 
 OUTCOMES = ("dropped", "sampled out", "unfit")
 _FILE = LogFile(0, "example.log", "example", 0, "example")

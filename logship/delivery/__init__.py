@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from logship.delivery.clock import Clock
+from logship.clock import WaitingClock
 from logship.delivery.deadletters import DeadLetter, DeadLetters
 from logship.delivery.delivery import Delivery
 from logship.delivery.endpoint import Api, Compression, DeliverySettings, Endpoint
@@ -10,7 +10,6 @@ from logship.delivery.status import DeliveryState, DeliveryStatus
 
 __all__ = [
     "Api",
-    "Clock",
     "Compression",
     "DeadLetter",
     "DeadLetters",
@@ -19,4 +18,5 @@ __all__ = [
     "DeliveryState",
     "DeliveryStatus",
     "Endpoint",
+    "WaitingClock",
 ]

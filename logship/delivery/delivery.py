@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from logship.clock import WaitingClock
 from logship.counters import Counters
-from logship.delivery.clock import Clock
 from logship.delivery.desk import Desk
 from logship.delivery.endpoint import DeliverySettings, Endpoint
 from logship.delivery.senders import STUCK_S, Crew
@@ -31,7 +31,7 @@ class Delivery:
         endpoint: Endpoint,
         settings: DeliverySettings,
         *,
-        clock: Clock,
+        clock: WaitingClock,
         random: random_module.Random,
         counters: Counters,
         wake: threading.Event | None = None,
@@ -136,7 +136,7 @@ class Delivery:
         return bool(status.in_flight) or (status.state is not DeliveryState.HELD and status.next_try_s is None)
 
 
-def _transports(endpoint: Endpoint, clock: Clock) -> Callable[[], Transport]:
+def _transports(endpoint: Endpoint, clock: WaitingClock) -> Callable[[], Transport]:
     """A maker of transports that share one TLS context; the HTTP library is loaded by the first."""
     lock = threading.Lock()
     shared: list[TlsContext] = []

@@ -6,9 +6,9 @@ import random as random_module
 import threading
 from collections.abc import Callable
 
+from logship.clock import WaitingClock
 from logship.counters import Counters
 from logship.delivery.answer import Answer
-from logship.delivery.clock import Clock
 from logship.delivery.decision import Verdict
 from logship.delivery.dispatch import Dispatch, Job, Rest
 from logship.delivery.endpoint import DeliverySettings, Endpoint
@@ -28,7 +28,7 @@ class Desk:
         endpoint: Endpoint,
         settings: DeliverySettings,
         *,
-        clock: Clock,
+        clock: WaitingClock,
         random: random_module.Random,
         counters: Counters,
         hear_etag: Callable[[str], None] = lambda _: None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field, replace
 
-from logship.delivery.clock import Clock
+from logship.clock import WaitingClock
 from logship.delivery.deadletters import DeadLetters
 from logship.delivery.delivery import Delivery
 from logship.delivery.letter import DeadLetter
@@ -59,7 +59,7 @@ def redeliver(
     store: DeadLetters,
     *,
     max_bytes: int,
-    clock: Clock,
+    clock: WaitingClock,
 ) -> Retried:
     """Convert and deliver; what is settled leaves the store, what is refused again stays with its new reason.
 

@@ -17,8 +17,8 @@ from typing import Protocol
 import orjson
 
 from logship import __version__
+from logship.clock import WaitingClock
 from logship.delivery.answer import Failure, FailureKind, Page
-from logship.delivery.clock import Clock
 from logship.delivery.endpoint import Endpoint
 from logship.delivery.exchange import ID_HEADER
 from logship.mapping.remote_rules import MAX_CONFIG_BYTES, RemoteRules, RemoteRulesError
@@ -107,7 +107,7 @@ class RulesFeed:
     def __init__(
         self,
         endpoint: Endpoint,
-        clock: Clock,
+        clock: WaitingClock,
         *,
         known: KnownRules | None,
         keep: Callable[[KnownRules], None],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from logship.delivery.clock import Clock
+from logship.clock import WaitingClock
 from logship.delivery.desk import Desk
 from logship.delivery.dispatch import Job, Rest
 from logship.delivery.exchange import Door
@@ -85,7 +85,7 @@ class Crew:
         self,
         desk: Desk,
         *,
-        clock: Clock,
+        clock: WaitingClock,
         concurrency: int,
         timeout_s: float,
         make_transport: Callable[[], Transport],

@@ -9,6 +9,7 @@ from json.encoder import encode_basestring_ascii as quoted
 
 import orjson
 
+from logship.event import Plain
 from logship.fields import Kind
 from logship.kernel.assembler import Assembler, Label
 from logship.kernel.program import NONE, Known, Op
@@ -20,7 +21,6 @@ from logship.mapping.redaction_places import Cover, Covers
 from logship.mapping.remote_decision import WEIGHT, OwnShares, RemoteDecision
 from logship.mapping.template import Reference, Template
 from logship.records import record
-from logship.scalars import Plain
 
 MAX_ID_CHARS = 256  # of user_id and the like: the API refuses longer ones
 NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.DURATION_S, Kind.DURATION_MS, Kind.DURATION_US, Kind.DURATION_NS})

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from logship.loopback import LOOPBACK, host_name
+from logship.process.loopback import LOOPBACK, host_name
 
 COOKIE = "logship_playground"
 

@@ -18,12 +18,12 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from logship.errors import LogshipError, UsageError
-from logship.loopback import LOOPBACK
 from logship.playground.completion import words
 from logship.playground.door import COOKIE, Door
 from logship.playground.evaluation import Evaluation
 from logship.playground.example import with_example
 from logship.playground.opened import MappingChangedError, Opened
+from logship.process.loopback import LOOPBACK
 
 PAGE = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 4_000_000  # a mapping and some pasted lines

@@ -11,15 +11,15 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 from logship.checkpoint import Checkpoint, Range
+from logship.clock import Clock
 from logship.errors import StateError
 from logship.state import database, schema
 from logship.state import folder as place
 from logship.state.folder import lock_holder
 
-__all__ = ["State", "WallClock", "lock_holder"]
+__all__ = ["State", "lock_holder"]
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +28,6 @@ COPY_EVERY_S = 3600.0
 WATCH_EVERY_S = 1.0
 RETRY_EVERY_S = 1.0  # a full disk may have room again soon
 RANGE_KEPT_S = 400 * 86_400.0  # a backfill of last year's logs still knows what was sent
-
-
-class WallClock(Protocol):
-    """The state's idea of time: ages by monotonic(), what is written down by time()."""
-
-    def monotonic(self) -> float: ...
-
-    def time(self) -> float: ...
 
 
 class State:
@@ -47,7 +39,7 @@ class State:
     `was_removed`: the directory or its database was removed or replaced while this daemon ran.
     """
 
-    def __init__(self, folder: Path, clock: WallClock) -> None:
+    def __init__(self, folder: Path, clock: Clock) -> None:
         self.folder = folder
         self.is_first_start = False
         self.is_lost = False
@@ -72,7 +64,7 @@ class State:
         self._has_news = False  # since the last copy
 
     @classmethod
-    def open(cls, directory: Path, clock: WallClock, *, daemon: bool = True) -> State:
+    def open(cls, directory: Path, clock: Clock, *, daemon: bool = True) -> State:
         """The state in `directory`; a `daemon` takes the lock, others (status, backfill) read and write beside it.
 
         Raises: StateError where another daemon runs, the database is a newer logship's or another program's, or this

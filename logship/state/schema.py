@@ -9,7 +9,7 @@ from sys import intern
 from typing import Any
 from zlib import crc32
 
-from logship.checkpoint import Anchor, Checkpoint, Range
+from logship.checkpoint import Anchor, Checkpoint, Range, merged
 from logship.errors import StateError
 
 APPLICATION_ID = 0x6C6F6773  # "logs": says that an SQLite file is ours. Source: sqlite.org, PRAGMA application_id
@@ -149,17 +149,6 @@ def add_range(connection: sqlite3.Connection, receiver: str, key: int, added: Ra
 def save_notes(connection: sqlite3.Connection, notes: Mapping[str, str]) -> None:
     """Inside the caller's transaction."""
     connection.executemany("REPLACE INTO notes VALUES (?, ?, ?)", map(sealed, notes.items()))
-
-
-def merged(ranges: Iterable[Range]) -> list[Range]:
-    """Ranges that overlap or join become one; it has the anchor of the one that reaches furthest."""
-    result: list[Range] = []
-    for one in sorted(ranges, key=lambda each: (each.start, each.end)):
-        if not result or one.start > result[-1].end:
-            result.append(one)
-        elif one.end > result[-1].end or (one.end == result[-1].end and not result[-1].anchor):
-            result[-1] = Range(result[-1].start, one.end, one.anchor)
-    return result
 
 
 def _last_anchor(row: Checkpoint) -> bytes:

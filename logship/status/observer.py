@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from logship import __version__, kernel
+from logship.clock import iso_time
 from logship.counters import Counters, Tally
-from logship.logs import escaped
+from logship.process.logs import escaped
 from logship.records import record
 from logship.status.advice import Faults, advise
 from logship.status.model import HELD, PAUSED, FileReport, FileState, ReceiverReport, SourceReport, Status
@@ -60,7 +60,7 @@ class Observer:
         self.state_dir = state_dir
         self.origin = origin
         self.started_s = started_s
-        self.started_at = iso(started_wall_s)
+        self.started_at = iso_time(started_wall_s)
         self._past: dict[int, _Past] = {}
         self._troubled_since: dict[str, float] = {}
 
@@ -84,7 +84,7 @@ class Observer:
         sources = tuple(source_report(name, tally) for name, tally in counters.sources.items())
         return Status(
             state="running",
-            taken_at=iso(wall_s),
+            taken_at=iso_time(wall_s),
             state_dir=self.state_dir,
             version=__version__,
             kernel=kernel.IMPLEMENTATION,
@@ -155,7 +155,7 @@ class Observer:
             dead_letters=tally.dead_letters,
             lost_bytes=file.lost_bytes,
             held_bytes=file.held_bytes,
-            confirmed_at="" if past.confirmed_at_s is None else iso(past.confirmed_at_s),
+            confirmed_at="" if past.confirmed_at_s is None else iso_time(past.confirmed_at_s),
             problem=_problem(file),
             problem_for_s=now_s - file.refusal.since_s if file.refusal else None,
             tries=file.refusal.tries if file.refusal else None,
@@ -278,8 +278,3 @@ def source_report(name: str, tally: Tally) -> SourceReport:
 def plain_counts(counters: Counters) -> Mapping[str, int]:
     """The counters that are single numbers, by name."""
     return {field.name: value for field in fields(counters) if isinstance(value := getattr(counters, field.name), int)}
-
-
-def iso(wall_s: float) -> str:
-    """UTC with milliseconds."""
-    return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6, socket
 from typing import TYPE_CHECKING, NamedTuple
 
-from logship.loopback import LOOPBACK, host_name
+from logship.process.loopback import LOOPBACK, host_name
 from logship.status.board import StatusBoard
 
 if TYPE_CHECKING:  # snapshots are made by others, and not before somebody asks

@@ -10,10 +10,10 @@ from pathlib import Path
 from logship import __version__, kernel
 from logship.check.service_unit import unit_of
 from logship.checkpoint import Checkpoint
-from logship.logs import escaped
+from logship.clock import iso_time
+from logship.process.logs import escaped
 from logship.status.advice import Faults, advise
 from logship.status.model import Advice, FileReport, FileState, Status
-from logship.status.observer import iso
 
 
 def stopped_status(
@@ -45,7 +45,7 @@ def stopped_status(
     return Status(
         state="stopped" if pid is None else "silent",
         pid=pid,
-        taken_at=iso(wall_s),
+        taken_at=iso_time(wall_s),
         state_dir=state_dir,
         version=__version__,
         kernel=kernel.IMPLEMENTATION,

@@ -9,16 +9,6 @@ from logship.checkpoint import Checkpoint, Range
 from logship.records import record
 
 
-class Clock(Protocol):
-    """Time as a part that is plugged in."""
-
-    def monotonic(self) -> float:
-        """Seconds that never jump: for waits and ages."""
-
-    def time(self) -> float:
-        """Seconds since the epoch, as the machine believes: only for what outlives the process."""
-
-
 class Memory(Protocol):
     """What outlives the process (logship.state.State has it)."""
 

@@ -9,6 +9,7 @@ from itertools import islice
 from time import thread_time
 
 from logship.checkpoint import Range
+from logship.clock import Clock
 from logship.event import ANCHOR_BYTES, Chunk, Span
 from logship.tail.appended import Appended, Owner
 from logship.tail.content import Content, Facts, PlainContent
@@ -21,7 +22,7 @@ from logship.tail.identity import anchor_of
 from logship.tail.notices import FileStatus, Look, Refusal
 from logship.tail.reader import Bounds, Lookahead, ReplacedError, Stretch, next_stretch
 from logship.tail.refusals import Remedy
-from logship.tail.source import Clock, Memory, TailSource
+from logship.tail.source import Memory, TailSource
 from logship.tail.turns import Alarm, Turns
 
 UNREAD = -1  # the generation of a file that could not be opened yet

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from logship.backfill.moments import moment, of_epoch, shifted
+from logship.backfill.moments import moment, shifted
+from logship.clock import iso_time
 from logship.errors import UsageError
 
 NOW_S = 1_791_640_536.12  # 2026-10-10T13:55:36.120Z
@@ -33,7 +34,7 @@ def test_what_is_no_time_is_refused_with_what_would_be(text: str) -> None:
 
 
 def test_moments_have_one_width_so_that_they_compare_as_times() -> None:
-    assert of_epoch(NOW_S) == "2026-10-10T13:55:36.120Z"
+    assert iso_time(NOW_S) == "2026-10-10T13:55:36.120Z"
     assert len({len(moment(text, NOW_S)) for text in ("2026-10-01", "7d", "0999-01-01")}) == 1
     assert shifted("2026-10-10T13:55:36.120Z", -3600) == "2026-10-10T12:55:36.120Z"
     assert shifted("9999-12-31T23:59:59.000Z", 3600) == "9999-12-31T23:59:59.000Z"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from logship.backfill.moments import of_epoch
 from logship.backfill.plan import Identity
 from logship.backfill.target import Target
+from logship.clock import iso_time
 from logship.config.overrides import Overrides
 from logship.errors import UsageError
 from tests.backfill.receiver import Receiver
@@ -22,7 +22,7 @@ DAY_S = 86_400
 
 def at(second: int) -> str:
     """The moment of a line."""
-    return of_epoch(START_S + second)
+    return iso_time(START_S + second)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz"])

@@ -8,8 +8,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.backfill.ranges import clipped, merged, stretches
-from logship.checkpoint import Range
+from logship.backfill.ranges import clipped, stretches
+from logship.checkpoint import Range, merged
 
 some_ranges = st.lists(
     st.builds(lambda start, end: Range(start, end, b"%d" % end), st.integers(0, 60), st.integers(0, 60)), max_size=8

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from logship.config.document import Document, Tree
 from logship.config.yaml_door import parse
-from logship.scalars import Plain
+from logship.event import Plain
 
 TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=12)
 TREES: st.SearchStrategy[Tree] = st.recursive(

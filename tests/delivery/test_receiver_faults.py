@@ -10,11 +10,11 @@ from email.utils import format_datetime
 
 import pytest
 
-from logship.batcher import Batcher
 from logship.delivery import Api, DeliveryState, Endpoint
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.dispatch import Job
 from logship.event import Span
+from logship.route.batcher import Batcher
 from tests.delivery.plugs import CREATED, DOWN, WALL_S, PlayReceiver, Rig, in_turn, make_batch, refusing
 
 

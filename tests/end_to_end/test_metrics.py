@@ -10,7 +10,7 @@ from collections import deque
 from pathlib import Path
 from urllib.request import urlopen
 
-from logship.metrics import METRICS
+from logship.status.metrics import METRICS
 from tests.end_to_end.site import LINE, Site
 from tests.rigs.config_page import ConfigPage
 from tests.rigs.receiver import Receiver

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.cli import execute
-from logship.logs import FOLD_S, FORMATTERS, FoldingHandler, LogFormat, level_of
+from logship.process.logs import FOLD_S, FORMATTERS, FoldingHandler, LogFormat, level_of
 
 
 class Journal:

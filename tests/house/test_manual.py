@@ -20,7 +20,7 @@ from logship.cli import COMMANDS, execute, logship
 from logship.cli.options import examples_of
 from logship.config.models import LogshipModel
 from logship.mapping.spec import MappingSpec
-from logship.metrics import METRICS, PROCESS
+from logship.status.metrics import METRICS, PROCESS
 from tests.rigs.machine import require
 
 ROOT = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from logship.config import load_settings
-from logship.metrics import METRICS, PROCESS, render
+from logship.status.metrics import METRICS, PROCESS, render
 from logship.status.model import FileReport, FileState, Status
 from tests.rigs.machine import require
 

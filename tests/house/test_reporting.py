@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from logship.assembly import build_pipeline
 from logship.clock import SystemClock
 from logship.config import load_settings
 from logship.delivery import Delivery
-from logship.reporting import Reporter
-from logship.sdnotify import Notifier
+from logship.process.sdnotify import Notifier
+from logship.route.assembly import build_pipeline
 from logship.state import State
+from logship.status.reporting import Reporter
 from logship.status.server import Answers
 from tests.delivery.plugs import HandClock
 

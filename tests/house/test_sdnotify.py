@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from logship import sdnotify
-from logship.sdnotify import Notifier
+from logship.process import sdnotify
+from logship.process.sdnotify import Notifier
 from tests.rigs.waiting import wait_until
 
 

@@ -8,8 +8,8 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.batcher import LOG_BYTES_MAX, Batcher, Cut
 from logship.event import Batch, Chunk, Conversion, LogFile, Span
+from logship.route.batcher import LOG_BYTES_MAX, Batcher, Cut
 
 FILE = LogFile(1, "/var/log/access.log", "api", 7, "web-1")
 

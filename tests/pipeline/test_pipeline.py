@@ -10,7 +10,6 @@ from typing import cast
 
 import pytest
 
-from logship.batcher import Batcher
 from logship.clock import SystemClock
 from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
@@ -19,16 +18,17 @@ from logship.counters import Counters, Tally
 from logship.delivery import DeadLetter, DeadLetters, Delivery
 from logship.event import Batch, Conversion, LogFile, Outcome, RefusedEvent, Window, transaction_id
 from logship.formats import compile_format, read_spec
-from logship.lane import Converter, Lane, Route
-from logship.letterbox import Letterbox
 from logship.mapping import Constants, parse_mapping
 from logship.mapping.remote_rules import RemoteRules
-from logship.pipeline import Pipeline
+from logship.route.batcher import Batcher
+from logship.route.dead_letter_writer import Letterbox
+from logship.route.output import Converter, Lane, Route
+from logship.route.pipeline import Pipeline
+from logship.route.unmatched import RUN_LIMIT
 from logship.state import State
 from logship.tail.identity import anchor_of, file_key
 from logship.tail.source import TailSource
 from logship.tail.tailer import Tailer
-from logship.unfit import RUN_LIMIT
 
 RECEIVER = "http://receiver.example"
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.event import Chunk, Conversion, LogFile
-from logship.unfit import RUN_LIMIT, Settled, UnfitRun, trailing_run
+from logship.route.unmatched import RUN_LIMIT, Settled, UnfitRun, trailing_run
 
 FILE = LogFile(1, "/var/log/access.log", "api", 7, "web-1")
 

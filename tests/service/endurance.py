@@ -18,13 +18,13 @@ import threading
 import time
 from pathlib import Path
 
-from logship.assembly import build_pipeline
 from logship.clock import SystemClock
 from logship.config import load_settings
 from logship.delivery import DeliveryStatus
-from logship.metrics import render
-from logship.pipeline import Pipeline
+from logship.route.assembly import build_pipeline
+from logship.route.pipeline import Pipeline
 from logship.state import State
+from logship.status.metrics import render
 from logship.status.model import Status
 from logship.status.observer import Observer, Receiver
 

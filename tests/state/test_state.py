@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.checkpoint import Anchor, Checkpoint, Range
+from logship.checkpoint import Anchor, Checkpoint, Range, merged
 from logship.errors import StateError
 from logship.state import COPY_EVERY_S, State, lock_holder, schema
 from logship.state.database import check
@@ -90,7 +90,7 @@ def test_two_processes_write_beside_each_other(folder: Path) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 10)), max_size=12))
 def test_merged_ranges_cover_exactly_the_same_bytes(pieces: list[tuple[int, int]]) -> None:
-    ranges = schema.merged(Range(start, start + length) for start, length in pieces)
+    ranges = merged(Range(start, start + length) for start, length in pieces)
     covered = [byte for each in ranges for byte in range(each.start, each.end)]
     assert covered == sorted({byte for start, length in pieces for byte in range(start, start + length)})
     assert all(one.end < other.start for one, other in pairwise(ranges))

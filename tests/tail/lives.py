@@ -1,4 +1,4 @@
-"""The daemon's lives on one state: the pipeline as logship.assembly builds it, step by step.
+"""The daemon's lives on one state: the pipeline as logship.route.assembly builds it, step by step.
 
 Senders' threads, watches and time are in the test's hand; everything between the files and the transport is real.
 """
@@ -20,7 +20,6 @@ from typing import cast
 from unittest.mock import patch
 from zlib import crc32
 
-from logship.assembly import build_pipeline
 from logship.checkpoint import Checkpoint
 from logship.clock import SystemClock
 from logship.config.loading import load_settings
@@ -31,7 +30,8 @@ from logship.delivery.desk import Desk
 from logship.delivery.dispatch import Job
 from logship.delivery.transport import Transport
 from logship.event import Chunk
-from logship.pipeline import Pipeline, Step
+from logship.route.assembly import build_pipeline
+from logship.route.pipeline import Pipeline, Step
 from logship.state import State, schema
 from logship.tail.hints import NO_HINTS, Hints
 from logship.tail.notices import Look, What

@@ -18,11 +18,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from logship.batcher import Batcher
 from logship.checkpoint import Checkpoint
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters
 from logship.event import key_digits
+from logship.route.batcher import Batcher
 from logship.state import State
 from logship.state.folder import COPY, DATABASE, SIDE_FILES
 from logship.tail.identity import digest, first_line_of
@@ -76,7 +76,7 @@ class Tailing(RuleBasedStateMachine):
         is_deaf=st.booleans(),
     )
     def begin(self, glob: str, chunk: int, is_deaf: bool) -> None:
-        self.chunk = patch("logship.pipeline.CHUNK_BYTES", chunk)
+        self.chunk = patch("logship.route.pipeline.CHUNK_BYTES", chunk)
         self.chunk.start()
         self.is_deaf = is_deaf
         self.settings = settings_for(BASE, self.logs_dir / glob, self.world.link, rotated=self.world.olddir / "*")

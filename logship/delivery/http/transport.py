@@ -18,8 +18,8 @@ import requests.exceptions
 import urllib3
 import urllib3.exceptions
 
+from logship.clock import WaitingClock
 from logship.delivery.answer import EXCERPT_CHARACTERS, Answer, Failure, FailureKind
-from logship.delivery.clock import Clock
 from logship.delivery.endpoint import Endpoint
 from logship.delivery.http.answer_reader import MAX_ANSWER_BYTES, ReadAnswer
 from logship.delivery.http.begun import Begun
@@ -67,7 +67,7 @@ class HttpTransport:
 
     most_answer_bytes = MAX_ANSWER_BYTES  # of a body; a longer one is cut
 
-    def __init__(self, endpoint: Endpoint, tls: TlsContext, clock: Clock) -> None:
+    def __init__(self, endpoint: Endpoint, tls: TlsContext, clock: WaitingClock) -> None:
         self._endpoint = endpoint
         self._tls = tls
         self._clock = clock

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from logship.clock import SystemClock
 from logship.config import Settings
-from logship.pipeline import Pipeline
-from logship.sdnotify import Notifier
+from logship.process.sdnotify import Notifier
+from logship.route.pipeline import Pipeline
 from logship.state import State
 from logship.status.board import StatusBoard
 
@@ -166,6 +166,6 @@ class Reporter:
 
 def _metrics(status: Status) -> tuple[str, bytes]:
     """Content type and text; the library is loaded by the first who asks, which spares 3 MiB where nobody does."""
-    from logship.metrics import render
+    from logship.status.metrics import render
 
     return render(status)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from datetime import UTC, datetime
 
+from logship.clock import Clock, iso_time
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters
 from logship.event import EventOrigin, transaction_id
 from logship.records import record
-from logship.tail.source import Clock
 
 log = logging.getLogger(__name__)
 
@@ -151,8 +150,3 @@ class Letterbox:
         if size != self._counted_bytes:
             self._counted_bytes, self._kept = size, len(self._store)
         return self._kept
-
-
-def iso_time(epoch_s: float) -> str:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the one spelling of times in events; texts of it compare as times."""
-    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -6,7 +6,6 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 
-from logship.batcher import Batcher
 from logship.clock import SystemClock
 from logship.config import EndpointSettings, Settings, SourceSettings
 from logship.counters import Counters
@@ -19,9 +18,10 @@ from logship.delivery import (
     Endpoint,
 )
 from logship.delivery.rules_feed import KnownRules, PageSource, RulesFeed, note_name
-from logship.lane import Lane, Route
-from logship.letterbox import Letterbox
-from logship.pipeline import Pipeline
+from logship.route.batcher import Batcher
+from logship.route.dead_letter_writer import Letterbox
+from logship.route.output import Lane, Route
+from logship.route.pipeline import Pipeline
 from logship.state import State
 from logship.tail.source import TailSource
 from logship.tail.tailer import Tailer

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Protocol
 
-from logship.batcher import Batcher
 from logship.delivery import Delivery, DeliveryState
 from logship.delivery.rules_feed import FeedStatus, RulesFeed
 from logship.event import Batch, Conversion, LogFile, Window
 from logship.kernel.program import ProgramError
 from logship.mapping.remote_rules import RemoteRules
 from logship.records import record
+from logship.route.batcher import Batcher
 
 log = logging.getLogger(__name__)
 

@@ -20,10 +20,11 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Literal, TextIO
 
 import orjson
+
+from logship.clock import iso_time
 
 LogFormat = Literal["text", "json", "journald"]
 
@@ -108,15 +109,11 @@ def _plain(record: logging.LogRecord) -> str:
     return " ".join((f"{part}: {escaped(sentence)}", *(f"{name}={_quoted(text)}" for name, (text, _) in pairs.items())))
 
 
-def _iso(created_s: float) -> str:
-    return datetime.fromtimestamp(created_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 class TextFormatter(logging.Formatter):
     """For people and files: time, level, part, sentence, pairs."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{_iso(record.created)} {record.levelname:<7} {_plain(record)}"
+        line = f"{iso_time(record.created)} {record.levelname:<7} {_plain(record)}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -137,7 +134,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         sentence, pairs = sentence_of(record)
         fact: dict[str, object] = {
-            "time": _iso(record.created),
+            "time": iso_time(record.created),
             "level": record.levelname.lower(),
             "part": record.name.removeprefix("logship."),
             "message": escaped(sentence),

@@ -11,16 +11,16 @@ from collections.abc import Mapping
 
 import orjson
 
+from logship.clock import Clock, iso_time
 from logship.counters import Counters, with_counts
 from logship.event import Batch, Chunk, Conversion, Outcome, Span, Window
-from logship.lane import Lane, Route
-from logship.letterbox import Letterbox, iso_time
 from logship.mapping.event import MAX_ID_CHARS
 from logship.records import record
+from logship.route.dead_letter_writer import Letterbox
+from logship.route.output import Lane, Route
+from logship.route.unmatched import Settled, UnfitRun
 from logship.tail.notices import Look, What
-from logship.tail.source import Clock
 from logship.tail.tailer import Tailer
-from logship.unfit import Settled, UnfitRun
 
 log = logging.getLogger(__name__)
 
@@ -323,7 +323,7 @@ class Pipeline:
         """Counts what looks like a secret in a few events now and then; the first of a kind and place is told."""
         if not conversion.ends or self._clock.monotonic() < self._disclosed_due_s:
             return
-        from logship.disclosure import disclosures  # its patterns take a while to compile
+        from logship.mapping.disclosure import disclosures  # its patterns take a while to compile
 
         source = chunk.file.source
         tally = self.counters.of_source(source)

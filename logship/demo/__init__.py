@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from logship.demo_shop import Shop, headers_of, history, line, visit
+from logship.demo.shop import Shop, headers_of, history, line, visit
 from logship.records import record
 
 START_S = 15.0  # how long a part may take until it answers

@@ -1,0 +1,1 @@
+"""What one process needs of its machine: signals, the service manager, memory, the log, loopback addresses."""
