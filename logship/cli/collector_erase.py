@@ -6,7 +6,7 @@ import click
 
 from logship.cli.collector import needing_extra
 from logship.cli.options import subcommand
-from logship.errors import Exit
+from logship.errors import Exit, UsageError
 
 
 @subcommand(
@@ -18,12 +18,18 @@ from logship.errors import Exit
 )
 @click.option("--user-id", required=True, help="whose events go, as it stands in them")
 @click.option("--application-id", metavar="ID", help="only this application's")
+@click.option("--json", "is_json", is_flag=True, help='the user id is a JSON text, as "a\\u0000b"')
 @click.option("--yes", is_flag=True, help="don't ask")
-def command(store: str, user_id: str, application_id: str | None, yes: bool) -> int:
+def command(store: str, user_id: str, application_id: str | None, is_json: bool, yes: bool) -> int:
     """Erase a user: every event, also from the figures, the profile and the actions; works beside a running collector.
 
     SQLite overwrites what is deleted (secure_delete). Backups of the file still have it: correct them yourself.
     """
+    user_id = _from_json(user_id) if is_json else user_id
+    if not user_id:
+        raise UsageError("--user-id '': empty; events without a user are nobody's to erase")
+    if any("\ud800" <= one <= "\udfff" for one in user_id):
+        raise UsageError(f"--user-id {user_id!r}: not UTF-8; events hold no such id, give it as they show it")
     with needing_extra("collector"):
         from logship.collector.retention import erase, traces_of
         from logship.collector.server import open_existing
@@ -40,3 +46,16 @@ def command(store: str, user_id: str, application_id: str | None, yes: bool) -> 
     finally:
         database.close()
     return Exit.FINE
+
+
+def _from_json(text: str) -> str:
+    """The id that a JSON text names. Raises: UsageError."""
+    import orjson
+
+    try:
+        user_id = orjson.loads(text.encode("utf-8", "surrogateescape"))
+    except orjson.JSONDecodeError as exc:
+        raise UsageError(f"--user-id {text!r}: not JSON: {exc}; give a text in double quotes") from exc
+    if not isinstance(user_id, str):
+        raise UsageError(f"--user-id {text!r}: not a JSON text; give it in double quotes")
+    return user_id

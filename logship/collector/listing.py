@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from itertools import accumulate
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from logship.collector.text_search import NEVER_MS, SearchBudget, TextSearch, be
 from logship.records import record
 
 SEARCH_BUDGET_S = 0.15  # of one page for a text; then the cursor says where to go on
+PAGE_CHARS = 4_000_000  # of the events of a page together: five hundred may have a megabyte each
 TRIES = 5  # of a reader whose segments are merged meanwhile
 LAST_ID = (1 << 62) - 1
 COLUMNS = (
@@ -76,8 +78,8 @@ class Place:
 class EventPage:
     """Some events, and where to go on.
 
-    Shapes: `next` is None when there are no more; `is_complete` is false when the time was over before the page was
-    full: everything newer than `next` was looked at.
+    Shapes: `next` is None when there are no more; a page ends early where its events are long. `is_complete` is false
+    when the time was over before the page was full: everything newer than `next` was looked at.
     """
 
     events: tuple[StoredEvent, ...]
@@ -103,7 +105,9 @@ class Listing:
         for attempt in range(TRIES):
             try:
                 places, following, is_complete = self._places(wanted, limit, after, budget)
-                return EventPage(self._stored(places), following, is_complete)
+                fitting = self._fitting(places)
+                following = following if len(fitting) == len(places) else fitting[-1]
+                return EventPage(self._stored(fitting), following, is_complete)
             except GoneError:
                 if attempt == TRIES - 1:
                     raise
@@ -143,6 +147,15 @@ class Listing:
             times, ids = times[times >= oldest], ids[times >= oldest]
         order = np.lexsort((ids, times))[::-1][:limit]
         return [Place(int(times[one]), int(ids[one])) for one in order]
+
+    def _fitting(self, places: list[Place]) -> list[Place]:
+        """The first of them, at least one, whose events are not over PAGE_CHARS together."""
+        marks = ",".join("?" * len(places))
+        statement = f"SELECT id, length(CAST(event AS TEXT)) FROM events WHERE id IN ({marks})"  # noqa: S608
+        records = self._database.read(statement, [place.id for place in places]) if places else []
+        lengths = {int(number): int(length) for number, length in records}
+        sums = accumulate(lengths.get(place.id, 0) for place in places)
+        return places[: max(1, sum(total <= PAGE_CHARS for total in sums))]
 
     def _stored(self, places: list[Place]) -> tuple[StoredEvent, ...]:
         """The events themselves; one that was removed meanwhile is left out."""

@@ -7,6 +7,7 @@ import logging
 import time
 
 import numpy as np
+import orjson
 
 from logship.collector.applications import application_ids
 from logship.collector.columns import Array
@@ -23,8 +24,10 @@ log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 60.0
 IDS_AT_ONCE = 20_000  # events removed in one transaction, so that senders wait for a moment only
+EVENTS_AT_ONCE = 50  # read whole; each may have a megabyte
 DAY_MS = 86_400_000
 OF_USER = (("profiles", "kind = 'users' AND id = ?"), ("actions", "user_id = ?"))
+UNLIKE = "\ufffd"  # in columns for each NUL, which PostgreSQL does not take
 OLDEST_ACTIONS = """
 DELETE FROM actions WHERE id IN (SELECT id FROM actions ORDER BY id LIMIT ?) AND received_at < ? RETURNING 1
 """
@@ -69,8 +72,8 @@ class Traces:
     """How much the store has of a user."""
 
     events: int
-    profiles: int
-    actions: int
+    profiles: int = 0
+    actions: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.events or self.profiles or self.actions)
@@ -85,7 +88,7 @@ def traces_of(database: Database, user_id: str, application_id: str | None = Non
     """What is stored of a user, in one application or in all of them."""
     events = sum(map(len, events_of(database, user_id, application_id).values()))
     counts = []
-    for table, condition in OF_USER:
+    for table, condition in _tables(user_id):
         where, values = _of_user(condition, user_id, application_id)
         counts.append(int(database.read(f"SELECT count(*) FROM {table} {where}", values)[0][0]))  # noqa: S608
     return Traces(events, *counts)
@@ -96,12 +99,17 @@ def erase(database: Database, user_id: str, application_id: str | None = None) -
     found = events_of(database, user_id, application_id)
     counts: list[int] = []
     with database.transaction() as run:
-        for table, condition in OF_USER:
+        for table, condition in _tables(user_id):
             where, values = _of_user(condition, user_id, application_id)
             counts.append(len(run(f"DELETE FROM {table} {where} RETURNING 1", values)))  # noqa: S608
     events = erase_ids(database, found) if found else 0
     database.make_durable()
     return Traces(events, *counts)
+
+
+def _tables(user_id: str) -> tuple[tuple[str, str], ...]:
+    """Where else than among events something of a user may be: ids of profiles and actions have no NUL."""
+    return () if "\x00" in user_id else OF_USER
 
 
 def _of_user(condition: str, user_id: str, application_id: str | None) -> tuple[str, list[str]]:
@@ -116,8 +124,10 @@ def events_of(database: Database, user_id: str, application_id: str | None = Non
     segments = Segments(database)
     found: dict[str, Array] = {}
     for owner in owners:
-        wanted = EventFilter(owner, conditions=(Condition("user_id", user_id),))
+        wanted = EventFilter(owner, conditions=(Condition("user_id", user_id.replace("\x00", UNLIKE)),))
         ids = [_matching_ids(known, wanted) for known in segments.of(owner)]
+        if UNLIKE in wanted.conditions[0].text:
+            ids = [_exactly(database, user_id, some) for some in ids]
         if sum(map(len, ids)):
             found[owner] = np.concatenate(ids)
     return found
@@ -127,6 +137,19 @@ def _matching_ids(known: Known, wanted: EventFilter) -> Array:
     mask = matching(known, wanted)
     ids = known.columns.numbers("id")
     return ids.astype(np.int64) if mask is None else ids[mask].astype(np.int64)
+
+
+def _exactly(database: Database, user_id: str, ids: Array) -> Array:
+    """Those of the events that name this user, and not one that only looks alike in a column."""
+    found: list[int] = []
+    for start in range(0, len(ids), EVENTS_AT_ONCE):
+        some = [int(one) for one in ids[start : start + EVENTS_AT_ONCE]]
+        places = ",".join("?" * len(some))
+        statement = f"SELECT id, CAST(event AS TEXT) FROM events WHERE id IN ({places})"  # noqa: S608 - places
+        found += [
+            int(number) for number, text in database.read(statement, some) if orjson.loads(text)["user_id"] == user_id
+        ]
+    return np.array(found, np.int64)
 
 
 async def sweep(database: Database, writer: Writer, options: CollectorOptions) -> None:

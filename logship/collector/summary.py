@@ -45,13 +45,16 @@ class Bar:
 
 @record
 class ValueCount:
-    """One value of a list: weighted requests and errors; of a route durations too, None where none were measured."""
+    """One value of a list: weighted requests and errors; of a route durations too, None where none were measured.
+
+    Shapes: `timed` is the number of requests with a duration, None where these were not counted: only routes are.
+    """
 
     value: str
     requests: int
     client_errors: int
     server_errors: int
-    timed: int = 0
+    timed: int | None = None
     mean_ms: float | None = None
     p50_ms: float | None = None
     p95_ms: float | None = None
@@ -174,7 +177,7 @@ def assembled(
     ranked = sorted(((int(count), status - 1) for status, count in enumerate(statuses) if count), key=by_count)
     routes = joined_values([part.routes for part in parts], are_measured=is_measured)
     others = [part.values for part in parts if part.values is not None]
-    values = joined_values(others, are_measured=False) if others else routes
+    values = joined_values(others) if others else routes
     percentiles = percentiles_of(buckets) if is_measured else (None, None, None)
     return Summary(
         step_s=grid.step_s,
@@ -193,7 +196,7 @@ def assembled(
         frequent=tuple(sorted(routes, key=lambda c: (-c.requests, c.value))[:TOP]),
         slowest=tuple(
             sorted(
-                (one for one in routes if one.timed >= SLOW_REQUESTS and one.slowest_ms),
+                (one for one in routes if (one.timed or 0) >= SLOW_REQUESTS and one.slowest_ms),
                 key=lambda c: (-(c.p95_ms or 0), c.value),
             )[:TOP]
         ),
@@ -220,15 +223,17 @@ def all_bars(bars: dict[int, Array], grid: TimeGrid, first_ms: int, until_ms: in
     return [Bar(start, tuple(int(one) for one in bars.get(start, empty))) for start in starts]
 
 
-def joined_values(parts: Sequence[Values], *, are_measured: bool) -> list[ValueCount]:
-    """The counts of all parts by value."""
+def joined_values(parts: Sequence[Values], *, are_measured: bool | None = None) -> list[ValueCount]:
+    """The counts of all parts by value; `are_measured` says whether any duration is, None where that is not asked."""
     places: dict[bytes, int] = {}
     indices = [np.array([places.setdefault(text, len(places)) for text in part.texts], np.int64) for part in parts]
     counts = np.zeros((len(places), 3), np.int64)
     for index, part in zip(indices, parts, strict=True):
         np.add.at(counts, index, part.counts)
+    timed = None if are_measured is None else 0
     made = [
-        ValueCount(text.decode("utf-8", "replace"), *row) for text, row in zip(places, counts.tolist(), strict=True)
+        ValueCount(text.decode("utf-8", "replace"), requests, client_errors, server_errors, timed)
+        for text, (requests, client_errors, server_errors) in zip(places, counts.tolist(), strict=True)
     ]
     if not are_measured:
         return made

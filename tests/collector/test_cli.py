@@ -41,6 +41,33 @@ def test_what_was_erased_is_not_in_the_file_any_more(tmp_path: Path) -> None:
     assert b"ann-of-green-gables" not in left
 
 
+def test_an_id_that_no_shell_can_type_is_given_as_json(collector: CollectorServer) -> None:
+    post(collector.url, [event(1, user_id="a\x00b"), event(2, user_id="a\ufffdb"), event(3)])
+    options = ["--store", collector.store, "--yes"]
+    done = CliRunner().invoke(erase_command, [*options, "--json", "--user-id", '"a\\u0000b"'])
+    assert "erased 1 event of user 'a\\x00b'" in done.output
+    assert sorted(one.get("user_id", "") for one in collector.events()) == ["", "a\ufffdb"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([""], "events without a user are nobody's to erase"),
+        (["\udcff"], "not UTF-8"),
+        (["--json", "7"], "not a JSON text"),
+        (["--json", "ann"], "not JSON"),
+        (["--json", '""'], "events without a user"),
+    ],
+)
+def test_what_is_no_id_erases_nobody(collector: CollectorServer, options: list[str], said: str) -> None:
+    post(collector.url, [event(1), event(2, user_id="?")])
+    arguments = ["--store", collector.store, "--yes", *options[:-1], "--user-id", options[-1]]
+    done = CliRunner().invoke(erase_command, arguments)
+    assert isinstance(done.exception, UsageError)
+    assert said in str(done.exception)
+    assert len(collector.events()) == 2
+
+
 def test_a_misspelt_store_is_not_made(tmp_path: Path) -> None:
     done = CliRunner().invoke(erase_command, ["--store", str(tmp_path / "no.db"), "--user-id", "ann", "--yes"])
     assert isinstance(done.exception, UsageError)

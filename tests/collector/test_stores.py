@@ -11,13 +11,13 @@ import orjson
 import pytest
 import requests
 
-from logship.collector import CollectorServer
+from logship.collector import CollectorServer, listing
 from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.filters import Condition, EventFilter
 from logship.collector.intake import Intake
-from logship.collector.listing import Listing
+from logship.collector.listing import PAGE_CHARS, Listing
 from logship.collector.postgres_store import PostgresStore
-from logship.collector.retention import erase, expire
+from logship.collector.retention import erase, expire, traces_of
 from logship.collector.row import EventRow
 from logship.collector.segments import Segments, fold
 from logship.collector.server import open_database
@@ -94,6 +94,51 @@ def test_pages_meet_without_gap_or_overlap_while_events_arrive(database: Databas
             break
         after = found.next
     assert seen == list(range(25, 0, -1))
+
+
+def test_a_page_of_long_events_ends_early_and_the_next_one_goes_on(database: Database) -> None:
+    """Five hundred events may have a megabyte each; the cursor leads through all of them."""
+    long = [event(number, metadata={"text": "x" * 900_000}) for number in range(1, 8)]
+    database.insert(rows_of([*many(3, first=100), *long, *many(3, first=200)]))
+    sizes, seen, after = [], [], None
+    while True:
+        found = reader(database).page(EventFilter(APP), limit=500, after=after)
+        sizes.append(sum(len(stored.event) for stored in found.events))
+        seen += [stored.id for stored in found.events]
+        if found.next is None:
+            break
+        after = found.next
+    assert seen == list(range(13, 0, -1))
+    assert len(sizes) == 2
+    assert max(sizes) < PAGE_CHARS
+    one = event(300, metadata={"text": "x" * 900_000})
+    database.insert(rows_of([one]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(listing, "PAGE_CHARS", 10)
+        assert len(reader(database).page(EventFilter(APP), limit=500).events) == 1
+
+
+def test_durations_of_values_are_counted_for_routes_only_and_a_list_says_so(database: Database) -> None:
+    database.insert(rows_of([event(1, user_id="ann")]))
+    summaries = Summaries(Segments(database), TextSearch(database))
+    assert [one.timed for one in summaries.of(EventFilter(APP), ARRIVED_MS, column="route").values] == [1]
+    assert [one.timed for one in summaries.of(EventFilter(APP), ARRIVED_MS, column="user_id").values] == [None]
+
+
+@pytest.mark.parametrize("owner", [APP, None])
+def test_erasing_takes_exactly_the_id_whatever_characters_it_has(database: Database, owner: str | None) -> None:
+    """Columns hold no NUL: what looks alike there is told apart by the event itself."""
+    names = ["a\x00b", "a\ufffdb", "a\x00\x00b", "a\x01b", "a\nb", "é\x00", "\x00", " a", "A", "?", "a\u2028b"]
+    database.insert(rows_of([event(number, user_id=name) for number, name in enumerate(names, 1)]))
+    left = set(names)
+    for name in names:
+        assert traces_of(database, name, owner).events == 1, name
+        assert erase(database, name, owner).events == 1
+        left.remove(name)
+        stored = [
+            orjson.loads(one.event)["user_id"] for one in reader(database).page(EventFilter(APP), limit=99).events
+        ]
+        assert sorted(stored) == sorted(left)
 
 
 @pytest.mark.parametrize(
@@ -211,15 +256,15 @@ def test_a_search_ends_in_time_says_how_far_it_came_and_continues_there(database
     for number, count in enumerate((300, 100, 33, 11)):
         database.insert(rows_of(many(count, first=1_000 * number, time=f"2026-10-10T1{number}:00:00.000Z")))
         fold(database)  # each smaller than half of the one before: they stay four
-    listing = reader(database)
+    pages = reader(database)
     over = SearchBudget(0.0, lambda: 0.0)
     wanted = EventFilter(APP, search="ITEMS/3?")
     places = []
-    found = listing.page(wanted, limit=5, budget=over)
+    found = pages.page(wanted, limit=5, budget=over)
     while found.next is not None:
         assert (found.events, found.is_complete) == ((), False)
         places.append(found.next)
-        found = listing.page(wanted, limit=5, after=found.next, budget=over)
+        found = pages.page(wanted, limit=5, after=found.next, budget=over)
     assert [stored.path for stored in found.events] == ["/items/3"]
     assert len(places) == 3
     assert places == sorted(places, reverse=True)

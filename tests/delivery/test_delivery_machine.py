@@ -11,6 +11,7 @@ from logship.delivery.body_limit import LEAST_BYTES
 from logship.delivery.dispatch import Job
 from logship.delivery.pace import HOLD_INTERVAL_S
 from tests.delivery.plugs import CREATED, DOWN, PlayReceiver, Request, Rig, make_batch
+from tests.rigs.machine import scaled
 
 EVENT_BYTES = 100  # and a little: thirty of them are more than what a slow link carries in time
 LIMIT_BYTES = 400  # no event of these tests is larger
@@ -130,5 +131,7 @@ class DeliveryMachine(RuleBasedStateMachine):
         assert self.rig.desk.close() == []
 
 
-DeliveryMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+DeliveryMachine.TestCase.settings = settings(
+    max_examples=scaled(60, 5_000), stateful_step_count=scaled(60, 120), deadline=None
+)
 TestDelivery = DeliveryMachine.TestCase
