@@ -252,7 +252,7 @@ def _show(terminal: Terminal, letter: DeadLetter) -> None:
 
 
 def _print_json(letters: Iterable[DeadLetter]) -> None:
-    from logship.delivery.letter import to_json
+    from logship.delivery.dead_letter import to_json
 
     for letter in letters:
         line = json.dumps(json.loads(to_json(letter)))  # ASCII: nothing in it moves a cursor

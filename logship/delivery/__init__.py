@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from logship.clock import WaitingClock
-from logship.delivery.deadletters import DeadLetter, DeadLetters
+from logship.delivery.dead_letter_store import DeadLetter, DeadLetters
 from logship.delivery.delivery import Delivery
-from logship.delivery.endpoint import Api, Compression, DeliverySettings, Endpoint
+from logship.delivery.endpoint import Api, Compression, DeliveryLimits, Endpoint
 from logship.delivery.status import DeliveryState, DeliveryStatus
 
 __all__ = [
@@ -14,7 +14,7 @@ __all__ = [
     "DeadLetter",
     "DeadLetters",
     "Delivery",
-    "DeliverySettings",
+    "DeliveryLimits",
     "DeliveryState",
     "DeliveryStatus",
     "Endpoint",

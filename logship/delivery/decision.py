@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from logship.delivery.answer import Answer, Failure, FailureKind
-from logship.delivery.endpoint import MOESIFAPI, V1, Api, Paths
+from logship.delivery.endpoint import MOESIFAPI, V1, Api, ApiPaths
 from logship.records import record
 
 
@@ -43,7 +43,7 @@ HINTS = {
 }
 
 
-def decide(answer: Answer | Failure, paths: Paths, api: Api) -> Decision:
+def decide(answer: Answer | Failure, paths: ApiPaths, api: Api) -> Decision:
     """What `answer` means for what was posted to `paths`; `api` is the setting.
 
     A status that the contract doesn't name is held: nothing is lost, and a person sees it.
@@ -78,7 +78,7 @@ def is_wrong_path(answer: Answer | Failure) -> bool:
     return isinstance(answer, Answer) and (answer.status in (404, 405) or 300 <= answer.status < 400)
 
 
-def _hint(status: int, paths: Paths, api: Api) -> str:
+def _hint(status: int, paths: ApiPaths, api: Api) -> str:
     if 200 <= status < 300:
         return CATCH_ALL
     if 300 <= status < 400:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from logship.clock import WaitingClock
 from logship.counters import Counters
-from logship.delivery.desk import Desk
-from logship.delivery.endpoint import DeliverySettings, Endpoint
-from logship.delivery.senders import STUCK_S, Crew
-from logship.delivery.status import DeliveryState, DeliveryStatus
+from logship.delivery.coordinator import Coordinator
+from logship.delivery.endpoint import DeliveryLimits, Endpoint
+from logship.delivery.senders import STUCK_S, SenderPool
+from logship.delivery.status import DeliveryState
 from logship.delivery.transport import Transport
 from logship.event import Batch, Outcome
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from logship.delivery.http import TlsContext
 
 
-class Delivery:
+class Delivery(Coordinator):
     """Sender threads for one receiver; the caller's thread only submits and collects.
 
     `wake` is set whenever outcomes() has news, room() may have grown, or a thread failed.
@@ -29,7 +29,7 @@ class Delivery:
     def __init__(
         self,
         endpoint: Endpoint,
-        settings: DeliverySettings,
+        settings: DeliveryLimits,
         *,
         clock: WaitingClock,
         random: random_module.Random,
@@ -38,13 +38,12 @@ class Delivery:
         hear_etag: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`hear_etag` is called from any thread with the ETag of the receiver's rules that an answer names."""
+        super().__init__(endpoint, settings, clock=clock, random=random, counters=counters, hear_etag=hear_etag)
         self.wake = wake or threading.Event()
-        self._clock = clock
         self._idle_since_s = clock.monotonic()  # since when something could have been sent and nothing was
         self._idle_posts = -1
-        self._desk = Desk(endpoint, settings, clock=clock, random=random, counters=counters, hear_etag=hear_etag)
-        self._crew = Crew(
-            self._desk,
+        self._pool = SenderPool(
+            self,
             clock=clock,
             concurrency=settings.concurrency,
             timeout_s=endpoint.timeout_s,
@@ -55,84 +54,71 @@ class Delivery:
     @property
     def failure(self) -> BaseException | None:
         """What ended a thread; the main loop raises it."""
-        return self._crew.failure
-
-    @property
-    def max_body_bytes(self) -> int:
-        """How large a decoded body may be: learned from 413, never above the setting."""
-        return self._desk.max_body_bytes
+        return self._pool.failure
 
     def stuck(self) -> str:
         """Why nothing moves any more, though nothing is waited for; "" while it does."""
         now_s = self._clock.monotonic()
-        status = self._desk.status()
-        if not self._desk.has_work() or status.in_flight or status.posts != self._idle_posts:
+        status = self.status()
+        if not self.has_work() or status.in_flight or status.posts != self._idle_posts:
             self._idle_since_s, self._idle_posts = now_s, status.posts
         elif now_s - self._idle_since_s > STUCK_S:
             return f"no sender has taken what is to be sent for {now_s - self._idle_since_s:.0f} s"
-        return self._crew.stuck(now_s)
-
-    def room(self) -> int:
-        """How many more batches may be submitted now; 0 while held."""
-        return self._desk.room()
+        return self._pool.stuck(now_s)
 
     def submit(self, batch: Batch) -> None:
         """Take a batch on its way."""
-        self._desk.submit(batch)
-        self._crew.ring()
+        super().submit(batch)
+        self._pool.ring()
 
     def begin(self, batch: Batch) -> None:
         """submit(), and send it from this thread as far as that goes without waiting.
 
         Who begins calls outcomes() again soon, or rest() before waiting for anything.
         """
-        self._desk.submit(batch)
-        self._crew.begin()
+        super().submit(batch)
+        self._pool.begin()
 
     def rest(self) -> None:
         """The caller is going to wait: senders go on with what was begun."""
-        self._crew.rest()
+        self._pool.rest()
 
     def outcomes(self) -> list[Outcome]:
         """What was settled since the last call, in any order; never blocks."""
-        self._crew.proceed()
-        return self._desk.outcomes()
+        self._pool.proceed()
+        return super().outcomes()
 
     def finish(self) -> None:
         """Nothing more will be submitted for now: refused events needn't wait for company to be judged."""
-        self._desk.finish()
-        self._crew.ring()
+        super().finish()
+        self._pool.ring()
 
     def resume(self) -> None:
         """What was waited for may be over: try now, over new connections."""
-        self._crew.renew()
-        self._desk.resume()
-        self._crew.ring()
-
-    def status(self) -> DeliveryStatus:
-        """A look from outside."""
-        return self._desk.status()
+        self._pool.renew()
+        super().resume()
+        self._pool.ring()
 
     def close(self, within_s: float) -> list[Batch]:
         """Drain for at most `within_s` seconds from now; in a pause or a hold only what is in flight.
 
         Gives back what is unsettled: its positions just don't move. Refused events that wait for their judgement are
-        given back too, not buried in haste. Call outcomes() once more afterwards.
+        given back too, not rejected in haste. Call outcomes() once more afterwards.
         """
         deadline_s = self._clock.monotonic() + within_s
-        self._crew.rest()
+        self._pool.rest()
         while self._clock.monotonic() < deadline_s and self.is_draining():
             self.wake.clear()
             if self.is_draining():  # what came before the clearing doesn't ring
                 self._clock.wait(self.wake, deadline_s - self._clock.monotonic())
-        self._crew.stop()
-        return self._desk.close()
+        self._pool.stop()
+        return self.abandon()
 
     def is_draining(self) -> bool:
         """Whether waiting may settle something: an answer is under way, or the next attempt begins without a pause."""
-        if self.failure or self._desk.is_drained:
+        if self.failure or self.is_drained:
             return False
-        status = self._desk.status()
+        status = self.status()
         return bool(status.in_flight) or (status.state is not DeliveryState.HELD and status.next_try_s is None)
 
 

@@ -26,7 +26,7 @@ class Compression(StrEnum):
 
 
 @record
-class Paths:
+class ApiPaths:
     """One pair of paths below the base URL."""
 
     api: Api
@@ -34,8 +34,8 @@ class Paths:
     batch: str  # takes an array
 
 
-MOESIFAPI = Paths(Api.MOESIFAPI, "/moesifapi/events", "/moesifapi/events/batch")
-V1 = Paths(Api.V1, "/v1/events", "/v1/events/batch")
+MOESIFAPI = ApiPaths(Api.MOESIFAPI, "/moesifapi/events", "/moesifapi/events/batch")
+V1 = ApiPaths(Api.V1, "/v1/events", "/v1/events/batch")
 
 
 @record
@@ -63,7 +63,7 @@ class Endpoint:
 
 
 @record
-class DeliverySettings:
+class DeliveryLimits:
     """How many at once, how long between tries, how large."""
 
     concurrency: int = 4

@@ -12,7 +12,7 @@ from isal import isal_zlib
 from logship import __version__
 from logship.delivery.answer import Answer, Failure
 from logship.delivery.decision import Decision, Verdict, decide, is_wrong_path
-from logship.delivery.endpoint import MOESIFAPI, V1, Api, Compression, Endpoint, Paths
+from logship.delivery.endpoint import MOESIFAPI, V1, Api, ApiPaths, Compression, Endpoint
 from logship.delivery.transport import Transport
 from logship.records import record
 
@@ -30,7 +30,7 @@ Post = Callable[[str, bytes, Mapping[str, str]], Answer | Failure]
 class Door:
     """Where an attempt goes, and as whom."""
 
-    paths: Paths
+    paths: ApiPaths
     application_id: str
 
 
@@ -53,7 +53,7 @@ class Exchange:
         self.paths = V1 if endpoint.api is Api.V1 else MOESIFAPI
         self._is_logged = endpoint.api is not Api.AUTO
 
-    def compression(self, paths: Paths) -> Compression:
+    def compression(self, paths: ApiPaths) -> Compression:
         """How bodies for these paths are encoded: NONE or GZIP."""
         if self._endpoint.compression is Compression.AUTO:
             return Compression.GZIP if paths is V1 else Compression.NONE
@@ -106,7 +106,7 @@ class Exchange:
             return Reply(first, decision, (first, second))
         return Reply(second, other_decision, (first, second))
 
-    def _decide(self, answer: Answer | Failure, paths: Paths) -> Decision:
+    def _decide(self, answer: Answer | Failure, paths: ApiPaths) -> Decision:
         """What the answer means; what to do about a refused id depends on where it stands."""
         decision = decide(answer, paths, self._endpoint.api)
         if isinstance(answer, Answer) and answer.status == 401:
@@ -132,7 +132,7 @@ class Exchange:
             headers[ID_HEADER] = application_id
         return headers
 
-    def _learn(self, paths: Paths) -> None:
+    def _learn(self, paths: ApiPaths) -> None:
         """These paths took events: they are the ones in use."""
         if self._is_logged and paths is self.paths:
             return

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import field, replace
 
 from logship.clock import WaitingClock
-from logship.delivery.deadletters import DeadLetters
+from logship.delivery.dead_letter import DeadLetter
+from logship.delivery.dead_letter_store import DeadLetters
 from logship.delivery.delivery import Delivery
-from logship.delivery.letter import DeadLetter
 from logship.delivery.status import DeliveryState
 from logship.event import Batch, Chunk, Conversion, Outcome, Piece
 from logship.records import record

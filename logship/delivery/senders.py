@@ -1,4 +1,4 @@
-"""The threads: senders that loop over the desk's step, and a guard that cuts attempts which take too long."""
+"""The threads: senders that loop over the coordinator's step, and a guard that cuts attempts which take too long."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable
 
 from logship.clock import WaitingClock
-from logship.delivery.desk import Desk
-from logship.delivery.dispatch import Job, Rest
+from logship.delivery.coordinator import Coordinator
 from logship.delivery.exchange import Door
+from logship.delivery.scheduler import Job, Rest
 from logship.delivery.transport import Transport
 from logship.records import record
 
@@ -21,10 +21,10 @@ LOOK_AGAIN_S = 0.25  # an attempt that is dialling can't be cut yet; looked at a
 class Sender:
     """One thread with its own connection; asleep while there is nothing to send."""
 
-    def __init__(self, crew: Crew, number: int) -> None:
+    def __init__(self, pool: SenderPool, number: int) -> None:
         self.bell = threading.Event()
         self.deadline_s: float | None = None  # of the attempt in progress
-        self._crew = crew
+        self._pool = pool
         self._transport: Transport | None = None
         self.is_stale = False  # its connection is to be opened anew before the next attempt
         self.is_lent = False  # the caller's thread uses its connection: hands off until it is given back
@@ -39,7 +39,7 @@ class Sender:
             self._transport.close()
         self.is_stale = False
         if self._transport is None:
-            self._transport = self._crew.make_transport()
+            self._transport = self._pool.make_transport()
         return self._transport
 
     @property
@@ -54,12 +54,12 @@ class Sender:
 
     def _run(self) -> None:
         try:
-            while self._crew.work(self):
+            while self._pool.work(self):
                 pass
             if self._transport is not None:
                 self._transport.close()
         except BaseException as exc:  # noqa: BLE001 # the thread's top: the main loop raises it and the process ends
-            self._crew.fail(exc)
+            self._pool.fail(exc)
 
 
 @record
@@ -73,7 +73,7 @@ class Begun:
     since_s: float
 
 
-class Crew:
+class SenderPool:
     """The senders of one receiver; made when there is work for them, at most `concurrency`.
 
     A receiver that answers within NEAR_S is fed by the caller's thread over a sleeping sender's connection, which saves
@@ -83,7 +83,7 @@ class Crew:
 
     def __init__(
         self,
-        desk: Desk,
+        coordinator: Coordinator,
         *,
         clock: WaitingClock,
         concurrency: int,
@@ -91,7 +91,7 @@ class Crew:
         make_transport: Callable[[], Transport],
         wake: threading.Event,
     ) -> None:
-        self._desk = desk
+        self._coordinator = coordinator
         self._clock = clock
         self._concurrency = concurrency
         self._timeout_s = timeout_s
@@ -131,7 +131,7 @@ class Crew:
         if sender is None or transport is None:
             self.ring()
             return
-        job = self._desk.take()
+        job = self._coordinator.take()
         if isinstance(job, Rest):
             self._give_back(sender)
             self.ring()  # it has to wait until something may start
@@ -140,7 +140,7 @@ class Crew:
         sender.deadline_s = now_s + self._timeout_s
         if self._is_guard_asleep:
             self._guard_bell.set()
-        begun = Begun(sender, job, transport, self._desk.begin(job, transport), now_s)
+        begun = Begun(sender, job, transport, self._coordinator.start(job, transport), now_s)
         if begun.door is None:
             self._hand_over(begun)
         else:
@@ -150,10 +150,10 @@ class Crew:
         """Take the answers to what was begun; what takes too long is handed over."""
         for begun in tuple(self._begun):
             assert begun.door is not None
-            if self._desk.is_confirmed(begun.job, begun.transport, begun.door):
+            if self._coordinator.is_confirmed(begun.job, begun.transport, begun.door):
                 self._begun.remove(begun)
                 self._give_back(begun.sender)
-                if self._desk.has_work():
+                if self._coordinator.has_work():
                     self.begin()
             elif self._clock.monotonic() - begun.since_s > NEAR_S:
                 self._begun.remove(begun)
@@ -198,12 +198,12 @@ class Crew:
         """One attempt, or a sleep until there may be one; False when it is over."""
         if self._is_over:
             return False
-        job = self._desk.take()
+        job = self._coordinator.take()
         if isinstance(job, Rest):
             self._sleep(sender)
         else:
             self._attempt(sender, job)
-        if self._desk.has_outcomes:
+        if self._coordinator.has_outcomes:
             self._wake.set()
         return True
 
@@ -239,16 +239,16 @@ class Crew:
             thread.join(JOIN_S)
 
     def _attempt(self, sender: Sender, job: Job, begun: Begun | None = None) -> None:
-        if self._desk.has_work():
+        if self._coordinator.has_work():
             self.ring()
         sender.deadline_s = sender.deadline_s or self._clock.monotonic() + self._timeout_s
         if self._is_guard_asleep:
             self._guard_bell.set()
         try:
             if begun is not None and begun.door is not None:
-                self._desk.perform(job, begun.transport, begun.door)
+                self._coordinator.perform(job, begun.transport, begun.door)
             else:
-                self._desk.perform(job, sender.transport)
+                self._coordinator.perform(job, sender.transport)
         finally:  # of one that died, the guard has nothing to cut
             sender.deadline_s = None
         self._wake.set()
@@ -258,7 +258,7 @@ class Crew:
         sender.bell.clear()
         with self._lock:
             self._idle.append(sender)
-        job = self._desk.take()  # what came before this sender could be rung
+        job = self._coordinator.take()  # what came before this sender could be rung
         if isinstance(job, Rest) and not self._is_over:
             now_s = self._clock.monotonic()
             self._clock.wait(sender.bell, None if job.until_s is None else max(0.0, job.until_s - now_s))

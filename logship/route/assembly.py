@@ -14,7 +14,7 @@ from logship.delivery import (
     Compression,
     DeadLetters,
     Delivery,
-    DeliverySettings,
+    DeliveryLimits,
     Endpoint,
 )
 from logship.delivery.rules_feed import KnownRules, PageSource, RulesFeed, note_name
@@ -188,9 +188,9 @@ def endpoint_of(settings: EndpointSettings) -> Endpoint:
     )
 
 
-def delivery_settings(settings: Settings) -> DeliverySettings:
+def delivery_settings(settings: Settings) -> DeliveryLimits:
     """How hard to try."""
-    return DeliverySettings(
+    return DeliveryLimits(
         concurrency=settings.delivery.concurrency,
         retry_initial_s=settings.delivery.retry_initial_s,
         retry_max_s=settings.delivery.retry_max_s,

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from logship.counters import Counters
-from logship.delivery import DeliverySettings, Endpoint
+from logship.delivery import DeliveryLimits, Endpoint
 from logship.delivery.answer import Answer, Failure, FailureKind
-from logship.delivery.desk import Desk
-from logship.delivery.dispatch import Rest
+from logship.delivery.coordinator import Coordinator
+from logship.delivery.scheduler import Rest
 from logship.delivery.transport import Transport
 from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Piece, Span
 
@@ -116,7 +116,7 @@ def refusing(bad: set[int], status: int = 400) -> Judge:
 
 
 class Rig:
-    """A desk driven by hand: no threads, no waiting."""
+    """A coordinator driven by hand: no threads, no waiting."""
 
     def __init__(
         self,
@@ -130,9 +130,9 @@ class Rig:
         self.clock = HandClock()
         self.receiver = receiver or PlayReceiver()
         self.counters = Counters()
-        self.desk = Desk(
+        self.coordinator = Coordinator(
             endpoint or Endpoint("http://127.0.0.1:1", "id-1"),
-            DeliverySettings(concurrency=concurrency, max_body_bytes=max_body_bytes),
+            DeliveryLimits(concurrency=concurrency, max_body_bytes=max_body_bytes),
             clock=self.clock,
             random=random.Random(seed),
             counters=self.counters,
@@ -140,8 +140,8 @@ class Rig:
         self.outcomes: list[Outcome] = []
 
     def step(self) -> Rest | None:
-        rest = self.desk.step(self.receiver)
-        self.outcomes += self.desk.outcomes()
+        rest = self.coordinator.step(self.receiver)
+        self.outcomes += self.coordinator.outcomes()
         return rest
 
     def run(self, for_s: float = 86_400.0) -> None:

@@ -109,7 +109,7 @@ def test_a_connection_that_spoke_or_ended_by_itself_is_not_silent(pair: tuple[so
 
 def asleep(delivery: Delivery) -> bool:
     """Whether a sender with an open connection waits for work."""
-    return bool(delivery._crew._idle)
+    return bool(delivery._pool._idle)
 
 
 def test_a_near_receiver_is_fed_without_a_sender(monkeypatch: pytest.MonkeyPatch) -> None:

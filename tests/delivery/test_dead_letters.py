@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters
-from logship.delivery.deadletters import LETTERS
-from logship.delivery.letter import from_json, to_json
+from logship.delivery.dead_letter import from_json, to_json
+from logship.delivery.dead_letter_store import LETTERS
 from logship.event import LogFile
 
 FILE = LogFile(0, "/var/log/nginx/access.log", "api", 123, "web-1")

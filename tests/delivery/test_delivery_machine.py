@@ -8,8 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.body_limit import LEAST_BYTES
-from logship.delivery.dispatch import Job
 from logship.delivery.pace import HOLD_INTERVAL_S
+from logship.delivery.scheduler import Job
 from tests.delivery.plugs import CREATED, DOWN, PlayReceiver, Request, Rig, make_batch
 from tests.rigs.machine import scaled
 
@@ -59,16 +59,16 @@ class DeliveryMachine(RuleBasedStateMachine):
             return LATE
         return Answer(422) if self.bad & set(request.numbers) else CREATED
 
-    @precondition(lambda self: self.rig.desk.room() > 0)
+    @precondition(lambda self: self.rig.coordinator.room() > 0)
     @rule(count=st.integers(1, 30), bad=st.sets(st.integers(0, 29), max_size=4), source=st.sampled_from("ab"))
     def submit(self, count: int, bad: set[int], source: str) -> None:
         self.bad |= {self.events + number for number in bad if number < count}
-        self.rig.desk.submit(make_batch(self.events, count, source=source, pad=EVENT_BYTES))
+        self.rig.coordinator.submit(make_batch(self.events, count, source=source, pad=EVENT_BYTES))
         self.events += count
 
     @rule()
     def a_sender_takes_a_job(self) -> None:
-        job = self.rig.desk.take()
+        job = self.rig.coordinator.take()
         if isinstance(job, Job):
             self.in_flight.append(job)
 
@@ -76,7 +76,7 @@ class DeliveryMachine(RuleBasedStateMachine):
     @rule(place=st.integers(0, 100))
     def an_answer_comes(self, place: int) -> None:
         job = self.in_flight.pop(place % len(self.in_flight))
-        self.rig.desk.perform(job, self.rig.receiver)
+        self.rig.coordinator.perform(job, self.rig.receiver)
 
     @rule(seconds=st.sampled_from([0.01, 0.5, 5.0, HOLD_INTERVAL_S, 700.0]))
     def time_passes(self, seconds: float) -> None:
@@ -93,12 +93,12 @@ class DeliveryMachine(RuleBasedStateMachine):
 
     @rule()
     def somebody_reloads(self) -> None:
-        self.rig.desk.resume()
+        self.rig.coordinator.resume()
 
     @invariant()
     def what_is_settled_is_stored_or_a_dead_letter_that_is_bad(self) -> None:
         rig = self.rig
-        rig.outcomes += rig.desk.outcomes()
+        rig.outcomes += rig.coordinator.outcomes()
         stored, dead = set(rig.receiver.stored), set(rig.dead)
         assert dead <= self.bad
         for outcome in rig.outcomes:
@@ -109,8 +109,10 @@ class DeliveryMachine(RuleBasedStateMachine):
     @invariant()
     def memory_and_concurrency_are_bounded(self) -> None:
         assert len(self.in_flight) <= self.concurrency
-        assert 0 <= self.rig.desk.room() <= self.concurrency + 1
-        assert self.rig.desk.status().waiting <= self.concurrency + 1 + 20 * 2  # and the suspects' of two sources
+        assert 0 <= self.rig.coordinator.room() <= self.concurrency + 1
+        assert (
+            self.rig.coordinator.status().waiting <= self.concurrency + 1 + 20 * 2
+        )  # and the suspects' of two sources
 
     def teardown(self) -> None:
         """Once the faults stop everything is settled, and a fresh event still flows."""
@@ -121,14 +123,14 @@ class DeliveryMachine(RuleBasedStateMachine):
             self.an_answer_comes(0)
         for _ in range(20):
             self.rig.run(for_s=4000)
-        self.rig.desk.submit(make_batch(self.events, 1))
+        self.rig.coordinator.submit(make_batch(self.events, 1))
         self.events += 1
-        self.rig.desk.finish()
+        self.rig.coordinator.finish()
         self.rig.run(for_s=4000)
         self.what_is_settled_is_stored_or_a_dead_letter_that_is_bad()
         assert set(self.rig.dead) == self.bad
         assert set(self.rig.receiver.stored) == set(range(self.events)) - self.bad
-        assert self.rig.desk.close() == []
+        assert self.rig.coordinator.abandon() == []
 
 
 DeliveryMachine.TestCase.settings = settings(

@@ -14,10 +14,10 @@ import pytest
 
 from logship.clock import SystemClock
 from logship.counters import Counters
-from logship.delivery import Api, Delivery, DeliverySettings, DeliveryState, Endpoint
+from logship.delivery import Api, Delivery, DeliveryLimits, DeliveryState, Endpoint
 from logship.delivery.answer import Answer
 from logship.delivery.http import HttpTransport
-from logship.delivery.senders import Crew
+from logship.delivery.senders import SenderPool
 from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Piece, Span
 from tests.delivery.plugs import HandClock
 from tests.rigs.certificates import Authority
@@ -56,7 +56,7 @@ def make_batch(first: int, count: int) -> Batch:
 def deliver_to(url: str, *, concurrency: int = 8, seed: int = 0, timeout_s: float = 30.0, **options: Any) -> Delivery:
     return Delivery(
         Endpoint(url, "id-1", timeout_s=timeout_s, **options),
-        DeliverySettings(concurrency=concurrency),
+        DeliveryLimits(concurrency=concurrency),
         clock=HurriedClock(),
         random=random.Random(seed),
         counters=Counters(),
@@ -185,10 +185,10 @@ def test_an_exception_in_a_sender_reaches_the_main_loop(monkeypatch: pytest.Monk
 def test_an_exception_in_the_guard_reaches_the_main_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """F42: without the guard a mute receiver would hold its senders for ever."""
 
-    def look(self: Crew) -> None:
+    def look(self: SenderPool) -> None:
         raise RuntimeError("guard")
 
-    monkeypatch.setattr(Crew, "_guard_once", look)
+    monkeypatch.setattr(SenderPool, "_guard_once", look)
     with Receiver() as receiver:
         receiver.script("hang:1")
         delivery = deliver_to(receiver.url)
@@ -332,7 +332,7 @@ def test_the_guard_sleeps_while_nothing_is_sent() -> None:
     with Receiver() as receiver:
         delivery = Delivery(
             Endpoint(receiver.url, timeout_s=2.0),
-            DeliverySettings(),
+            DeliveryLimits(),
             clock=CountingClock(),
             random=random.Random(0),
             counters=Counters(),
@@ -360,7 +360,7 @@ class Pipe:
 def by_hand(monkeypatch: pytest.MonkeyPatch, pipe: Pipe) -> tuple[Delivery, HandClock]:
     monkeypatch.setattr("logship.delivery.delivery._transports", lambda endpoint, clock: lambda: pipe)
     clock = HandClock()
-    endpoint, settings = Endpoint("http://127.0.0.1:9", timeout_s=30.0), DeliverySettings(concurrency=1)
+    endpoint, settings = Endpoint("http://127.0.0.1:9", timeout_s=30.0), DeliveryLimits(concurrency=1)
     return Delivery(endpoint, settings, clock=clock, random=random.Random(1), counters=Counters()), clock
 
 
@@ -380,7 +380,7 @@ def test_a_sender_that_does_not_come_back_is_told_and_one_that_does_is_not(monke
 
 def test_work_that_no_sender_takes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     delivery, clock = by_hand(monkeypatch, Pipe())
-    monkeypatch.setattr(Crew, "ring", lambda crew: None)
+    monkeypatch.setattr(SenderPool, "ring", lambda pool: None)
     delivery.submit(make_batch(0, 1))
     assert delivery.stuck() == ""
     clock.now_s += 299

@@ -24,10 +24,10 @@ from logship.checkpoint import Checkpoint
 from logship.clock import SystemClock
 from logship.config.loading import load_settings
 from logship.config.settings import Settings
-from logship.delivery import DeadLetters, deadletters
+from logship.delivery import DeadLetters, dead_letter_store
 from logship.delivery.answer import Answer, Failure, FailureKind
-from logship.delivery.desk import Desk
-from logship.delivery.dispatch import Job
+from logship.delivery.coordinator import Coordinator
+from logship.delivery.scheduler import Job
 from logship.delivery.transport import Transport
 from logship.event import Chunk
 from logship.route.assembly import build_pipeline
@@ -58,9 +58,9 @@ class Disk:
 
     def __init__(self) -> None:
         self.is_full_for_letters = self.is_full_for_state = False
-        self._write_all, self._save = deadletters._write_all, schema.save_checkpoints
+        self._write_all, self._save = dead_letter_store._write_all, schema.save_checkpoints
         self._patches = ExitStack()
-        self._patches.enter_context(patch("logship.delivery.deadletters._write_all", self._write_letters))
+        self._patches.enter_context(patch("logship.delivery.dead_letter_store._write_all", self._write_letters))
         self._patches.enter_context(patch("logship.state.schema.save_checkpoints", self._write_state))
 
     def _write_letters(self, descriptor: int, content: bytes, offset: int) -> None:
@@ -100,8 +100,8 @@ class HandClock(FakeClock, SystemClock):
 class Senders:
     """In the place of delivery's threads: who calls take() and answer() is the sender."""
 
-    def __init__(self, desk: Desk, **_: object) -> None:
-        self.desk = desk
+    def __init__(self, coordinator: Coordinator, **_: object) -> None:
+        self.coordinator = coordinator
         self.failure: BaseException | None = None
         self.in_flight: list[Job] = []
         self.is_over = False
@@ -116,13 +116,13 @@ class Senders:
 
     def take(self) -> bool:
         """An attempt begins, if one may."""
-        job = None if self.is_over else self.desk.take()
+        job = None if self.is_over else self.coordinator.take()
         if isinstance(job, Job):
             self.in_flight.append(job)
         return isinstance(job, Job)
 
     def answer(self, place: int, receiver: Receiver) -> None:
-        self.desk.perform(self.in_flight.pop(place % len(self.in_flight)), receiver)
+        self.coordinator.perform(self.in_flight.pop(place % len(self.in_flight)), receiver)
 
     def send_all(self, receiver: Receiver) -> None:
         """Every attempt that may begin now, each answered."""
@@ -292,7 +292,7 @@ class Life:
         clock.while_waiting = self.send_all
         self.state = State.open(settings.state_dir, clock)
         with (
-            patch("logship.delivery.delivery.Crew", Senders),
+            patch("logship.delivery.delivery.SenderPool", Senders),
             patch("logship.tail.tailer.Watcher", Watches),
         ):
             self.pipeline: Pipeline = build_pipeline(settings, self.state, clock)
@@ -307,7 +307,7 @@ class Life:
 
     @property
     def senders(self) -> list[Senders]:
-        return [cast(Senders, lane.delivery._crew) for lane in self.pipeline.lanes.values()]
+        return [cast(Senders, lane.delivery._pool) for lane in self.pipeline.lanes.values()]
 
     @property
     def letters(self) -> DeadLetters:
@@ -339,7 +339,7 @@ class Life:
         while True:
             step = self.step()
             self.send_all()
-            if step.was_idle and step.due_s is None and not any(each.desk.has_outcomes for each in self.senders):
+            if step.was_idle and step.due_s is None and not any(each.coordinator.has_outcomes for each in self.senders):
                 return
             if step.was_idle:
                 if self.receiver.mood != "up" or self.pipeline.letterbox.problem:

@@ -6,61 +6,61 @@ import logging
 
 from logship.delivery.answer import Answer, Failure
 from logship.delivery.decision import Verdict
-from logship.delivery.dispatch import Dispatch
 from logship.delivery.exchange import Reply
+from logship.delivery.scheduler import Scheduler
 
 log = logging.getLogger(__name__)
 
 REPEAT_S = 60.0  # a repeated warning comes once in so long, with its count
 
 
-class Journal:
+class DeliveryLog:
     """Compares what was with what is. WARNING mends itself, ERROR needs a person; nothing is lost in either."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._is_held = False
         self._failures = 0  # attempts since the last success
-        self._untold = 0
+        self._unreported = 0
         self._hint = ""  # of the newest failure
-        self._told_s: float | None = None
+        self._reported_s: float | None = None
 
-    def tell(self, dispatch: Dispatch, reply: Reply, now_s: float, limit_before: int) -> None:
+    def report(self, scheduler: Scheduler, reply: Reply, now_s: float, limit_before: int) -> None:
         """One attempt was settled; `limit_before` is the body limit before it."""
-        if reply.decision.verdict is Verdict.SMALLER and dispatch.limit.bytes < limit_before:
-            log.info("the receiver takes smaller bodies only url=%s max_bytes=%d", self._url, dispatch.limit.bytes)
-        self._tell_hold(dispatch)
+        if reply.decision.verdict is Verdict.SMALLER and scheduler.limit.bytes < limit_before:
+            log.info("the receiver takes smaller bodies only url=%s max_bytes=%d", self._url, scheduler.limit.bytes)
+        self._report_hold(scheduler)
         if reply.decision.verdict is Verdict.RETRY:
-            self._tell_failure(reply.answer, dispatch.hint, now_s)
+            self._report_failure(reply.answer, scheduler.hint, now_s)
         elif reply.decision.verdict is Verdict.CONFIRMED and self._failures:
-            if self._untold < self._failures:  # trouble that nobody heard of ends in silence too
+            if self._unreported < self._failures:  # trouble that nobody heard of ends in silence too
                 log.info("delivery goes on url=%s after_failed_attempts=%d", self._url, self._failures)
             self._failures = 0
 
-    def _tell_hold(self, dispatch: Dispatch) -> None:
-        is_held = dispatch.pace.hold is not None
+    def _report_hold(self, scheduler: Scheduler) -> None:
+        is_held = scheduler.pace.hold is not None
         if is_held and not self._is_held:
             log.error(
                 "delivery is held, nothing is lost, tried again every minute url=%s answer=%s hint=%s",
                 self._url,
-                _named(dispatch.last_error),
-                dispatch.hint,
+                _named(scheduler.last_error),
+                scheduler.hint,
             )
         elif self._is_held and not is_held:
             log.info("delivery is no longer held url=%s", self._url)
         self._is_held = is_held
 
-    def _tell_failure(self, answer: Answer | Failure, hint: str, now_s: float) -> None:
+    def _report_failure(self, answer: Answer | Failure, hint: str, now_s: float) -> None:
         self._failures += 1
-        self._untold += 1
+        self._unreported += 1
         is_news = bool(hint) and not self._hint
         self._hint = hint
-        if self._told_s is not None and now_s < self._told_s + REPEAT_S and not is_news:
+        if self._reported_s is not None and now_s < self._reported_s + REPEAT_S and not is_news:
             return
         said = f" hint={hint}" if hint else ""
         why = _named(answer)
-        log.warning("delivery fails and is retried url=%s why=%s attempts=%d%s", self._url, why, self._untold, said)
-        self._told_s, self._untold = now_s, 0
+        log.warning("delivery fails and is retried url=%s why=%s attempts=%d%s", self._url, why, self._unreported, said)
+        self._reported_s, self._unreported = now_s, 0
 
 
 def _named(answer: Answer | Failure | None) -> str:

@@ -9,7 +9,7 @@ from logship.records import record
 
 
 @record(frozen=False)
-class Stretch:
+class EventRange:
     """Events [first, last) of a batch that go out in one body.
 
     `is_bad`: it was refused as part of something larger whose other part was accepted, so a bad event is in it.
@@ -19,18 +19,18 @@ class Stretch:
     first: int
     last: int
     is_bad: bool = False
-    right: Stretch | None = None
+    right: EventRange | None = None
 
     @property
     def count(self) -> int:
         return self.last - self.first
 
-    def halves(self) -> tuple[Stretch, Stretch]:
+    def halves(self) -> tuple[EventRange, EventRange]:
         middle = self.first + self.count // 2
-        return Stretch(self.first, middle), Stretch(middle, self.last)
+        return EventRange(self.first, middle), EventRange(middle, self.last)
 
 
-class Parcel:
+class BatchProgress:
     """Cuts a batch by the answers until every event is accepted or alone.
 
     At most one stretch is out at a time. Bisecting around one bad event of n costs at most 2 log2(n) extra requests.
@@ -42,7 +42,7 @@ class Parcel:
         self.suspects = 0  # events refused alone that are not judged yet
         self.is_out = False
         self.timeouts = 0  # in a row
-        self._pending = [Stretch(0, len(batch))]  # a stack: the earliest events are its last item
+        self._pending = [EventRange(0, len(batch))]  # a stack: the earliest events are its last item
 
     @property
     def is_waiting(self) -> bool:
@@ -58,15 +58,15 @@ class Parcel:
     def is_settled(self) -> bool:
         return not self._pending and not self.is_out and not self.suspects
 
-    def size_bytes(self, stretch: Stretch) -> int:
+    def size_bytes(self, stretch: EventRange) -> int:
         """Of the decoded body, brackets and commas included."""
         return self.batch.part_bytes(stretch.first, stretch.last)
 
-    def body(self, stretch: Stretch) -> bytes:
+    def body(self, stretch: EventRange) -> bytes:
         """The decoded body: one event as the bare object, more as an array."""
         return self.batch.part(stretch.first, stretch.last)
 
-    def take(self, limit_bytes: int) -> Stretch:
+    def take(self, limit_bytes: int) -> EventRange:
         """The next stretch to send, cut to what is known of the receiver's limit; it is out until answered."""
         stretch = self._pending.pop()
         while stretch.count > 1 and (stretch.is_bad or self.size_bytes(stretch) > limit_bytes):
@@ -74,18 +74,18 @@ class Parcel:
         self.is_out = True
         return stretch
 
-    def accept(self, stretch: Stretch) -> None:
+    def accept(self, stretch: EventRange) -> None:
         """The receiver has these events."""
         self.is_out = False
         if stretch.right:
             stretch.right.is_bad = True
 
-    def put_back(self, stretch: Stretch) -> None:
+    def put_back(self, stretch: EventRange) -> None:
         """Nothing is decided: the same again."""
         self.is_out = False
         self._pending.append(stretch)
 
-    def divide(self, stretch: Stretch, *, is_refused: bool) -> None:
+    def divide(self, stretch: EventRange, *, is_refused: bool) -> None:
         """Send the halves instead; `is_refused` says that a bad event is in one of them."""
         self.is_out = False
         self._pending.append(self._cut(stretch, is_refused=is_refused))
@@ -95,7 +95,7 @@ class Parcel:
         self.is_out = False
         self.suspects += 1
 
-    def bury(self, refusal: RefusedEvent) -> None:
+    def reject(self, refusal: RefusedEvent) -> None:
         """A suspect's judgement: a dead letter."""
         self.suspects -= 1
         self.refused.append(refusal)
@@ -104,13 +104,13 @@ class Parcel:
         """A suspect's other judgement: the receiver took it after all, or it is to be sent again."""
         self.suspects -= 1
         if not is_accepted:
-            self._pending.append(Stretch(index, index + 1))
+            self._pending.append(EventRange(index, index + 1))
 
     def remove(self, index: int) -> None:
         """Event `index`, sent out of turn, is accepted."""
         for place, stretch in enumerate(self._pending):
             if stretch.first <= index < stretch.last:
-                rest = [Stretch(index + 1, stretch.last), Stretch(stretch.first, index)]
+                rest = [EventRange(index + 1, stretch.last), EventRange(stretch.first, index)]
                 self._pending[place : place + 1] = [part for part in rest if part.count]
                 return
 
@@ -129,7 +129,7 @@ class Parcel:
                 if first < last:
                     yield range(first, last)
 
-    def sources(self, stretch: Stretch) -> set[str]:
+    def sources(self, stretch: EventRange) -> set[str]:
         """Which sources the events of a stretch are from."""
         found = set()
         offset = 0
@@ -140,7 +140,7 @@ class Parcel:
             offset = end
         return found
 
-    def _cut(self, stretch: Stretch, *, is_refused: bool) -> Stretch:
+    def _cut(self, stretch: EventRange, *, is_refused: bool) -> EventRange:
         """Left half; the right one waits behind it."""
         left, right = stretch.halves()
         left.right = right if is_refused else None

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from enum import Enum
 
 from logship.delivery.answer import Answer, Failure
+from logship.delivery.batch_progress import BatchProgress, EventRange
 from logship.delivery.body_limit import QUICK, BodyLimit
 from logship.delivery.decision import Decision, Verdict, is_timeout
-from logship.delivery.endpoint import DeliverySettings
+from logship.delivery.endpoint import DeliveryLimits
 from logship.delivery.pace import Attempt, Pace
-from logship.delivery.parcel import Parcel, Stretch
-from logship.delivery.suspicion import Suspect, Suspicions, Trial
+from logship.delivery.poison import PoisonWatch, Suspect, Trial
 from logship.event import Batch, Outcome, RefusedEvent
 from logship.records import record
 
@@ -28,29 +28,29 @@ class Purpose(Enum):
 
     DELIVER = 0
     PROBE = 1  # one event from behind the suspects
-    RETAKE = 2  # the first suspect again
+    RETRY = 2  # the first suspect again
 
 
 @record
 class Job:
     """One attempt to be made."""
 
-    parcel: Parcel
-    stretch: Stretch
+    progress: BatchProgress
+    stretch: EventRange
     attempt: Attempt
     purpose: Purpose
     started_s: float
 
     @property
     def size(self) -> int:
-        return self.parcel.size_bytes(self.stretch)
+        return self.progress.size_bytes(self.stretch)
 
     @property
     def is_single(self) -> bool:
         return self.stretch.count == 1
 
     def body(self) -> bytes:
-        return self.parcel.body(self.stretch)
+        return self.progress.body(self.stretch)
 
 
 @record
@@ -60,10 +60,10 @@ class Rest:
     until_s: float | None
 
 
-class Dispatch:
+class Scheduler:
     """All that is on its way to one receiver. Not thread-safe: its owner has the lock."""
 
-    def __init__(self, settings: DeliverySettings, timeout_s: float, random: random_module.Random) -> None:
+    def __init__(self, settings: DeliveryLimits, timeout_s: float, random: random_module.Random) -> None:
         self._random = random
         self._timeout_s = timeout_s
         self.pace = Pace(settings.concurrency, settings.retry_initial_s, settings.retry_max_s, random)
@@ -71,8 +71,8 @@ class Dispatch:
         self._probe: Attempt | None = None  # out with a body that is a try
         self.last_error: Answer | Failure | None = None  # of the newest try that went wrong since the last success
         self.hint = ""
-        self._open: list[Parcel] = []
-        self._suspicions = Suspicions()
+        self._open: list[BatchProgress] = []
+        self._poison = PoisonWatch()
         self._is_finishing = False
         self._outcomes: list[Outcome] = []
 
@@ -88,22 +88,22 @@ class Dispatch:
     @property
     def is_drained(self) -> bool:
         """Whether nothing is to be sent or out; suspects may still wait for their judgement."""
-        return not any(parcel.is_undecided for parcel in self._open)
+        return not any(progress.is_undecided for progress in self._open)
 
     def has_work(self, now_s: float) -> bool:
         """Whether one more attempt may start now."""
-        return self.pace.may_start(now_s) and any(parcel.is_waiting for parcel in self._open)
+        return self.pace.may_start(now_s) and any(progress.is_waiting for progress in self._open)
 
     def room(self) -> int:
         """How many more batches may come: none while held, but one where a trial lacks an event to try."""
-        undecided = sum(parcel.is_undecided for parcel in self._open)
+        undecided = sum(progress.is_undecided for progress in self._open)
         if not self.pace.hold:
             return max(0, self.pace.window + READY_AHEAD - undecided)
-        trial = self._suspicions.trial
+        trial = self._poison.trial
         return max(0, 1 - undecided) if trial and trial.is_lost and not self._behind(trial) else 0
 
     def submit(self, batch: Batch) -> None:
-        self._open.append(Parcel(batch))
+        self._open.append(BatchProgress(batch))
         self._is_finishing = False
 
     def finish(self) -> None:
@@ -117,18 +117,18 @@ class Dispatch:
 
     def unsettled(self) -> list[Batch]:
         """Every batch that has no outcome, in the order they came."""
-        return [parcel.batch for parcel in self._open]
+        return [progress.batch for progress in self._open]
 
     def next(self, now_s: float) -> Job | Rest:
         """What to send now, counted as started; or how long to rest."""
-        self._close(self._suspicions.bury_lonely(now_s, self._open, self._is_finishing))
-        burial_s = self._suspicions.next_burial_s(self._open)
-        trial = self._suspicions.trial
-        if not trial and not any(parcel.is_waiting for parcel in self._open):
-            return Rest(burial_s)
+        self._close(self._poison.reject_alone(now_s, self._open, self._is_finishing))
+        rejection_s = self._poison.next_rejection_s(self._open)
+        trial = self._poison.trial
+        if not trial and not any(progress.is_waiting for progress in self._open):
+            return Rest(rejection_s)
         if not self.pace.may_start(now_s):
-            return Rest(_earlier(burial_s, self.pace.next_start_s(now_s)))
-        return (self._hearing(trial, now_s) if trial else self._delivery(now_s)) or Rest(burial_s)
+            return Rest(_earlier(rejection_s, self.pace.next_start_s(now_s)))
+        return (self._test_mapping(trial, now_s) if trial else self._delivery(now_s)) or Rest(rejection_s)
 
     def settle(
         self, job: Job, answer: Answer | Failure, decision: Decision, now_s: float, retry_after_s: float | None = None
@@ -147,50 +147,50 @@ class Dispatch:
                 self._note(answer, decision.hint)
             case Verdict.SMALLER | Verdict.REFUSED:
                 self._refuse(job, answer, decision.verdict, now_s)
-        self._close([job.parcel])
+        self._close([job.progress])
 
     def _delivery(self, now_s: float) -> Job | None:
         """The earliest events that wait: their positions hold the others' back."""
-        parcel = next((parcel for parcel in self._open if parcel.is_waiting), None)
-        if parcel is None:
+        progress = next((progress for progress in self._open if progress.is_waiting), None)
+        if progress is None:
             return None
-        stretch = parcel.take(self.limit.safe_bytes if self._probe else self.limit.bytes)
-        job = self._start(parcel, stretch, Purpose.DELIVER, now_s)
+        stretch = progress.take(self.limit.safe_bytes if self._probe else self.limit.bytes)
+        job = self._start(progress, stretch, Purpose.DELIVER, now_s)
         if self.limit.safe_bytes < job.size <= self.limit.bytes:
             self._probe = job.attempt
         return job
 
-    def _hearing(self, trial: Trial, now_s: float) -> Job | None:
+    def _test_mapping(self, trial: Trial, now_s: float) -> Job | None:
         """The next try of a trial; where no event is to be tried the other sources go on."""
         if self.pace.in_flight:
             return None  # what is in flight may still decide it
         behind = self._behind(trial)
-        if trial.is_retaking or (trial.is_lost and not behind):
-            suspect = trial.suspicion.suspects[0]
+        if trial.is_retrying or (trial.is_lost and not behind):
+            suspect = trial.of_source.suspects[0]
             index = suspect.refusal.index
-            return self._start(suspect.parcel, Stretch(index, index + 1), Purpose.RETAKE, now_s)
+            return self._start(suspect.progress, EventRange(index, index + 1), Purpose.RETRY, now_s)
         if not behind:
-            if self._is_finishing and not any(parcel.is_waiting for parcel in self._open):
+            if self._is_finishing and not any(progress.is_waiting for progress in self._open):
                 self._lose(trial, now_s, None)
             return self._delivery(now_s)
-        parcel, events = self._random.choice(behind) if trial.is_lost else behind[0]
+        progress, events = self._random.choice(behind) if trial.is_lost else behind[0]
         index = self._random.choice(events) if trial.is_lost else events[-1]
-        return self._start(parcel, Stretch(index, index + 1), Purpose.PROBE, now_s)
+        return self._start(progress, EventRange(index, index + 1), Purpose.PROBE, now_s)
 
-    def _behind(self, trial: Trial) -> list[tuple[Parcel, range]]:
+    def _behind(self, trial: Trial) -> list[tuple[BatchProgress, range]]:
         """Events of the source on trial that are still to be sent, farthest first."""
-        source = trial.suspicion.source
-        return [(parcel, events) for parcel in reversed(self._open) for events in parcel.pending_of(source)]
+        source = trial.of_source.source
+        return [(progress, events) for progress in reversed(self._open) for events in progress.pending_of(source)]
 
-    def _start(self, parcel: Parcel, stretch: Stretch, purpose: Purpose, now_s: float) -> Job:
-        parcel.is_out = True
-        return Job(parcel, stretch, self.pace.start(), purpose, now_s)
+    def _start(self, progress: BatchProgress, stretch: EventRange, purpose: Purpose, now_s: float) -> Job:
+        progress.is_out = True
+        return Job(progress, stretch, self.pace.start(), purpose, now_s)
 
     def _return(self, job: Job) -> None:
         """Nothing is decided."""
-        job.parcel.is_out = False
+        job.progress.is_out = False
         if job.purpose is Purpose.DELIVER:
-            job.parcel.put_back(job.stretch)
+            job.progress.put_back(job.stretch)
 
     def _retry(
         self, job: Job, answer: Answer | Failure, now_s: float, retry_after_s: float | None, *, is_probe: bool
@@ -202,8 +202,8 @@ class Dispatch:
             self._note(answer)
             return
         self.pace.failed(now_s, job.attempt, retry_after_s, is_too_slow=True)
-        job.parcel.timeouts += 1
-        if job.parcel.timeouts < TIMEOUTS and not is_probe:
+        job.progress.timeouts += 1
+        if job.progress.timeouts < TIMEOUTS and not is_probe:
             self._note(answer)
             return
         self.limit.timed_out(job.size, now_s)
@@ -217,55 +217,55 @@ class Dispatch:
         took_s = now_s - job.started_s
         self.limit.accepted(job.size, took_s, now_s)
         self.pace.accepted(job.attempt, is_quick=took_s < QUICK * self._timeout_s)
-        job.parcel.timeouts = 0
+        job.progress.timeouts = 0
         self.last_error, self.hint = None, ""
-        trial = self._suspicions.trial
-        if job.purpose is Purpose.RETAKE and trial:
-            job.parcel.is_out = False
-            self._close(self._suspicions.retake_accepted(trial))
+        trial = self._poison.trial
+        if job.purpose is Purpose.RETRY and trial:
+            job.progress.is_out = False
+            self._close(self._poison.suspect_accepted(trial))
             return
         if job.purpose is Purpose.PROBE:
-            job.parcel.is_out = False
-            job.parcel.remove(job.stretch.first)
+            job.progress.is_out = False
+            job.progress.remove(job.stretch.first)
         else:
-            job.parcel.accept(job.stretch)
-        if self._suspicions.are_any:
-            self._close(self._suspicions.accept(job.parcel.sources(job.stretch), job.attempt))
+            job.progress.accept(job.stretch)
+        if self._poison.are_any:
+            self._close(self._poison.accept(job.progress.sources(job.stretch), job.attempt))
 
     def _refuse(self, job: Job, answer: Answer | Failure, verdict: Verdict, now_s: float) -> None:
-        trial = self._suspicions.trial
+        trial = self._poison.trial
         if trial and job.purpose is not Purpose.DELIVER:
-            job.parcel.is_out = False
-            self._testify(job, trial, now_s)
+            job.progress.is_out = False
+            self._test_failed(job, trial, now_s)
             return
         self.pace.refused(job.attempt)
         if job.is_single:
             self._note(answer)
             assert isinstance(answer, Answer)  # a failure is never decided to be a refusal
             refusal = RefusedEvent(job.stretch.first, answer.status, answer.excerpt)
-            (source,) = job.parcel.sources(job.stretch)
-            self._suspicions.refuse(source, Suspect(job.parcel, refusal, job.attempt), now_s)
+            (source,) = job.progress.sources(job.stretch)
+            self._poison.refuse(source, Suspect(job.progress, refusal, job.attempt), now_s)
             return
         if verdict is Verdict.SMALLER:
             self.limit.refused(job.size, now_s)
-        job.parcel.divide(job.stretch, is_refused=verdict is Verdict.REFUSED)
+        job.progress.divide(job.stretch, is_refused=verdict is Verdict.REFUSED)
 
-    def _testify(self, job: Job, trial: Trial, now_s: float) -> None:
+    def _test_failed(self, job: Job, trial: Trial, now_s: float) -> None:
         """A try of a trial was refused."""
-        if job.purpose is Purpose.RETAKE and self._behind(trial):
-            trial.is_retaking = False
+        if job.purpose is Purpose.RETRY and self._behind(trial):
+            trial.is_retrying = False
             self.pace.doubted()  # the hold goes on; the event from behind is tried at once
             return
         self._lose(trial, now_s, job.attempt)
 
     def _lose(self, trial: Trial, now_s: float, attempt: Attempt | None) -> None:
         """The mapping is wrong: hold, and show the first answer."""
-        trial.is_lost = trial.is_retaking = True
+        trial.is_lost = trial.is_retrying = True
         self.pace.held(now_s, attempt)
-        suspects = trial.suspicion.suspects
+        suspects = trial.of_source.suspects
         self._note(
             Answer(suspects[0].refusal.status, excerpt=suspects[0].refusal.reason),
-            f"the last {len(suspects)} events of source {trial.suspicion.source} were all refused: its mapping makes"
+            f"the last {len(suspects)} events of source {trial.of_source.source} were all refused: its mapping makes"
             " events this receiver doesn't take; mend it and reload",
         )
 
@@ -274,13 +274,13 @@ class Dispatch:
         if hint or not self.pace.hold:
             self.hint = hint
 
-    def _close(self, parcels: Iterable[Parcel]) -> None:
+    def _close(self, batches: Iterable[BatchProgress]) -> None:
         """What is settled leaves with its outcome."""
-        for parcel in parcels:
-            if parcel.is_settled and parcel in self._open:
-                self._open.remove(parcel)
-                refused = tuple(sorted(parcel.refused, key=lambda refusal: refusal.index))
-                self._outcomes.append(Outcome(parcel.batch, refused))
+        for progress in batches:
+            if progress.is_settled and progress in self._open:
+                self._open.remove(progress)
+                refused = tuple(sorted(progress.refused, key=lambda refusal: refusal.index))
+                self._outcomes.append(Outcome(progress.batch, refused))
 
 
 def _earlier(one_s: float | None, other_s: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Where senders fetch their work and bring back the answer: one step at a time, thread-safe, no thread of its own."""
+"""Where senders fetch their work and bring back the answer: one step at a time, thread-safe, without a thread."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from logship.clock import WaitingClock
 from logship.counters import Counters
 from logship.delivery.answer import Answer
 from logship.delivery.decision import Verdict
-from logship.delivery.dispatch import Dispatch, Job, Rest
-from logship.delivery.endpoint import DeliverySettings, Endpoint
+from logship.delivery.delivery_log import DeliveryLog
+from logship.delivery.endpoint import DeliveryLimits, Endpoint
 from logship.delivery.exchange import Door, Exchange, Reply
-from logship.delivery.journal import Journal
 from logship.delivery.retry_after import retry_after_s
+from logship.delivery.scheduler import Job, Rest, Scheduler
 from logship.delivery.status import DeliveryState, DeliveryStatus
 from logship.delivery.transport import Transport
 from logship.event import Batch, Outcome
 
 
-class Desk:
+class Coordinator:
     """The state that the senders of one receiver share, under one lock."""
 
     def __init__(
         self,
         endpoint: Endpoint,
-        settings: DeliverySettings,
+        settings: DeliveryLimits,
         *,
         clock: WaitingClock,
         random: random_module.Random,
@@ -37,8 +37,8 @@ class Desk:
         self._clock = clock
         self._counters = counters
         self._exchange = Exchange(endpoint)
-        self._journal = Journal(endpoint.url)
-        self._dispatch = Dispatch(settings, endpoint.timeout_s, random)
+        self._log = DeliveryLog(endpoint.url)
+        self._scheduler = Scheduler(settings, endpoint.timeout_s, random)
         self._lock = threading.Lock()
         self._is_closed = False
         self._last_status: int | None = None
@@ -47,44 +47,46 @@ class Desk:
 
     @property
     def has_outcomes(self) -> bool:
-        return self._dispatch.has_outcomes
+        return self._scheduler.has_outcomes
 
     @property
     def max_body_bytes(self) -> int:
-        return self._dispatch.limit.bytes
+        """How large a decoded body may be: learned from 413, never above the setting."""
+        return self._scheduler.limit.bytes
 
     def room(self) -> int:
+        """How many more batches may be submitted now; 0 while held."""
         with self._lock:
-            return self._dispatch.room()
+            return self._scheduler.room()
 
     def submit(self, batch: Batch) -> None:
         with self._lock:
-            self._dispatch.submit(batch)
+            self._scheduler.submit(batch)
 
     def finish(self) -> None:
         with self._lock:
-            self._dispatch.finish()
+            self._scheduler.finish()
 
     def resume(self) -> None:
         with self._lock:
-            self._dispatch.pace.resume(self._clock.monotonic())
+            self._scheduler.pace.resume(self._clock.monotonic())
 
     def outcomes(self) -> list[Outcome]:
         with self._lock:
-            return self._dispatch.outcomes()
+            return self._scheduler.outcomes()
 
     @property
     def is_drained(self) -> bool:
         """Whether nothing is to be sent or out; suspects may still wait for their judgement."""
         with self._lock:
-            return self._dispatch.is_drained
+            return self._scheduler.is_drained
 
     def take(self) -> Job | Rest:
         """An attempt to be made now, counted as started; or how long nothing may start."""
         with self._lock:
-            return self._dispatch.next(self._clock.monotonic())
+            return self._scheduler.next(self._clock.monotonic())
 
-    def begin(self, job: Job, transport: Transport) -> Door | None:
+    def start(self, job: Job, transport: Transport) -> Door | None:
         """Start the attempt without waiting; None where that can't be. Then is_confirmed() or perform()."""
         return self._exchange.begin(transport, job.body(), is_single=job.is_single)
 
@@ -110,13 +112,13 @@ class Desk:
     def has_work(self) -> bool:
         """Whether one more attempt may start now."""
         with self._lock:
-            return self._dispatch.has_work(self._clock.monotonic())
+            return self._scheduler.has_work(self._clock.monotonic())
 
-    def close(self) -> list[Batch]:
+    def abandon(self) -> list[Batch]:
         """From now on no answer counts; what has no outcome."""
         with self._lock:
             self._is_closed = True
-            return self._dispatch.unsettled()
+            return self._scheduler.unsettled()
 
     def _settle(self, job: Job, reply: Reply) -> None:
         header = reply.answer.retry_after if isinstance(reply.answer, Answer) else None
@@ -127,10 +129,10 @@ class Desk:
             if self._is_closed:
                 return
             now_s = self._clock.monotonic()
-            before = self._dispatch.limit.bytes
-            self._dispatch.settle(job, reply.answer, reply.decision, now_s, wait_s)
+            before = self._scheduler.limit.bytes
+            self._scheduler.settle(job, reply.answer, reply.decision, now_s, wait_s)
             self._count(job, reply, now_s)
-            self._journal.tell(self._dispatch, reply, now_s, before)
+            self._log.report(self._scheduler, reply, now_s, before)
 
     def _count(self, job: Job, reply: Reply, now_s: float) -> None:
         for answer in reply.posted:
@@ -150,34 +152,34 @@ class Desk:
     def status(self) -> DeliveryStatus:
         with self._lock:
             now_s = self._clock.monotonic()
-            dispatch = self._dispatch
-            hold = dispatch.pace.hold
+            scheduler = self._scheduler
+            hold = scheduler.pace.hold
             return DeliveryStatus(
                 state=self._state(now_s),
                 api=str(self._exchange.paths.api),
                 compression=str(self._exchange.compression(self._exchange.paths)),
                 last_status=self._last_status,
                 last_success_s=self._last_success_s,
-                last_error=str(dispatch.last_error or ""),
-                hint=dispatch.hint,
+                last_error=str(scheduler.last_error or ""),
+                hint=scheduler.hint,
                 held_since_s=hold.since_s if hold else None,
                 next_try_s=self._next_try_s(now_s),
-                in_flight=dispatch.pace.in_flight,
-                waiting=dispatch.waiting,
-                window=dispatch.pace.window,
+                in_flight=scheduler.pace.in_flight,
+                waiting=scheduler.waiting,
+                window=scheduler.pace.window,
                 posts=self._posts,
                 retries=self._retries,
-                max_body_bytes=dispatch.limit.bytes,
+                max_body_bytes=scheduler.limit.bytes,
             )
 
     def _state(self, now_s: float) -> DeliveryState:
-        if self._dispatch.pace.hold:
+        if self._scheduler.pace.hold:
             return DeliveryState.HELD
-        if self._dispatch.pace.failures:
+        if self._scheduler.pace.failures:
             return DeliveryState.PAUSED
         return DeliveryState.OK if self._posts else DeliveryState.STARTING
 
     def _next_try_s(self, now_s: float) -> float | None:
-        pace = self._dispatch.pace
+        pace = self._scheduler.pace
         moment = pace.hold.next_try_s if pace.hold else pace.paused_until_s
         return moment if moment > now_s else None

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from logship.counters import Counters
-from logship.delivery.letter import DeadLetter, from_json, to_json
+from logship.delivery.dead_letter import DeadLetter, from_json, to_json
 from logship.records import record
 
 __all__ = ["DeadLetter", "DeadLetters"]
