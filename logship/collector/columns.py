@@ -5,6 +5,7 @@ A text column is an array of codes with the texts they mean, so that a filter co
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -18,10 +19,15 @@ NO_STATUS = -1
 BUCKETS = 256
 BUCKET_GROWTH = 1.085  # of durations: a percentile is at most 4.2 % off
 NO_DURATION = BUCKETS - 1  # the bucket of events without one
+LENGTHS = struct.Struct("<II")  # of an array and of its bytes
 SEPARATOR = b"\0"  # of the texts of a column, which hold none
 
 Array = NDArray[Any]
 Packed = dict[str, bytes]
+
+
+class GoneError(Exception):
+    """A segment was merged or rewritten while it was read; its events are in another one."""
 
 
 def packed(columns: Mapping[str, Sequence[Any]]) -> Packed:
@@ -60,6 +66,8 @@ def joined(texts: Iterable[bytes]) -> bytes:
 
 def packed_numbers(numbers: Array) -> bytes:
     """Their type as one character, then they themselves: of the smallest type that fits, once if all are equal."""
+    if numbers.dtype.kind == "f" and len(numbers) and (numbers == np.floor(numbers)).all():
+        numbers = numbers.astype(np.int64)  # milliseconds mostly: two bytes instead of eight
     if len(numbers) and (numbers == numbers[0]).all():
         numbers = numbers[:1]
     elif len(numbers) and numbers.dtype.kind == "i":
@@ -74,6 +82,23 @@ def numbers_of(data: bytes, count: int) -> Array:
     """The array that `packed_numbers` packed; read only."""
     array = np.frombuffer(data, chr(data[0]), offset=1)
     return array if len(array) == count else np.broadcast_to(array, count)
+
+
+def packed_arrays(*arrays: Array) -> bytes:
+    """Some arrays of any lengths as one piece."""
+    made = [(len(one), packed_numbers(one)) for one in arrays]
+    return b"".join(LENGTHS.pack(length, len(data)) + data for length, data in made)
+
+
+def arrays_of(data: bytes) -> list[Array]:
+    """The arrays that `packed_arrays` packed; read only."""
+    found: list[Array] = []
+    at = 0
+    while at < len(data):
+        length, size = LENGTHS.unpack_from(data, at)
+        at += LENGTHS.size + size
+        found.append(numbers_of(data[at - size : at], length))
+    return found
 
 
 def buckets_of(durations: Array) -> Array:
@@ -92,7 +117,8 @@ def bucket_ms(bucket: int) -> float:
 class Segment:
     """Some events of one application as columns, each fetched when it is needed.
 
-    Shapes: arrays are `events` long; `fetch` gives packed columns by name.
+    Shapes: arrays are `events` long; `fetch` gives those of the packed columns that there are, by name.
+    Raises: GoneError from whatever reads a column that there isn't.
     """
 
     def __init__(self, events: int, fetch: Callable[[tuple[str, ...]], Packed]) -> None:
@@ -103,9 +129,21 @@ class Segment:
     def load(self, *names: str) -> None:
         """Fetches columns together, those of texts with their texts."""
         wanted = [one for name in names for one in ((name, f"{name}.texts") if name in TEXTS else (name,))]
-        missing = tuple(name for name in dict.fromkeys(wanted) if name not in self._data)
+        self._need(tuple(dict.fromkeys(wanted)))
+
+    def _need(self, names: tuple[str, ...]) -> None:
+        if not self._has(names):
+            raise GoneError
+
+    def _has(self, names: tuple[str, ...]) -> bool:
+        missing = tuple(name for name in names if name not in self._data)
         if missing:
             self._data.update(self._fetch(missing))
+        return all(name in self._data for name in missing)
+
+    def arrays(self, *names: str) -> list[list[Array]] | None:
+        """What `packed_arrays` packed under these names; None where one of them isn't kept, or the segment is gone."""
+        return [arrays_of(self._data[name]) for name in names] if self._has(names) else None
 
     def numbers(self, name: str) -> Array:
         """The numbers of a column, the codes of a text column."""
@@ -114,15 +152,20 @@ class Segment:
 
     def texts(self, name: str) -> list[bytes]:
         """The texts of a text column in the order of their codes."""
-        self.load(name)
+        self._need((f"{name}.texts",))
         return self._data[f"{name}.texts"][1:-1].split(SEPARATOR)
 
     def code_of(self, name: str, text: str) -> int | None:
         """The code of a text, None when no event here has it."""
-        self.load(name)
+        self._need((f"{name}.texts",))
         data = self._data[f"{name}.texts"]
         at = data.find(SEPARATOR + text.encode("utf-8", "replace") + SEPARATOR)
         return None if at < 0 else data.count(SEPARATOR, 0, at)
+
+
+def held(events: int, columns: Packed) -> Segment:
+    """A segment of columns at hand."""
+    return Segment(events, lambda names: {name: columns[name] for name in names if name in columns})
 
 
 def only(segment: Segment, keep: Array) -> Packed:

@@ -8,10 +8,11 @@ from itertools import accumulate
 
 import numpy as np
 
+from logship.collector.columns import GoneError
 from logship.collector.filters import EventFilter
 from logship.collector.matching import matching, overlaps
 from logship.collector.refusal import bad_parameter
-from logship.collector.segments import GoneError, Known, Segments
+from logship.collector.segments import Known, Segments
 from logship.collector.text_search import NEVER_MS, SearchBudget, TextSearch, behind, newest_first
 from logship.records import record
 

@@ -12,7 +12,7 @@ from logship.collector import schema
 from logship.collector.callers import Agents, header, referrer_host
 from logship.collector.database import Database, Run
 from logship.collector.row import MAX_CLIENT_CHARS, MAX_COMPANY_CHARS, MAX_SOURCE_CHARS, split_uri
-from logship.collector.segments import FOLDED_AT_ONCE, fold
+from logship.collector.segments import FOLDED_AT_ONCE, add_digest, fold, without_digest
 
 Progress = Callable[[str], None]
 EVENTS_AT_ONCE = 5_000
@@ -100,8 +100,13 @@ def columns_of(event: dict[str, Any], agents: Agents) -> Sequence[str | None]:
 
 
 def fold_all(database: Database, progress: Progress) -> None:
-    """Puts every stored event into segments, before the first reader comes."""
+    """Puts every stored event into segments and makes their digests, before the first reader comes."""
     left = int(database.read("SELECT count(*) FROM events WHERE id > (SELECT max(last_id) FROM folded)")[0][0])
     reporter = Reporter("preparing the page", left, progress if left > FOLDED_AT_ONCE else lambda text: None)
     while fold(database):
         reporter.add(FOLDED_AT_ONCE)
+    found = without_digest(database)
+    reporter = Reporter("preparing the figures", sum(events for _, events in found), progress)
+    for segment_id, events in found:
+        add_digest(database, segment_id, events)
+        reporter.add(events)

@@ -2,7 +2,7 @@
 
 events    every event once; `id` is the order of arrival
 segments  the same events as columns, some thousands at a time: what figures, charts, lists and filters read
-columns   the columns of each segment, see columns.py
+columns   the columns of each segment, see columns.py, and what its events say together, see digest.py
 folded    how far `events` is in segments
 profiles  users, companies and subscriptions, one merged document each
 actions   what users did beside calling the API

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -17,8 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from logship.collector.columns import NAMES, Array, Packed, Segment, merged, only, packed
+from logship.collector.columns import NAMES, Array, GoneError, Packed, Segment, held, merged, only, packed
 from logship.collector.database import Database, Record, Run
+from logship.collector.digest import WHOLE, packed_digest
 from logship.records import record
 
 SEGMENT_EVENTS = 65_536  # at most, so that a code takes two bytes
@@ -34,6 +36,10 @@ SELECT f.last_id, s.id, s.events, s.first_id, s.last_id, s.oldest_ms, s.newest_m
 FROM folded f LEFT JOIN segments s ON s.application_id = ? ORDER BY s.last_id
 """
 LAST_TWO = "SELECT id, events FROM segments WHERE application_id = ? ORDER BY last_id DESC LIMIT 2"
+WITHOUT_DIGEST = """
+SELECT id, events FROM segments
+WHERE NOT EXISTS (SELECT 1 FROM columns WHERE segment_id = segments.id AND name = ?) ORDER BY id
+"""
 ADD = """
 INSERT INTO segments (application_id, events, first_id, last_id, oldest_ms, newest_ms) VALUES (?, ?, ?, ?, ?, ?)
 RETURNING id
@@ -51,10 +57,6 @@ class Known:
     oldest_ms: int
     newest_ms: int
     columns: Segment
-
-
-class GoneError(Exception):
-    """A segment was merged or rewritten while it was read; its events are in another one."""
 
 
 class Segments:
@@ -106,22 +108,17 @@ class Segments:
 
 
 def fetched(read: Callable[[str, Sequence[Any]], list[Record]], segment_id: int, names: Sequence[str]) -> Packed:
-    """Columns of a segment.
-
-    Raises: GoneError when it isn't there any more.
-    """
+    """Those of these columns of a segment that there are."""
     places = ",".join("?" * len(names))
     statement = f"SELECT name, data FROM columns WHERE segment_id = ? AND name IN ({places})"  # noqa: S608
     records = read(statement, (segment_id, *names))
-    if len(records) < len(names):
-        raise GoneError
     return {name: bytes(data) for name, data in records}
 
 
 def segment_of(records: Sequence[Record]) -> Segment:
     """A segment of records with the columns of NAMES."""
     columns = packed(dict(zip(NAMES, zip(*records, strict=True), strict=True)))
-    return Segment(len(records), lambda names: {name: columns[name] for name in names})
+    return held(len(records), columns)
 
 
 class Pending:
@@ -187,12 +184,28 @@ def packed_records(records: Sequence[Record]) -> tuple[int, Packed]:
 def add(run: Run, application_id: str, made: tuple[int, Packed]) -> None:
     """Writes a segment."""
     events, columns = made
-    segment = Segment(events, lambda names: {name: columns[name] for name in names})
+    segment = held(events, columns)
     ids, times = segment.numbers("id"), segment.numbers("time_ms")
     bounds = (int(ids.min()), int(ids.max()), int(times.min()), int(times.max()))
     segment_id = int(run(ADD, (application_id, events, *bounds))[0][0])
-    for name, data in columns.items():
+    keep(run, segment_id, columns)
+    keep(run, segment_id, packed_digest(segment))
+
+
+def keep(run: Run, segment_id: int, made: Packed) -> None:
+    for name, data in made.items():
         run("INSERT INTO columns VALUES (?, ?, ?)", (segment_id, name, data))
+
+
+def without_digest(database: Database) -> list[tuple[int, int]]:
+    """Id and number of events of the segments that a program without digests made."""
+    return [(int(one[0]), int(one[1])) for one in database.read(WITHOUT_DIGEST, (WHOLE,))]
+
+
+def add_digest(database: Database, segment_id: int, events: int) -> None:
+    """Gives a segment its digest if it still is there."""
+    with database.transaction() as run, suppress(GoneError):
+        keep(run, segment_id, packed_digest(whole(run, segment_id, events)))
 
 
 def remove(run: Run, segment_id: int) -> None:

@@ -13,10 +13,11 @@ from datetime import tzinfo
 
 import numpy as np
 
-from logship.collector.columns import BUCKETS, NO_DURATION, NO_STATUS, Array, bucket_ms
+from logship.collector.columns import BUCKETS, NO_DURATION, NO_STATUS, Array, GoneError, bucket_ms
+from logship.collector.digest import part_of_all
 from logship.collector.filters import EventFilter
-from logship.collector.matching import is_inside, overlaps
-from logship.collector.segments import GoneError, Known, Segments
+from logship.collector.matching import is_inside, matching, overlaps
+from logship.collector.segments import Known, Segments
 from logship.collector.summary_part import CLASS_OF_STATUS, CLASSES, Part, Values, part_of
 from logship.collector.text_search import SearchBudget, TextSearch
 from logship.collector.time_grid import TimeGrid
@@ -142,7 +143,7 @@ class Summaries:
 
     def _part(self, known: Known, wanted: EventFilter, grid: TimeGrid, column: str) -> Part | None:
         if wanted.search or not known.id or not is_inside(known, wanted):
-            return part_of(known, wanted, grid, column)
+            return part_of_known(known, wanted, grid, column)
         key = (known.id, wanted.conditions, grid, column)
         with self._lock:
             kept = self._parts.get(key)
@@ -150,13 +151,21 @@ class Summaries:
                 self._parts.move_to_end(key)
         if kept is not None:
             return kept
-        made = part_of(known, wanted, grid, column)
+        made = part_of_known(known, wanted, grid, column)
         if made is not None:
             with self._lock:
                 self._parts[key] = made
                 while len(self._parts) > PARTS_KEPT:
                     self._parts.popitem(last=False)
         return made
+
+
+def part_of_known(known: Known, wanted: EventFilter, grid: TimeGrid, column: str) -> Part | None:
+    """What the wanted events of a segment add, None when there are none."""
+    mask = matching(known, wanted)
+    if mask is None:
+        return part_of_all(known.columns, grid, column) or part_of(known.columns, None, grid, column)
+    return part_of(known.columns, mask, grid, column) if mask.any() else None
 
 
 def assembled(

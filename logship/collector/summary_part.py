@@ -7,9 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from logship.collector.columns import BUCKETS, NO_DURATION, Array, Segment
-from logship.collector.filters import EventFilter
-from logship.collector.matching import matching
-from logship.collector.segments import Known
 from logship.collector.time_grid import TimeGrid
 from logship.records import record
 
@@ -51,12 +48,8 @@ def status_class(status: int | None) -> int:
     return status // 100 - 2 if status is not None and 200 <= status <= 599 else len(CLASSES) - 1
 
 
-def part_of(known: Known, wanted: EventFilter, grid: TimeGrid, column: str) -> Part | None:
-    """The counts of the wanted events of a segment, None when there are none."""
-    segment = known.columns
-    mask = matching(known, wanted)
-    if mask is not None and not mask.any():
-        return None
+def part_of(segment: Segment, mask: Array | None, grid: TimeGrid, column: str) -> Part:
+    """The counts of those events of a segment for which `mask` is true, at least one; None for all of them."""
     names = ("time_ms", "status", "weight", "duration_ms", "bucket", "route", *((column,) if column else ()))
     segment.load(*names)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from logship.collector.columns import Array, Segment, only
+from logship.collector.columns import Array, held, only
 from logship.collector.database import Database
 from logship.collector.filters import EventFilter, like_literal
 from logship.collector.matching import is_inside, matching
@@ -99,6 +99,6 @@ def narrowed(known: Known, keep: Array) -> Known:
     """A segment of those events alone."""
     count = int(keep.sum())
     columns = only(known.columns, keep)
-    segment = Segment(count, lambda names: {name: columns[name] for name in names})
+    segment = held(count, columns)
     times = segment.numbers("time_ms")
     return Known(0, count, known.first_id, known.last_id, int(times.min()), int(times.max()), segment)

@@ -10,13 +10,15 @@ import orjson
 import pytest
 
 from logship.collector import migrations, schema
+from logship.collector import segments as segments_module
 from logship.collector.applications import application_ids
 from logship.collector.database import Database, StoreUnavailableError
+from logship.collector.digest import DIGEST
 from logship.collector.filters import Condition, EventFilter
 from logship.collector.listing import Listing
 from logship.collector.profile_model import USERS
 from logship.collector.profiles import put, user_page
-from logship.collector.segments import Segments, fold
+from logship.collector.segments import Segments, add_digest, fold, without_digest
 from logship.collector.server import open_database
 from logship.collector.summary import Summaries
 from logship.collector.text_search import TextSearch
@@ -173,6 +175,35 @@ def test_a_store_of_version_2_keeps_its_segments_and_takes_profiles(
         put(run, "without-events", USERS, [{"user_id": "ann"}], ARRIVED_MS)
     assert user_page(database, "without-events", "ann").profile == {"user_id": "ann"}
     assert {"shop", "without-events"} <= set(application_ids(database))
+    database.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_segments_without_a_digest_get_theirs_with_progress_also_after_a_kill(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments_module, "SEGMENT_EVENTS", 20)
+    monkeypatch.setattr(migrations, "REPORT_EVERY_S", 0.0)
+    store = str(tmp_path / "e.db") if kind == "sqlite" else request.getfixturevalue("postgres_url")
+    database = open_database(store)
+    for first in range(0, COUNT, 20):
+        database.insert(rows_of([event(9_000 + first + number) for number in range(20)]))
+        fold(database)
+    made = "SELECT segment_id, name, data FROM columns ORDER BY segment_id, name"
+    before = database.read(made)
+    shown = Summaries(Segments(database), TextSearch(database)).of(EventFilter("shop"), ARRIVED_MS)
+    for number in (1, 3):  # what a program without digests left, and one that was killed while it made them
+        with database.transaction() as run:
+            run(f"DELETE FROM columns WHERE name IN ({','.join('?' * len(DIGEST))})", DIGEST)
+        missing = without_digest(database)
+        for segment_id, events in missing[number:]:
+            add_digest(database, segment_id, events)
+        total = sum(events for _, events in missing[:number])
+        assert Summaries(Segments(database), TextSearch(database)).of(EventFilter("shop"), ARRIVED_MS) == shown
+        said: list[str] = []
+        open_database(store, said.append).close()
+        assert said[-1] == f"preparing the figures: 100 % ({total:,} of {total:,} events)"
+        assert database.read(made) == before
     database.close()
 
 
