@@ -204,11 +204,13 @@ def _retry_of_lane(
 
 
 def _report(terminal: Terminal, tried: Sequence[Retried], orphans: Sequence[DeadLetter]) -> int:
-    delivered, dropped, dead, waiting = (
-        sum(len(getattr(one, name)) for one in tried) for name in ("delivered", "dropped", "dead", "waiting")
+    delivered, dropped, excluded, dead, waiting = (
+        sum(len(getattr(one, name)) for one in tried)
+        for name in ("delivered", "dropped", "excluded", "dead", "waiting")
     )
+    by_rules = f" · left out by the receiver's rules {excluded:,}" if excluded else ""
     terminal.line(
-        f"delivered {delivered:,} · dropped by the mapping {dropped:,} · still dead {dead:,}"
+        f"delivered {delivered:,} · dropped by the mapping {dropped:,}{by_rules} · still dead {dead:,}"
         f" · not tried {waiting + len(orphans):,}"
     )
     for one in tried:

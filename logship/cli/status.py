@@ -11,7 +11,7 @@ from logship.cli.options import config_option, json_option, subcommand
 
 if TYPE_CHECKING:
     from logship.config import Settings
-    from logship.status.model import Status
+    from logship.status.model import ReceiverReport, Status
 
 WATCH_S = 2.0  # between two pictures
 UNCUT = 10_000  # columns
@@ -160,4 +160,22 @@ def _stopped(settings: Settings, why: str) -> Status:
         why=why,
         pid=pid,
         is_off=settings.status is None,
+        receivers=_receivers(settings, time.time()),
+    )
+
+
+def _receivers(settings: Settings, wall_s: float) -> tuple[ReceiverReport, ...]:
+    """The receivers of which the state knows rules."""
+    endpoints = {source.endpoint.receiver: source.endpoint for source in settings.sources if source.endpoint.obeys}
+    if not endpoints:
+        return ()
+    from logship.route.stored_rules import stored_rules
+    from logship.status.model import STOPPED, ReceiverReport
+
+    known = {
+        name: rules for name, endpoint in endpoints.items() if (rules := stored_rules(settings.state_dir, endpoint))
+    }
+    return tuple(
+        ReceiverReport(name, name, STOPPED, rules=one.rules.count, rules_age_s=max(0.0, wall_s - one.at_s))
+        for name, one in known.items()
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import click
 
 from logship.process.logs import escaped
-from logship.status.model import FileReport, FileState, ReceiverReport, Status
+from logship.status.model import STOPPED, FileReport, FileState, ReceiverReport, Status
 from logship.words import bytes_words, count_words, counted, duration_words
 
 HEAD = ("SOURCE", "FILE", "CONFIRMED", "LAG", "RATE", "SENT", "DROPPED", "SAMPLED OUT")
@@ -93,6 +93,8 @@ def _daemon(status: Status) -> str:
 
 
 def _receiver(receiver: ReceiverReport) -> str:
+    if receiver.state == STOPPED:
+        return " · ".join([escaped(receiver.url), *_rules(receiver)])
     words = [escaped(receiver.url), receiver.api]
     if receiver.last_status is not None and receiver.last_success_ago_s is not None and receiver.state == "ok":
         words.append(f"last {receiver.last_status} {duration_words(receiver.last_success_ago_s)} ago")

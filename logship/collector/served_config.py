@@ -20,7 +20,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from logship.collector.intake import MAX_DEPTH
-from logship.errors import ConfigError, Problem
+from logship.errors import ConfigError, FormatError, Problem
+from logship.formats.re2_door import compile_pattern
 from logship.records import record
 
 log = logging.getLogger(__name__)
@@ -190,7 +191,7 @@ def parsed(content: bytes, path: Path) -> ServedDocuments:
         if near:
             raise wrong(path, f"unknown key {key[:60]!r}; did you mean {near[0]!r}?")
     for place, pattern, reason in doubtful_patterns(document):
-        log.warning("%s: %s: %r is no regular expression for most clients: %s", path, place, pattern[:60], reason)
+        log.warning("%s: %s: %r: %s", path, place, pattern[:60], reason)
     try:
         return documents_of(document)
     except TypeError as exc:
@@ -198,14 +199,23 @@ def parsed(content: bytes, path: Path) -> ServedDocuments:
 
 
 def doubtful_patterns(config: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Place, text and reason of each pattern that Python refuses; clients have dialects of their own, it is served."""
+    """Place, text and reason of each pattern that some client can't read; it is served all the same.
+
+    Clients have dialects: those of SDKs are near to Python's; logship and the service's log-based client take RE2.
+    """
     for number, rule in enumerate(config.get("regex_config", [])):
         for index, condition in enumerate(rule["conditions"]):
+            place, pattern = f"regex_config.{number}.conditions.{index}.value", condition["value"]
             try:
                 with warnings.catch_warnings(action="ignore"):
-                    re.compile(condition["value"])
+                    re.compile(pattern)
             except (re.error, RecursionError, OverflowError) as exc:
-                yield f"regex_config.{number}.conditions.{index}.value", condition["value"], str(exc)
+                yield place, pattern, f"no regular expression for most clients: {exc}"
+                continue
+            try:
+                compile_pattern(pattern, captures=False)
+            except FormatError as exc:
+                yield place, pattern, f"none for clients with RE2, as logship: they leave the rule out: {exc.message}"
 
 
 def mistakes(error: ValidationError) -> list[Any]:

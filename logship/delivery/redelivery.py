@@ -12,6 +12,7 @@ from logship.delivery.delivery import Delivery
 from logship.delivery.status import DeliveryState
 from logship.event import Batch, Chunk, Conversion, Outcome, Piece
 from logship.records import record
+from logship.words import RECEIVER
 
 GIVE_UP_S = 60.0  # without any batch being settled; the letters stay where they are
 LOOK_S = 1.0
@@ -23,12 +24,14 @@ Convert = Callable[[DeadLetter], Conversion]
 class Retried:
     """What became of letters that were tried again.
 
-    Shapes: ids of letters; `dropped` are now dropped, sampled out or too old by the mapping and leave the store too;
-    `dead` carry their new reason; `waiting` were not answered, `trouble` says why.
+    Shapes: ids of letters; `dropped` are now dropped, sampled out or too old by the mapping, `excluded` by the
+    receiver's rules: both leave the store too; `dead` carry their new reason; `waiting` were not answered, `trouble`
+    says why.
     """
 
     delivered: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
+    excluded: list[str] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     waiting: list[str] = field(default_factory=list)
     trouble: str = ""
@@ -67,7 +70,7 @@ def redeliver(
     """
     retried = Retried()
     groups = list(_groups(_mended(letters, convert, max_bytes, retried), max_bytes))
-    store.remove(retried.dropped)
+    store.remove(retried.dropped + retried.excluded)
     store.replace(retried.dead)
     left = [_batch(group, number) for number, group in enumerate(groups)]
     unsettled = set(range(len(left)))
@@ -101,7 +104,8 @@ def _mended(letters: Iterable[DeadLetter], convert: Convert, max_bytes: int, ret
         if conversion.unfit:
             retried.dead.append(replace(letter, reason="still fits no format", event="", status=None, answer=""))
         elif not conversion.ends:
-            retried.dropped.append(letter.id)
+            is_excluded = any(name.startswith(RECEIVER) for name in conversion.sampled_out)
+            (retried.excluded if is_excluded else retried.dropped).append(letter.id)
         elif len(conversion.text) > max_bytes:
             reason = f"its event has {len(conversion.text)} bytes, over batch.max_bytes"
             retried.dead.append(replace(letter, reason=reason, event=conversion.event(0), status=None, answer=""))

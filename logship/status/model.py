@@ -13,6 +13,7 @@ from logship.records import record
 from logship.words import bytes_words, counted
 
 PROGRAM = "logship"
+STOPPED = "stopped"
 PAUSED, HELD = "paused", "held"  # states of a receiver in which nothing is delivered: one mends itself, one doesn't
 
 
@@ -61,10 +62,11 @@ class FileReport:
 class ReceiverReport:
     """The other end.
 
-    Shapes: `state` is starting, ok, paused or held; `*_ago_s` and `next_try_s` are seconds from the snapshot's moment,
-    None where there is no such moment. `rules` is how many of the receiver's are obeyed and rules_age_s how long ago it
-    last said so, None where there are none; `kept_share` of the events that they were asked about are sent, 0 to 1;
-    `rules_problem` is why the newest try to have them failed; `waits_for_rules`: nothing is shipped before they come.
+    Shapes: `state` is starting, ok, paused or held, or stopped where no daemon was asked; `*_ago_s` and `next_try_s`
+    are seconds from the snapshot's moment, None where there is no such moment. `rules` is how many of the receiver's
+    are obeyed and rules_age_s how long ago it last said so, None where there are none; `kept_share` of the events
+    that they were asked about are sent, 0 to 1; `rules_problem` is why the newest try to have them failed;
+    `waits_for_rules`: nothing is shipped before they come.
     """
 
     name: str
@@ -169,7 +171,7 @@ class Status:
                 return f"{receiver.url}: {receiver.last_error or receiver.state}"
             if receiver.waits_for_rules:
                 return f"{receiver.url}: its rules are not known: {receiver.rules_problem or 'no answer yet'}"
-        return "the daemon is stopped" if self.state == "stopped" else ""
+        return "the daemon is stopped" if self.state == STOPPED else ""
 
     def sentence(self, files: int, lag_bytes: int) -> str:
         """One line for `systemctl status`, with the number of files and how far they are behind."""

@@ -13,7 +13,7 @@ from logship.checkpoint import Checkpoint
 from logship.clock import iso_time
 from logship.process.logs import escaped
 from logship.status.advice import Faults, advise
-from logship.status.model import Advice, FileReport, FileState, Status
+from logship.status.model import Advice, FileReport, FileState, ReceiverReport, Status
 
 
 def stopped_status(
@@ -27,11 +27,13 @@ def stopped_status(
     why: str,
     pid: int | None = None,
     is_off: bool = False,
+    receivers: tuple[ReceiverReport, ...] = (),
 ) -> Status:
     """What the state says: positions against the sizes that files have now.
 
     Shapes: `config` is the file it runs with; `why` says why no daemon was asked; `pid` is one that runs nevertheless,
-    None where none does; `is_off` says that it isn't meant to be asked. Compressed generations have no size that is
+    None where none does; `is_off` says that it isn't meant to be asked; `receivers` are those whose rules are known.
+    Compressed generations have no size that is
     cheap to know, their last known one counts.
     """
     unit = unit_of(config)
@@ -51,6 +53,7 @@ def stopped_status(
         kernel=kernel.IMPLEMENTATION,
         origin=origin,
         files=files,
+        receivers=receivers,
         dead_letters=dead_letters,
         advice=(cause, *advise(files, (), (), dead_letters, Faults())),
     )

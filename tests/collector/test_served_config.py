@@ -134,15 +134,26 @@ def test_garbage_is_refused_with_its_place_and_the_last_good_one_stays(
     assert json.loads(served.current().config)["sample_rate"] == 7
 
 
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("(/a", "no regular expression for most clients: missing )"),
+        ("^/(?!health)", "none for clients with RE2, as logship: they leave the rule out: "),
+        (r"(a)\1", "none for clients with RE2"),
+        ("(?>a)", "none for clients with RE2"),
+        ("a++", "none for clients with RE2"),
+        ("a{1001}", "none for clients with RE2"),
+    ],
+)
 def test_a_pattern_that_clients_can_not_read_is_served_with_a_warning(
-    file: Path, caplog: pytest.LogCaptureFixture
+    pattern: str, said: str, file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rule = {"conditions": [{"path": "request.route", "value": "(/a"}], "sample_rate": 1}
+    rule = {"conditions": [{"path": "request.route", "value": pattern}], "sample_rate": 1}
     file.write_text(json.dumps({"regex_config": [rule]}))
     served = ServedConfig(file)
     assert json.loads(served.current().config)["regex_config"] == [rule]
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
-    assert "regex_config.0.conditions.0.value: '(/a' is no regular expression" in caplog.text
+    assert f"regex_config.0.conditions.0.value: {pattern!r}: {said}" in caplog.text
 
 
 def test_a_file_that_vanishes_is_said_once_and_taken_when_it_is_back(
