@@ -6,8 +6,7 @@ from typing import Any
 
 from logship.config.shipped import mapping_names, presets
 from logship.fields import FAMILIES, FIELDS, Kind
-from logship.mapping.event import FALLBACKS, shape_of
-from logship.mapping.review import EVENT_KEYS
+from logship.mapping.event_keys import EVENT_KEYS, FALLBACKS, shape_of
 from logship.mapping.template import FILTERS
 
 Schema = dict[str, Any]

@@ -10,9 +10,9 @@ from logship.conversion.trace import Tracer
 from logship.errors import MappingError
 from logship.fields import canonical, suggestion
 from logship.formats.format import Format
-from logship.mapping.event import Shape, shape_of
+from logship.mapping.event_keys import Path, Shape, shape_of
 from logship.mapping.lowering import lower
-from logship.mapping.plan import Path, Plan, leaves, read_plan
+from logship.mapping.plan import Plan, leaves, read_plan
 from logship.mapping.redaction_places import FORWARDED, Covers
 from logship.mapping.remote_rules import RemoteRules
 from logship.mapping.setting import DEFAULT_PROXY_HEADER, HOSTS, PEERS, Constants, Setting

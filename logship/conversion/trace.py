@@ -16,8 +16,9 @@ from logship.formats.slot import Misfit
 from logship.kernel.exact import compile_exact
 from logship.kernel.program import NO_BOUNDS
 from logship.kernel.values import Bare, Unreadable
+from logship.mapping.event_keys import Path
 from logship.mapping.lowering import lower
-from logship.mapping.plan import Branch, Leaf, Path, Plan, leaves
+from logship.mapping.plan import Branch, Leaf, Plan, leaves
 from logship.mapping.redaction_places import Covers, NoCovers
 from logship.mapping.remote_decision import Reason, visited
 from logship.mapping.remote_rules import ALL, RemoteRules, percent, weight_of

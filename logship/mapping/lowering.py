@@ -22,8 +22,9 @@ from logship.kernel.program import Escaping, Op, Program, texts
 from logship.mapping import values
 from logship.mapping.derived import Fields, Value
 from logship.mapping.event import Choice, EventWriter
+from logship.mapping.event_keys import Path
 from logship.mapping.matchers import Groups, Test, scale_of
-from logship.mapping.plan import Condition, Leaf, Path, Plan, Rule, leaves
+from logship.mapping.plan import Condition, Leaf, Plan, Rule, leaves
 from logship.mapping.redaction_places import Covers
 from logship.mapping.remote_decision import Reason, RemoteDecision
 from logship.mapping.remote_rules import RemoteRules

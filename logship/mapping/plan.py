@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 
 from logship.errors import Location, MappingError
+from logship.mapping.event_keys import Path
+from logship.mapping.literals import list_constant
 from logship.mapping.made_fields import MadeField, made_fields
 from logship.mapping.matchers import Matcher, parse_matcher
 from logship.mapping.never import never
@@ -13,8 +15,6 @@ from logship.mapping.sampling import Share, parse_share
 from logship.mapping.spec import MappingSpec, RuleSpec
 from logship.mapping.template import Template, parse_template
 from logship.records import record
-
-Path = tuple[str, ...]
 
 
 @record
@@ -112,7 +112,9 @@ def _leaf(value: object, location: Location, errors: list[MappingError]) -> Leaf
     if isinstance(value, str) and "$" in value:
         text = value
         return Leaf(_collect(errors, lambda: parse_template(text, location)), location)
-    if isinstance(value, str | bool | int | float | list) or value is None:
+    if isinstance(value, list):
+        return Leaf(list_constant(value, location, errors), location)
+    if isinstance(value, str | bool | int | float) or value is None:
         return Leaf(value, location)
     if value == {}:
         return Leaf(None, location)

@@ -30,6 +30,10 @@ _VALUE_END = re.compile(r"[&;#]|\Z")
 _UNUSUAL = r"%+.\[\]*\x00-\x20\x7f-\U0010ffff"  # in a name: what it says is not what is written
 _PLAIN_NAME = re.compile(rf"[^=&;#?{_UNUSUAL}]{{1,64}}")  # the native kernel takes longer ones to Python
 _UNUSUAL_NAME = rf"[^=&;#?{_UNUSUAL}]*+[{_UNUSUAL}]"
+_BOUND = re.compile(r"(?<![\[\\])[\^$]|\\[Az]")  # in a pattern
+_AROUND_PATH = re.compile(
+    r"((?:[A-Z]+ )?(?:[A-Za-z][A-Za-z0-9+.-]*://[^/#]*)?)(.*?)((?: HTTP/[0-9.]+|#.*)?)", re.DOTALL
+)
 _LISTED_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{3,45}")
 
 
@@ -169,11 +173,12 @@ def bare_query_redactor(redact: Callable[[str], str]) -> Callable[[str], str]:
 
 
 def path_redactor(patterns: Sequence[str]) -> Callable[[str], str]:
-    """A function from a URL to the same one with the patterns' groups in its path replaced.
+    """A function from a URL or a request line to the same one with the patterns' groups in its path replaced.
 
+    A pattern that begins with `^` or ends with `$` means the path's begin and end.
     Raises: FormatError with RE2's reason.
     """
-    compiled = [_redacting_pattern(pattern) for pattern in patterns]
+    compiled = [(_redacting_pattern(pattern), _BOUND.search(pattern) is not None) for pattern in patterns]
 
     def redact(url: str) -> str:
         return covered(url) if len(url) < LONG else redacted_once(covered, url)
@@ -182,18 +187,25 @@ def path_redactor(patterns: Sequence[str]) -> Callable[[str], str]:
         head, mark, query = url.partition("?")
         if len(head) > MAX_PATH:
             head = head[:MAX_PATH] + REDACTED
-        raw = head.encode("utf-8", "replace")
-        for pattern in compiled:
-            spans = pattern.spans(raw, MAX_PARTS)
-            if len(spans) == MAX_PARTS:
-                raw, end = raw[: spans[-1][0][1]], len(raw)
-                raw += REDACTED.encode() if len(raw) < end else b""
-            if spans:
-                head = _without_groups(raw, spans).decode("utf-8", "replace")
-                raw = head.encode()
+        for pattern, is_bound in compiled:
+            head = _without_matches(pattern, head)
+            around = _AROUND_PATH.fullmatch(head) if is_bound else None
+            if around is not None and around[2] != head:
+                head = around[1] + _without_matches(pattern, around[2]) + around[3]
         return head + mark + query
 
     return redact
+
+
+def _without_matches(pattern: Pattern, text: str) -> str:
+    raw = text.encode("utf-8", "replace")
+    spans = pattern.spans(raw, MAX_PARTS)
+    if not spans:
+        return text
+    if len(spans) == MAX_PARTS:
+        raw, end = raw[: spans[-1][0][1]], len(raw)
+        raw += REDACTED.encode() if len(raw) < end else b""
+    return _without_groups(raw, spans).decode("utf-8", "replace")
 
 
 def _redacting_pattern(text: str) -> Pattern:

@@ -8,7 +8,8 @@ from logship.errors import MappingError
 from logship.fields import Kind, canonical, lookup
 from logship.kernel.program import Known
 from logship.mapping import bodies, redaction
-from logship.mapping.plan import Path, steps
+from logship.mapping.event_keys import Path
+from logship.mapping.plan import steps
 from logship.mapping.spec import KeepQuery, MappingSpec
 from logship.mapping.template import parse_template
 from logship.records import record

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from logship.formats.re2_door import compile_set
 from logship.kernel.assembler import Label
 from logship.kernel.program import MOST, Op, texts
-from logship.mapping.plan import Branch, Leaf, Path, steps
+from logship.mapping.event_keys import Path
+from logship.mapping.plan import Branch, Leaf, steps
 from logship.mapping.remote_rules import (
     ALL,
     ROUTE,

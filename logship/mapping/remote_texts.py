@@ -9,7 +9,7 @@ from fractions import Fraction
 import orjson
 
 from logship.kernel.values import text_of
-from logship.mapping.plan import Path
+from logship.mapping.event_keys import Path
 from logship.mapping.remote_rules import MAX_WEIGHT, draws, threshold_of, weight_of
 
 EXCLUDED, LEFT_OUT, KEPT = "x", "d", "k"  # a user's fate, else the weight

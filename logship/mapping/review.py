@@ -6,27 +6,16 @@ from collections.abc import Iterator, Mapping
 
 from pydantic import ValidationError
 
-from logship.errors import FormatError, MappingError
+from logship.errors import Location, MappingError
 from logship.fields import canonical, closest
-from logship.formats.re2_door import compile_pattern
-from logship.mapping import proxies
-from logship.mapping.masked_names import steps_of
+from logship.mapping import proxies, redact_review
+from logship.mapping.event_keys import EVENT_KEYS, REQUIRED_KEYS, Path, Shape, shape_of
+from logship.mapping.literals import misfits
 from logship.mapping.never import bare_limits
-from logship.mapping.plan import Branch, Condition, Leaf, Path, Plan, Rule, leaves, read_plan, steps
+from logship.mapping.plan import Branch, Condition, Leaf, Plan, Rule, leaves, read_plan
 from logship.mapping.spec import MappingErrors, MappingSpec, translated
 from logship.mapping.template import Template
 
-REQUIRED_KEYS: tuple[Path, ...] = (
-    ("request", "time"), ("request", "verb"), ("request", "uri"), ("response", "time"), ("response", "status"),
-)  # fmt: skip
-EVENT_KEYS: Mapping[Path, tuple[str, ...]] = {  # all that the API knows, by where it stands
-    (): (
-        "request", "response", "user_id", "company_id", "session_token", "subscription_id", "transaction_id",
-        "metadata", "direction", "weight", "tags", "blocked_by", "action_name", "trace_id", "span",
-    ),
-    ("request",): ("time", "verb", "uri", "ip_address", "headers", "body", "transfer_encoding", "api_version"),
-    ("response",): ("time", "status", "ip_address", "headers", "body", "transfer_encoding", "verb"),
-}  # fmt: skip
 _MEANT = {  # what other APIs call them
     "method": "verb", "url": "uri", "path": "uri", "status_code": "status", "code": "status", "timestamp": "time",
     "ip": "ip_address", "client_ip": "ip_address", "user": "user_id", "userid": "user_id", "company": "company_id",
@@ -53,9 +42,13 @@ def parse_mapping(tree: Mapping[str, object]) -> MappingSpec:
 def review(spec: MappingSpec) -> tuple[list[MappingError], tuple[MappingError, ...]]:
     """Errors and warnings of a mapping alone, without a format."""
     plan = read_plan(spec)
-    errors = [*plan.errors, *_required(plan), *_proxies(spec), *_redactions(spec), *_same_ids(plan)]
+    errors = [
+        *plan.errors, *_required(plan), *_misfits(plan), *_proxies(spec), *redact_review.refused(spec),
+        *_same_ids(plan),
+    ]  # fmt: skip
     warnings = (
-        *_unknown_keys(plan), *_vain_redactions(spec, plan), *_vain_rules(plan), *_client_ids(plan), *_bare_limits(plan)
+        *_unknown_keys(plan), *redact_review.vain(spec, plan), *_vain_rules(plan), *_client_ids(plan),
+        *_bare_limits(plan),
     )  # fmt: skip
     return errors, warnings
 
@@ -100,6 +93,38 @@ def _time(leaf: Leaf, path: Path) -> Iterator[MappingError]:
         yield MappingError(said, location=leaf.location, hint="write $start_time or $end_time")
 
 
+def _misfits(plan: Plan) -> Iterator[MappingError]:
+    for path, value, location in _written(plan):
+        if isinstance(value, list) and shape_of(path) in (Shape.TIME, Shape.HEADERS):
+            continue  # told by _required()
+        for said, hint in misfits(path, value):
+            yield MappingError(said, location=location, hint=hint)
+    for side in ("request", "response"):
+        encoding = _find(plan.event, (side, "transfer_encoding"))
+        body = _find(plan.event, (side, "body"))
+        if isinstance(encoding, Leaf) and isinstance(body, Leaf) and isinstance(body.value, Template):
+            said = f"{side}.transfer_encoding is written with the body: the event would have it twice"
+            yield MappingError(said, location=encoding.location, hint="leave it out")
+
+
+def _written(plan: Plan) -> Iterator[tuple[Path, object, Location]]:
+    """What the mapping and its rules write, with maps as such."""
+    todo: list[tuple[Path, Branch]] = [((), plan.event)]
+    while todo:
+        path, branch = todo.pop()
+        for key, node in branch.items():
+            here = (*path, key)
+            if isinstance(node, Leaf):
+                yield here, node.value, node.location
+            else:
+                first = next((leaf.location for _, leaf in leaves(node)), ("event", *here))
+                yield here, {}, ("event", *here) if first[:1] == ("event",) else first
+                todo.append((here, node))
+    for rule in plan.rules:
+        for path, leaf in rule.sets:
+            yield path, leaf.value, leaf.location
+
+
 def _proxies(spec: MappingSpec) -> Iterator[MappingError]:
     for index, text in enumerate(spec.trusted_proxies):
         try:
@@ -110,27 +135,6 @@ def _proxies(spec: MappingSpec) -> Iterator[MappingError]:
     if spec.client_ip_header and not spec.trusted_proxies:
         hint = "add trusted_proxies: [private]; without it anybody could write the header"
         yield MappingError("client_ip_header needs trusted_proxies", location=("client_ip_header",), hint=hint)
-
-
-def _redactions(spec: MappingSpec) -> Iterator[MappingError]:
-    redact = spec.redact
-    for index, text in enumerate(redact.path):
-        try:
-            compile_pattern(text)
-        except FormatError as exc:
-            location = ("redact", "path", index)
-            yield MappingError(exc.message, location=location, column=exc.column, width=exc.width, hint=exc.hint)
-    for index, key in enumerate(redact.body):
-        if not steps_of(key):
-            hint = "write password, card.number or '**.token'"
-            yield MappingError(f"'{key}' names no key", location=("redact", "body", index), hint=hint)
-    if (redact.hash or redact.ip == "hash") and not redact.key:
-        key = "hash" if redact.hash else "ip"
-        hint = 'add key: "${env:LOGSHIP_HASH_KEY}"'
-        yield MappingError("a hash without a key can be guessed back", location=("redact", key), hint=hint)
-    for index, name in enumerate(redact.hash):
-        if steps(name) in REQUIRED_KEYS or steps(name)[0] not in EVENT_KEYS[()]:
-            yield MappingError(f"'{name}' can't be hashed", location=("redact", "hash", index), hint="such as user_id")
 
 
 def _unknown_keys(plan: Plan) -> Iterator[MappingError]:
@@ -152,21 +156,6 @@ def _bare_limits(plan: Plan) -> Iterator[MappingError]:
     for rule in plan.rules:
         for condition in rule.conditions:
             yield from bare_limits(condition.field, condition.tree, condition.location)
-
-
-def _vain_redactions(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:
-    written = [path for path, _ in leaves(plan.event)]
-    headers = {path[2].lower() for path in written if len(path) == 3 and path[1] == "headers"}
-    if any(path[1:] == ("headers",) for path in written):  # a logged object of headers, its names unknown
-        return
-    for index, name in enumerate(spec.redact.headers):
-        if name.lower() not in headers:
-            said = f"no event has a header '{name}': nothing to redact"
-            yield MappingError(said, location=("redact", "headers", index), severity="warning")
-    for index, name in enumerate(spec.redact.hash):
-        if steps(name) not in written:
-            said = f"no event has '{name}': nothing to hash"
-            yield MappingError(said, location=("redact", "hash", index), severity="warning")
 
 
 def _vain_rules(plan: Plan) -> Iterator[MappingError]:

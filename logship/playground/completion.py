@@ -7,8 +7,8 @@ from typing import Any
 from logship.config.schema import mapping_keys
 from logship.config.shipped import mapping_names, presets
 from logship.fields import FIELDS
+from logship.mapping.event_keys import EVENT_KEYS
 from logship.mapping.matchers import MATCHERS
-from logship.mapping.review import EVENT_KEYS
 from logship.mapping.template import FILTERS
 
 

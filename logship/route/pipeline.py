@@ -14,7 +14,7 @@ import orjson
 from logship.clock import Clock, iso_time
 from logship.counters import Counters, with_counts
 from logship.event import Batch, Chunk, Conversion, Outcome, Span, Window
-from logship.mapping.event import MAX_ID_CHARS
+from logship.mapping.event_keys import MAX_ID_CHARS
 from logship.records import record
 from logship.route.dead_letter_writer import Letterbox
 from logship.route.output import Lane, Route

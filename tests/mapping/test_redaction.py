@@ -194,6 +194,18 @@ def test_groups_of_a_path_are_replaced() -> None:
     assert at(found, "request", "uri") == "https://web-1/reset/[redacted]/done?reset=1"
 
 
+@pytest.mark.parametrize("pattern", ["^/reset/([^/ ]+)", r"\A/reset/([^/ ]+)", "/reset/([^/ ]+)$", "^/reset/([^/ ]+)$"])
+def test_a_bound_pattern_of_a_path_means_the_path_wherever_it_stands(pattern: str) -> None:
+    line = combined("GET /reset/s3cret?a=1 HTTP/1.1", referer="https://a.example/reset/s3cret")
+    text = f"{{redact: {{path: ['{pattern}']}}, event: {{metadata: {{p: $path, t: $target, r: $request}}}}}}"
+    bare = combined("GET /reset/s3cret HTTP/1.1", referer="https://a.example/reset/s3cret#top")
+    for one in (line, bare):
+        found = event(one, text)
+        assert "s3cret" not in json.dumps(found)
+        assert json.dumps(found).count("/reset/[redacted]") == 5
+    assert at(event(combined("GET /a/reset/x/b HTTP/1.1"), text), "request", "uri") == "https://web-1/a/reset/x/b"
+
+
 def test_addresses_are_truncated_wherever_they_stand() -> None:
     text = """
 trusted_proxies: [private]

@@ -10,7 +10,7 @@ from logship.conversion.examples import run_examples
 from logship.errors import MappingError
 from logship.formats import compile_format, read_spec
 from logship.mapping import Constants, MappingErrors, merge, parse_mapping
-from tests.mapping.world import converter, default_tree, format_named, mapping, nginx, yaml
+from tests.mapping.world import combined, converter, default_tree, event, format_named, mapping, nginx, yaml
 
 
 def mistakes(text: str) -> list[MappingError]:
@@ -55,6 +55,43 @@ def mistakes(text: str) -> list[MappingError]:
         ("redact: {querry: [x]}", ("redact", "querry"), "did you mean 'query'?"),
         ("trusted_proxies: [10.0.0.0/99]", ("trusted_proxies", 0), "192.0.2.0/24"),
         ("client_ip_header: X-Real-IP", ("client_ip_header",), "trusted_proxies"),
+        ("event: {response: {status: abc}}", ("event", "response", "status"), "a number from 100 to 999"),
+        ("event: {response: {status: 99999}}", ("event", "response", "status"), "a number from 100 to 999"),
+        ("event: {response: {status: $path}}", ("event", "response", "status"), "write $status"),
+        ("event: {request: {verb: get}}", ("event", "request", "verb"), "write $method"),
+        ("event: {request: {uri: x}}", ("event", "request", "uri"), "${target}"),
+        ("event: {request: {ip_address: web-1}}", ("event", "request", "ip_address"), "write $client_ip"),
+        ("event: {request: {ip_address: $status}}", ("event", "request", "ip_address"), "write $client_ip"),
+        ("event: {request: {headers: {X: [a]}}}", ("event", "request", "headers", "X"), "not a list"),
+        ("event: {request: {headers: {X: {a: b}}}}", ("event", "request", "headers", "X"), "not a map"),
+        ("event: {user_id: {a: b}}", ("event", "user_id"), "not a map"),
+        ("event: {company_id: [a]}", ("event", "company_id"), "not a list"),
+        ("event: {direction: x}", ("event", "direction"), "Incoming, Outgoing or Internal"),
+        ("event: {weight: 0.5}", ("event", "weight"), "a whole number from 1"),
+        ("event: {metadata: x}", ("event", "metadata"), "a map of keys"),
+        (
+            "event: {request: {body: $request_body, transfer_encoding: json}}",
+            ("event", "request", "transfer_encoding"),
+            "leave it out",
+        ),
+        ("rules: [{set: {response.status: abc}}]", ("rules", 0, "set", "response.status"), "from 100 to 999"),
+        ("rules: [{set: {direction: in}}]", ("rules", 0, "set", "direction"), "Incoming"),
+        ("rules: [{set: {company_id: {a: b}}}]", ("rules", 0, "set", "company_id", "a"), "not a map"),
+        ("event: {tags: [a, $host]}", ("event", "tags", 1), "a list holds constants"),
+        ("event: {metadata: {a: [[{b: 'x-$host'}]]}}", ("event", "metadata", "a", 0, 0, "b"), "a list holds constants"),
+        ("event: {tags: ['5$']}", ("event", "tags", 0), "write $$"),
+        ("redact: {query: ['token=']}", ("redact", "query", 0), "write token"),
+        ("redact: {query: 'token, password'}", ("redact", "query", 0), "write [token, password]"),
+        ("redact: {query: ['*token']}", ("redact", "query", 0), "list the names"),
+        ("redact: {query: ['^tok']}", ("redact", "query", 0), "list the names"),
+        ("redact: {query: ['']}", ("redact", "query", 0), "names no parameter"),
+        ("redact: {query: {keep: ['utm_*']}}", ("redact", "query", "keep", 0), "list the names"),
+        ("redact: {body: ['$.card.number']}", ("redact", "body", 0), "write card.number"),
+        ("redact: {body: ['password|pin']}", ("redact", "body", 0), "write [password, pin]"),
+        ("redact: {headers: ['X-Api-Key:']}", ("redact", "headers", 0), "write X-Api-Key"),
+        ("redact: {headers: ['X-*']}", ("redact", "headers", 0), "list the headers"),
+        ("redact: {headers: 'X-A, X-B'}", ("redact", "headers", 0), "write [X-A, X-B]"),
+        ("redact: {hash: [$user_id], key: k}", ("redact", "hash", 0), "such as user_id"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_a_way_out(text: str, location: tuple[object, ...], said: str) -> None:
@@ -91,6 +128,14 @@ def warnings(text: str) -> list[str]:
         ("rules: [{name: a, sample: 10%}, {name: b, if: {path: /}, sample: 50%}]", "'b' never decides"),
         ("redact: {headers: [X-Api-Key]}", "no event has a header 'X-Api-Key'"),
         ("redact: {hash: [company_id], key: k}", "no event has 'company_id'"),
+        ("redact: {headers: [http_user_agent]}", "did you mean User-Agent?"),
+        ("redact: {query: [arg_q]}", "did you mean q?"),
+        ("redact: {query: {keep: [arg_page]}}", "did you mean page?"),
+        ("redact: {body: [request.body.pin]}", "did you mean pin?"),
+        ("redact: {body: [/card/number]}", "write card.number"),
+        ("redact: {body: [pin]}", "no event has a body"),
+        ("redact: {path: ['token=([^&]+)']}", "ends before the '?'"),
+        ("redact: {key: k}", "the key hashes nothing"),
         ("event: {transaction_id: $http_x_request_id}", "erase their own traffic"),
         ("event: {reponse: {}}", "did you mean 'response'?"),
         ("{}", "combined logs no host: URIs begin https://web-1/"),
@@ -106,6 +151,11 @@ def test_nothing_is_said_of_a_mapping_that_is_right() -> None:
     text = "{trusted_proxies: [private], rules: [{if: {status: 404}, drop: true}, {if: {status: 4xx}, keep: true}]}"
     assert not mapping(text).warnings
     assert not converter(text, nginx()).warnings
+
+
+def test_a_list_of_constants_keeps_their_types() -> None:
+    found = event(combined(), "event: {tags: [a, 1, 0.5, true, '1', 5$$, [null, {a: 2}]]}")
+    assert found["tags"] == ["a", 1, 0.5, True, "1", "5$", [None, {"a": 2}]]
 
 
 def test_maps_merge_rules_append_and_redaction_only_grows() -> None:
