@@ -22,6 +22,9 @@ _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|kB|MB|GB)\Z")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 MATCHERS = ("matches", "in", "min", "max", "not", "absent")
+MAX_ELEMENTS = 1_024  # looked at in a list; no honest list of proxies or upstreams has more
+_OF_WHOLE = frozenset({"not", "absent"})  # tests of a list itself, the others are of one element
+_BETWEEN_ELEMENTS = re.compile(r",\s*| : ")  # nginx writes `a, b : c` behind an internal redirect
 _MEANT = {
     "regex": "matches",
     "regexp": "matches",
@@ -50,17 +53,34 @@ class Matcher:
     is_prefix: bool = False  # it matches all that do
 
 
-def parse_matcher(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
-    """The matcher that a tree writes: a scalar, a list (any of) or a map of tests (all of); None after an error."""
+def parse_matcher(
+    tree: object, location: Location, errors: list[MappingError], *, is_list: bool = False
+) -> Matcher | None:  # fmt: skip
+    """The matcher that a tree writes: a scalar, a list (any of) or a map of tests (all of); None after an error.
+
+    With `is_list` the text is a list as nginx writes it: a matcher holds where it holds for one of its elements.
+    """
     if isinstance(tree, list):
-        return _any_of(tree, location, errors)
+        return _any_of(tree, location, errors, is_list)
     if isinstance(tree, dict):
-        return _all_of(tree, location, errors)
+        return _all_of(tree, location, errors, is_list)
     if tree is None:
         hint = "write {absent: true} for an absent field"
         errors.append(MappingError("matches nothing", location=location, hint=hint))
         return None
-    return _scalar(str(text_of(tree)))
+    matcher = _scalar(str(text_of(tree)))
+    return _any_element(matcher) if is_list else matcher
+
+
+def _any_element(matcher: Matcher) -> Matcher:
+    def test(value: str) -> Groups | None:
+        found = matcher.test(value)
+        if found is None and ("," in value or " " in value):
+            tested = map(matcher.test, _BETWEEN_ELEMENTS.split(value, MAX_ELEMENTS))
+            found = next((groups for groups in tested if groups is not None), None)
+        return found
+
+    return Matcher(test, matcher.groups)
 
 
 def _scalar(text: str) -> Matcher:
@@ -78,8 +98,8 @@ def _exact(texts: frozenset[str]) -> Matcher:
     return Matcher(lambda value: () if value in texts else None, texts=texts)
 
 
-def _any_of(trees: list[object], location: Location, errors: list[MappingError]) -> Matcher | None:
-    found = [parse_matcher(tree, (*location, index), errors) for index, tree in enumerate(trees)]
+def _any_of(trees: list[object], location: Location, errors: list[MappingError], is_list: bool) -> Matcher | None:
+    found = [parse_matcher(tree, (*location, index), errors, is_list=is_list) for index, tree in enumerate(trees)]
     matchers = [matcher for matcher in found if matcher is not None]
     if not trees:
         errors.append(MappingError("an empty list matches nothing", location=location))
@@ -100,11 +120,13 @@ def _any_of(trees: list[object], location: Location, errors: list[MappingError])
     return Matcher(test, groups)
 
 
-def _all_of(tree: dict[str, object], location: Location, errors: list[MappingError]) -> Matcher | None:
+def _all_of(tree: dict[str, object], location: Location, errors: list[MappingError], is_list: bool) -> Matcher | None:
     matchers: list[Matcher | None] = []
     for key, value in tree.items():
         make = _MAKERS.get(str(key))
-        if make is None:
+        if key == "not":
+            matchers.append(_negated(value, (*location, key), errors, is_list))
+        elif make is None:
             close = _MEANT.get(str(key)) or closest(str(key), MATCHERS)
             hint = f"did you mean '{close}'?" if close else f"known are {', '.join(MATCHERS)}"
             errors.append(MappingError(f"unknown matcher '{key}'", location=(*location, key), hint=hint))
@@ -117,10 +139,16 @@ def _all_of(tree: dict[str, object], location: Location, errors: list[MappingErr
     known = [matcher for matcher in matchers if matcher is not None]
     if len(known) < len(matchers) or not known:
         return None
-    return known[0] if len(known) == 1 else _both(known)
+    if is_list:
+        of_whole = [matcher for key, matcher in zip(tree, known, strict=True) if key in _OF_WHOLE]
+        of_element = [matcher for key, matcher in zip(tree, known, strict=True) if key not in _OF_WHOLE]
+        known = [*of_whole, *([_any_element(_both(of_element))] if of_element else [])]
+    return _both(known)
 
 
 def _both(matchers: Sequence[Matcher]) -> Matcher:
+    if len(matchers) == 1:
+        return matchers[0]
     groups = tuple(name for matcher in matchers for name in matcher.groups)
 
     def test(value: str) -> Groups | None:
@@ -178,7 +206,7 @@ def _inside(tree: object, location: Location, errors: list[MappingError]) -> Mat
         contains = proxies.networks(texts)
     except ValueError as exc:
         if texts and not any(proxies.is_network(text) for text in texts):
-            return _any_of([*texts], location, errors)  # a list of plain texts
+            return _any_of([*texts], location, errors, is_list=False)  # a list of plain texts
         hint = "write a network such as 192.0.2.0/24, or private"
         errors.append(MappingError(str(exc), location=location, hint=hint))
         return None
@@ -213,8 +241,8 @@ def _limit(is_least: bool) -> Callable[[object, Location, list[MappingError]], M
     return make
 
 
-def _negated(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
-    matcher = parse_matcher(tree, location, errors)
+def _negated(tree: object, location: Location, errors: list[MappingError], is_list: bool) -> Matcher | None:
+    matcher = parse_matcher(tree, location, errors, is_list=is_list)
     if matcher is None:
         return None
     return Matcher(lambda value: () if matcher.test(value) is None else None)
@@ -234,7 +262,6 @@ _MAKERS: dict[str, Callable[[object, Location, list[MappingError]], Matcher | No
     "in": _inside,
     "min": _limit(True),
     "max": _limit(False),
-    "not": _negated,
     "absent": _absent,
 }
 

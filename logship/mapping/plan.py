@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 
 from logship.errors import Location, MappingError
+from logship.fields import Kind, canonical, lookup
 from logship.mapping.event_keys import Path
 from logship.mapping.literals import list_constant
 from logship.mapping.made_fields import MadeField, made_fields
@@ -127,7 +128,9 @@ def _rule(spec: RuleSpec, index: int, errors: list[MappingError]) -> Rule:
     conditions = []
     for name, tree in spec.condition.items():
         location = (*here, "if", name)
-        matcher = parse_matcher(tree, location, errors)
+        known = lookup(canonical(name) or name)
+        is_list = known is not None and known.kind is Kind.LIST
+        matcher = parse_matcher(tree, location, errors, is_list=is_list)
         if matcher is not None:
             conditions.append(Condition(name, matcher, tree, location))
     groups = {name for condition in conditions for name in condition.matcher.groups}

@@ -42,6 +42,32 @@ def test_a_rule_drops_what_matches_and_nothing_else(condition: str, holds: str, 
     assert exact(made, *lines) == conversion.events
 
 
+UPSTREAMS = nginx('$remote_addr [$time_local] "$request" $status "$upstream_status" "$upstream_response_time"')
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds", "fails"),
+    [
+        ("{upstream_status: 502}", '"502, 200" "0.1, 0.2"', '"200, 200" "0.1, 0.2"'),
+        ("{upstream_status: [5xx, 404]}", '"200 : 404" "0.1 : 0.2"', '"200 : 403" "0.1 : 0.2"'),
+        ("{upstream_status: {not: 5xx}}", '"200, 404" "-"', '"502, 200" "-"'),
+        ("{upstream_status: {min: 400, max: 499}}", '"502, 404" "-"', '"502, 200" "-"'),
+        ("{upstream_status: {min: 400, not: 404}}", '"404, 500, 200" "-"'.replace("404", "403"), '"404, 500" "-"'),
+        ("{upstream_status: {matches: '^4(?P<rest>..)$'}}", '"502, 404" "-"', '"502, 240" "-"'),
+        ("{upstream_status: '502, 200'}", '"502, 200" "-"', '"502, 201" "-"'),
+        ("{upstream_response_time: {min: 1s}}", '"200, 200" "0.1, 1.000"', '"200, 200" "0.100, 0.200"'),
+        ("{upstream_status: {absent: true}}", '"-" "-"', '"200" "-"'),
+    ],
+)
+def test_a_matcher_of_a_list_holds_where_it_holds_for_one_of_it(condition: str, holds: str, fails: str) -> None:
+    made = converter(f"rules: [{{name: r, if: {condition}, drop: true}}]", UPSTREAMS)
+    start = '203.0.113.9 [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.1" 200'
+    lines = [f"{start} {end}".encode() for end in (holds, fails)]
+    conversion = convert(made, *lines)
+    assert (list(conversion.event_lines), conversion.dropped) == ([1], {"r": 1})
+    assert exact(made, *lines) == conversion.events
+
+
 @pytest.mark.parametrize(
     ("condition", "holds", "fails"),
     [
