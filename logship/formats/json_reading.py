@@ -107,10 +107,9 @@ def emit_json_reading(
             moment = assembler.register()
             assembler.emit(Op.NUMBER, moment, wanted.time_function(source.slot), registers[source.slot.field])
             assembler.place(skip)
-    unused = assembler.register()
     for source in meant:
         assert source.meaning is not None, "meant are those that have one"
-        source.meaning.emit(assembler, registers[source.slot.field], unused)
+        source.meaning.emit(assembler, registers[source.slot.field])
     return Escaping.NONE
 
 
@@ -139,7 +138,7 @@ def _first(assembler: Assembler, register: int, choices: Sequence[tuple[int, Mea
             assembler.emit(Op.EMPTY, left, checked)
             assembler.emit(Op.JUMP, done)
             assembler.place(checked)
-            only.emit(assembler, right, assembler.register())
+            only.emit(assembler, right)
             assembler.place(done)
         assembler.emit(Op.FIRST, register, left, right)
         left = register

@@ -8,8 +8,8 @@ from socket import AF_INET, AF_INET6, inet_pton
 
 from logship.fields import Kind
 from logship.formats.slot import Slot
-from logship.kernel.assembler import Assembler, Label
-from logship.kernel.program import NONE, Function, Known, Op
+from logship.kernel.assembler import Assembler
+from logship.kernel.program import Function, Known, Op
 from logship.records import record
 
 _ADDRESS = re.compile(r"(?:\[(?P<inside>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
@@ -30,17 +30,14 @@ class Meaning:
     holds: Callable[[str], bool]
     known: Known = Known.NOTHING
 
-    def emit(self, assembler: Assembler, register: int, unused: int) -> None:
+    def emit(self, assembler: Assembler, register: int) -> None:
         """Hands a line back whose text in the register is none of this."""
 
         def kept(text: str) -> str | None:
             return text if self.holds(text) else None
 
         function = assembler.function(self.words, lambda: Function(self.words, kept, self.known))
-        skip = Label()
-        assembler.emit(Op.EMPTY, register, skip)
-        assembler.emit(Op.CALL, unused, function, register, NONE)
-        assembler.place(skip)
+        assembler.emit(Op.CHECK, function, register)
 
 
 def meaning_of(slot: Slot, *, is_free: bool = False, is_enclosed: bool = False) -> Meaning | None:

@@ -24,7 +24,7 @@ def emit_text_reading(
     own = {part.variable.slot.field for part in parts if isinstance(part, Reach)}
     for part in parts:
         if isinstance(part, Literal):
-            assembler.emit(Op.LITERAL, assembler.constant(part.latin.encode("latin-1")))
+            assembler.literal(part.latin.encode("latin-1"))
             continue
         how, stops = _how(part, escaping)
         if how is None:
@@ -46,7 +46,7 @@ def emit_text_reading(
         if is_checked:
             assembler.emit(Op.NUMBER, unused, wanted.time_function(slot), register)
         if meaning is not None:
-            meaning.emit(assembler, register, unused)
+            meaning.emit(assembler, register)
     assembler.emit(Op.END)
     return escaping
 

@@ -6,8 +6,10 @@ import struct
 from collections.abc import Callable, Sequence
 
 from logship.kernel.program import (
+    BEHIND,
     COUNTERS,
     MOST,
+    NONE,
     OPERANDS,
     PATH,
     Counter,
@@ -43,6 +45,7 @@ class Assembler:
         self._reading: list[tuple[Op, Sequence[int | Label]]] = []
         self._code = self._making
         self._text = ""  # written constants that wait for more
+        self._literal = NONE  # a constant to be read, which waits for a field behind it
 
     # -- numbers
 
@@ -74,8 +77,16 @@ class Assembler:
     # -- code
 
     def emit(self, op: Op, *operands: int | Label) -> None:
+        """An instruction; one of BEHIND takes what waits as its last operand, which is not given."""
+        if op in BEHIND:
+            operands = (*operands, self._taken(op))
         self._flush()
         self._code.append((op, operands))
+
+    def literal(self, raw: bytes) -> None:
+        """Reads a constant."""
+        self._flush()
+        self._literal = self.constant(raw)
 
     def place(self, label: Label) -> None:
         """The label is here."""
@@ -107,6 +118,7 @@ class Assembler:
     def forget_reading(self) -> None:
         """The kernel can't read such lines."""
         self._reading.clear()
+        self._literal = NONE
 
     def program(self, fields: Sequence[int], escaping: Escaping = Escaping.NONE) -> Program:
         """The program; `fields` are the registers that reading fills."""
@@ -119,10 +131,19 @@ class Assembler:
             self._flags, tuple(fields), shift, escaping,
         )  # fmt: skip
 
+    def _taken(self, op: Op) -> int:
+        """The constant before an operation of BEHIND."""
+        if op is Op.FIELD:
+            taken, self._literal = self._literal, NONE
+            return taken
+        text, self._text = self._text, ""
+        return self.constant(text) if text else NONE
+
     def _flush(self) -> None:
         if self._text:
-            text, self._text = self._text, ""
-            self._code.append((Op.WRITE, (self.constant(text),)))
+            self._code.append((Op.WRITE, (self._taken(Op.TEXT),)))
+        if self._literal != NONE:
+            self._code.append((Op.LITERAL, (self._taken(Op.FIELD),)))
 
 
 def _resolved(op: Op, operands: Sequence[int | Label], shift: int) -> Instruction:

@@ -1,7 +1,8 @@
 /* What every part of the core does with bytes: find, copy, check UTF-8, escape.
 
    A block of bytes at a time where the machine has SSE2 or NEON (LS_PLAIN: nowhere), else one by one; the same results.
-   Every text that reaches these functions may be read for a block from each of its bytes on, but in find_newline(). */
+   Every text that reaches these functions may be read for SLACK bytes behind its end, but in find_newline(). Most texts
+   take no loop: the processor would guess its end wrong for every other text, which costs more than the bytes. */
 #ifndef LOGSHIP_BYTES_H
 #define LOGSHIP_BYTES_H
 
@@ -11,6 +12,9 @@
 #include <string.h>
 
 #define BLOCK 16 /* bytes */
+#define SLACK (4 * BLOCK)
+
+static const uint8_t NOTHING[SLACK]; /* the text of what is empty */
 
 #if defined(LS_PLAIN)
 #elif defined(__SSE2__)
@@ -24,6 +28,7 @@ static inline block every(uint8_t byte) { return _mm_set1_epi8((char)byte); }
 static inline block equal(block a, block b) { return _mm_cmpeq_epi8(a, b); }
 static inline block most(block a, uint8_t byte) { return _mm_cmpeq_epi8(_mm_min_epu8(a, every(byte)), a); }
 static inline block either(block a, block b) { return _mm_or_si128(a, b); }
+static inline block odd(block a) { return _mm_cmplt_epi8(a, every(0x20)); } /* below 0x20 or above 0x7f */
 static inline uint64_t mask_of(block b) { return (uint64_t)(unsigned)_mm_movemask_epi8(b); }
 #elif defined(__ARM_NEON) && defined(__aarch64__)
 #define LS_BLOCKS 1
@@ -36,6 +41,7 @@ static inline block every(uint8_t byte) { return vdupq_n_u8(byte); }
 static inline block equal(block a, block b) { return vceqq_u8(a, b); }
 static inline block most(block a, uint8_t byte) { return vcleq_u8(a, every(byte)); }
 static inline block either(block a, block b) { return vorrq_u8(a, b); }
+static inline block odd(block a) { return vcltq_s8(vreinterpretq_s8_u8(a), vdupq_n_s8(0x20)); }
 static inline uint64_t mask_of(block b)
 {
     return vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(b), 4)), 0);
@@ -48,6 +54,16 @@ static inline uint64_t lanes(size_t count) /* the mask of the first `count` of f
 {
     return ((uint64_t)1 << (count * LANE_BITS)) - 1;
 }
+
+#if LANE_BITS == 1
+#define STRIDE SLACK /* bytes that are looked at together behind the first block */
+static inline uint64_t mask_of_four(block a, block b, block c, block d)
+{
+    return mask_of(a) | mask_of(b) << 16 | mask_of(c) << 32 | mask_of(d) << 48;
+}
+#else
+#define STRIDE BLOCK
+#endif
 #endif
 
 /* -- numbers */
@@ -90,28 +106,15 @@ static inline const uint8_t *find_newline(const uint8_t *at, const uint8_t *end,
 {
     unsigned found = 0;
 #ifdef LS_BLOCKS
-    block high = every(0), backslash = high, control = high;
-    while (end - at >= BLOCK) {
+    for (; end - at >= BLOCK; at += BLOCK) {
         block now = load(at);
-        block is_high = equal(most(now, 0x7f), every(0));
-        block is_backslash = equal(now, every('\\'));
-        block is_control = either(most(now, 0x1f), equal(now, every(0x7f)));
-        uint64_t newline = mask_of(equal(now, every('\n')));
-        if (newline) {
-            size_t count = first_of(newline);
-            uint64_t before = lanes(count);
-            found |= mask_of(is_high) & before ? HIGH : 0;
-            found |= mask_of(is_backslash) & before ? BACKSLASH : 0;
-            found |= mask_of(is_control) & before ? CONTROL : 0;
-            end = at + count;
-            at = end;
-            break;
-        }
-        high = either(high, is_high), backslash = either(backslash, is_backslash);
-        control = either(control, is_control);
-        at += BLOCK;
+        if (!mask_of(either(odd(now), either(equal(now, every('\\')), equal(now, every(0x7f)))))) continue;
+        uint64_t newline = mask_of(equal(now, every('\n'))), before = newline ? lanes(first_of(newline)) : ~(uint64_t)0;
+        found |= mask_of(equal(most(now, 0x7f), every(0))) & before ? HIGH : 0;
+        found |= mask_of(equal(now, every('\\'))) & before ? BACKSLASH : 0;
+        found |= mask_of(either(most(now, 0x1f), equal(now, every(0x7f)))) & before ? CONTROL : 0;
+        if (newline) return *kinds = found, at + first_of(newline);
     }
-    found |= (mask_of(high) ? HIGH : 0) | (mask_of(backslash) ? BACKSLASH : 0) | (mask_of(control) ? CONTROL : 0);
 #endif
     for (; at < end && *at != '\n'; at++) found |= kind_of(*at);
     *kinds = found;
@@ -122,42 +125,59 @@ static inline const uint8_t *find_newline(const uint8_t *at, const uint8_t *end,
 
 #define FEW_STOPS 4
 typedef struct {
-    unsigned count;            /* of `bytes`, above FEW_STOPS: look at the table */
-    uint8_t bytes[FEW_STOPS];  /* unused ones repeat the first */
+    unsigned count;                   /* above FEW_STOPS: look at the table */
+    uint8_t blocks[FEW_STOPS][BLOCK]; /* each filled with one stop; unused ones repeat the first */
     uint8_t table[256];
 } stop_set;
+
+#define FILLED(x) {x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}
+#define TWO_STOPS(x, y) {2, {FILLED(x), FILLED(y)}, {[x] = 1, [y] = 1}}
 
 static inline void add_stops(stop_set *stops, ls_bytes from) /* to a zeroed set, or one with stops */
 {
     for (size_t i = 0; i < from.length; i++) {
         if (stops->table[from.at[i]]) continue;
         stops->table[from.at[i]] = 1;
-        if (stops->count < FEW_STOPS) stops->bytes[stops->count] = from.at[i];
+        if (stops->count < FEW_STOPS) memset(stops->blocks[stops->count], from.at[i], BLOCK);
         stops->count++;
     }
-    for (unsigned i = stops->count; i && i < FEW_STOPS; i++) stops->bytes[i] = stops->bytes[0];
+    for (unsigned i = stops->count; i && i < FEW_STOPS; i++) memcpy(stops->blocks[i], stops->blocks[0], BLOCK);
 }
+
+#ifdef LS_BLOCKS
+static inline block stops_in(const uint8_t *at, const stop_set *stops)
+{
+    block now = load(at), found = either(equal(now, load(stops->blocks[0])), equal(now, load(stops->blocks[1])));
+    if (stops->count <= 2) return found;
+    return either(found, either(equal(now, load(stops->blocks[2])), equal(now, load(stops->blocks[3]))));
+}
+#endif
 
 /* The first stop at or behind `at`, else `end`. */
 static inline const uint8_t *find_stop(const uint8_t *at, const uint8_t *end, const stop_set *stops)
 {
-    if (!stops->count) return end;
 #ifdef LS_BLOCKS
     if (stops->count <= FEW_STOPS) {
-        block s0 = every(stops->bytes[0]), s1 = every(stops->bytes[1]);
-        block s2 = every(stops->bytes[2]), s3 = every(stops->bytes[3]);
-        for (; at < end; at += BLOCK) {
-            block now = load(at);
-            uint64_t found = mask_of(either(either(equal(now, s0), equal(now, s1)), either(equal(now, s2), equal(now, s3))));
-            if (!found) continue;
-            at += first_of(found);
-            return at < end ? at : end;
+        if (!stops->count) return end;
+        uint64_t found = mask_of(stops_in(at, stops));
+        if (!found) {
+            for (at += BLOCK; at < end; at += STRIDE) {
+#if LANE_BITS == 1
+                found = mask_of_four(stops_in(at, stops), stops_in(at + BLOCK, stops), stops_in(at + 2 * BLOCK, stops),
+                                     stops_in(at + 3 * BLOCK, stops));
+#else
+                found = mask_of(stops_in(at, stops));
+#endif
+                if (found) break;
+            }
+            if (!found) return end;
         }
-        return end;
+        at += first_of(found);
+        return at < end ? at : end;
     }
 #endif
     while (at < end && !stops->table[*at]) at++;
-    return at;
+    return stops->count ? at : end;
 }
 
 /* Whether `at` begins with the other text; both are readable for a block from each byte. */
@@ -173,14 +193,11 @@ static inline bool begins_with(const uint8_t *at, const uint8_t *end, ls_bytes o
     return !memcmp(at, other.at, other.length);
 }
 
-/* A copy to where a block of room is left. */
+/* A copy to where SLACK bytes of room are left. */
 static inline void copy(uint8_t *to, ls_bytes text)
 {
-#ifdef LS_BLOCKS
-    for (size_t at = 0; at < text.length; at += BLOCK) store(to + at, load(text.at + at));
-#else
-    memcpy(to, text.at, text.length);
-#endif
+    memcpy(to, text.at, BLOCK);
+    for (size_t at = BLOCK; at < text.length; at += SLACK) memcpy(to + at, text.at + at, SLACK);
 }
 
 /* -- UTF-8, strictly as Python has it */
@@ -294,21 +311,46 @@ static inline uint8_t *write_escape(uint8_t *to, uint32_t unit) /* \uXXXX */
     return to + ESCAPED;
 }
 
+#ifdef LS_BLOCKS
+static inline block special_in(block now)
+{
+    return either(either(equal(now, every('"')), equal(now, every('\\'))), either(most(now, 0x1f), equal(most(now, 0x7e), every(0))));
+}
+
+/* Copies a block, and where all of it is plain some more; how many bytes need no escape, at most `left`. */
+static inline size_t copy_plain(uint8_t *to, const uint8_t *at, size_t left)
+{
+    block now = load(at);
+    uint64_t special = mask_of(special_in(now));
+    store(to, now);
+    size_t plain = BLOCK;
+    while (!special && plain < left) {
+#if LANE_BITS == 1
+        block b0 = load(at + plain), b1 = load(at + plain + BLOCK), b2 = load(at + plain + 2 * BLOCK), b3 = load(at + plain + 3 * BLOCK);
+        store(to + plain, b0), store(to + plain + BLOCK, b1), store(to + plain + 2 * BLOCK, b2), store(to + plain + 3 * BLOCK, b3);
+        special = mask_of_four(special_in(b0), special_in(b1), special_in(b2), special_in(b3));
+#else
+        now = load(at + plain);
+        store(to + plain, now);
+        special = mask_of(special_in(now));
+#endif
+        plain += STRIDE;
+    }
+    if (special) plain = plain - (plain > BLOCK ? STRIDE : BLOCK) + first_of(special);
+    return plain < left ? plain : left;
+}
+#endif
+
 /* The text as it is inside of JSON quotes, in ASCII; NULL where it is not UTF-8. There is room for ESCAPED times its
-   length and a block. */
+   length and SLACK. */
 static inline uint8_t *write_json(uint8_t *to, ls_bytes text)
 {
     const uint8_t *at = text.at, *end = at + text.length;
     while (at < end) {
 #ifdef LS_BLOCKS
-        block now = load(at);
-        uint64_t special = mask_of(either(either(equal(now, every('"')), equal(now, every('\\'))),
-                                          either(most(now, 0x1f), equal(most(now, 0x7e), every(0)))));
-        size_t left = (size_t)(end - at), plain = special ? first_of(special) : BLOCK;
-        store(to, now);
-        if (plain >= left) return to + left;
+        size_t plain = copy_plain(to, at, (size_t)(end - at));
         to += plain, at += plain;
-        if (plain == BLOCK) continue;
+        if (at == end) break;
 #endif
         uint8_t byte = *at;
         if (byte >= 0x80) {

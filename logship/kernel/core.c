@@ -14,7 +14,7 @@
 #define UUID_LENGTH 36
 #define MIXER 0x9e3779b97f4a7c15u   /* Fibonacci hashing, as exact.py */
 
-static const uint8_t NOTHING[BLOCK], TRUE_TEXT[2 * BLOCK] = "true", FALSE_TEXT[2 * BLOCK] = "false";
+static const uint8_t TRUE_TEXT[2 * SLACK] = "true", FALSE_TEXT[2 * SLACK] = "false";
 
 typedef struct {
     ls_bytes text;
@@ -83,10 +83,10 @@ static bool more_output(run *of, size_t least)
     return true;
 }
 
-/* Room for the next `length` bytes of the event and a block. */
+/* Room for the next `length` bytes of the event and SLACK. */
 static inline bool has_output(run *of, size_t length)
 {
-    return (size_t)(of->room_end - of->to) >= length + BLOCK || more_output(of, length + BLOCK);
+    return (size_t)(of->room_end - of->to) >= length + SLACK || more_output(of, length + SLACK);
 }
 
 /* -- values */
@@ -110,7 +110,7 @@ static inline void set_raw(run *of, unsigned reg, ls_bytes raw, bool has_escapes
     if (has_escapes && raw.length) of->values[reg].form = RAW_JSON;
 }
 
-static const stop_set BACKSLASHES = {1, {'\\', '\\', '\\', '\\'}, {['\\'] = 1}};
+static const stop_set BACKSLASHES = {1, {FILLED('\\'), FILLED('\\')}, {['\\'] = 1}};
 
 #include "json.h"
 
@@ -149,7 +149,7 @@ static bool decode(run *of, value *from)
     const uint8_t *end = text.at + text.length;
     bool has_escapes = escaping != ESCAPING_NONE && of->kinds & BACKSLASH && find_stop(text.at, end, &BACKSLASHES) < end;
     if (has_escapes && !(escaping == ESCAPING_JSON ? json_decode : undo_backslashes)(of, text, &text)) return false;
-    if (!is_utf8(text)) {
+    if ((of->kinds & HIGH || has_escapes) && !is_utf8(text)) {
         uint8_t *repaired = scratch(of, 3 * text.length + 1); /* write_utf8() */
         if (!repaired) return false;
         text = (ls_bytes){repaired, write_repaired(repaired, text)};
@@ -254,8 +254,16 @@ static const uint8_t *field_end(run *of, const instruction *now, const uint8_t *
     return find_stop(at, end, now->stops);
 }
 
+static inline bool read_literal(run *of, ls_bytes literal)
+{
+    if (!begins_with(of->cursor, of->line_end, literal)) return false;
+    of->cursor += literal.length;
+    return true;
+}
+
 static inline bool read_field(run *of, const instruction *now)
 {
+    if (!read_literal(of, now->before)) return false;
     const uint8_t *first = of->cursor, *from = first;
     if (now->d) {
         bool leads = first < of->line_end && *first == now->d;
@@ -342,17 +350,25 @@ static bool has_enough(run *of, const instruction *now)
 
 /* -- functions */
 
+/* Behind a number from 0 to 255 without leading zeros, or NULL. */
+static inline const uint8_t *octet_end(const uint8_t *at)
+{
+    unsigned first = (unsigned)at[0] - '0', second = (unsigned)at[1] - '0', third = (unsigned)at[2] - '0';
+    if (first > 9) return NULL;
+    if (second > 9) return at + 1;
+    if (first == 0) return NULL;
+    if (third > 9) return at + 2;
+    return first * 100 + second * 10 + third <= 255 ? at + 3 : NULL;
+}
+
 static bool is_address(ls_bytes text)
 {
-    const uint8_t *at = text.at, *end = at + text.length;
-    for (int part = 0; part < 4; part++) {
-        unsigned number = 0;
-        const uint8_t *first = at;
-        while (at < end && is_digit(*at) && at - first < 3) number = number * 10 + (unsigned)(*at++ - '0');
-        if (at == first || number > 255 || (*first == '0' && at - first > 1)) return false;
-        if (part < 3 && (at >= end || *at++ != '.')) return false;
+    const uint8_t *at = octet_end(text.at);
+    for (int part = 1; part < 4; part++) {
+        if (!at || *at != '.') return false;
+        at = octet_end(at + 1);
     }
-    return at == end;
+    return at == text.at + text.length;
 }
 
 static bool is_host(ls_bytes text)
@@ -697,15 +713,13 @@ static outcome run_code(run *of)
     for (;;) {
         const instruction *one = now++;
         switch (one->op) {
-        case OP_LITERAL:
-            if (!begins_with(of->cursor, of->line_end, one->text)) return LEFT;
-            of->cursor += one->text.length;
-            break;
+        case OP_LITERAL: NEED(read_literal(of, one->text));
         case OP_FIELD: NEED(read_field(of, one));
         case OP_END: NEED(of->cursor == of->line_end);
         case OP_SPLIT: NEED(read_request(of, one));
         case OP_OBJECT: NEED(read_object(of, one->tree));
         case OP_ATLEAST: NEED(has_enough(of, one));
+        case OP_CHECK: NEED(!values[one->b].text.length || call_text(of, one->a, one->b, NONE, &text));
 
         case OP_FIRST: copy_text(&values[one->a], &values[values[one->b].text.length ? one->b : one->c]); break;
         case OP_LOAD: set_text(of, one->a, one->text); break;
@@ -747,15 +761,15 @@ static outcome run_code(run *of)
         case OP_DONE: return EVENT;
 
         case OP_WRITE: NEED(put(of, one->text));
-        case OP_TEXT: NEED(put_register(of, one->a));
-        case OP_PLAIN: NEED(text_of(of, one->a, &text) && is_ascii(text) && put(of, text));
-        case OP_VALUE: NEED(put_value(of, one));
-        case OP_TIME: NEED(put_time(of, values[one->a].number));
-        case OP_ID: NEED(put_id(of));
+        case OP_TEXT: NEED(put(of, one->before) && put_register(of, one->a));
+        case OP_PLAIN: NEED(put(of, one->before) && text_of(of, one->a, &text) && is_ascii(text) && put(of, text));
+        case OP_VALUE: NEED(put(of, one->before) && put_value(of, one));
+        case OP_TIME: NEED(put(of, one->before) && put_time(of, values[one->a].number));
+        case OP_ID: NEED(put(of, one->before) && put_id(of));
         case OP_MEMBER: NEED(put_member(of, one->text));
         case OP_OPEN: NEED(put_open(of, one->text));
         case OP_CLOSE: NEED(put_close(of, one->a));
-        default: return LEFT;
+        default: __builtin_unreachable(); /* load_code() knows them all */
         }
     }
 }
@@ -766,12 +780,12 @@ static bool begins_like_a_line(const run *of)
     return of->line_end - of->line < 3 || memcmp(of->line, "\xef\xbb\xbf", 3);
 }
 
-/* The chunk's last bytes have no block behind them: lines there are read from a copy. */
+/* The chunk's last bytes have nothing behind them: lines there are read from a copy. */
 static bool move_from_edge(run *of)
 {
     size_t length = (size_t)(of->line_end - of->line);
-    if (of->data_end - of->line_end >= BLOCK) return true;
-    uint8_t *to = scratch(of, length + BLOCK);
+    if (of->data_end - of->line_end >= SLACK) return true;
+    uint8_t *to = scratch(of, length + SLACK);
     if (!to) return false;
     memcpy(to, of->line, length);
     of->line = to, of->line_end = to + length;
@@ -855,7 +869,7 @@ static enum ls_result run_lines(run *of)
     return LS_FINE;
 }
 
-/* The label in the scratch, where a block may be read from it. */
+/* The label in the scratch, where SLACK bytes may be read behind it. */
 static bool keep_label(run *of, unsigned reg, ls_bytes label)
 {
     uint8_t *to = scratch(of, label.length);
@@ -872,7 +886,7 @@ static bool prepare(run *of)
     ls_program *program = of->program;
     ls_output *out = of->output;
     size_t values = program->registers * sizeof(value), flags = program->flags * sizeof *of->flags;
-    size_t least = 2 * values + SCRATCH + 2 * BLOCK + flags;
+    size_t least = 2 * values + SCRATCH + SLACK + flags;
     if (least > out->work_room) {
         free(out->work);
         out->work = calloc(1, least);
@@ -883,14 +897,14 @@ static bool prepare(run *of)
     memset(out->counts, 0, program->counters * sizeof *out->counts);
     of->values = out->work, of->fresh = of->values + program->registers;
     of->scratch = (uint8_t *)(of->fresh + program->registers);
-    of->flags = (uint16_t *)(of->scratch + SCRATCH + 2 * BLOCK);
+    of->flags = (uint16_t *)(of->scratch + SCRATCH + SLACK);
     for (size_t i = 0; i < program->registers; i++) of->fresh[i] = (value){.text = {NOTHING, 0}};
     return true;
 }
 
 enum ls_result ls_run(ls_program *program, const ls_input *input, ls_output *output)
 {
-    run of = {.program = program, .input = input, .output = output, .last_minute = {.minute = -1}, .last_time = {.minute_ms = -1}};
+    run of = {.program = program, .input = input, .output = output, .last_minute = {.minute = -1, .moment_ms = -1}, .last_time = {.minute_ms = -1}};
     of.data_end = input->data.at + input->data.length;
     output->length = output->events = output->lefts = output->count = 0;
     if (!prepare(&of)) return LS_NO_MEMORY;

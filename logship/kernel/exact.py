@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 
-from logship.kernel.program import MOST, NONE, OPERANDS, Instruction, Op, Program
+from logship.kernel.program import BEHIND, MOST, NONE, OPERANDS, Instruction, Op, Program
 from logship.kernel.values import Bare, iso, memory, within
 
 MIXER = 0x9E3779B97F4A7C15  # Fibonacci hashing: CRC and position are mixed by 2^64 / golden ratio
@@ -148,7 +148,7 @@ class _Writer:
                 return at + 1
             written: list[str] = []
             while at < end and (text := self._written(self._code[at])) and (at == first or at not in self._targets):
-                written.append(f"{{{text}}}")
+                written.append(text)
                 at += 1
             if written:
                 self._put(depth, f'out += f"""{"".join(written)}"""')
@@ -168,11 +168,17 @@ class _Writer:
         )
 
     def _written(self, instruction: Instruction) -> str:
-        if instruction.op is Op.VALUE:
+        """What an instruction writes, as parts of a formatted string."""
+        op = instruction.op
+        if op is Op.VALUE:
             other = f"quoted(r{instruction.a})" if instruction.b == NONE else f"f{instruction.b}[r{instruction.a}]"
-            return f"r{instruction.a} if type(r{instruction.a}) is Bare else {other}"
-        template = WRITES.get(instruction.op)
-        return self._filled(template, instruction) if template else ""
+            written = f"r{instruction.a} if type(r{instruction.a}) is Bare else {other}"
+        elif op in WRITES:
+            written = self._filled(WRITES[op], instruction)
+        else:
+            return ""
+        before = instruction[len(OPERANDS[op])] if op in BEHIND else NONE
+        return f"{{{written}}}" if before == NONE else f"{{k{before}}}{{{written}}}"
 
     def _statement(self, instruction: Instruction) -> str:
         op, a, b, c, d, _ = instruction

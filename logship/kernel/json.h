@@ -6,7 +6,7 @@
 #define MOST_NUMBER 24   /* bytes of a number that nobody wants; orjson may have its own mind about longer ones */
 #define MOST_PRECISE 15  /* digits that every reader of a double gives back as they are */
 
-static const stop_set STRING_ENDS = {2, {'"', '\\', '"', '"'}, {['"'] = 1, ['\\'] = 1}};
+static const stop_set STRING_ENDS = TWO_STOPS('"', '\\');
 
 typedef struct {
     run *of;

@@ -117,7 +117,7 @@ static bool memo_store_more(memo *table)
 {
     size_t room = table->stores ? table->stores->room * 2 : FIRST_STORE;
     if (room > MOST_STORE) room = MOST_STORE;
-    memo_store *store = malloc(sizeof *store + room);
+    memo_store *store = calloc(1, sizeof *store + room + SLACK);
     if (!store) return false;
     store->next = table->stores, store->used = 0, store->room = room;
     table->stores = store;
@@ -129,7 +129,7 @@ static bool memo_store_more(memo *table)
 static void memo_add(memo *table, uint64_t hash, ls_bytes first, ls_bytes second, const ls_answer *answer)
 {
     size_t text = answer->kind == LS_TEXT ? answer->text.length : 0;
-    size_t length = first.length + second.length + text + BLOCK;
+    size_t length = first.length + second.length + text;
     if (first.length + second.length > MEMO_BYTES || text > MEMO_BYTES) return;
     if (table->used >= table->most || table->memory >= MOST_MEMORY) return; /* the next line finds it emptied */
     if (table->used * 2 >= table->room && !memo_grow(table)) return;
@@ -139,7 +139,6 @@ static void memo_add(memo *table, uint64_t hash, ls_bytes first, ls_bytes second
     memcpy(bytes, first.at, first.length);
     memcpy(bytes + first.length, second.at, second.length);
     if (text) memcpy(bytes + first.length + second.length, answer->text.at, text);
-    memset(bytes + length - BLOCK, 0, BLOCK);
     *memo_place(table->slots, table->room, hash) = (memo_entry){
         .hash = hash, .bytes = bytes, .number = answer->number, .first = (uint16_t)first.length,
         .second = (uint16_t)second.length, .text = (uint16_t)text, .kind = (uint8_t)answer->kind,

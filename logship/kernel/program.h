@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 enum { /* program.Op */
-    OP_LITERAL = 1, OP_FIELD, OP_END, OP_SPLIT, OP_OBJECT, OP_ATLEAST,
+    OP_LITERAL = 1, OP_FIELD, OP_END, OP_SPLIT, OP_OBJECT, OP_ATLEAST, OP_CHECK,
     OP_FIRST = 10, OP_LOAD, OP_CALL, OP_NUMBER, OP_ADD, OP_SUBTRACT, OP_ISO, OP_CUT, OP_JOIN, OP_LIMIT,
     OP_JUMP = 30, OP_EMPTY, OP_UNLESS_IN, OP_UNLESS_PREFIX, OP_FLAG, OP_UNLESS_FLAG, OP_VISIT,
     OP_WINDOW = 40, OP_DROP, OP_SAMPLE, OP_DONE,
@@ -33,12 +33,13 @@ enum { OUT_OF_RANGE, TOO_OLD };
 
 /* How each operand is checked, as program.OPERANDS. */
 static const char *const operands_of[OPS] = {
-    [OP_LITERAL] = "k", [OP_FIELD] = "wnkn", [OP_END] = "", [OP_SPLIT] = "rwwwn", [OP_OBJECT] = "k", [OP_ATLEAST] = "nk",
+    [OP_LITERAL] = "k", [OP_FIELD] = "wnknK", [OP_END] = "", [OP_SPLIT] = "rwwwn", [OP_OBJECT] = "k", [OP_ATLEAST] = "nk",
+    [OP_CHECK] = "fr",
     [OP_FIRST] = "wrr", [OP_LOAD] = "wk", [OP_CALL] = "wfrR", [OP_NUMBER] = "wfr", [OP_ADD] = "wrr",
     [OP_SUBTRACT] = "wrr", [OP_ISO] = "wr", [OP_CUT] = "wwrn", [OP_JOIN] = "wk", [OP_LIMIT] = "wrnc",
     [OP_JUMP] = "t", [OP_EMPTY] = "rt", [OP_UNLESS_IN] = "rkt", [OP_UNLESS_PREFIX] = "rkt", [OP_FLAG] = "gn",
     [OP_UNLESS_FLAG] = "gnt", [OP_VISIT] = "n", [OP_WINDOW] = "r", [OP_DROP] = "c", [OP_SAMPLE] = "ck", [OP_DONE] = "",
-    [OP_WRITE] = "k", [OP_TEXT] = "r", [OP_PLAIN] = "r", [OP_VALUE] = "rF", [OP_TIME] = "r", [OP_ID] = "",
+    [OP_WRITE] = "k", [OP_TEXT] = "rK", [OP_PLAIN] = "rK", [OP_VALUE] = "rFK", [OP_TIME] = "rK", [OP_ID] = "K",
     [OP_MEMBER] = "k", [OP_OPEN] = "k", [OP_CLOSE] = "n",
 };
 
@@ -70,6 +71,7 @@ typedef struct {
 typedef struct {
     unsigned op, a, b, c, d, e;
     ls_bytes text;          /* the constant */
+    ls_bytes before;        /* the one that comes before, or nothing */
     const stop_set *stops;  /* of FIELD: its stops, and the same with the backslash */
     text_set set;           /* of UNLESS_IN */
     size_t count;           /* of the u16s of JOIN and ATLEAST */
@@ -139,7 +141,7 @@ static const char *load_constants(ls_program *program, reader *from)
     size_t all = 0;
     for (size_t i = 0; i < program->constant_count; i++) all += u32_at(lengths + 4 * i);
     const uint8_t *bytes = take_bytes(from, all);
-    uint8_t *pool = own(program, bytes ? all + BLOCK : 1);
+    uint8_t *pool = own(program, bytes ? all + SLACK : 1);
     if (!pool) return "no memory";
     if (!bytes) return "the constants are cut";
     memcpy(pool, bytes, all);
@@ -172,7 +174,7 @@ static bool load_names(ls_program *program, reader *from, text_set *to)
 {
     size_t length = to->count;
     const uint8_t *raw = take_bytes(from, length);
-    uint8_t *kept = own(program, raw ? length + BLOCK : 1);
+    uint8_t *kept = own(program, raw ? length + SLACK : 1);
     if (!raw || !kept) return false;
     memcpy(kept, raw, length);
     return !length || load_set(program, (ls_bytes){kept, length}, to);
@@ -199,6 +201,7 @@ static bool is_operand(const ls_program *program, size_t at, char kind, unsigned
 {
     switch (kind) {
     case 'R': return value == NONE || value < program->registers;
+    case 'K': return value == NONE || value < program->constant_count;
     case 'F': return value == NONE || value < program->function_count;
     case 'r': case 'w': return value < program->registers;
     case 'k': return value < program->constant_count;
@@ -255,6 +258,7 @@ static bool load_more(ls_program *program, instruction *to)
         to->threshold = u64_at(to->text.at);
         return true;
     case OP_CALL: return program->functions[to->b].arity == (to->d == NONE ? 1u : 2u) && !program->functions[to->b].gives_number;
+    case OP_CHECK: return program->functions[to->a].arity == 1 && !program->functions[to->a].gives_number;
     case OP_NUMBER: return program->functions[to->b].arity == 1 && program->functions[to->b].gives_number;
     case OP_VALUE: return to->b == NONE || (program->functions[to->b].arity == 1 && !program->functions[to->b].gives_number);
     case OP_CUT: return to->d < 0x80 && to->a != to->b;
@@ -283,9 +287,11 @@ static const char *load_code(ls_program *program, const uint8_t *raw)
         if (to->op >= OPS || !operands_of[to->op]) return "an operation is unknown";
         const char *kinds = operands_of[to->op];
         for (size_t j = 0; j < OPERANDS; j++) *operands[j] = u16_at(raw + 2 + 2 * j);
+        to->before = (ls_bytes){NOTHING, 0};
         for (size_t j = 0; kinds[j]; j++) {
             if (!is_operand(program, i, kinds[j], *operands[j])) return "an operand is wrong";
             if (kinds[j] == 'k') to->text = program->constants[*operands[j]];
+            if (kinds[j] == 'K' && *operands[j] != NONE) to->before = program->constants[*operands[j]];
         }
         if (to->op < OP_FIRST && i >= program->make) return "an instruction reads behind the reading part";
         if (!load_more(program, to)) return "a constant is wrong";

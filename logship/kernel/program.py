@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from logship.records import record
 
-VERSION = 2
+VERSION = 3
 MAGIC = b"LSP\x01"
 ORIGIN, PATH = 0, 1  # registers
 OUT_OF_RANGE, TOO_OLD = 0, 1  # counters that every program has
@@ -116,14 +116,15 @@ class Op(IntEnum):
 
     # reading
     LITERAL = 1  # k          the constant is at the cursor, which moves behind it; else hand back
-    FIELD = 2  # w n k n      How, stops, lead: a byte that the value begins with, 0 for none; the stop is behind it.
-    #                         '/': hand back without it; '?': without it the value is empty. `-` alone becomes the
-    #                         empty text; all else is decoded by `escaping`
+    FIELD = 2  # w n k n k?   LITERAL k; then How, stops, lead: a byte that the value begins with, 0 for none; the stop
+    #                         is behind it. '/': hand back without it; '?': without it the value is empty. `-` alone
+    #                         becomes the empty text; all else is decoded by `escaping`
     END = 3  #                the cursor is at the line's end; else hand back
     SPLIT = 4  # r w w w n    method, target and version of a request line (see below); n 1: of a JSON log, where a text
     #                         that begins with '/' is the target alone, and a bare text is handed back
     OBJECT = 5  # k           the whole line is one JSON object; its members go where the tree k says (see Tree)
     ATLEAST = 6  # n k        hand back unless n of the registers k (u16s) are not empty
+    CHECK = 7  # f r          hand back unless the text is empty or the function gives one
     # values
     FIRST = 10  # w r r       the first text that is not empty, with its mark; w may be one of them
     LOAD = 11  # w k          the constant
@@ -148,13 +149,13 @@ class Op(IntEnum):
     DROP = 41  # c            counts; no event
     SAMPLE = 42  # c k        no event and counts if (crc << 32 ^ start) * 0x9E3779B97F4A7C15 mod 2^64 >= k, a u64
     DONE = 43  #              the event is complete
-    # writing
+    # writing, behind the constant k
     WRITE = 50  # k           the constant as it is
-    TEXT = 51  # r            the text as it is inside of JSON quotes: ASCII as Python's json.dumps writes it
-    PLAIN = 52  # r           the text as it is; hand back what is not ASCII
-    VALUE = 53  # r f?        a bare text as it is; any other by the function (as PLAIN), or in JSON quotes
-    TIME = 54  # r            as ISO
-    ID = 55  #                the transaction_id: 8 hex digits of the line's CRC-32, the file's digits, 12 of its start
+    TEXT = 51  # r k?         the text as it is inside of JSON quotes: ASCII as Python's json.dumps writes it
+    PLAIN = 52  # r k?        the text as it is; hand back what is not ASCII
+    VALUE = 53  # r f? k?     a bare text as it is; any other by the function (as PLAIN), or in JSON quotes
+    TIME = 54  # r k?         as ISO
+    ID = 55  # k?             the transaction_id: 8 hex digits of the line's CRC-32, the file's digits, 12 of its start
     MEMBER = 56  # k          a comma unless the last byte written is '{', then the constant
     OPEN = 57  # k            as MEMBER, then '{'
     CLOSE = 58  # n           '}'; n 1: where the last byte written is '{', all since its OPEN is taken back instead
@@ -162,15 +163,16 @@ class Op(IntEnum):
 
 # How each operand is checked, in order.
 OPERANDS: dict[Op, str] = {
-    Op.LITERAL: "k", Op.FIELD: "wnkn", Op.END: "", Op.SPLIT: "rwwwn", Op.OBJECT: "k", Op.ATLEAST: "nk",
+    Op.LITERAL: "k", Op.FIELD: "wnknK", Op.END: "", Op.SPLIT: "rwwwn", Op.OBJECT: "k", Op.ATLEAST: "nk", Op.CHECK: "fr",
     Op.FIRST: "wrr", Op.LOAD: "wk", Op.CALL: "wfrR", Op.NUMBER: "wfr", Op.ADD: "wrr", Op.SUBTRACT: "wrr",
     Op.ISO: "wr", Op.CUT: "wwrn", Op.JOIN: "wk", Op.LIMIT: "wrnc",
     Op.JUMP: "t", Op.EMPTY: "rt", Op.UNLESS_IN: "rkt", Op.UNLESS_PREFIX: "rkt", Op.FLAG: "gn", Op.UNLESS_FLAG: "gnt",
     Op.VISIT: "n", Op.WINDOW: "r", Op.DROP: "c", Op.SAMPLE: "ck", Op.DONE: "",
-    Op.WRITE: "k", Op.TEXT: "r", Op.PLAIN: "r", Op.VALUE: "rF", Op.TIME: "r", Op.ID: "", Op.MEMBER: "k", Op.OPEN: "k",
-    Op.CLOSE: "n",
+    Op.WRITE: "k", Op.TEXT: "rK", Op.PLAIN: "rK", Op.VALUE: "rFK", Op.TIME: "rK", Op.ID: "K",
+    Op.MEMBER: "k", Op.OPEN: "k", Op.CLOSE: "n",
 }  # fmt: skip
-READING = frozenset({Op.LITERAL, Op.FIELD, Op.END, Op.SPLIT, Op.OBJECT, Op.ATLEAST})
+READING = frozenset({Op.LITERAL, Op.FIELD, Op.END, Op.SPLIT, Op.OBJECT, Op.ATLEAST, Op.CHECK})
+BEHIND = frozenset({Op.FIELD, Op.TEXT, Op.PLAIN, Op.VALUE, Op.TIME, Op.ID})  # their last operand comes before
 
 # PAIRS: the text is given unchanged if no '=' is behind its first '?'. In that rest (of less than 4,096 bytes, else
 # Python is asked) a name begins behind each [?&;] and ends before the first of [=&;#?], or of

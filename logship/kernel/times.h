@@ -187,14 +187,18 @@ static bool duration_ms(ls_bytes text, unsigned known, int64_t *out)
     return true;
 }
 
-/* `YYYY-MM-DDTHH:MM:SS.mmmZ` of 0 … LAST_MS; the minute written last is remembered in `last`. */
+/* `YYYY-MM-DDTHH:MM:SS.mmmZ` of 0 … LAST_MS; what was written last is remembered in `last`. */
 typedef struct {
-    int64_t minute; /* -1: none */
+    int64_t minute, moment_ms; /* -1: none */
     uint8_t text[ISO_LENGTH];
 } iso_cache;
 
 static void write_iso(uint8_t *to, int64_t moment_ms, iso_cache *last)
 {
+    if (moment_ms == last->moment_ms) {
+        memcpy(to, last->text, ISO_LENGTH);
+        return;
+    }
     int64_t minute = moment_ms / 60000;
     unsigned rest = (unsigned)(moment_ms - minute * 60000);
     if (minute != last->minute) {
@@ -216,10 +220,12 @@ static void write_iso(uint8_t *to, int64_t moment_ms, iso_cache *last)
             last->text[places[i] + 1] = (uint8_t)('0' + parts[i] % 10);
         }
     }
-    memcpy(to, last->text, ISO_LENGTH);
     unsigned second = rest / 1000, ms = rest % 1000;
-    to[17] = (uint8_t)('0' + second / 10), to[18] = (uint8_t)('0' + second % 10);
-    to[20] = (uint8_t)('0' + ms / 100), to[21] = (uint8_t)('0' + ms / 10 % 10), to[22] = (uint8_t)('0' + ms % 10);
+    uint8_t *text = last->text;
+    last->moment_ms = moment_ms;
+    text[17] = (uint8_t)('0' + second / 10), text[18] = (uint8_t)('0' + second % 10);
+    text[20] = (uint8_t)('0' + ms / 100), text[21] = (uint8_t)('0' + ms / 10 % 10), text[22] = (uint8_t)('0' + ms % 10);
+    memcpy(to, text, ISO_LENGTH);
 }
 
 #endif

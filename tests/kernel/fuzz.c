@@ -70,11 +70,11 @@ static const uint8_t set[] = "\3\0\1\0a\2\0ab\3\0GET";
 static const uint8_t tree[] = "\2\0\3\0\2\0\377\377\1\0a\377\377\1\0\1\0b\376\377\377\377\3\0bad\2\0\3\0\377\377\1\0c\4\0\377\377\1\0d";
 static const uint8_t list[] = "\2\0\3\0\0\200\4\0\1\200\0\0";
 static const char texts[][16] = {"", " ", "\"", "] \"", "\" ", "/", "{\"a\":\"", " [", "?", "HTTP/1.1", ",", "-", "\\x", ":", "}", "&="};
-static const uint8_t ops[] = {1, 2, 3, 4, 5, 6, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 30, 31, 32, 33, 34, 35, 36,
+static const uint8_t ops[] = {1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 30, 31, 32, 33, 34, 35, 36,
                               40, 41, 42, 43, 50, 51, 52, 53, 54, 55, 56, 57, 58};
-static const char *const kinds[] = {[1] = "k", [2] = "wnkl", "", "rwwwn", "T", "nL", [10] = "wrr", "wk", "wfrR", "wur", "wrr", "wrr",
-    "wr", "wwrn", "wL", "wrnc", [30] = "t", "rt", "rSt", "rkt", "gn", "gnt", "n", [40] = "r", "c", "cN", "", [50] = "k", "r", "r",
-    "rF", "r", "", "k", "k", "n"};
+static const char *const kinds[] = {[1] = "k", [2] = "wnklK", "", "rwwwn", "T", "nL", "fr", [10] = "wrr", "wk", "wfrR", "wur", "wrr", "wrr",
+    "wr", "wwrn", "wL", "wrnc", [30] = "t", "rt", "rSt", "rkt", "gn", "gnt", "n", [40] = "r", "c", "cN", "", [50] = "k", "rK", "rK",
+    "rFK", "rK", "K", "k", "k", "n"};
 static const uint8_t known_texts[] = {0, 20, 21, 22, 23, 24, 25, 26, 27, 28};
 
 static unsigned operand(stream *from, char kind, unsigned at, unsigned make, unsigned end)
@@ -84,6 +84,7 @@ static unsigned operand(stream *from, char kind, unsigned at, unsigned make, uns
     case 'r': case 'w': return byte % REGISTERS;
     case 'R': return byte % 3 ? 0xffff : byte % REGISTERS;
     case 'k': return byte % TEXTS;
+    case 'K': return byte % 3 ? 0xffff : byte % TEXTS;
     case 'S': return SET;
     case 'T': return TREE;
     case 'L': return LIST;
@@ -108,6 +109,7 @@ static void make_code(stream *from, unsigned make, unsigned end)
         unsigned values[5] = {0};
         for (int i = 0; kinds[op][i]; i++) values[i] = operand(from, kinds[op][i], at, make, end);
         if (op == 2) values[1] %= 10;
+        if (op == 7) values[0] %= 2;
         if (op == 12) values[1] = values[3] == 0xffff ? values[1] % 2 : 2;
         if (op == 17 && values[0] == values[1]) values[1] = (values[0] + 1) % REGISTERS;
         if (op == 17) values[3] = "?&=/ "[values[3] % 5];
