@@ -9,14 +9,10 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
-import types
-import typing
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from logship import __version__
 from logship.cli import COMMANDS, logship
@@ -24,6 +20,7 @@ from logship.cli.completion import script
 from logship.cli.options import examples_of
 from logship.config.models import EndpointModel, LogshipModel
 from logship.mapping.spec import MappingSpec
+from logship.sections import REQUIRED, Key, Section
 from logship.status.metrics import METRICS, PROCESS
 
 SHOWN_ONCE = {EndpointModel}  # a source's endpoint has the keys of endpoint:
@@ -124,39 +121,21 @@ def _click_command(command: click.Command, path: str, parent: click.Context) -> 
                 yield from _click_command(below, f"{path} {name}", context)
 
 
-def _keys(model: type[BaseModel], prefix: str) -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        key = prefix + (field.alias or name)
-        below = _model_in(field.annotation)
-        yield from (".TP", rf"\fB{_roff(key)}\fR{_default(field, below)}", _text(field.description or ""))
+def _keys(model: type[Section], prefix: str) -> Iterator[str]:
+    for name, about in model.keys.items():
+        key, below = prefix + name, about.kind.section
+        yield from (".TP", rf"\fB{_roff(key)}\fR{_default(about)}", _text(about.description))
         if below is not None and not (prefix and below in SHOWN_ONCE):
-            mark = "[]." if _is_list(field.annotation) else "."
-            yield from _keys(below, key + mark)
+            yield from _keys(below, key + ("[]." if about.kind.is_list else "."))
 
 
-def _model_in(annotation: object) -> type[BaseModel] | None:
-    """The model a field holds, alone, in a list, or beside null."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for part in typing.get_args(annotation) if (model := _model_in(part))), None)
-
-
-def _is_list(annotation: object) -> bool:
-    if isinstance(annotation, types.UnionType):
-        return False
-    return typing.get_origin(annotation) in (list, tuple)
-
-
-def _default(field: FieldInfo, below: type[BaseModel] | None) -> str:
-    if field.is_required():
+def _default(about: Key) -> str:
+    value = about.shown or about.default
+    if value is REQUIRED:
         return " (required)"
-    value = field.default
-    if below is not None or value in (None, "", (), {}, False) or field.default_factory is not None:
+    if value in (None, "", [], {}, False) or isinstance(value, Section):
         return ""
-    shown = ":".join(map(str, value)) if isinstance(value, tuple) else str(value)
-    if isinstance(value, float):  # all of them are durations
-        shown = f"{value:g}s"
-    return f" (default: {_roff(shown)})"
+    return f" (default: {_roff(str(value))})"
 
 
 def _metric_head(name: str, labels: tuple[str, ...]) -> str:

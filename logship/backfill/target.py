@@ -11,11 +11,11 @@ import orjson
 
 from logship.config import EndpointSettings, Secret, Settings, config_path, load_settings
 from logship.config.endpoints import MOESIF_MAX_AGE_S
-from logship.config.quantities import UnfitError
 from logship.config.settings import is_moesif
 from logship.config.urls import normalised
 from logship.errors import ConfigError, UsageError
 from logship.records import record
+from logship.sections import UnfitError
 
 NO_FILE = "the command line"
 ID_VARIABLES = ("LOGSHIP_APPLICATION_ID", "CREDENTIALS_DIRECTORY")  # an id may come from there, see endpoints.py

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from logship.config.document import Document, Entries, Items, Scalar
 from logship.config.mapping_files import Layer, LayeredMapping, MappingFiles
-from logship.config.quantities import UnfitError
 from logship.config.quoting import in_quotes
 from logship.config.reading import FileReader
 from logship.config.shipped import presets
@@ -22,12 +21,18 @@ from logship.fields import FIELDS, canonical
 from logship.formats import Format, FormatSpec, compile_format, read_spec
 from logship.mapping import Constants, MappingErrors, MappingSpec, parse_mapping
 from logship.records import record
+from logship.sections import UnfitError
 
 if TYPE_CHECKING:
     from logship.conversion.examples import ExampleResult
 
 MAX_PRUNINGS = 5  # rounds of reading a wrong mapping on
-HARMLESS_RULE = {"if": {"status": "999"}, "keep": "true"}  # in the place of a rule that can't be read
+HARMLESS: dict[str | int, Any] = {  # in the place of an item that can't be read, by the key of the mapping
+    "rules": {"if": {"status": "999"}, "keep": "true"},
+    "examples": {"line": ""},
+    "trusted_proxies": "private",
+}
+HARMLESS_TEXT = "user_id"
 MAX_SHOWN = 80  # characters of a value in a sentence
 NEARLY = 0.75  # of letters in common
 
@@ -203,7 +208,7 @@ class Compiler:
                 wrong |= {error.location for error in fresh}
                 pruned = tree
                 for error in exc.errors:
-                    pruned = without(pruned, error.location)
+                    pruned = without(pruned, _present(tree, error.location))
                 if pruned == tree:
                     break
                 tree = pruned
@@ -269,20 +274,28 @@ def _shown(value: object) -> str:
 
 
 def without(tree: dict[str, Any], location: Location) -> dict[str, Any]:
-    """A copy of the tree without what stands at `location`; rules stay as harmless ones, so that indexes hold."""
-    steps = list(location)
+    """A copy of the tree without what stands at `location`; items of lists become harmless, so that indexes hold."""
     copy: dict[str, Any] = deepcopy(tree)
+    if not location or _present(copy, location) != location:
+        return copy
     node: Any = copy
-    for step in steps[:-1]:
-        try:
-            node = node[step]
-        except (KeyError, IndexError, TypeError):
-            return copy
-    if steps and isinstance(node, dict):
-        node.pop(steps[-1], None)
-    elif steps and isinstance(node, list) and isinstance(steps[-1], int) and steps[-1] < len(node):
-        node[steps[-1]] = HARMLESS_RULE if steps[0] == "rules" and len(steps) == 2 else None
+    for step in location[:-1]:
+        node = node[step]
+    if isinstance(node, dict):
+        del node[location[-1]]
+    else:
+        node[location[-1]] = HARMLESS.get(location[0], HARMLESS_TEXT)
     return copy
+
+
+def _present(tree: object, location: Location) -> Location:
+    """The part of a location that the tree has: what lacks a key stands for the key."""
+    for depth, step in enumerate(location):
+        is_there = step in tree if isinstance(tree, dict) else isinstance(tree, list) and step in range(len(tree))
+        if not is_there:
+            return location[:depth]
+        tree = tree[step]  # type: ignore[index]
+    return location
 
 
 def _is_echo(location: Location, wrong: set[Location]) -> bool:

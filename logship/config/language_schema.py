@@ -47,7 +47,7 @@ _EXACT_OF: dict[str, Schema] = {
 
 
 def refined(schema: Schema) -> Schema:
-    """The schema of a mapping file with what pydantic does not know of it."""
+    """The schema of a mapping file with what its keys alone do not say."""
     properties, definitions = schema["properties"], schema["$defs"]
     names = list(mapping_names())
     properties["extends"] |= {"examples": names, "pattern": rf"^({'|'.join(names)})?$|[./]"}

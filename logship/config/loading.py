@@ -167,9 +167,7 @@ class Loader:
         origin = self._origin(tree.get("origin"), document)
         entries = self._entries(trees, model.sources if model else ())
         converters = self._converters(document, tree, entries, origin)
-        sources = tuple(
-            self._source(entry, common or EndpointModel.model_construct(), endpoint) for entry in entries if entry.model
-        )
+        sources = tuple(self._source(entry, common or EndpointModel(), endpoint) for entry in entries if entry.model)
         settings = self._build(model, endpoint, origin, sources, converters) if model and endpoint else None
         good = tuple(source for source in sources if source.name in converters)
         names = tuple(entry.name for entry in entries)
@@ -283,7 +281,7 @@ class Loader:
     def _endpoint_of(
         self, entry: Entry, own: EndpointModel, common: EndpointModel, endpoint: EndpointSettings | None
     ) -> EndpointSettings:
-        if endpoint is not None and not own.model_fields_set:
+        if endpoint is not None and not own.given:
             return endpoint
         merged = _merged_endpoint(common, own)
         is_sending = self.is_sending and endpoint is not None
@@ -294,7 +292,7 @@ class Loader:
         model, tree = entry.model, entry.tree
         assert model is not None
 
-        def absolute(globs: tuple[str, ...]) -> tuple[str, ...]:
+        def absolute(globs: list[str]) -> tuple[str, ...]:
             return tuple(str(tree.directory / pattern) for pattern in globs)
 
         return SourceSettings(
@@ -318,12 +316,11 @@ class Loader:
 
 def _merged_endpoint(base: EndpointModel, own: EndpointModel) -> EndpointModel:
     """The source's keys over the common ones; an id of its own, given either way, replaces the common one."""
-    values = {key: getattr(base, key) for key in base.model_fields_set}
-    if {"application_id", "application_id_file"} & own.model_fields_set:
+    values = {key: getattr(base, key) for key in base.given}
+    if {"application_id", "application_id_file"} & own.given:
         values.pop("application_id", None)
         values.pop("application_id_file", None)
-    values |= {key: getattr(own, key) for key in own.model_fields_set}
-    return EndpointModel.model_construct(_fields_set=set(values), **values)
+    return EndpointModel(**values | {key: getattr(own, key) for key in own.given})
 
 
 def _status(model: LogshipModel) -> StatusSettings | None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from logship.sections import UnfitError
+
 SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 BYTES = {
     "": 1,
@@ -21,17 +23,6 @@ BYTES = {
     "tib": 1024**4,
 }
 QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
-
-
-class UnfitError(ValueError):
-    """A value that can't be what its key wants; `hint` says what to write."""
-
-    def __init__(self, message: str, hint: str = "", *, column: int | None = None, width: int = 1) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
-        self.column = column
-        self.width = width
 
 
 def duration(value: object) -> float:

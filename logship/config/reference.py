@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from logship.config.schema import Schema, config_schema, mapping_keys
+from logship.config.schema import config_schema, mapping_keys
+from logship.sections import Schema
 
 HEAD = """\
 # Configuration reference

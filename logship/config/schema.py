@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from logship import __version__
 from logship.config.language_schema import refined
 from logship.config.models import FORMAT, LogshipModel
 from logship.mapping.spec import MappingSpec
+from logship.sections import Schema, Section
 
-Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def config_schema() -> Schema:
     """The schema of logship.yml; a mapping file's is its `$defs/Mapping`."""
-    schema = _tidy(LogshipModel.model_json_schema(ref_template="#/$defs/{model}"))
+    schema = _schema(LogshipModel)
     mapping, definitions = _mapping()
     schema["$defs"] |= {**definitions, "Format": FORMAT, "Mapping": mapping}
     return _headed(schema, "logship.yml")
@@ -29,7 +27,7 @@ def mapping_schema() -> Schema:
 
 def mapping_keys() -> Schema:
     """The keys of a mapping file without what may stand in them: for tables of keys."""
-    return _tidy(MappingSpec.model_json_schema(ref_template="#/$defs/{model}"))  # type: ignore[no-any-return]
+    return _schema(MappingSpec)
 
 
 def _mapping() -> tuple[Schema, Schema]:
@@ -41,20 +39,8 @@ def _headed(schema: Schema, title: str) -> Schema:
     return {"$schema": DIALECT, "title": f"{title} (logship {__version__})", **schema}
 
 
-def _tidy(schema: Any, *, is_names: bool = False) -> Any:
-    """Without the titles pydantic makes of key names, and without defaults that are whole maps."""
-    if isinstance(schema, list):
-        return [_tidy(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    maps_of_names = set() if is_names else {"properties", "$defs"}
-    tidy = {key: _tidy(value, is_names=key in maps_of_names) for key, value in schema.items()}
-    if is_names:
-        return tidy
-    if "x-ref" in tidy:  # ours: pydantic knows no definitions but its own
-        tidy["$ref"] = f"#/$defs/{tidy.pop('x-ref')}"
-    if isinstance(tidy.get("title"), str):
-        del tidy["title"]
-    if isinstance(tidy.get("default"), dict) or tidy.get("default", "") is None:
-        del tidy["default"]
-    return tidy
+def _schema(section: type[Section]) -> Schema:
+    """Of a file's map and all maps in it."""
+    definitions: Schema = {}
+    schema = section.schema(definitions)
+    return schema | {"$defs": dict(sorted(definitions.items()))}

@@ -6,10 +6,10 @@ import os
 import time
 from pathlib import Path
 
-from logship.config.quantities import UnfitError
 from logship.config.validation import closest
 from logship.errors import FormatError
 from logship.formats.times import find_zone
+from logship.sections import UnfitError
 
 LOCAL = "local"
 

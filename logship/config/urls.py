@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
-from logship.config.quantities import UnfitError
+from logship.sections import UnfitError
 
 API_PATHS = ("/moesifapi/events/batch", "/moesifapi/events", "/v1/events/batch", "/v1/events", "/moesifapi", "/v1")
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from pydantic import ValidationError
-
 from logship.errors import Location, MappingError
 from logship.fields import canonical, closest
 from logship.mapping import proxies, redact_review
@@ -13,7 +11,7 @@ from logship.mapping.event_keys import EVENT_KEYS, REQUIRED_KEYS, Path, Shape, s
 from logship.mapping.literals import misfits
 from logship.mapping.never import bare_limits
 from logship.mapping.plan import Branch, Condition, Leaf, Plan, Rule, leaves, read_plan
-from logship.mapping.spec import MappingErrors, MappingSpec, translated
+from logship.mapping.spec import MappingErrors, MappingSpec, as_error
 from logship.mapping.template import Template
 
 _MEANT = {  # what other APIs call them
@@ -29,11 +27,10 @@ def parse_mapping(tree: Mapping[str, object]) -> MappingSpec:
 
     Raises: MappingErrors with every mistake that shows without a format.
     """
-    try:
-        spec = MappingSpec.model_validate(tree)
-    except ValidationError as exc:
-        raise MappingErrors(translated(detail, tree) for detail in exc.errors()) from None
-    errors, spec._warnings = review(spec)
+    spec, mistakes = MappingSpec.parse(tree)
+    if spec is None:
+        raise MappingErrors(map(as_error, mistakes))
+    errors, spec.warnings = review(spec)
     if errors:
         raise MappingErrors(errors)
     return spec

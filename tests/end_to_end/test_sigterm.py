@@ -130,7 +130,7 @@ class Finder:
             os.kill(os.getpid(), {number})
 sys.meta_path.insert(0, Finder())
 """
-MOMENTS = ("click", "logship.cli.run", "pydantic", "logship.daemon", "watchdog.observers")
+MOMENTS = ("click", "logship.cli.run", "yaml", "logship.daemon", "watchdog.observers")
 
 
 def signalled_at(site: Site, number: signal.Signals, *modules: str) -> None:
