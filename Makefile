@@ -16,8 +16,9 @@ DESTDIR ?=
 PREFIX ?= /opt/logship
 JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$n)
 BIN := .venv/bin
-MADE := .venv/.made
-EXTRAS := collector,postgres,cluster,dev
+RUNS := .venv/.made-to-run
+TESTS := .venv/.made-to-test
+SOURCES := setup.cfg setup.py pyproject.toml packaging/make-venv $(wildcard logship/kernel/*.[ch])
 
 .PHONY: demo test check bench soak wheel deb install man clean help
 .DELETE_ON_ERROR:
@@ -25,40 +26,43 @@ EXTRAS := collector,postgres,cluster,dev
 help:
 	@sed -n 's/^#  //p' Makefile
 
-$(MADE): setup.cfg setup.py pyproject.toml packaging/make-venv $(wildcard logship/kernel/*.[ch])
-	@PYTHON='$(PYTHON)' packaging/make-venv $(EXTRAS)
+$(RUNS): $(SOURCES)
+	@PYTHON='$(PYTHON)' packaging/make-venv collector $@
 
-demo: $(MADE)
+$(TESTS): $(SOURCES)
+	@PYTHON='$(PYTHON)' packaging/make-venv collector,postgres,cluster,dev $(RUNS) $@
+
+demo: $(RUNS)
 	@$(BIN)/logship demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: $(MADE)
+test: $(TESTS)
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(ARGS)
 
-check: $(MADE)
+check: $(TESTS)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/house/test_documents.py tests/house/test_sentences.py tests/house/test_manual.py tests/config/test_schema.py
 
-bench: $(MADE)
+bench: $(TESTS)
 	@$(BIN)/python -m benchmarks $(or $(ARGS),--rounds 3)
 	@$(if $(ARGS),true,$(BIN)/python -m benchmarks.backfill)
 	@$(if $(ARGS),true,$(BIN)/python -m benchmarks.living)
 	@$(if $(ARGS),true,$(BIN)/python benchmarks/collector.py)
 
-soak: $(MADE)
+soak: $(TESTS)
 	@LOGSHIP_SOAK=1 HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --timeout 7200 $(ARGS)
 
-man: $(MADE)
+man: $(RUNS)
 	@$(BIN)/python packaging/manual.py build/share
 
-wheel: $(MADE)
+wheel: $(RUNS)
 	@packaging/make-wheel
 
-deb: $(MADE)
+deb:
 	@packaging/make-deb
 
-install: $(MADE)
+install:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/make-install
 
 clean:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -12,7 +13,6 @@ from logship.records import record
 
 _RAW_BYTES = 65_536
 _SMALL_BYTES = 64  # of raw bytes around a damage
-_ZSTD_RAW_BYTES = 1_024  # zstandard can't bound its output: 1 kB of hostile input is 32 MB at most
 
 
 class Codec(Protocol):
@@ -28,40 +28,6 @@ class Codec(Protocol):
     def unused_data(self) -> bytes: ...
 
     def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
-
-
-class _ZstdCodec:
-    """zstandard behind the standard library's shape."""
-
-    def __init__(self) -> None:
-        import zstandard
-
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._error: type[Exception] = zstandard.ZstdError
-        self._input = b""
-        self._output = b""
-        self.unused_data = b""
-        self.eof = False
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._input and not self._output
-
-    def decompress(self, data: bytes, max_length: int, /) -> bytes:
-        self._input += data
-        while not self._output and self._input and not self.eof:
-            block, self._input = self._input[:_ZSTD_RAW_BYTES], self._input[_ZSTD_RAW_BYTES:]
-            try:
-                self._output = self._frame.decompress(block)
-            except self._error as exc:
-                raise OSError(str(exc)) from exc
-            if self._frame.eof:
-                self.unused_data = self._frame.unused_data + self._input
-                self._input = b""
-                break
-        out, self._output = self._output[:max_length], self._output[max_length:]
-        self.eof = self._frame.eof and not self._output
-        return out
 
 
 def _gzip() -> Codec:
@@ -83,6 +49,15 @@ def _xz() -> Codec:
     return lzma.LZMADecompressor()
 
 
+def _zstd() -> Codec:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+
+    return zstd.ZstdDecompressor()
+
+
 @record
 class Compression:
     """A compressed format: how it begins and how a member of it is read."""
@@ -96,7 +71,7 @@ COMPRESSIONS = (
     Compression("gz", b"\x1f\x8b", _gzip),
     Compression("bz2", b"BZh", _bzip2),
     Compression("xz", b"\xfd7zXZ\0", _xz),
-    Compression("zst", b"\x28\xb5\x2f\xfd", _ZstdCodec),
+    Compression("zst", b"\x28\xb5\x2f\xfd", _zstd),
 )
 MAGIC_BYTES = max(len(compression.magic) for compression in COMPRESSIONS)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-import zstandard
+from backports import zstd
 
 from tests.backfill.receiver import Receiver
 from tests.backfill.world import COMPRESS, World, access_lines, joined, quick_xz, truth, two_members, write_old
@@ -114,7 +114,7 @@ def test_several_megabytes_on_stdin_arrive(world: World, receiver: Receiver) -> 
 
 @pytest.mark.parametrize(
     ("suffix", "compress"),
-    [(".gz", two_members), (".bz2", bz2.compress), (".xz", quick_xz), (".zst", zstandard.compress)],
+    [(".gz", two_members), (".bz2", bz2.compress), (".xz", quick_xz), (".zst", zstd.compress)],
 )
 def test_of_a_cut_archive_everything_before_the_cut_is_sent(
     world: World, receiver: Receiver, suffix: str, compress: Callable[[bytes], bytes]
@@ -151,7 +151,7 @@ def test_a_damaged_archive_is_said_and_what_stands_before_is_sent(world: World, 
 SKIPPABLE = b"\x50\x2a\x4d\x18\x04\0\0\0size"  # as pzstd begins
 CODECS: Mapping[str, Callable[[bytes], bytes]] = {
     **COMPRESS,
-    ".zst": lambda data: SKIPPABLE + zstandard.compress(data),
+    ".zst": lambda data: SKIPPABLE + zstd.compress(data),
 }
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import zstandard
+from backports import zstd
 
 from logship.backfill.executors import NearCrew
 from logship.backfill.service import Backfill, Options
@@ -72,7 +72,7 @@ COMPRESS: Mapping[str, Callable[[bytes], bytes]] = {
     ".gz": two_members,
     ".bz2": bz2.compress,
     ".xz": quick_xz,
-    ".zst": zstandard.compress,
+    ".zst": zstd.compress,
 }
 
 

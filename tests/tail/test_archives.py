@@ -12,7 +12,7 @@ from pathlib import Path
 from zlib import crc32, decompressobj
 
 import pytest
-import zstandard
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ SKIPPABLE = b"\x50\x2a\x4d\x18\x04\0\0\0" + b"size"  # as pzstd writes one befor
 
 
 def zst(data: bytes) -> bytes:
-    return zstandard.ZstdCompressor(write_checksum=True).compress(data)
+    return zstd.compress(data, options={zstd.CompressionParameter.checksum_flag: True})
 
 
 def pzst(data: bytes) -> bytes:
