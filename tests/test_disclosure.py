@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.cli import execute
 from logship.mapping.disclosure import KINDS, Disclosures, disclosures
+from logship.mapping.redaction import path_redactor, query_redactor
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
@@ -93,8 +95,9 @@ def test_planted_values_are_found_and_never_shown_whole(kind: str, place: str) -
 
 @pytest.mark.parametrize(
     "name",
-    ["password", "user_password", "Token", "access-token", "api_key", "X-API-Key", "client_secret", "sig", "pwd"],
-)
+    ["password", "user_password", "Token", "access-token", "api_key", "X-API-Key", "client_secret", "sig", "pwd",
+     "newPassword", "accessToken", "oldpassword", "password2", "passwordConfirmation", "userPwd", "sessionID"],
+)  # fmt: skip
 def test_values_under_a_secrets_name_are_found_in_queries_forms_and_bodies(name: str) -> None:
     place = f"request.uri ?{name}"
     one = disclosures({"request": {"uri": f"/x?a=1&{name}=hunter22"}})
@@ -105,11 +108,40 @@ def test_values_under_a_secrets_name_are_found_in_queries_forms_and_bodies(name:
 
 
 @pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("token[]", "token"), ("token[0]", "token"), ("user[newPassword]", "user.newPassword"), ("token.x", "token")],
+)
+def test_the_remedy_of_a_name_with_steps_is_one_that_masks_it(name: str, remedy: str) -> None:
+    (one,) = disclosures({"request": {"uri": f"/x?a=1&{name}=hunter22"}})
+    assert one.remedy == f"query: [{remedy}]"
+    assert query_redactor([remedy])(f"/x?{name}=hunter22") == f"/x?{name}=[redacted]"
+
+
+@pytest.mark.parametrize(
+    "head", ["/x;jsessionid=0a1b2c3d4e5f", "/x;v=1;JSESSIONID=0a1b2c3d4e5f/y", "/x%3Btoken=0a1b2c3d"]
+)
+def test_a_secret_in_a_parameter_of_the_path_is_found_with_a_pattern_that_masks_it(head: str) -> None:
+    (one,) = disclosures({"request": {"uri": f"https://a.example{head}?b=1"}})
+    assert one.kind == KINDS[0]
+    pattern = yaml.safe_load(one.remedy)["path"][0]
+    if "%3B" not in head:
+        assert "0a1b2c3d" not in path_redactor([pattern])(f"https://a.example{head}?b=1")
+
+
+def test_an_account_number_is_found_in_any_case() -> None:
+    assert [one.kind for one in disclosures({"metadata": {"a": "de89370400440532013000"}})] == ["bank account (IBAN)"]
+    assert disclosures({"metadata": {"a": "be71096123456769", "b": "be12abcdef123456"}})[0].place == "metadata.a"
+
+
+@pytest.mark.parametrize(
     "uri",
     [
         "/x?token=[redacted]", "/x?token=", "/logo@2x.png", "/npm/jquery@3.7.1/jquery.min.js", "/@scope/pkg@1.2.3",
-        "/4111111111111112", "/x?id=1728300000000", "/x?bearer=1", "/x?passenger=2", "/x?monkey=7", "/x?keyword=token",
-        "/basic Auth", "/x?t=1234567890123456", "/DE00123456789012345678", "/x?sku=sk-short", "http://a.example:80/x",
+        "/4111111111111112", "/x?id=1728300000000", "/x?bearer=1",
+        "/x?passenger=2", "/x?monkey=7", "/x?keyword=token",
+        "/basic Auth",
+        "/x;v=1;token=", "/x?compass=n1", "/x?tokenize=yes1", "/x?be12abcdef123456",
+        "/x?t=1234567890123456", "/DE00123456789012345678", "/x?sku=sk-short", "http://a.example:80/x",
     ],
 )  # fmt: skip
 def test_what_only_looks_a_little_like_it_is_not_found(uri: str) -> None:

@@ -22,7 +22,7 @@ TEMPLATE: Schema = {
 _PLAIN = {"type": ["string", "number", "boolean"]}
 _QUANTITY = {
     "type": ["string", "number"],
-    "pattern": r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+) *(ns|us|ms|s|m|h|d|B|kB|MB|GB)?$",
+    "pattern": r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+) *(ns|us|ms|s|m|h|d|[KkMmGg]?[Ii]?[Bb])?$",
 }
 _PATTERN = {"type": "string", "not": {"pattern": r"\(\?(<?[=!]|<[A-Za-z])"}, "description": "RE2: no lookahead"}
 _TEMPLATES = {"anyOf": [TEMPLATE, {"type": "object", "additionalProperties": {"$ref": "#/$defs/Templates"}}]}

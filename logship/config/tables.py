@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import stat
 from collections.abc import Iterator, Mapping
 from io import StringIO
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from logship.config.document import Document
 from logship.config.reading import MAX_CONFIG_BYTES, FileReader
-from logship.errors import Location, Problem
+from logship.errors import Location, Problem, Severity
 
 Row = tuple[int, list[str]]  # the line in the file that it ends on, from 1, and its cells
 
@@ -38,6 +39,7 @@ class _Table:
 
     def read(self, document: Document, at: Location, names: tuple[object, object]) -> dict[str, str]:
         """Shapes: `names` are those of the two columns, both or none."""
+        told = len(self._reader.problems)
         text = self._text(document, at)
         rows = list(self._rows(text)) if text is not None else []
         columns: tuple[int, int] | None = (0, 1)
@@ -50,17 +52,20 @@ class _Table:
             if columns is None:
                 break
             if len(cells) <= max(columns) or (not any(names) and len(cells) != 2):
-                wanted = f"{max(columns) + 1} or more" if any(names) else "2"
-                self._tell(line, f"{len(cells)} columns, not {wanted}", "name the two that count: key: …, value: …")
+                self._tell_columns(line, cells, None if any(names) else 2, max(columns) + 1)
                 continue
             key, value = cells[columns[0]], cells[columns[1]]
             if table.setdefault(key, value) != value:
                 self._tell(line, f"'{key}' stands in line {lines[key]} with another value", "remove one of the two")
             lines.setdefault(key, line)
+        if text is not None and columns is not None and not rows and len(self._reader.problems) == told:
+            self._tell(None, "the table has no rows: it knows no key", "write key,value lines", severity="warning")
         return table
 
     def _text(self, document: Document, at: Location) -> str | None:
         try:
+            if not stat.S_ISREG(self._path.stat().st_mode):  # to open a named pipe would wait for its writer
+                raise ValueError("is no file")
             with self._path.open("rb") as file:
                 content = file.read(MAX_CONFIG_BYTES + 1)
         except (OSError, ValueError) as exc:
@@ -79,7 +84,7 @@ class _Table:
             return None
 
     def _rows(self, text: str) -> Iterator[Row]:
-        reader = csv.reader(StringIO(text, newline=""), strict=True)
+        reader = csv.reader(StringIO(text, newline=""), strict=True, skipinitialspace=True)
         try:
             for cells in reader:
                 if cells:
@@ -98,5 +103,12 @@ class _Table:
             self._tell(line, "one column is named", "give both, key: … and value: …")
         return None
 
-    def _tell(self, line: int | None, message: str, hint: str) -> None:
-        self._reader.problems.append(Problem(str(self._path), line, 1 if line else None, message, hint))
+    def _tell_columns(self, line: int, cells: list[str], exactly: int | None, at_least: int) -> None:
+        others = next((sign for sign in (";", "\t", "|") if len(cells) == 1 and sign in cells[0]), "")
+        hint = "separate the columns with commas" if others else "name the two that count: key: …, value: …"
+        columns = "1 column" if len(cells) == 1 else f"{len(cells)} columns"
+        self._tell(line, f"{columns}, not {exactly or f'{at_least} or more'}", hint)
+
+    def _tell(self, line: int | None, message: str, hint: str, severity: Severity = "error") -> None:
+        column = 1 if line else None
+        self._reader.problems.append(Problem(str(self._path), line, column, message, hint, severity=severity))

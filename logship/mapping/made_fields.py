@@ -137,12 +137,22 @@ def _payload(token: str) -> object:
     if word.strip().lower() not in ("", "bearer"):
         return None
     parts = rest.split(".")
-    if len(parts) != 3:
+    if len(parts) != 3 or not _is_encoded(parts[2].rstrip("=") or "x"):
         return None
-    raw = parts[1].rstrip("=").encode("utf-8", "replace")
-    if not raw.replace(b"-", b"").replace(b"_", b"").isalnum():
+    header, payload = map(_decoded, parts[:2])
+    return payload if isinstance(header, dict) and isinstance(payload, dict) else None
+
+
+def _decoded(part: str) -> object:
+    """The JSON of a part, None where it is broken."""
+    plain = part.rstrip("=")
+    if not _is_encoded(plain):
         return None
     try:
-        return orjson.loads(urlsafe_b64decode(raw + b"=" * (-len(raw) % 4)))
+        return orjson.loads(urlsafe_b64decode(plain + "=" * (-len(plain) % 4)))
     except (Base64Error, ValueError):
         return None
+
+
+def _is_encoded(text: str) -> bool:
+    return text.isascii() and text.replace("-", "a").replace("_", "a").isalnum()

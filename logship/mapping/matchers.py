@@ -10,6 +10,7 @@ from logship.fields import Kind, closest
 from logship.formats.re2_door import compile_pattern
 from logship.kernel.values import text_of
 from logship.mapping import proxies, values
+from logship.mapping.quantities import quantity
 from logship.records import record
 
 Groups = tuple[str, ...]
@@ -17,10 +18,6 @@ Test = Callable[[str], Groups | None]  # of a text ('' is absent): the matcher's
 
 _WILD = re.compile(r"[1-9]xx\Z")
 _SIGNS = frozenset(r"\.^$*+?{}[]()|")
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ns|us|ms|s|m|h|d)\Z")
-_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(B|kB|MB|GB)\Z")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9}
 MATCHERS = ("matches", "in", "min", "max", "not", "absent")
 MAX_ELEMENTS = 1_024  # looked at in a list; no honest list of proxies or upstreams has more
 _OF_WHOLE = frozenset({"not", "absent"})  # tests of a list itself, the others are of one element
@@ -211,15 +208,6 @@ def _inside(tree: object, location: Location, errors: list[MappingError]) -> Mat
         errors.append(MappingError(str(exc), location=location, hint=hint))
         return None
     return Matcher(lambda value: () if contains(values.address(value)) else None)
-
-
-def quantity(text: str) -> float | None:
-    """A number with an optional unit of time or size; None: it is none."""
-    for pattern, units in ((_DURATION, _SECONDS), (_SIZE, _BYTES)):
-        match = pattern.match(text)
-        if match:
-            return float(match[1]) * units[match[2]]
-    return values.number(text)
 
 
 def _limit(is_least: bool) -> Callable[[object, Location, list[MappingError]], Matcher | None]:

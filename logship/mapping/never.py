@@ -9,7 +9,8 @@ from logship.errors import Location, MappingError
 from logship.fields import Kind, canonical, lookup
 from logship.kernel.values import text_of
 from logship.mapping import proxies, values
-from logship.mapping.matchers import literal_prefix, quantity
+from logship.mapping.matchers import literal_prefix
+from logship.mapping.quantities import quantity
 
 Said = tuple[str, str]  # what is wrong, what to write
 

@@ -19,7 +19,7 @@ _BETWEEN = re.compile(r"[,;|\s]+")
 _FIELD = re.compile(r"(?i)\$?\{?(?:arg|http|sent_http|request_header|response_header|upstream_http|cookie)_(.+?)\}?\Z")
 _EVENT = re.compile(r"(?:event\.)?(?:(?:request|response)\.)?(?:body|headers|query|uri)\.(.+)")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, 5.1
-_OF_QUERY = re.compile(r"\\?[?&=]|\[[?&=]+\]")
+_OF_QUERY = re.compile(r"\\\?|\[(?!\^)[^\]]*[?&][^\]]*\]|(?<!;)\b\w+=")  # `;name=` may be in a path
 _BODY_FIELDS = frozenset({"request_body", "response_body"})
 
 
@@ -52,7 +52,7 @@ def vain(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:
     """Warnings of what can find nothing in the events of this mapping."""
     written = [path for path, _ in leaves(plan.event)]
     for index, pattern in enumerate(spec.redact.path):
-        if _OF_QUERY.search(pattern.replace("(?", "")) and "?:" not in pattern:
+        if _OF_QUERY.search(pattern):
             said = f"'{pattern}' is searched for in the path, which ends before the '?'"
             yield _warning(said, ("redact", "path", index), "name the parameter under query:")
     for name, location in _query(spec):

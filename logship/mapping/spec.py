@@ -6,9 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from logship.errors import Exit, Location, LogshipError, MappingError
+from logship.mapping.quantities import size
 from logship.sections import (
     REQUIRED,
     Choice,
+    Converted,
     Inner,
     ListOf,
     MapOf,
@@ -19,7 +21,7 @@ from logship.sections import (
     Switch,
     Text,
     Tree,
-    Whole,
+    UnfitError,
     declare,
 )
 
@@ -47,6 +49,14 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+def _size(value: object) -> int:
+    found = size(value) if isinstance(value, str) else value
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 1 <= found < 2**63:
+        raise UnfitError("is no size", "write 100000, 100kB or 1MB")
+    return int(found)
+
+
+_SIZE = {"type": ["integer", "string"], "minimum": 1, "pattern": r"^[0-9]+(\.[0-9]+)? *([KkMmGg]?[Ii]?[Bb])?$"}
 TEXT = Text()
 TEXTS = ListOf(TEXT)
 TEXT_MAP = MapOf(TEXT)
@@ -128,7 +138,7 @@ class MappingSpec(Section):
     lookups: dict[str, LookupSpec] = declare(MapOf(Inner(LookupSpec)), {}, "fields that tables make of others")
     jwt: JwtSpec | None = declare(OrNull(Inner(JwtSpec)), None, "fields from the claims of a token")
     max_body_bytes: int | None = declare(
-        OrNull(Whole(1)), None, "a larger logged body is left out of its event, counted"
+        OrNull(Converted(_size, _SIZE)), None, "a larger logged body is left out of its event, counted: 100000, 100kB"
     )
     rules: list[RuleSpec] = declare(ListOf(Inner(RuleSpec)), [], "in order")
     redact: RedactSpec = declare(Inner(RedactSpec), RedactSpec(), "what must not leave this machine; done last")
@@ -205,6 +215,8 @@ def as_error(mistake: Mistake) -> MappingError:
 
 
 def _limits(mistake: Mistake) -> tuple[str, str]:
+    if mistake.unfit is not None:
+        return mistake.unfit.message, mistake.unfit.hint
     if mistake.wrong == "choice":
         return f"is not one of: {', '.join(mistake.choices)}", ""
     return "is out of bounds", f"it must be {mistake.bound}"

@@ -14,6 +14,7 @@ from logship.records import record
 _DOLLAR = re.compile(
     r"\$(?:(?P<dollar>\$)|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<name>[^{}:]*)(?::-(?P<default>[^{}]*))?\}|(?P<wrong>))"
 )
+_ALONE = re.compile(r"(?<!\$)(?:\$\$)*\$(?!\$)")
 NAME = re.compile(r"[A-Za-z_@][A-Za-z0-9_.@-]*\Z")
 FILTERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {"lower": str.lower, "upper": str.upper, "urldecode": unquote_plus}
@@ -103,7 +104,23 @@ def _reference(text: str, match: re.Match[str], location: Location) -> Reference
                 width=max(1, len(wanted)),
                 hint=f"did you mean '{close}'?" if close else f"known are {', '.join(FILTERS)}",
             )
-    return Reference(name, match["default"], column, match.end() - column, tuple(filters))
+    default = match["default"]
+    if default is not None and "$" in default:
+        default = _default(default, name, match.start("default"), location)
+    return Reference(name, default, column, match.end() - column, tuple(filters))
+
+
+def _default(text: str, name: str, column: int, location: Location) -> str:
+    """A default with `$$` as a dollar; fields have no place in it."""
+    alone = _ALONE.search(text)
+    if alone is None:
+        return text.replace("$$", "$")
+    raise MappingError(
+        f"a default is a text: '{text}' is sent as it is",
+        location=location,
+        column=column + alone.end() - 1,
+        hint=f"set it in a rule with if: {{{name}: {{absent: true}}}}; a dollar is $$",
+    )
 
 
 def _misuse(text: str, column: int, name: str | None, location: Location) -> MappingError:

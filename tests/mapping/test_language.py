@@ -85,7 +85,9 @@ def test_claims_of_a_token_are_fields(claim: str, gives: str) -> None:
 @pytest.mark.parametrize(
     "broken",
     ["", "-", "Bearer", "Basic dXNlcjpwYXNz", "a.b.c", "a.b", f"x.{encoded([1])}.y", f"x.{encoded('sub')}.y", "..",
-     f"{token(sub='ann')}.more", "x.eyJzdWIiOiJhbm4i.y", f"x.{encoded({'sub': 'ann'})}!.y", "é.é.é"],
+     f"{token(sub='ann')}.more", "x.eyJzdWIiOiJhbm4i.y", f"x.{encoded({'sub': 'ann'})}!.y", "é.é.é",
+     f"x.{encoded({'sub': 'ann'})}.y", f"{encoded([1])}.{encoded({'sub': 'ann'})}.y", f".{encoded({'sub': 'ann'})}.y",
+     f"{encoded({'alg': 'x'})}.{encoded({'sub': 'ann'})}.y!", f"a{encoded({'alg': 'x'})}.{encoded({'sub': 'ann'})}.y"],
 )  # fmt: skip
 def test_claims_of_a_broken_token_are_absent(broken: str) -> None:
     assert claim_reader("sub")(broken) == ""

@@ -44,6 +44,11 @@ def mistakes(text: str) -> list[MappingError]:
         ("event: {user_id: $remote_usr}", ("event", "user_id"), "did you mean 'remote_user'?"),
         ("event: {user_id: 'a$'}", ("event", "user_id"), "write $$"),
         ("event: {user_id: '${x'}", ("event", "user_id"), "closing brace"),
+        ("event: {user_id: '${x_id:-$host}'}", ("event", "user_id"), "a default is a text"),
+        ("event: {user_id: '${remote_user:-5$}'}", ("event", "user_id"), "a dollar is $$"),
+        ("max_body_bytes: 10 apples", ("max_body_bytes",), "write 100000, 100kB or 1MB"),
+        ("max_body_bytes: 0", ("max_body_bytes",), "write 100000, 100kB or 1MB"),
+        ("max_body_bytes: 1s", ("max_body_bytes",), "write 100000, 100kB or 1MB"),
         ("event: {user_id: '${}'}", ("event", "user_id"), "no field name"),
         ("event: {request: {time: now}}", ("event", "request", "time"), "$start_time"),
         ("event: {request: {time: $status}}", ("event", "request", "time"), "is no time"),
@@ -135,6 +140,7 @@ def warnings(text: str) -> list[str]:
         ("redact: {body: [/card/number]}", "write card.number"),
         ("redact: {body: [pin]}", "no event has a body"),
         ("redact: {path: ['token=([^&]+)']}", "ends before the '?'"),
+        ("redact: {path: ['/reset\\?key=(.+)']}", "ends before the '?'"),
         ("redact: {key: k}", "the key hashes nothing"),
         ("event: {transaction_id: $http_x_request_id}", "erase their own traffic"),
         ("event: {reponse: {}}", "did you mean 'response'?"),
@@ -145,6 +151,11 @@ def warnings(text: str) -> list[str]:
 )
 def test_what_is_surely_not_meant_is_a_warning(text: str, said: str) -> None:
     assert any(said in warning for warning in warnings(text)), warnings(text)
+
+
+@pytest.mark.parametrize("pattern", ["/users?/([^/?&]+)", "/(?:a|b)/([^/]+)", "(?i);jsessionid=([^;/]+)", "/.*?/(x)"])
+def test_nothing_is_said_of_a_pattern_that_a_path_may_fit(pattern: str) -> None:
+    assert not mapping(f"redact: {{path: ['{pattern}']}}").warnings
 
 
 def test_nothing_is_said_of_a_mapping_that_is_right() -> None:
