@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 
-from logship.event import Conversion
+from logship.event import Conversion, LogFile
 from logship.records import record
 from logship.words import bytes_words
 
@@ -173,6 +173,10 @@ class Counters:
 
     def of_file(self, file_id: int) -> Tally:
         return self.files.get(file_id) or self.files.setdefault(file_id, Tally())
+
+    def of(self, file: LogFile) -> tuple[Tally, Tally]:
+        """What is counted of a log: its source's numbers and its own."""
+        return self.of_source(file.source), self.of_file(file.file_id)
 
     def total(self) -> Tally:
         return total(self.sources.values())

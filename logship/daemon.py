@@ -142,12 +142,14 @@ class Daemon:
             return False
         if step.is_at_end:
             self.pipeline.flush()
-            for lane in self.pipeline.lanes.values():
-                lane.delivery.finish()
-        refusing = [lane.needs_a_person for lane in self.pipeline.lanes.values()]
-        open_lanes = [lane for lane, refuses in zip(self.pipeline.lanes.values(), refusing, strict=True) if not refuses]
-        is_over = step.is_at_end or any(refusing) or self.pipeline.letterbox.is_full
-        return is_over and all(lane.is_empty for lane in open_lanes)
+            for output in self.pipeline.outputs.values():
+                output.delivery.finish()
+        refusing = [output.needs_a_person for output in self.pipeline.outputs.values()]
+        open_outputs = [
+            output for output, refuses in zip(self.pipeline.outputs.values(), refusing, strict=True) if not refuses
+        ]
+        is_over = step.is_at_end or any(refusing) or self.pipeline.dead_letters.is_full
+        return is_over and all(output.is_empty for output in open_outputs)
 
     def _stop(self) -> Exit:
         """Drain for at most shutdown_timeout, write what was confirmed, and say what became of the lines."""
@@ -167,12 +169,12 @@ class Daemon:
         problems = []
         for source, pattern in self.pipeline.tailer.unmatched() if self.once else ():
             problems.append(f"{source}: no file matches {pattern}; see logship check")
-        for name, lane in self.pipeline.lanes.items():
-            status = lane.delivery.status()
+        for name, output in self.pipeline.outputs.items():
+            status = output.delivery.status()
             if status.state is DeliveryState.HELD:
                 problems.append(f"{name} refuses: {status.last_error}; {status.hint}")
-            if lane.feed is not None and not lane.feed.is_open:
-                problems.append(f"nothing is sent to {name}, its rules are not known: {lane.feed.status().problem}")
+            if output.feed is not None and not output.feed.is_open:
+                problems.append(f"nothing is sent to {name}, its rules are not known: {output.feed.status().problem}")
         if unsettled:
             batches = "1 batch was" if unsettled == 1 else f"{unsettled} batches were"
             problems.append(f"{batches} not delivered; the next run sends {'it' if unsettled == 1 else 'them'}")
@@ -180,7 +182,7 @@ class Daemon:
             files = "1 file is" if held == 1 else f"{held} files are"
             problems.append(f"{files} held: the lines fit no format; see logship preview")
         problems += [f"{file.path}: {file.problem}" for file in self.pipeline.tailer.files() if file.problem]
-        if problem := self.pipeline.letterbox.problem:
+        if problem := self.pipeline.dead_letters.problem:
             problems.append(f"dead letters can't be written: {problem}; the next run makes them")
         if lost := self.pipeline.counters.total().lost_bytes:
             problems.append(f"at least {bytes_words(lost)} of the logs are in no file any more and were not read")
@@ -205,8 +207,8 @@ class Daemon:
             self._state.was_removed = False
             self.pipeline.counters.config_reloads += 1
             log.info("reloaded sources=%d", len(settings.sources))
-        for lane in self.pipeline.lanes.values():
-            lane.resume()
+        for output in self.pipeline.outputs.values():
+            output.resume()
         self._notifier.ready()
 
     def _toggle_debug(self) -> None:

@@ -53,6 +53,11 @@ class Chunk:
     oversize: bool = False
     already_confirmed: int = 0
 
+    @property
+    def has_lines(self) -> bool:
+        """Whether there are whole lines to convert."""
+        return bool(self.data) and not self.oversize
+
 
 @record(frozen=False)
 class Conversion:

@@ -7,12 +7,11 @@ from dataclasses import field
 
 import orjson
 
-from logship.backfill.courier import too_large_letter
 from logship.backfill.frontier import Frontier
+from logship.delivery.dead_letter import too_large
 from logship.event import Chunk, Conversion, Piece
 from logship.mapping.disclosure import Disclosures
 from logship.records import record
-from logship.route.batcher import TooLarge
 
 NO_MONTH = "no time"
 DISCLOSED_EVENTS = 500  # of a piece are looked at
@@ -38,7 +37,7 @@ class Census:
             event = conversion.event(index)
             if len(event) > self.max_bytes:
                 origin = Piece(chunk, conversion, index, index + 1).origin(0)
-                self.frontier.refuse(too_large_letter(TooLarge(origin, event)))
+                self.frontier.refuse(too_large(origin, event))
                 continue
             tree = orjson.loads(event)
             if self.found.events < DISCLOSED_EVENTS:

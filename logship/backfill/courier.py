@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import math
 import random
-from collections import deque
 from collections.abc import Callable
 from threading import Event
 
 from logship.backfill.frontier import Frontier
 from logship.backfill.order import Log, Order
-from logship.backfill.reports import Letter
 from logship.clock import SystemClock
 from logship.counters import Counters
 from logship.delivery import Delivery, DeliveryState
 from logship.errors import RefusedError
-from logship.event import Batch, Chunk, Conversion, Outcome, Span
+from logship.event import Chunk, Conversion, Span
 from logship.records import record
 from logship.route.assembly import delivery_settings, endpoint_of
-from logship.route.batcher import Batcher, TooLarge
-from logship.route.unmatched import SetAside
+from logship.route.batcher import Batcher
+from logship.route.output import Output, SettledBatch
 
 CATCH_UP_S = 0.25  # what a second may bring too many, in seconds; converting a chunk on a busy machine takes 20 ms
 LOOK_S = 0.1  # how soon a stop is seen while the receiver is waited for; progress is told as often
@@ -32,17 +30,6 @@ class StoppedError(Exception):
 def span(chunk: Chunk, start: int, end: int) -> Span:
     """[start, end) of a chunk; its anchor is the step's that it settles."""
     return Span(chunk.file, start, end, b"")
-
-
-def too_large_letter(item: TooLarge) -> Letter:
-    """An event that no body can hold."""
-    reason = f"its event has {len(item.event)} bytes, over batch.max_bytes"
-    return Letter(item.origin.position, item.origin.raw, reason, event=item.event)
-
-
-def letter_of(one: SetAside) -> Letter:
-    """A line that is set aside, as it travels."""
-    return Letter(one.origin.position, one.origin.raw, one.reason)
 
 
 @record(frozen=False)
@@ -78,9 +65,7 @@ class Courier:
             counters=Counters(),
             wake=self.wake,
         )
-        self._batcher = Batcher(settings.batch.max_bytes, math.inf, span)
-        self._ready: deque[Batch] = deque()
-        self._unsettled = 0
+        self._output = Output(self._delivery, Batcher(settings.batch.max_bytes, math.inf, span))
         self._pace = Pace(order.rate)
         self._frontier = frontier
         self._clock = clock
@@ -88,29 +73,28 @@ class Courier:
 
     def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int) -> None:
         """Send the events of a stretch that the frontier has been issued; waits while the receiver has no room."""
-        cut = self._batcher.add(chunk, conversion, start, end, 0.0)
-        for item in cut.too_large:
-            self._frontier.refuse(too_large_letter(item))
+        cut = self._output.add(chunk, conversion, start, end, 0.0)
+        for letter in cut.too_large:
+            self._frontier.refuse(letter)
         self._frontier.settle((one.start, one.end) for one in cut.settled)
-        self._ready.extend(cut.batches)
         if self._pace.rate:
-            self._ready.extend(self._batcher.flush())
+            self._output.flush()
         self._submit()
 
     def finish(self) -> None:
         """Send what is left and wait until everything is settled."""
-        self._ready.extend(self._batcher.flush())
+        self._output.flush()
         self._submit()
         self._delivery.finish()
-        while self._unsettled:
+        while self._output.unsettled:
             self._wait()
 
     def close(self, within_s: float) -> None:
         """For so many seconds, send what is converted and take the answers; the rest stays undecided."""
         deadline_s = self._clock.monotonic() + within_s
-        self._ready.extend(self._batcher.flush())
+        self._output.flush()
         try:
-            while self._ready and self._clock.monotonic() < deadline_s:
+            while self._output.ready and self._clock.monotonic() < deadline_s:
                 if not self._submit_one():
                     self._await_news()
         finally:
@@ -119,7 +103,7 @@ class Courier:
 
     @property
     def in_flight(self) -> int:
-        return self._unsettled
+        return self._output.unsettled
 
     @property
     def retries(self) -> int:
@@ -133,19 +117,16 @@ class Courier:
 
     def _submit(self) -> None:
         self._collect()
-        while self._ready:
+        while self._output.ready:
             if self._pace.due_s > self._clock.monotonic() or not self._submit_one():
                 self._wait()
 
     def _submit_one(self) -> bool:
         """Hands the next batch over; False while there is no room for it."""
-        if self._delivery.room() <= 0:
-            return False
-        batch = self._ready.popleft()
-        self._pace.take(len(batch), self._clock.monotonic())
-        self._unsettled += 1
-        self._delivery.begin(batch)
-        return True
+        batch = self._output.send_next()
+        if batch is not None:
+            self._pace.take(len(batch), self._clock.monotonic())
+        return batch is not None
 
     def _wait(self) -> None:
         self._await_news()
@@ -159,21 +140,13 @@ class Courier:
         self._collect()
 
     def _collect(self) -> None:
-        if self._delivery.failure is not None:
-            raise self._delivery.failure
-        for outcome in self._delivery.outcomes():
-            self._unsettled -= 1
-            self._settle(outcome)
-        self._batcher.max_bytes = self._delivery.max_body_bytes
+        for settled in self._output.settled():
+            self._settle(settled)
         status = self._delivery.status()
         if status.state is DeliveryState.HELD:
             raise RefusedError("; ".join(filter(None, (status.last_error, status.hint))))
 
-    def _settle(self, outcome: Outcome) -> None:
-        batch = outcome.batch
-        for refused in outcome.refused:
-            origin = batch.origin(refused.index)
-            event = batch.event(refused.index)
-            reason = "the receiver refused it"
-            self._frontier.refuse(Letter(origin.position, origin.raw, reason, refused.status, refused.reason, event))
-        self._frontier.settle((one.start, one.end) for one in batch.spans)
+    def _settle(self, settled: SettledBatch) -> None:
+        for letter in settled.letters.values():
+            self._frontier.refuse(letter)
+        self._frontier.settle((one.start, one.end) for one in settled.batch.spans)

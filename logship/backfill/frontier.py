@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import field
 
 from logship.backfill.cutting import Part
-from logship.backfill.reports import Letter
 from logship.counters import Tally
+from logship.delivery import DeadLetter
 from logship.records import record
 
 
@@ -24,7 +24,7 @@ class Step:
     end: int
     anchor: bytes
     tally: Tally
-    letters: list[Letter] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
     confirms: bool = True
     unsettled: int = 0  # bytes in it that no answer covers yet
 
@@ -58,7 +58,7 @@ class Frontier:
                 if overlap > 0:
                     step.unsettled -= overlap
 
-    def refuse(self, letter: Letter) -> None:
+    def refuse(self, letter: DeadLetter) -> None:
         """An event that was counted as sent is a dead letter; call before its range is settled."""
         step = next(step for step in self._steps if step.start <= letter.position < step.end)
         step.tally.sent -= 1

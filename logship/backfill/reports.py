@@ -6,6 +6,7 @@ from dataclasses import field
 from enum import StrEnum
 
 from logship.counters import Tally
+from logship.delivery import DeadLetter
 from logship.mapping.disclosure import Disclosures
 from logship.records import record
 
@@ -31,26 +32,11 @@ class Confirmed:
 
 
 @record
-class Letter:
-    """A line, or an event, on its way to the dead letters.
-
-    Shapes: status and answer are the receiver's, None and "" where it was never asked; event is "" where none was made.
-    """
-
-    position: int
-    raw: bytes
-    reason: str
-    status: int | None = None
-    answer: str = ""
-    event: str = ""
-
-
-@record
 class Sample:
     """What a dry run saw: events by month ('2026-10'), the first odd lines, what looks like a secret."""
 
     months: dict[str, int] = field(default_factory=dict)
-    odd: tuple[Letter, ...] = ()
+    odd: tuple[DeadLetter, ...] = ()
     found: Disclosures = field(default_factory=Disclosures)
 
 
@@ -70,7 +56,7 @@ class Report:
     decided_to: int
     tally: Tally
     confirmed: tuple[Confirmed, ...] = ()
-    letters: tuple[Letter, ...] = ()
+    letters: tuple[DeadLetter, ...] = ()
     sample: Sample = field(default_factory=Sample)
     read_bytes: int = 0
     in_flight: int = 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import field
 
 from logship.backfill.paths import Remark
-from logship.backfill.reports import Letter
 from logship.counters import Tally, total
+from logship.delivery import DeadLetter
 from logship.errors import Exit
 from logship.mapping.disclosure import Disclosures
 from logship.records import record
@@ -42,7 +42,7 @@ class Summary:
     remarks: list[Remark] = field(default_factory=list)
     months: dict[str, int] = field(default_factory=dict)
     found: Disclosures = field(default_factory=Disclosures)  # what looks like a secret, of a dry run
-    odd: list[tuple[str, Letter]] = field(default_factory=list)
+    odd: list[tuple[str, DeadLetter]] = field(default_factory=list)
     stopped_by: str = ""
     is_dry: bool = False
     elapsed_s: float = 0.0

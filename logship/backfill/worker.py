@@ -6,7 +6,7 @@ import uuid
 from copy import deepcopy
 
 from logship.backfill.census import Census
-from logship.backfill.courier import LOOK_S, Courier, StoppedError, letter_of
+from logship.backfill.courier import LOOK_S, Courier, StoppedError
 from logship.backfill.executors import Channel
 from logship.backfill.frontier import Frontier, Step
 from logship.backfill.kit import converter_of
@@ -15,9 +15,10 @@ from logship.backfill.order import Order, Piece, Purpose
 from logship.backfill.ranges import Stretch, stretches
 from logship.backfill.reading import Passage, Reading, anchor_within
 from logship.backfill.remote import RemoteError
-from logship.backfill.reports import Confirmed, Ending, Letter, Report, Sample
+from logship.backfill.reports import Confirmed, Ending, Report, Sample
 from logship.clock import SystemClock
 from logship.counters import Tally
+from logship.delivery import DeadLetter
 from logship.errors import RefusedError
 from logship.event import ANCHOR_BYTES, Chunk, Conversion
 from logship.route.pipeline import CHUNK_BYTES
@@ -82,8 +83,8 @@ class Attempt:
         self._tally = Tally()
         self._nul_bytes = 0  # skipped, and not in a step yet
         self._confirmed: list[Confirmed] = []
-        self._letters: list[Letter] = []
-        self._odd: list[Letter] = []
+        self._letters: list[DeadLetter] = []
+        self._odd: list[DeadLetter] = []
         self._reports = 0
         self._told_s = self._clock.monotonic()
 
@@ -160,12 +161,8 @@ class Attempt:
     def _route(self, passage: Passage) -> None:
         chunk = passage.chunk
         conversion = Conversion(b"", (), (), (chunk.start,))
-        if chunk.oversize:
-            settled = self._unfit.set_aside(chunk, "longer than max_line_bytes")
-        elif not chunk.data:
-            self._nul_bytes += chunk.skipped_nul
-            settled = self._unfit.skip(chunk)
-        else:
+        self._nul_bytes += chunk.skipped_nul
+        if chunk.has_lines:
             conversion = self._converter.convert(chunk.data, chunk.start, chunk.file, self._piece.log.window)
             is_mixed = 0 < conversion.out_of_range < conversion.lines and conversion.lines > MIXED_LINES
             if is_mixed and conversion.outer_lines is None:
@@ -173,7 +170,7 @@ class Attempt:
                 return
             if self._piece.log.drops_unmatched:
                 conversion.drop_unmatched()
-            settled = self._unfit.settle(chunk, conversion)
+        settled = self._unfit.settle(chunk, conversion)
         if settled.rewind_to is not None:
             assert self._reading is not None
             self._reading.go_to(settled.rewind_to)
@@ -202,7 +199,7 @@ class Attempt:
                 settled.end,
                 passage.anchor if is_whole else self._anchor(chunk, settled.end),
                 tally,
-                [letter_of(one) for one in settled.letters],
+                settled.letters,
                 confirms=not conversion.out_of_range,
             )
         )
@@ -216,10 +213,9 @@ class Attempt:
         return self._reading.anchor(position)
 
     def _issue_letters(self, settled: Settled, anchor: bytes) -> None:
-        letters = [letter_of(one) for one in settled.letters]
-        tally = Tally(settled.lines, dead_letters=len(letters), nul_bytes=self._nul_bytes)
+        tally = Tally(settled.lines, dead_letters=len(settled.letters), nul_bytes=self._nul_bytes)
         self._nul_bytes = 0
-        self._frontier.issue(Step(settled.start, settled.end, anchor, tally, letters))
+        self._frontier.issue(Step(settled.start, settled.end, anchor, tally, settled.letters))
         self._frontier.settle([(settled.start, settled.end)])
 
     def _give_up_format(self) -> None:

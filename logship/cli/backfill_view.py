@@ -10,10 +10,10 @@ from typing import Protocol, TextIO
 
 from logship.backfill.paths import Remark
 from logship.backfill.plan import Plan
-from logship.backfill.reports import Letter
 from logship.backfill.summary import LogSummary, Progress, Summary
 from logship.cli.terminal import Styled, Terminal, safe
 from logship.counters import Tally
+from logship.delivery import DeadLetter
 from logship.records import record
 from logship.words import rule_words
 
@@ -103,7 +103,7 @@ class View:
         mark = Styled("ok    ", "ok") if log.is_done else Styled("open  ", "warn")
         self._line(mark, f"{log.path}  {tally_text(log.tally, dry=dry)}")
 
-    def _odd(self, path: str, letter: Letter) -> None:
+    def _odd(self, path: str, letter: DeadLetter) -> None:
         raw = letter.raw[:SHOWN_LINE].decode("utf-8", "replace") + ("…" if len(letter.raw) > SHOWN_LINE else "")
         self._line(Styled("odd   ", "warn"), f"{path} at byte {letter.position:,}: {letter.reason}")
         self._line("      ", raw)
@@ -231,7 +231,7 @@ def log_object(log: LogSummary) -> dict[str, object]:
     }
 
 
-def odd_object(path: str, letter: Letter) -> dict[str, object]:
+def odd_object(path: str, letter: DeadLetter) -> dict[str, object]:
     """A line that would be a dead letter."""
     line = letter.raw.decode("utf-8", "replace")
     return {"path": path, "position": letter.position, "reason": letter.reason, "line": line}

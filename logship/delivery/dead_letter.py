@@ -6,16 +6,20 @@ from base64 import b64decode, b64encode
 
 import orjson
 
-from logship.event import LogFile
+from logship.event import EventOrigin, LogFile, transaction_id
 from logship.records import record
+
+LETTER_BYTES = 600  # what a letter takes beside its texts
+NO_FORMAT = "fits no format"
 
 
 @record
 class DeadLetter:
-    """One line that didn't become a delivered event.
+    """One line that didn't become a delivered event, from where it is set aside to the store.
 
-    Shapes: `id` is the transaction_id the line has; `raw` is the line without its newline, cut if `is_cut`;
-    `status` and `answer` are the receiver's, None and '' where it was never asked; `event` is '' where none was made.
+    Shapes: `id` is the transaction_id the line has; `time` is when it was written, "" before; `raw` is the line without
+    its newline, cut if `is_cut`; `status` and `answer` are the receiver's, None and "" where it was never asked;
+    `event` is "" where none was made.
     """
 
     id: str
@@ -28,6 +32,24 @@ class DeadLetter:
     status: int | None = None
     answer: str = ""
     is_cut: bool = False
+
+    @classmethod
+    def of(
+        cls, origin: EventOrigin, reason: str, event: str = "", status: int | None = None, answer: str = ""
+    ) -> DeadLetter:
+        """The letter of a line, or of the event that was made of it."""
+        name = transaction_id(origin.raw.removesuffix(b"\r"), origin.file.key, origin.position)
+        return cls(name, "", reason, origin.file, origin.position, origin.raw, event, status, answer)
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory."""
+        return LETTER_BYTES + len(self.raw) + len(self.event)
+
+
+def too_large(origin: EventOrigin, event: str) -> DeadLetter:
+    """The letter of an event that no body may hold."""
+    return DeadLetter.of(origin, f"its event has {len(event)} bytes, over batch.max_bytes", event)
 
 
 def to_json(letter: DeadLetter) -> bytes:

@@ -19,8 +19,8 @@ from logship.delivery import (
 )
 from logship.delivery.rules_feed import KnownRules, PageSource, RulesFeed, note_name
 from logship.route.batcher import Batcher
-from logship.route.dead_letter_writer import Letterbox
-from logship.route.output import Lane, Route
+from logship.route.dead_letter_writer import DeadLetterWriter
+from logship.route.output import Output, Route
 from logship.route.pipeline import Pipeline
 from logship.state import State
 from logship.tail.source import TailSource
@@ -55,9 +55,9 @@ def build_pipeline(settings: Settings, state: State, clock: SystemClock, *, once
     )
     return Pipeline(
         routes_of(settings),
-        lanes_of(settings, tailer, clock, counters, state),
+        outputs_of(settings, tailer, clock, counters, state),
         tailer,
-        Letterbox(DeadLetters(settings.state_dir, counters=counters), counters, clock),
+        DeadLetterWriter(DeadLetters(settings.state_dir, counters=counters), counters, clock),
         counters,
         clock,
     )
@@ -70,31 +70,32 @@ def _remedy(path: str, error: OSError) -> str:
 
 
 def reroute(pipeline: Pipeline, old: Settings, new: Settings, clock: SystemClock, state: State) -> None:
-    """After a reload: routes and lanes of `new`; files both know go on where they are.
+    """After a reload: routes and outputs of `new`; files both know go on where they are.
 
-    A lane whose endpoint and limits are unchanged stays with what is in flight; of a changed one the unsettled batches
-    go out through the new lane of their source, as they are. Without such a source they are left: nothing moves.
+    An output whose endpoint and limits are unchanged stays with what is in flight; of a changed one the unsettled
+    batches go out through the new output of their source, as they are. Without such a source they are left, nothing
+    moves.
     """
     has_same_limits = (old.batch, old.delivery) == (new.batch, new.delivery)
-    kept = {name: pipeline.lanes[name] for name in lane_names(new).values() if name in pipeline.lanes}
-    old_endpoints = {name: endpoint for endpoint, name in lane_names(old).items()}
-    lanes = lanes_of(new, pipeline.tailer, clock, pipeline.counters, state)
-    for endpoint, name in lane_names(new).items():
+    kept = {name: pipeline.outputs[name] for name in output_names(new).values() if name in pipeline.outputs}
+    old_endpoints = {name: endpoint for endpoint, name in output_names(old).items()}
+    outputs = outputs_of(new, pipeline.tailer, clock, pipeline.counters, state)
+    for endpoint, name in output_names(new).items():
         if name in kept and has_same_limits and old_endpoints.get(name) == endpoint:
-            lanes[name].close(0.0)
-            kept[name].sources = lanes[name].sources
-            lanes[name] = kept[name]
+            outputs[name].close(0.0)
+            kept[name].sources = outputs[name].sources
+            outputs[name] = kept[name]
     for source in new.sources:
         pipeline.counters.of_source(source.name)
     routes = routes_of(new)
-    pipeline.reroute(routes, lanes)
+    pipeline.reroute(routes, outputs)
     pipeline.tailer.follow([tail_source(new, source) for source in new.sources])
     pipeline.reread_undecided()
 
 
 def routes_of(settings: Settings) -> dict[str, Route]:
     """A route for each source, its converter compiled."""
-    names = lane_names(settings)
+    names = output_names(settings)
     return {
         source.name: Route(
             source.name,
@@ -106,17 +107,17 @@ def routes_of(settings: Settings) -> dict[str, Route]:
     }
 
 
-def lanes_of(
+def outputs_of(
     settings: Settings, tailer: Tailer, clock: SystemClock, counters: Counters, state: State
-) -> dict[str, Lane]:
-    """A lane for each different endpoint."""
+) -> dict[str, Output]:
+    """A output for each different endpoint."""
 
     def keep(note: str, value: str) -> None:
         state.remember(note, value)
         state.save()
 
-    lanes = {}
-    for endpoint, name in lane_names(settings).items():
+    outputs = {}
+    for endpoint, name in output_names(settings).items():
         feed = feed_of(endpoint, state.note, keep, clock, tailer.wake) if endpoint.obeys else None
         delivery = Delivery(
             endpoint_of(endpoint),
@@ -129,8 +130,8 @@ def lanes_of(
         )
         batcher = Batcher(settings.batch.max_bytes, settings.batch.max_age_s, tailer.span)
         sources = frozenset(source.name for source in settings.sources if source.endpoint == endpoint)
-        lanes[name] = Lane(delivery, batcher, sources, endpoint.max_event_age_s, feed)
-    return lanes
+        outputs[name] = Output(delivery, batcher, sources, endpoint.max_event_age_s, feed)
+    return outputs
 
 
 def feed_of(
@@ -159,7 +160,7 @@ def feed_of(
     )
 
 
-def lane_names(settings: Settings) -> Mapping[EndpointSettings, str]:
+def output_names(settings: Settings) -> Mapping[EndpointSettings, str]:
     """Endpoint -> a name for people: the receiver, numbered where several endpoints share it."""
     names: dict[EndpointSettings, str] = {}
     for source in settings.sources:

@@ -6,7 +6,8 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import field, replace
 
-from logship.event import Batch, Chunk, Conversion, EventOrigin, Piece, Span
+from logship.delivery.dead_letter import DeadLetter, too_large
+from logship.event import Batch, Chunk, Conversion, Piece, Span
 from logship.records import record
 
 BRACKETS_LESS_COMMA = 1  # "[" and "]" around n events and n - 1 commas, where each event is counted with a comma
@@ -16,23 +17,16 @@ LOG_BYTES_MAX = 2_000_000  # of chunks that a batch keeps for dead letters: line
 SpanOf = Callable[[Chunk, int, int], Span]  # (chunk, start, end) with the anchor before `end`
 
 
-@record
-class TooLarge:
-    """An event that is over the limit alone; it can only become a dead letter."""
-
-    origin: EventOrigin
-    event: str
-
-
 @record(frozen=False)
 class Cut:
     """What adding a conversion gave.
 
-    Shapes: batches are full; `settled` are stretches without an event, confirmed as soon as all before them is.
+    Shapes: batches are full; `too_large` are events over the limit alone; `settled` are stretches without an event,
+    confirmed as soon as all before them is.
     """
 
     batches: list[Batch] = field(default_factory=list)
-    too_large: list[TooLarge] = field(default_factory=list)
+    too_large: list[DeadLetter] = field(default_factory=list)
     settled: list[Span] = field(default_factory=list)
 
 
@@ -83,7 +77,7 @@ class Batcher:
                 last = first + 1
                 if ends[first] - begin > self._event_bytes:  # a bare object needs no brackets
                     origin = Piece(chunk, conversion, first, last).origin(0)
-                    cut.too_large.append(TooLarge(origin, whole.event(first)))
+                    cut.too_large.append(too_large(origin, whole.event(first)))
                     first, begin = last, ends[first] + 1
                     continue
             piece_end = conversion.line_starts[conversion.event_lines[last]] if last < len(ends) else end

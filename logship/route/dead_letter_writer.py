@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 
 from logship.clock import Clock, iso_time
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters
-from logship.event import EventOrigin, transaction_id
 from logship.records import record
 
 log = logging.getLogger(__name__)
 
 OWED_BYTES_MAX = 4_000_000  # of memory for what can't be written; above it reading stops
-LETTER_BYTES = 600  # what a letter takes beside its texts
 WRITE_BYTES = 1_000_000  # of letters in one write
 RETRY_EVERY_S = 1.0
 REPORT_EVERY_S = 60.0
@@ -29,18 +29,20 @@ class Repeats:
     more: int = 0
 
 
-class Letterbox:
+class DeadLetterWriter:
     """Collects what can't be delivered, and writes and counts it before any position passes it.
 
     Shapes: `problem` is why the letters can't be written now, "" while they can; `is_full`: nothing more should be
     read until they can.
     """
 
-    def __init__(self, store: DeadLetters, counters: Counters, clock: Clock) -> None:
+    def __init__(self, store: DeadLetters, counters: Counters, clock: Clock, *, is_quiet: bool = False) -> None:
+        """`is_quiet`: nothing goes to the log."""
         self.problem = ""
         self._store = store
         self._counters = counters
         self._clock = clock
+        self._is_quiet = is_quiet
         self._owed: list[DeadLetter] = []
         self._owed_bytes = 0
         self._retry_at_s = float("-inf")
@@ -49,26 +51,13 @@ class Letterbox:
         self._counted_bytes = 0
         self._kept = 0
 
-    def owe(
-        self, origin: EventOrigin, reason: str, event: str = "", status: int | None = None, answer: str = ""
-    ) -> None:
-        """One line more to set aside; `event`, `status` and `answer` where there are such."""
-        file = origin.file
-        self._report(origin, reason, status)
-        self._owed_bytes += LETTER_BYTES + len(origin.raw) + len(event)
-        self._owed.append(
-            DeadLetter(
-                id=transaction_id(origin.raw.removesuffix(b"\r"), file.key, origin.position),
-                time=iso_time(self._clock.time()),
-                reason=reason,
-                file=file,
-                position=origin.position,
-                raw=origin.raw,
-                event=event,
-                status=status,
-                answer=answer,
-            )
-        )
+    def add(self, letters: Iterable[DeadLetter]) -> None:
+        """Lines more that are dead letters."""
+        for letter in letters:
+            if not self._is_quiet:
+                self._report(letter)
+            self._owed_bytes += letter.size_bytes
+            self._owed.append(replace(letter, time=iso_time(self._clock.time())))
 
     @property
     def is_full(self) -> bool:
@@ -91,7 +80,7 @@ class Letterbox:
         except OSError as exc:
             self._fail(exc, now_s)
             return False
-        if self.problem:
+        if self.problem and not self._is_quiet:
             log.info("dead letters can be written again")
         self.problem, self._retry_at_s = "", float("-inf")
         return True
@@ -103,27 +92,28 @@ class Letterbox:
     def _write_some(self) -> None:
         size, count = 0, 0
         while count < len(self._owed) and size < WRITE_BYTES:
-            size += LETTER_BYTES + len(self._owed[count].raw) + len(self._owed[count].event)
+            size += self._owed[count].size_bytes
             count += 1
         some = self._owed[:count]
         self._store.append(some)
         del self._owed[:count]
         self._owed_bytes -= size
         for letter in some:
-            self._counters.of_source(letter.file.source).dead_letters += 1
-            self._counters.of_file(letter.file.file_id).dead_letters += 1
+            for tally in self._counters.of(letter.file):
+                tally.dead_letters += 1
 
     def _fail(self, error: OSError, now_s: float) -> None:
-        if str(error) != self.problem or now_s >= self._problem_due_s:
+        if not self._is_quiet and (str(error) != self.problem or now_s >= self._problem_due_s):
             log.error("dead letters can't be written, positions wait for it count=%d error=%s", len(self._owed), error)
             self._problem_due_s = now_s + REPORT_EVERY_S
         self.problem = str(error)
         self._retry_at_s = now_s + RETRY_EVERY_S
 
-    def _report(self, origin: EventOrigin, reason: str, status: int | None) -> None:
+    def _report(self, letter: DeadLetter) -> None:
         """The first of a source and reason at once, the others once a minute."""
+        file, reason, status = letter.file, letter.reason, letter.status
         said = reason if status is None else f"{reason} (HTTP {status})"
-        key = origin.file.source, NUMBERS.sub("N", reason) if status is None else said
+        key = file.source, NUMBERS.sub("N", reason) if status is None else said
         repeats = self._repeats.get(key)
         if repeats is not None:
             repeats.more += 1
@@ -131,7 +121,7 @@ class Letterbox:
         self._repeats[key] = Repeats(self._clock.monotonic() + REPORT_EVERY_S)
         log.warning(
             "a line is a dead letter: %s source=%s path=%s position=%d hint=see: logship dead-letters list",
-            said, origin.file.source, origin.file.path, origin.position,
+            said, file.source, file.path, letter.position,
         )  # fmt: skip
 
     def _report_more(self, now_s: float) -> None:

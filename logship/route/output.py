@@ -1,27 +1,28 @@
-"""One receiver's lane: what waits for it, and which sources' lines travel it."""
+"""One receiver and what waits for it: events become batches, batches are sent, answers settle them."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Protocol
 
 from logship.delivery import Delivery, DeliveryState
+from logship.delivery.dead_letter import DeadLetter
 from logship.delivery.rules_feed import FeedStatus, RulesFeed
-from logship.event import Batch, Conversion, LogFile, Window
+from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Window
 from logship.kernel.program import ProgramError
 from logship.mapping.remote_rules import RemoteRules
 from logship.records import record
-from logship.route.batcher import Batcher
+from logship.route.batcher import Batcher, Cut
 
 log = logging.getLogger(__name__)
 
 READY_BATCHES = 2  # converted ahead of a free sender, so that converting and sending overlap
 
 
-class Converter(Protocol):
+class LineConverter(Protocol):
     """What a format and a mapping are compiled to."""
 
     def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion: ...
@@ -31,21 +32,43 @@ class Converter(Protocol):
 
 @record
 class Route:
-    """How the lines of one source travel; `lane` names the receiver's."""
+    """How the lines of one source travel; `output` names the receiver's."""
 
     source: str
-    converter: Converter
-    lane: str
+    converter: LineConverter
+    output: str
     drops_unmatched: bool = False
 
 
+@record
+class SettledBatch:
+    """A batch whose events are confirmed, but for those of its dead letters.
+
+    Shapes: `letters` maps the index of a refused event to its letter.
+    """
+
+    batch: Batch
+    letters: Mapping[int, DeadLetter]
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> SettledBatch:
+        """What the answers came to."""
+        batch, letters = outcome.batch, {}
+        for refused in outcome.refused:
+            origin, event = batch.origin(refused.index), batch.event(refused.index)
+            letters[refused.index] = DeadLetter.of(
+                origin, "the receiver refused it", event, refused.status, refused.reason
+            )
+        return cls(batch, letters)
+
+
 @record(frozen=False)
-class Lane:
-    """One receiver and what waits for it."""
+class Output:
+    """One receiver, its batcher and its delivery; `sources` are those whose lines go there."""
 
     delivery: Delivery
     batcher: Batcher
-    sources: frozenset[str]
+    sources: frozenset[str] = frozenset()
     max_event_age_s: float | None = None
     feed: RulesFeed | None = None  # None: the receiver's rules are not asked for
     ready: deque[Batch] = field(default_factory=deque)
@@ -58,6 +81,37 @@ class Lane:
     @property
     def wants_more(self) -> bool:
         return len(self.ready) < READY_BATCHES and self.delivery.room() > 0 and (self.feed is None or self.feed.is_open)
+
+    def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int, now_s: float) -> Cut:
+        """Takes the events of [start, end) of a chunk; gives what came of them without being sent."""
+        cut = self.batcher.add(chunk, conversion, start, end, now_s)
+        self.ready.extend(cut.batches)
+        return cut
+
+    def flush(self) -> None:
+        """What waits for a full batch is ready as it is."""
+        self.ready.extend(self.batcher.flush())
+
+    def send_next(self) -> Batch | None:
+        """Hands over one batch; None while none is ready or there is no room for it."""
+        if not self.ready or self.delivery.room() <= 0:
+            return None
+        batch = self.ready.popleft()
+        self.unsettled += 1
+        self.delivery.begin(batch)
+        return batch
+
+    def settled(self) -> Iterator[SettledBatch]:
+        """The batches that answers have settled since the last call; never blocks.
+
+        Raises: what ended a sender's thread.
+        """
+        if self.delivery.failure is not None:
+            raise self.delivery.failure
+        for outcome in self.delivery.outcomes():
+            self.unsettled -= 1
+            yield SettledBatch.of(outcome)
+        self.batcher.max_bytes = self.delivery.max_body_bytes
 
     def obey(self, routes: Mapping[str, Route]) -> None:
         """What the receiver asks for by now holds from the next chunk on."""

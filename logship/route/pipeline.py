@@ -13,11 +13,11 @@ import orjson
 
 from logship.clock import Clock, iso_time
 from logship.counters import Counters, with_counts
-from logship.event import Batch, Chunk, Conversion, Outcome, Span, Window
+from logship.event import Batch, Chunk, Conversion, Span, Window
 from logship.mapping.event_keys import MAX_ID_CHARS
 from logship.records import record
-from logship.route.dead_letter_writer import Letterbox
-from logship.route.output import Lane, Route
+from logship.route.dead_letter_writer import DeadLetterWriter
+from logship.route.output import Output, Route, SettledBatch
 from logship.route.unmatched import Settled, UnfitRun
 from logship.tail.notices import Look, What
 from logship.tail.tailer import Tailer
@@ -57,17 +57,17 @@ class Pipeline:
     def __init__(
         self,
         routes: Mapping[str, Route],
-        lanes: Mapping[str, Lane],
+        outputs: Mapping[str, Output],
         tailer: Tailer,
-        letterbox: Letterbox,
+        dead_letters: DeadLetterWriter,
         counters: Counters,
         clock: Clock,
     ) -> None:
         self.routes = dict(routes)
-        self.lanes = dict(lanes)
+        self.outputs = dict(outputs)
         self.tailer = tailer
         self.counters = counters
-        self.letterbox = letterbox
+        self.dead_letters = dead_letters
         self._clock = clock
         self._runs: dict[int, UnfitRun] = {}
         self._confirmed: list[Span] = []
@@ -75,15 +75,15 @@ class Pipeline:
         self._warned_disclosures: set[tuple[str, str, str]] = set()
         self._disclosed_due_s = clock.monotonic() + DISCLOSED_EVERY_S
         self._rotated_due_s = float("-inf")
-        for lane in self.lanes.values():
-            lane.obey_as_before(self.routes)
+        for output in self.outputs.values():
+            output.obey_as_before(self.routes)
 
     def step(self) -> Step:
         """One pass: take answers, checkpoint what they confirm, look at the files, read and send what has room."""
         step = Step()
         now_s = self._clock.monotonic()
-        for lane in self.lanes.values():
-            lane.obey(self.routes)
+        for output in self.outputs.values():
+            output.obey(self.routes)
         self._collect(step)
         self._checkpoint(now_s)
         self._notice(self.tailer.look(now_s))
@@ -94,7 +94,7 @@ class Pipeline:
         self._submit(step)
         if step.was_idle:
             self._rest()
-        due = [lane.batcher.due_s for lane in self.lanes.values()]
+        due = [output.batcher.due_s for output in self.outputs.values()]
         step.due_s = min((moment for moment in due if moment is not None), default=None)
         return step
 
@@ -104,8 +104,8 @@ class Pipeline:
             run = self._runs.get(status.generation)
             if run and run.unfit and not run.is_held:
                 self._finish_run(run, status.read_to)
-        for lane in self.lanes.values():
-            lane.ready.extend(lane.batcher.flush())
+        for output in self.outputs.values():
+            output.flush()
 
     def close(self, within_s: float) -> int:
         """Send what is converted for at most so many seconds and checkpoint what was confirmed.
@@ -113,8 +113,8 @@ class Pipeline:
         Gives the number of batches left unsettled: their positions did not move, the next run makes them again.
         """
         deadline_s = self._clock.monotonic() + within_s
-        for lane in self.lanes.values():
-            lane.ready.extend(lane.batcher.flush())
+        for output in self.outputs.values():
+            output.flush()
         while not self.is_empty and self._clock.monotonic() < deadline_s and not self.is_blocked:
             step = Step()
             self._submit(step)
@@ -122,45 +122,46 @@ class Pipeline:
             if step.was_idle:
                 self._rest()
                 self.tailer.wait(min(CLOSE_WAIT_S, max(0.0, deadline_s - self._clock.monotonic())))
-        for lane in self.lanes.values():
-            lane.close(max(0.0, deadline_s - self._clock.monotonic()))
+        for output in self.outputs.values():
+            output.close(max(0.0, deadline_s - self._clock.monotonic()))
         self._collect(Step())
         self._checkpoint(self._clock.monotonic(), at_once=True)
-        self.letterbox.close()
-        return sum(len(lane.ready) + lane.unsettled for lane in self.lanes.values())
+        self.dead_letters.close()
+        return sum(len(output.ready) + output.unsettled for output in self.outputs.values())
 
     @property
     def is_blocked(self) -> bool:
-        """No lane with work left gets anything through just now."""
+        """No output with work left gets anything through just now."""
         return not any(
-            lane.delivery.is_draining() or (lane.ready and lane.delivery.room()) for lane in self.lanes.values()
+            output.delivery.is_draining() or (output.ready and output.delivery.room())
+            for output in self.outputs.values()
         )
 
     @property
     def is_empty(self) -> bool:
         """Nothing waits, is ready or in flight."""
-        return all(lane.is_empty for lane in self.lanes.values())
+        return all(output.is_empty for output in self.outputs.values())
 
     @property
     def held_files(self) -> dict[int, int]:
         """Files whose lines stopped fitting, with the position they are held at."""
         return {file_id: run.start for file_id, run in self._runs.items() if run.is_held}
 
-    def reroute(self, routes: Mapping[str, Route], lanes: Mapping[str, Lane]) -> None:
-        """Routes and lanes after a reload; what the lanes that go away had not settled moves to their successors."""
-        leaving = [lane for lane in self.lanes.values() if all(lane is not stays for stays in lanes.values())]
+    def reroute(self, routes: Mapping[str, Route], outputs: Mapping[str, Output]) -> None:
+        """Routes and outputs after a reload; what is unsettled in outputs that go away moves to their successors."""
+        leaving = [output for output in self.outputs.values() if all(output is not stays for stays in outputs.values())]
         orphans: list[Batch] = []
-        for lane in leaving:
-            lane.ready.extend(lane.batcher.flush())
-            orphans += [*lane.close(0.0), *lane.ready]
+        for output in leaving:
+            output.flush()
+            orphans += [*output.close(0.0), *output.ready]
         self._collect(Step())
-        self.routes, self.lanes = dict(routes), dict(lanes)
-        for lane in self.lanes.values():
-            lane.obey_as_before(self.routes)
+        self.routes, self.outputs = dict(routes), dict(outputs)
+        for output in self.outputs.values():
+            output.obey_as_before(self.routes)
         for batch in orphans:
             route = self.routes.get(batch.pieces[0].chunk.file.source)
             if route is not None:
-                self.lanes[route.lane].ready.append(batch)
+                self.outputs[route.output].ready.append(batch)
 
     def reread_undecided(self) -> None:
         """After a change of format or mapping: what was read and not decided is read again."""
@@ -170,12 +171,12 @@ class Pipeline:
                 self.tailer.release(status.generation, run.release())
 
     def _read(self, now_s: float, step: Step) -> None:
-        sources = [lane.sources for lane in self.lanes.values() if lane.wants_more]
-        if not sources or self.letterbox.is_full:
+        sources = [output.sources for output in self.outputs.values() if output.wants_more]
+        if not sources or self.dead_letters.is_full:
             return
         chunk = self.tailer.read(CHUNK_BYTES, frozenset[str]().union(*sources))
         if chunk is None:
-            step.is_at_end = len(sources) == len(self.lanes)
+            step.is_at_end = len(sources) == len(self.outputs)
             return
         log.debug("a chunk is read path=%s start=%d end=%d", chunk.file.path, chunk.start, chunk.end)
         step.read_bytes += chunk.end - chunk.start
@@ -183,21 +184,17 @@ class Pipeline:
 
     def _route(self, chunk: Chunk, now_s: float) -> None:
         route = self.routes[chunk.file.source]
-        lane = self.lanes[route.lane]
+        output = self.outputs[route.output]
         run = self._runs.get(chunk.file.file_id) or UnfitRun(chunk.start)
         conversion = Conversion(b"", (), (), (chunk.start,))
-        if chunk.oversize:
-            settled = run.set_aside(chunk, "longer than max_line_bytes")
-        elif not chunk.data:
-            for tally in (self.counters.of_source(chunk.file.source), self.counters.of_file(chunk.file.file_id)):
-                tally.nul_bytes += chunk.skipped_nul
-                tally.already_confirmed += chunk.already_confirmed
-            settled = run.skip(chunk)
-        else:
-            conversion = route.converter.convert(chunk.data, chunk.start, chunk.file, self._window(lane))
+        for tally in self.counters.of(chunk.file):
+            tally.nul_bytes += chunk.skipped_nul
+            tally.already_confirmed += chunk.already_confirmed
+        if chunk.has_lines:
+            conversion = route.converter.convert(chunk.data, chunk.start, chunk.file, self._window(output))
             if route.drops_unmatched:
                 conversion.drop_unmatched()
-            settled = run.settle(chunk, conversion)
+        settled = run.settle(chunk, conversion)
         self._keep(chunk, run)
         if settled.newly_held:
             log.error(
@@ -210,13 +207,8 @@ class Pipeline:
             return
         self._count(chunk, conversion, settled)
         self._look_for_secrets(chunk, conversion)
-        for letter in settled.letters:
-            self.letterbox.owe(letter.origin, letter.reason)
-        cut = lane.batcher.add(chunk, conversion, settled.start, settled.end, now_s)
-        lane.ready.extend(cut.batches)
-        for item in cut.too_large:
-            reason = f"its event has {len(item.event)} bytes, over batch.max_bytes"
-            self.letterbox.owe(item.origin, reason, item.event)
+        cut = output.add(chunk, conversion, settled.start, settled.end, now_s)
+        self.dead_letters.add((*settled.letters, *cut.too_large))
         self._confirmed += cut.settled
 
     def _keep(self, chunk: Chunk, run: UnfitRun) -> None:
@@ -240,68 +232,59 @@ class Pipeline:
                 self._finish_run(run, status.read_to)
 
     def _finish_run(self, run: UnfitRun, read_to: int) -> None:
-        file = run.letters[-1].origin.file
+        file = run.letters[-1].file
         settled = run.finish(read_to)
         chunk = Chunk(file, settled.start, settled.end, b"")
         self._count(chunk, Conversion(b"", (), (), (settled.start,)), settled)
-        for letter in settled.letters:
-            self.letterbox.owe(letter.origin, letter.reason)
+        self.dead_letters.add(settled.letters)
         self._confirmed.append(Span(file, settled.start, settled.end, b""))  # the tailer knows the anchor
 
-    def _window(self, lane: Lane) -> Window | None:
-        if lane.max_event_age_s is None:
+    def _window(self, output: Output) -> Window | None:
+        if output.max_event_age_s is None:
             return None
-        return Window(oldest=iso_time(self._clock.time() - lane.max_event_age_s))
+        return Window(oldest=iso_time(self._clock.time() - output.max_event_age_s))
 
     def _submit(self, step: Step) -> None:
-        for lane in self.lanes.values():
-            while lane.ready and lane.delivery.room() > 0:
-                lane.delivery.begin(lane.ready.popleft())
-                lane.unsettled += 1
+        for output in self.outputs.values():
+            while output.send_next() is not None:
                 step.submitted += 1
 
     def _rest(self) -> None:
         """Nothing is to be done just now: whoever called step() may wait."""
-        for lane in self.lanes.values():
-            lane.delivery.rest()
+        for output in self.outputs.values():
+            output.delivery.rest()
 
     def _flush_due(self, now_s: float) -> None:
-        for lane in self.lanes.values():
-            due_s = lane.batcher.due_s
+        for output in self.outputs.values():
+            due_s = output.batcher.due_s
             if due_s is not None and due_s <= now_s:
-                lane.ready.extend(lane.batcher.flush())
+                output.flush()
 
     def _collect(self, step: Step) -> None:
-        for lane in self.lanes.values():
-            if lane.delivery.failure is not None:
-                raise lane.delivery.failure
-            for outcome in lane.delivery.outcomes():
-                lane.unsettled -= 1
+        for output in self.outputs.values():
+            for settled in output.settled():
                 step.confirmed += 1
-                self._settle(outcome)
-            lane.batcher.max_bytes = lane.delivery.max_body_bytes
+                self._settle(settled)
 
-    def _settle(self, outcome: Outcome) -> None:
-        batch = outcome.batch
+    def _settle(self, settled: SettledBatch) -> None:
+        batch, letters = settled.batch, settled.letters.values()
         log.debug(
             "a batch is settled, its events are confirmed or dead letters files=%d refused=%d",
-            len(batch.pieces), len(outcome.refused),
+            len(batch.pieces), len(letters),
         )  # fmt: skip
         for piece in batch.pieces:
             sent = piece.last - piece.first
-            self.counters.of_source(piece.chunk.file.source).sent += sent
-            self.counters.of_file(piece.chunk.file.file_id).sent += sent
-        for refused in outcome.refused:
-            origin = batch.origin(refused.index)
-            self.counters.of_source(origin.file.source).sent -= 1
-            self.counters.of_file(origin.file.file_id).sent -= 1
-            event = batch.event(refused.index)
-            self.letterbox.owe(origin, "the receiver refused it", event, refused.status, refused.reason)
+            for tally in self.counters.of(piece.chunk.file):
+                tally.sent += sent
+        for letter in letters:
+            for tally in self.counters.of(letter.file):
+                tally.sent -= 1
+        self.dead_letters.add(letters)
         self._confirmed += batch.spans
 
     def _checkpoint(self, now_s: float, *, at_once: bool = False) -> None:
         """Dead letters first, then positions: a crash in between repeats a letter and loses none."""
-        if not self.letterbox.write(at_once=at_once):
+        if not self.dead_letters.write(at_once=at_once):
             return
         if self._confirmed:
             self.tailer.confirm(self._confirmed)
@@ -309,7 +292,7 @@ class Pipeline:
         self.tailer.save(now_s)
 
     def _count(self, chunk: Chunk, conversion: Conversion, settled: Settled) -> None:
-        for tally in (self.counters.of_source(chunk.file.source), self.counters.of_file(chunk.file.file_id)):
+        for tally in self.counters.of(chunk.file):
             tally.lines += settled.lines
             tally.add_conversion(conversion)
         for key in conversion.left_out.keys() - self._warned_keys:

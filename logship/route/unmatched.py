@@ -1,6 +1,6 @@
-"""Lines that fit no format: single ones are set aside, a hundred in a row mean that the format is wrong.
+"""Lines that fit no format: single ones are dead letters, a hundred in a row mean that the format is wrong.
 
-A run of unfit lines stays undecided, and the file's position before it, until a later line fits (then they are dead
+A run of unmatched lines stays undecided, and the file's position before it, until a later line fits (then they are dead
 letters) or it is RUN_LIMIT lines long (then the file is held at the first of them, and only looked through for a line
 that fits).
 """
@@ -10,19 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import field
 
+from logship.delivery.dead_letter import NO_FORMAT, DeadLetter
 from logship.event import Chunk, Conversion, EventOrigin, origin_of_line
 from logship.records import record
 
 RUN_LIMIT = 100  # lines; a burst of port scans stays below, a changed log_format does not
-NO_FORMAT = "fits no format"
-
-
-@record
-class SetAside:
-    """A line on its way to the dead letters."""
-
-    origin: EventOrigin
-    reason: str
+TOO_LONG = "longer than max_line_bytes"
 
 
 @record(frozen=False)
@@ -36,7 +29,7 @@ class Settled:
 
     start: int
     end: int
-    letters: list[SetAside] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
     lines: int = 0
     newly_held: bool = False
     rewind_to: int | None = None
@@ -51,7 +44,7 @@ class UnfitRun:
     """
 
     start: int
-    letters: list[SetAside] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
     unfit: int = 0
     is_held: bool = False
     known_unfit_until: int = 0  # a line behind this position fitted: unfit ones before it are dead letters at once
@@ -62,6 +55,10 @@ class UnfitRun:
 
     def settle(self, chunk: Chunk, conversion: Conversion) -> Settled:
         """What `chunk` decides; its events may go out only if `end` passes them."""
+        if chunk.oversize:
+            return self._set_aside(chunk)
+        if not chunk.data:
+            return self._skip(chunk)
         unfit = conversion.unfit
         if self.is_held:
             return self._look_ahead(chunk, conversion)
@@ -79,26 +76,6 @@ class UnfitRun:
         self._append(settled, chunk, conversion, unfit[tail:])
         return settled
 
-    def set_aside(self, chunk: Chunk, reason: str) -> Settled:
-        """An over-long line: a dead letter by itself, behind an undecided run with it."""
-        if self.is_held:
-            return Settled(self.start, self.start)
-        letter = SetAside(EventOrigin(chunk.file, chunk.start, chunk.data.rstrip(b"\n")), reason)
-        if self.unfit:
-            self.letters.append(letter)
-            return Settled(self.start, self.start)
-        settled = Settled(self.start, chunk.end, [letter], lines=1)
-        self.start = chunk.end
-        return settled
-
-    def skip(self, chunk: Chunk) -> Settled:
-        """A stretch without lines to settle (NUL bytes, lines that the receiver has)."""
-        if self.unfit or self.is_held:
-            return Settled(self.start, self.start)
-        settled = Settled(self.start, chunk.end)
-        self.start = chunk.end
-        return settled
-
     def finish(self, end: int) -> Settled:
         """Nothing more will be read: a run below the limit is dead letters; a held one stays."""
         if self.is_held or not self.unfit:
@@ -111,6 +88,26 @@ class UnfitRun:
         """Where to read on with a new format."""
         self.is_held, self.unfit, self.letters = False, 0, []
         return self.start
+
+    def _set_aside(self, chunk: Chunk) -> Settled:
+        """An over-long line: a dead letter by itself, behind an undecided run with it."""
+        if self.is_held:
+            return Settled(self.start, self.start)
+        letter = DeadLetter.of(EventOrigin(chunk.file, chunk.start, chunk.data.rstrip(b"\n")), TOO_LONG)
+        if self.unfit:
+            self.letters.append(letter)
+            return Settled(self.start, self.start)
+        settled = Settled(self.start, chunk.end, [letter], lines=1)
+        self.start = chunk.end
+        return settled
+
+    def _skip(self, chunk: Chunk) -> Settled:
+        """A stretch without lines to settle (NUL bytes, lines that the receiver has)."""
+        if self.unfit or self.is_held:
+            return Settled(self.start, self.start)
+        settled = Settled(self.start, chunk.end)
+        self.start = chunk.end
+        return settled
 
     def _append(self, settled: Settled, chunk: Chunk, conversion: Conversion, lines: Sequence[int]) -> None:
         self.unfit += len(lines)
@@ -138,6 +135,6 @@ def trailing_run(unfit: Sequence[int], lines: int) -> int:
     return first
 
 
-def line_letter(chunk: Chunk, conversion: Conversion, line: int) -> SetAside:
-    """One line of a chunk as it stands."""
-    return SetAside(origin_of_line(chunk, conversion, line), NO_FORMAT)
+def line_letter(chunk: Chunk, conversion: Conversion, line: int) -> DeadLetter:
+    """One line of a chunk that fits no format."""
+    return DeadLetter.of(origin_of_line(chunk, conversion, line), NO_FORMAT)

@@ -80,7 +80,7 @@ class Reporter:
     def _stuck(self) -> str:
         if self._server and not self._server.is_alive:
             return "the status endpoint's thread has ended"
-        return next(filter(None, (lane.delivery.stuck() for lane in self._pipeline.lanes.values())), "")
+        return next(filter(None, (output.delivery.stuck() for output in self._pipeline.outputs.values())), "")
 
     def observe(self) -> Status:
         """The snapshot of this moment."""
@@ -93,12 +93,12 @@ class Reporter:
             sorted(self._files(), key=lambda each: (each.source, each.path, each.generation)),
             self._receivers(),
             pipeline.counters,
-            dead_letters=pipeline.letterbox.kept(),
+            dead_letters=pipeline.dead_letters.kept(),
             faults=Faults(
                 reload=self.reload_fault,
                 state=self._state.problem,
                 state_removed=self._state_dir if self._state.was_removed else "",
-                dead_letters=pipeline.letterbox.problem,
+                dead_letters=pipeline.dead_letters.problem,
                 stuck=self._stuck(),
             ),
         )
@@ -107,7 +107,7 @@ class Reporter:
         """The snapshot in one sentence."""
         pipeline = self._pipeline
         moment = self._clock.monotonic(), self._clock.time()
-        dead_letters = pipeline.letterbox.kept()
+        dead_letters = pipeline.dead_letters.kept()
         return self._observer.glance(
             *moment, self._files(), self._receivers(), pipeline.counters, dead_letters=dead_letters
         )
@@ -124,11 +124,11 @@ class Reporter:
             Receiver(
                 name,
                 name,
-                tuple(sorted(lane.sources)),
-                lane.delivery.status(),
-                lane.feed.status() if lane.feed else None,
+                tuple(sorted(output.sources)),
+                output.delivery.status(),
+                output.feed.status() if output.feed else None,
             )
-            for name, lane in self._pipeline.lanes.items()
+            for name, output in self._pipeline.outputs.items()
         ]
 
     @cached_property

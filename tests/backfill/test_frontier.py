@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.backfill.frontier import Frontier, Step
-from logship.backfill.reports import Letter
 from logship.counters import Tally
+from logship.delivery import DeadLetter
+from logship.event import EventOrigin, LogFile
 
 borders = st.lists(st.integers(1, 300), min_size=2, max_size=12, unique=True).map(sorted)
+
+FILE = LogFile(0, "/logs/access.log", "web", 7, "web-1")
 
 
 @given(borders, borders, st.randoms(use_true_random=False))
@@ -41,7 +44,7 @@ def test_it_passes_a_step_when_all_of_it_and_all_before_is_settled(
 def test_a_refused_event_is_a_dead_letter_and_not_sent() -> None:
     frontier = Frontier(0)
     frontier.issue(Step(0, 100, b"", Tally(lines=3, sent=3)))
-    frontier.refuse(Letter(40, b"line", "the receiver refused it", 400))
+    frontier.refuse(DeadLetter.of(EventOrigin(FILE, 40, b"line"), "the receiver refused it", status=400))
     frontier.settle([(0, 100)])
     (step,) = frontier.advance()
     assert (step.tally.sent, step.tally.dead_letters, step.tally.waiting) == (2, 1, 0)

@@ -11,18 +11,18 @@ import pytest
 
 from logship.backfill.ledger import Ledger
 from logship.backfill.order import Log
-from logship.backfill.reports import Confirmed, Letter
+from logship.backfill.reports import Confirmed
 from logship.checkpoint import Range
 from logship.clock import SystemClock
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters
-from logship.event import LogFile
+from logship.event import EventOrigin, LogFile
 from logship.state import State
 from tests.tail.driver import FakeClock
 
 FILE = LogFile(0, "/logs/access.log", "web", 7, "web-1")
 LOG = cast(Log, SimpleNamespace(file=FILE, endpoint=SimpleNamespace(receiver="https://receiver.test")))
-LETTER = Letter(10, b"odd " + b"x" * 1_000, "fits no format")
+LETTER = DeadLetter.of(EventOrigin(FILE, 10, b"odd " + b"x" * 1_000), "fits no format")
 
 
 @pytest.fixture

@@ -21,8 +21,8 @@ from logship.formats import compile_format, read_spec
 from logship.mapping import Constants, parse_mapping
 from logship.mapping.remote_rules import RemoteRules
 from logship.route.batcher import Batcher
-from logship.route.dead_letter_writer import Letterbox
-from logship.route.output import Converter, Lane, Route
+from logship.route.dead_letter_writer import DeadLetterWriter
+from logship.route.output import LineConverter, Output, Route
 from logship.route.pipeline import Pipeline
 from logship.route.unmatched import RUN_LIMIT
 from logship.state import State
@@ -121,14 +121,14 @@ class World:
         self.counters = Counters()
         self.letters = DeadLetters(directory / "state", counters=self.counters)
         self.receiver = ByHand()
-        lane = Lane(cast(Delivery, self.receiver), Batcher(10_000, 1.0, self.tailer.span), frozenset({"site"}))
-        routes = {"site": Route("site", Lines(), "lane", **route)}
-        letterbox = Letterbox(self.letters, self.counters, self.clock)
-        self.pipeline = Pipeline(routes, {"lane": lane}, self.tailer, letterbox, self.counters, self.clock)
+        output = Output(cast(Delivery, self.receiver), Batcher(10_000, 1.0, self.tailer.span), frozenset({"site"}))
+        routes = {"site": Route("site", Lines(), "output", **route)}
+        dead_letters = DeadLetterWriter(self.letters, self.counters, self.clock)
+        self.pipeline = Pipeline(routes, {"output": output}, self.tailer, dead_letters, self.counters, self.clock)
 
-    def route(self, converter: Converter) -> None:
+    def route(self, converter: LineConverter) -> None:
         """Another converter from now on."""
-        self.pipeline.routes["site"] = Route("site", converter, "lane")
+        self.pipeline.routes["site"] = Route("site", converter, "output")
 
     def write(self, text: str) -> None:
         with self.log.open("a") as log:
@@ -218,11 +218,11 @@ def test_an_unfit_line_is_on_disk_before_the_position_passes_it(world: World, mo
         world.receiver.accept_all()
         world.pass_on()
         assert world.position == 0
-        assert "No space left" in world.pipeline.letterbox.problem
+        assert "No space left" in world.pipeline.dead_letters.problem
     world.pass_on()
     assert world.position == 9
     assert [(letter.raw, letter.position) for letter in world.set_aside] == [(b"!odd", 2)]
-    assert world.pipeline.letterbox.problem == ""
+    assert world.pipeline.dead_letters.problem == ""
 
 
 def test_dead_letters_that_can_not_be_written_stop_reading_before_they_fill_the_memory(
@@ -243,7 +243,7 @@ def test_dead_letters_that_can_not_be_written_stop_reading_before_they_fill_the_
             world.pipeline.step()
             world.receiver.accept_all()
             world.clock.now_s += 0.1
-        owed = world.pipeline.letterbox._owed
+        owed = world.pipeline.dead_letters._owed
         assert 3_500_000 < sum(len(letter.raw) for letter in owed) < 4_500_000
         assert tries <= 121, "at most once a second"
         tally = world.counters.total()
@@ -387,7 +387,7 @@ def test_a_rule_may_be_called_as_what_is_dropped_unmatched(tmp_path: Path) -> No
             return conversion
 
     world = World(tmp_path)
-    world.pipeline.routes["site"] = Route("site", Named(), "lane", drops_unmatched=True)
+    world.pipeline.routes["site"] = Route("site", Named(), "output", drops_unmatched=True)
     world.write("a\n-\n!\n-\n!\n-\nb\n")
     world.pass_on()
     world.receiver.accept_all()
@@ -413,13 +413,13 @@ def test_batches_of_a_receiver_that_a_reload_replaced_go_to_its_successor(world:
             return self.taken
 
     old = Closable()
-    world.pipeline.lanes["lane"].delivery = cast(Delivery, old)
+    world.pipeline.outputs["output"].delivery = cast(Delivery, old)
     world.write("a\n")
     world.pass_on()
     assert len(old.taken) == 1
     new = ByHand()
-    lane = Lane(cast(Delivery, new), Batcher(10_000, 1.0, world.tailer.span), frozenset({"site"}))
-    world.pipeline.reroute({"site": Route("site", Lines(), "new")}, {"new": lane})
+    output = Output(cast(Delivery, new), Batcher(10_000, 1.0, world.tailer.span), frozenset({"site"}))
+    world.pipeline.reroute({"site": Route("site", Lines(), "new")}, {"new": output})
     world.pass_on()
     assert [batch.body for batch in new.taken] == [batch.body for batch in old.taken]
     new.accept_all()
@@ -525,7 +525,7 @@ def test_odd_lines_of_a_source_that_is_taken_away_and_brought_back_are_still_dec
     more = replace(site, name="more", paths=(str(other),))
     other.write_text("x\n")
     world.pipeline.routes["more"] = replace(world.pipeline.routes["site"], source="more")
-    world.pipeline.lanes["lane"].sources = frozenset({"site", "more"})
+    world.pipeline.outputs["output"].sources = frozenset({"site", "more"})
     world.tailer.follow([site, more])
     world.write("a\n!\n")
     world.pass_on()

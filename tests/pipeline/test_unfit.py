@@ -9,6 +9,7 @@ from logship.event import Chunk, Conversion, LogFile
 from logship.route.unmatched import RUN_LIMIT, Settled, UnfitRun, trailing_run
 
 FILE = LogFile(1, "/var/log/access.log", "api", 7, "web-1")
+NOTHING = Conversion(b"", (), (), (0,))
 
 
 def chunk_and_conversion(fits: list[bool], start: int) -> tuple[Chunk, Conversion]:
@@ -28,7 +29,7 @@ def feed(run: UnfitRun, fits: list[bool], start: int) -> Settled:
 def test_an_odd_line_between_good_ones_is_a_dead_letter_at_once() -> None:
     settled = feed(UnfitRun(0), [True, False, True], 0)
     assert (settled.start, settled.end, settled.lines) == (0, 6, 3)
-    assert [letter.origin.position for letter in settled.letters] == [2]
+    assert [letter.position for letter in settled.letters] == [2]
 
 
 def test_an_odd_line_at_the_end_waits_for_its_successor() -> None:
@@ -37,7 +38,7 @@ def test_an_odd_line_at_the_end_waits_for_its_successor() -> None:
     assert (first.end, first.lines, first.letters) == (2, 1, [])
     second = feed(run, [True], 4)
     assert (second.start, second.end, second.lines) == (2, 6, 2)
-    assert [letter.origin.position for letter in second.letters] == [2]
+    assert [letter.position for letter in second.letters] == [2]
 
 
 def test_a_hundred_odd_lines_hold_the_file_at_the_first() -> None:
@@ -68,8 +69,8 @@ def test_over_long_lines_and_nuls_do_not_count_towards_the_hundred() -> None:
     run = UnfitRun(0)
     feed(run, [False] * (RUN_LIMIT - 1), 0)
     end = 2 * (RUN_LIMIT - 1)
-    assert run.set_aside(Chunk(FILE, end, end + 9, b"long\n", oversize=True), "over-long").end == 0
-    assert run.skip(Chunk(FILE, end + 9, end + 20, b"", skipped_nul=11)).end == 0
+    assert run.settle(Chunk(FILE, end, end + 9, b"long\n", oversize=True), NOTHING).end == 0
+    assert run.settle(Chunk(FILE, end + 9, end + 20, b"", skipped_nul=11), NOTHING).end == 0
     assert not run.is_held
     settled = feed(run, [True], end + 20)
     assert settled.end == end + 22

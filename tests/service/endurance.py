@@ -84,7 +84,7 @@ def work(pipeline: Pipeline, clock: VirtualClock, seconds: float, *, is_receiver
 
 
 def deliveries(pipeline: Pipeline) -> list[DeliveryStatus]:
-    return [lane.delivery.status() for lane in pipeline.lanes.values()]
+    return [output.delivery.status() for output in pipeline.outputs.values()]
 
 
 def measure(status: Status, state_dir: Path) -> dict[str, int]:
@@ -112,7 +112,8 @@ def main(config: Path) -> None:
         seconds, receiver = line.split()
         work(pipeline, clock, float(seconds), is_receiver_up=receiver == "up")
         ends = [
-            Receiver(name, name, tuple(lane.sources), lane.delivery.status()) for name, lane in pipeline.lanes.items()
+            Receiver(name, name, tuple(output.sources), output.delivery.status())
+            for name, output in pipeline.outputs.items()
         ]
         files = pipeline.tailer.files()
         status = observer.observe(clock.monotonic(), clock.time(), files, ends, pipeline.counters)

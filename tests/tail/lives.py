@@ -307,11 +307,11 @@ class Life:
 
     @property
     def senders(self) -> list[Senders]:
-        return [cast(Senders, lane.delivery._pool) for lane in self.pipeline.lanes.values()]
+        return [cast(Senders, output.delivery._pool) for output in self.pipeline.outputs.values()]
 
     @property
     def letters(self) -> DeadLetters:
-        return self.pipeline.letterbox._store
+        return self.pipeline.dead_letters._store
 
     def look(self, now_s: float) -> Look:
         look = self._look(now_s)
@@ -342,7 +342,7 @@ class Life:
             if step.was_idle and step.due_s is None and not any(each.coordinator.has_outcomes for each in self.senders):
                 return
             if step.was_idle:
-                if self.receiver.mood != "up" or self.pipeline.letterbox.problem:
+                if self.receiver.mood != "up" or self.pipeline.dead_letters.problem:
                     return
                 self.clock.pass_s(1.0)
 
