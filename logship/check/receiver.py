@@ -153,8 +153,10 @@ def _tls(sock: ssl.SSLSocket) -> Finding:
 def _config_answer(status: int, path: str) -> Finding:
     if status == 200:
         return Finding("ok", SUBJECT, f"GET {path}: 200")
-    if status in (401, 403):
+    if status == 401:
         return Finding("error", SUBJECT, f"GET {path}: {status}, the application id is refused", "put the right one in")
+    if status == 403:
+        return Finding("error", SUBJECT, f"GET {path}: {status}, forbidden", HINTS[status])
     if status in HAS_NONE:
         return Finding("ok", SUBJECT, f"GET {path}: {status}; not every receiver has it, this one has no rules")
     if 300 <= status < 400:

@@ -33,6 +33,7 @@ SMALLER = Decision(Verdict.SMALLER)
 REFUSED = Decision(Verdict.REFUSED)
 
 CATCH_ALL = "this is a web page or a catch-all, not the ingestion API; check endpoint.url and its path prefix"
+PAGE_401 = ", or, since the answer is a web page, a proxy before the receiver wants a password"
 HINTS = {
     401: "the application id is refused",
     402: "the receiver asks for a subscription or payment; settle it there",
@@ -63,7 +64,8 @@ def decide(answer: Answer | Failure, paths: ApiPaths, api: Api) -> Decision:
         return SMALLER
     if status in (400, 415, 422):
         return REFUSED
-    return Decision(Verdict.HOLD, _hint(status, paths, api))
+    page = PAGE_401 if status == 401 and answer.is_html else ""
+    return Decision(Verdict.HOLD, _hint(status, paths, api) + page)
 
 
 def is_timeout(answer: Answer | Failure) -> bool:

@@ -81,6 +81,18 @@ def coming(data: bytes, sizes: Callable[[], int] = lambda: 65_536) -> Callable[[
     return receive
 
 
+def resetting(data: bytes) -> Callable[[], bytes]:
+    """`data`, then a reset."""
+    receive = coming(data)
+
+    def reset() -> bytes:
+        if not (part := receive()):
+            raise ConnectionResetError("Connection reset by peer")
+        return part
+
+    return reset
+
+
 @pytest.mark.parametrize("name", WHOLE)
 @given(data=st.data())
 def test_a_whole_answer_is_read_in_whatever_pieces_it_comes(name: str, data: st.DataObject) -> None:
@@ -98,6 +110,34 @@ def test_an_answer_that_is_cut_at_any_byte_is_none(name: str) -> None:
             continue  # its last chunk has begun: the body is whole
         with pytest.raises((http.client.RemoteDisconnected, http.client.IncompleteRead)):
             read_answer(coming(whole[:end]))
+
+
+NO = {
+    "with a length": b"HTTP/1.1 %d X\r\nRetry-After: 7\r\nContent-Length: 9\r\n\r\nso be it!",
+    "until the end": b"HTTP/1.0 %d X\r\nRetry-After: 7\r\n\r\nso be it!",
+    "chunked": b"HTTP/1.1 %d X\r\nRetry-After: 7\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nso be it!\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("name", NO)
+@pytest.mark.parametrize("status", [302, 401, 407, 413, 429, 500, 503])
+def test_a_no_about_the_way_counts_once_its_head_is_whole_however_the_connection_ends(name: str, status: int) -> None:
+    whole = NO[name] % status
+    for end in range(whole.index(b"\r\n\r\n") + 4, len(whole)):
+        answer = read_answer(resetting(whole[:end]))
+        assert (answer.status, answer.headers["retry-after"], answer.is_last) == (status, "7", True)
+    for end in range(whole.index(b"\r\n\r\n") + 3):
+        with pytest.raises((http.client.HTTPException, ConnectionResetError)):
+            read_answer(resetting(whole[:end]))
+
+
+@pytest.mark.parametrize("name", NO)
+@pytest.mark.parametrize("status", [200, 201, 400, 415, 422])
+def test_what_settles_events_counts_only_whole(name: str, status: int) -> None:
+    whole = NO[name] % status
+    for end in range(len(whole) - len("0\r\n\r\n")):
+        with pytest.raises((http.client.HTTPException, ConnectionResetError)):
+            read_answer(resetting(whole[:end]))
 
 
 @pytest.mark.parametrize("name", BROKEN)

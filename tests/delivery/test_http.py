@@ -150,11 +150,28 @@ def test_what_is_not_http_is_no_answer(receiver: Receiver) -> None:
     assert status_of(post(transport)) == 201
 
 
-def test_an_answer_before_the_body_is_read_is_the_answer(receiver: Receiver) -> None:
-    """A server that sees Content-Length and says 413 at once, while megabytes are still on their way."""
-    receiver.script("early413")
-    large = json.dumps([{"transaction_id": "1", "pad": "x" * 8_000_000}]).encode()
-    assert status_of(post(transport_to(receiver.url), large)) == 413
+@pytest.mark.parametrize("status", [413, 401, 403, 407, 302, 503])
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("size", [100, 8_000_000])
+def test_a_no_before_the_body_is_read_is_the_answer_though_its_connection_is_reset(
+    receiver: Receiver, status: int, is_first: bool, size: int
+) -> None:
+    """A server or proxy that sees the head and says no at once, while megabytes are on their way, and closes."""
+    receiver.script(*(() if is_first else ("ok",)), f"early:{status}")
+    transport = transport_to(receiver.url)
+    body = json.dumps([{"transaction_id": "1", "pad": "x" * size}]).encode()
+    if not is_first:
+        assert status_of(post(transport)) == 201
+    answer = post(transport, body)
+    assert status_of(answer) == status
+    assert isinstance(answer, Answer)
+    assert answer.excerpt.startswith("why not")
+
+
+@pytest.mark.parametrize("status", [200, 201, 400, 422])
+def test_what_settles_events_is_a_whole_answer(receiver: Receiver, status: int) -> None:
+    receiver.script(f"early:{status}")
+    assert kind_of(post(transport_to(receiver.url))) is FailureKind.LOST
 
 
 def test_redirects_are_never_followed(receiver: Receiver) -> None:

@@ -402,6 +402,16 @@ def test_an_application_id_mended_later_is_found_by_the_next_try() -> None:
     assert rig.settled == [0]
 
 
+@pytest.mark.parametrize("is_html", [True, False])
+def test_a_401_that_is_a_web_page_may_be_a_proxys(is_html: bool) -> None:
+    rig = Rig(PlayReceiver(lambda request: Answer(401, is_html=is_html)))
+    rig.coordinator.submit(make_batch(0, 2))
+    rig.run(for_s=10)
+    hint = rig.coordinator.status().hint
+    assert hint.startswith("the application id is refused")
+    assert ("a proxy before the receiver wants a password" in hint) == is_html
+
+
 def test_the_application_id_shows_in_no_status() -> None:
     rig = Rig(PlayReceiver(lambda request: Answer(401)), endpoint=Endpoint("http://127.0.0.1:1", "sesame"))
     rig.coordinator.submit(make_batch(0, 2))

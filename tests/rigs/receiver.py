@@ -3,7 +3,7 @@
 with Receiver() as receiver: receiver.url · .script("503", "rst_body") · .go_wild(seed, rate) · .behave() · .events
 Faults, one a request, `name` or `name:argument`:
   ok · any status as a number ("503") · 429:SECONDS · 429date:SECONDS · 503date:SECONDS · 301:LOCATION
-  html (200 text/html) · early413 (answered before the body is read)
+  html (200 text/html) · early:STATUS (before the body is read, then reset under its own answer)
   rst_head (before reading) · rst_body (half of the body read) · rst_answer (in the middle of the answer)
   close (no answer) · lost (stored, then reset) · hang:SECONDS (all read, nothing said) · slow_read:BYTES_PER_S
   drip:SECONDS (an answer byte by byte) · bad_length (Content-Length too long) · garbage (not HTTP)
@@ -251,10 +251,10 @@ class Conversation:
         length = int(headers.get("content-length", 0))
         if kind == "rst_head":
             return self._reset()
-        if kind == "early413":
-            self._send(_answer(413, close=True))
+        if kind == "early":
+            self._send(_answer(int(argument), b"why not" * 9, close=True)[:-40])
             time.sleep(POLL_S)  # the answer is on its way before the rest of the body meets a closed socket
-            return False
+            return self._reset()
         if kind == "rst_body":
             self._reader.read(length // 2)
             return self._reset()

@@ -23,6 +23,7 @@ HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\0]*)")
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r]*)?")
 LENGTH = re.compile(r"[0-9]{1,18}")
 WITHOUT_BODY = (204, 304)
+OF_EVENTS = (400, 415, 422)  # these speak of what was sent, and count only when they are whole
 
 
 @record(frozen=False)
@@ -50,6 +51,9 @@ class Incoming:
     def __init__(self, receive: Callable[[], bytes]) -> None:
         self._receive = receive
         self._bytes = b""
+
+    def unread(self, most: int) -> bytes:
+        return self._bytes[:most]
 
     @property
     def is_empty(self) -> bool:
@@ -96,7 +100,9 @@ class Incoming:
 def read_answer(receive: Callable[[], bytes], most_bytes: int = MAX_ANSWER_BYTES) -> ReadAnswer:
     """The final answer with the first `most_bytes` of its body; interim ones before it are read over.
 
-    Source: RFC 9110 15.2: 100, 102, 103 and whatever may come.
+    Source: RFC 9110 15.2: 100, 102, 103 and whatever may come. A no about the way (401, 407, 413, 503) counts by its
+    whole head: who says it before the body has come, and closes, resets the connection under his own answer (RFC 9112
+    9.6).
 
     Raises: http.client.HTTPException: RemoteDisconnected and IncompleteRead where the connection ended too soon, others
     where what came is not HTTP; and OSError as `receive` gives it.
@@ -109,7 +115,14 @@ def read_answer(receive: Callable[[], bytes], most_bytes: int = MAX_ANSWER_BYTES
     else:
         raise http.client.HTTPException(f"{MAX_INTERIM} interim answers and no final one")
     is_kept = version > 0 and "close" not in answer.headers.get("connection", "").lower()
-    is_framed = _read_body(incoming, answer, most_bytes)
+    try:
+        is_framed = _read_body(incoming, answer, most_bytes)
+    except BlockingIOError:
+        raise
+    except (http.client.IncompleteRead, OSError):
+        if answer.status < 300 or answer.status in OF_EVENTS:
+            raise
+        answer.data, is_framed = answer.data or incoming.unread(most_bytes), False
     answer.is_last = not (is_kept and is_framed and incoming.is_empty)  # surplus bytes answer no request
     return answer
 

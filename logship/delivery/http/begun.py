@@ -41,10 +41,8 @@ class Begun:
 
     def finish(self) -> ReadAnswer:
         """Waits for the answer. Raises: OSError, http.client.HTTPException; see read_answer."""
-        if self._fault:
-            raise self._fault
         try:
-            while self._unsent:
+            while self._unsent and not self._fault:
                 self._drop(self._sock.sendmsg(self._unsent))
         except (BrokenPipeError, ConnectionResetError):
             pass  # it may have answered before it closed
@@ -82,9 +80,17 @@ class Begun:
         return True
 
     def _incoming(self, more: Callable[[], bytes]) -> Callable[[], bytes]:
-        """What has come already, then what `more` gives."""
+        """What has come already, then what `more` gives, or the fault that ended it."""
         first = [self._received] if self._received else []
-        return lambda: first.pop() if first else b"" if self._is_ended else more()
+
+        def receive() -> bytes:
+            if first:
+                return first.pop()
+            if self._fault:
+                raise self._fault
+            return b"" if self._is_ended else more()
+
+        return receive
 
 
 def is_silent(sock: socket.socket) -> bool:
