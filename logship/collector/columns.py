@@ -80,7 +80,9 @@ def packed_numbers(numbers: Array) -> bytes:
 
 def numbers_of(data: bytes, count: int) -> Array:
     """The array that `packed_numbers` packed; read only."""
-    array = np.frombuffer(data, chr(data[0]), offset=1)
+    array = np.frombuffer(
+        data[1:], chr(data[0])
+    )  # a copy: numbers of two bytes or more at odd places are slow to index
     return array if len(array) == count else np.broadcast_to(array, count)
 
 
@@ -161,6 +163,20 @@ class Segment:
         data = self._data[f"{name}.texts"]
         at = data.find(SEPARATOR + text.encode("utf-8", "replace") + SEPARATOR)
         return None if at < 0 else data.count(SEPARATOR, 0, at)
+
+    def begin_with(self, name: str, prefix: str) -> Array:
+        """For each text of a text column, in the order of their codes, whether it begins so."""
+        self._need((f"{name}.texts",))
+        letters = np.frombuffer(self._data[f"{name}.texts"], np.uint8)
+        starts = np.flatnonzero(letters == ord(SEPARATOR))[:-1] + 1
+        left = np.arange(len(starts))
+        for place, letter in enumerate(prefix.encode("utf-8", "replace")):  # each reads no farther than a separator
+            left = left[letters[starts[left] + place] == letter]
+            if not len(left):
+                break
+        found = np.zeros(len(starts), bool)
+        found[left] = True
+        return found
 
 
 def held(events: int, columns: Packed) -> Segment:

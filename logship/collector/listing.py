@@ -13,10 +13,10 @@ from logship.collector.filters import EventFilter
 from logship.collector.matching import matching, overlaps
 from logship.collector.refusal import bad_parameter
 from logship.collector.segments import Known, Segments
-from logship.collector.text_search import NEVER_MS, SearchBudget, TextSearch, behind, newest_first
+from logship.collector.text_search import SearchBudget, TextSearch, newest_first
 from logship.records import record
 
-SEARCH_BUDGET_S = 0.15  # of one page for a text; then the cursor says where to go on
+SEARCH_BUDGET_S = 0.1  # of one answer for a text; then the cursor says where to go on
 PAGE_CHARS = 4_000_000  # of the events of a page together: five hundred may have a megabyte each
 TRIES = 5  # of a reader whose segments are merged meanwhile
 LAST_ID = (1 << 62) - 1
@@ -121,17 +121,15 @@ class Listing:
         known = [one for one in self._segments.of(wanted.application_id) if overlaps(one, wanted)]
         if after is not None:
             known = [one for one in known if one.oldest_ms <= after.time_ms]
-        ordered = newest_first(known)
         found: list[Place] = []
-        for index, one in enumerate(ordered):
+        for index, one in enumerate(newest_first(known)):
+            if len(found) > limit and found[-1].time_ms > one.newest_ms:
+                break
+            if wanted.search and not self._search.goes_on(one, wanted, budget) and index:
+                newer = [place for place in found if place.time_ms > one.newest_ms][:limit]
+                return newer, Place(one.newest_ms, LAST_ID), False
             found += self._newest(one, wanted, limit + 1, after)
             found = sorted(found, reverse=True)[: limit + 1]
-            rest_ms = behind(ordered, index)
-            if len(found) > limit and found[-1].time_ms > rest_ms:
-                break
-            if budget is not None and budget.is_over() and rest_ms != NEVER_MS:
-                newer = [place for place in found if place.time_ms > rest_ms][:limit]
-                return newer, Place(rest_ms, LAST_ID), False
         return found[:limit], found[limit - 1] if len(found) > limit else None, True
 
     def _newest(self, known: Known, wanted: EventFilter, limit: int, after: Place | None) -> list[Place]:

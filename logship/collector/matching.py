@@ -31,8 +31,19 @@ def matching(known: Known, wanted: EventFilter) -> Array | None:
             masks.append(times >= wanted.since_ms)
         if wanted.until_ms is not None:
             masks.append(times < wanted.until_ms)
-    masks += [_fits(known.columns, one) for one in wanted.conditions]
+    for one in wanted.conditions:
+        if not _fit_all(known.columns, one):
+            masks.append(_fits(known.columns, one))
     return np.logical_and.reduce(masks) if masks else None
+
+
+def _fit_all(segment: Segment, condition: Condition) -> bool:
+    """Whether texts alone say that all events of a segment fit: there is one value, or an excluded one is missing."""
+    if condition.statuses is not None or condition.is_prefix:
+        return False
+    if condition.is_excluded:
+        return all(segment.code_of(name, condition.text) is None for name in condition.columns)
+    return any(segment.texts(name) == [condition.text.encode("utf-8", "replace")] for name in condition.columns)
 
 
 def _fits(segment: Segment, condition: Condition) -> Array:
@@ -47,9 +58,7 @@ def _fits(segment: Segment, condition: Condition) -> Array:
 
 def _has_text(segment: Segment, name: str, condition: Condition) -> Array:
     if condition.is_prefix:
-        prefix = condition.text.encode("utf-8", "replace")
-        begins = np.array([text.startswith(prefix) for text in segment.texts(name)])
-        found: Array = begins[segment.numbers(name)]
+        found: Array = segment.begin_with(name, condition.text)[segment.numbers(name)]
         return found
     code = segment.code_of(name, condition.text)
     if code is None:

@@ -66,7 +66,7 @@ class Overviews:
         """What there is to show of a question.
 
         Shapes: `after` is where the page of events before this one ended; `search_s` is how long a text is looked for,
-        once for the events and once for the figures, None until it is found.
+        None until it is found.
         Raises: RefusalError 400 for a question that can't be.
         """
         wanted = read_filter(asked.given, application_id, now)
@@ -74,8 +74,8 @@ class Overviews:
         if not any(asked.get(name) for name in ("range", "since", "until")) and not self.has_events(wanted):
             asked = replace(asked, given={**asked.given, **ALL_TIMES})  # who backfilled last year wants to see it
             wanted = read_filter(asked.given, application_id, now)
-        found = self.listing.page(wanted, limit=ROWS, after=after, budget=search_budget(search_s))
         column, budget = FIELDS[shown.name][0], search_budget(search_s)
+        found = self.listing.page(wanted, limit=ROWS, after=after, budget=budget)
         summary = self.summaries.of(wanted, now, column=column, zone=zone, budget=budget)
         earlier = previous(wanted, now)
         before = self.summaries.of(earlier, now) if earlier is not None else None

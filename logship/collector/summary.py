@@ -6,7 +6,7 @@ Each segment gives its part; parts of whole segments are kept, so that a page th
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import field, replace
 from datetime import tzinfo
@@ -234,11 +234,13 @@ def all_bars(bars: dict[int, Array], grid: TimeGrid, first_ms: int, until_ms: in
 
 def joined_values(parts: Sequence[Values], *, are_measured: bool | None = None) -> list[ValueCount]:
     """The counts of all parts by value; `are_measured` says whether any duration is, None where that is not asked."""
-    places: dict[bytes, int] = {}
-    indices = [np.array([places.setdefault(text, len(places)) for text in part.texts], np.int64) for part in parts]
+    places: defaultdict[bytes, int] = defaultdict()
+    places.default_factory = places.__len__
+    indices = [np.fromiter(map(places.__getitem__, part.texts), np.int64, len(part.texts)) for part in parts]
     counts = np.zeros((len(places), 3), np.int64)
     for index, part in zip(indices, parts, strict=True):
-        np.add.at(counts, index, part.counts)
+        for column in range(3):
+            np.add.at(counts[:, column], index, part.counts[:, column])
     timed = None if are_measured is None else 0
     made = [
         ValueCount(text.decode("utf-8", "replace"), requests, client_errors, server_errors, timed)

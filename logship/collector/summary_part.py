@@ -62,7 +62,11 @@ def part_of(segment: Segment, mask: Array | None, grid: TimeGrid, column: str) -
     weights = None if are_one(segment.numbers("weight")) else numbers("weight").astype(np.float64)
     statuses = numbers("status").astype(np.int64) + 1
     classes = CLASS_OF_STATUS[statuses]
-    starts, places = grid.placed(numbers("time_ms"))
+    if wanted_ones is not None and 2 * len(wanted_ones) > segment.events:  # indices of places are shorter than times
+        starts, places = grid.placed(segment.numbers("time_ms"))
+        places = places[wanted_ones]
+    else:
+        starts, places = grid.placed(numbers("time_ms"))
     width = len(CLASSES)
     bars = counted(places * width + classes, weights, len(starts) * width).reshape(len(starts), width)
     has_any = bars.any(axis=1)
@@ -98,10 +102,10 @@ def timed_values(
     texts, codes, durations = segment.texts("route"), numbers("route").astype(np.int64), numbers("duration_ms")
     size = len(texts)
     spread = counted(codes * BUCKETS + numbers("bucket"), weights, size * BUCKETS).reshape(size, BUCKETS)
-    durations = np.where(np.isnan(durations), 0.0, durations)
+    if durations.dtype.kind == "f":
+        durations = np.where(np.isnan(durations), 0.0, durations)
     total = np.bincount(codes, durations if weights is None else durations * weights, size)
-    longest = np.zeros(size)
-    np.maximum.at(longest, codes, durations)
+    longest = longest_of(codes, durations, numbers("bucket"), spread)
     buckets, timed = spread.sum(axis=0), spread[:, :NO_DURATION].sum(axis=1)
     sums = (float(total.sum()), int(timed.sum()), float(longest.max(initial=0.0)))
     counts = values_of(texts, codes, weights, classes)
@@ -113,6 +117,16 @@ def timed_values(
         buckets,
         sums,
     )
+
+
+def longest_of(codes: Array, durations: Array, buckets: Array, spread: Array) -> Array:
+    """The longest duration of each code, 0 without any: only those in its last bucket are compared one by one."""
+    timed = spread[:, :NO_DURATION] > 0
+    last = np.where(timed.any(axis=1), NO_DURATION - 1 - timed[:, ::-1].argmax(axis=1), NO_DURATION).astype(np.uint8)
+    chosen = np.flatnonzero(last[codes] == buckets)
+    longest = np.zeros(len(spread))
+    np.maximum.at(longest, codes[chosen], durations[chosen])
+    return longest
 
 
 def are_one(weights: Array) -> bool:

@@ -16,27 +16,24 @@ from logship.collector.segments import Known
 
 SEARCHES_KEPT = 1_000  # segments in which a text was looked for
 FEW = 400  # candidates in a segment that are asked for one by one
-NEVER_MS = -(1 << 62)
 
 
 class SearchBudget:
-    """How long a reader lets the search go on; it always gets through one segment."""
+    """How long a reader lets the search go on; it always gets through one segment more than the readers before it."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._deadline = clock() + seconds
+        self._has_begun = False
 
-    def is_over(self) -> bool:
-        return self._clock() >= self._deadline
+    def allows(self) -> bool:
+        """Whether another segment may be searched."""
+        is_first, self._has_begun = not self._has_begun, True
+        return is_first or self._clock() < self._deadline
 
 
 def newest_first(known: Sequence[Known]) -> list[Known]:
     return sorted(known, key=lambda one: one.newest_ms, reverse=True)
-
-
-def behind(ordered: Sequence[Known], index: int) -> int:
-    """The newest time of the segments behind that one: what is newer was looked at."""
-    return ordered[index + 1].newest_ms if index + 1 < len(ordered) else NEVER_MS
 
 
 class TextSearch:
@@ -54,14 +51,23 @@ class TextSearch:
         ordered = newest_first(known)
         found: list[Known] = []
         for index, one in enumerate(ordered):
+            if not self.goes_on(one, wanted, budget) and index:
+                newer = [(known, known.columns.numbers("time_ms") > one.newest_ms) for known in found]
+                return [narrowed(known, keep) for known, keep in newer if keep.any()], one.newest_ms + 1
             keep = self.mask(one, wanted)
             if keep.any():
                 found.append(narrowed(one, keep))
-            rest_ms = behind(ordered, index)
-            if budget is not None and budget.is_over() and rest_ms != NEVER_MS:
-                newer = [(one, one.columns.numbers("time_ms") > rest_ms) for one in found]
-                return [narrowed(one, keep) for one, keep in newer if keep.any()], rest_ms + 1
         return found, None
+
+    def goes_on(self, known: Known, wanted: EventFilter, budget: SearchBudget | None) -> bool:
+        """Whether the search gets into a segment: what was found in it is kept, or the budget allows it."""
+        with self._lock:
+            is_kept = known.id and self._key(known, wanted) in self._found
+        return bool(is_kept) or budget is None or budget.allows()
+
+    def _key(self, known: Known, wanted: EventFilter) -> tuple[object, ...]:
+        bounds = None if is_inside(known, wanted) else (wanted.since_ms, wanted.until_ms)
+        return known.id, wanted.search, wanted.conditions, bounds
 
     def mask(self, known: Known, wanted: EventFilter) -> Array:
         """Which events of a segment are wanted, the text included."""
@@ -70,8 +76,7 @@ class TextSearch:
         candidates = ids if mask is None else ids[mask]
         if not len(candidates):
             return np.zeros(known.events, bool)
-        bounds = None if is_inside(known, wanted) else (wanted.since_ms, wanted.until_ms)
-        key = (known.id, wanted.search, wanted.conditions, bounds)
+        key = self._key(known, wanted)
         with self._lock:
             holding = self._found.get(key) if known.id else None
         if holding is None:

@@ -46,12 +46,18 @@ class TimeGrid:
             first_s, last_s = int(times_ms.min()) // 1000, int(times_ms.max()) // 1000
             edges = np.array(self.starts(first_s, last_s), np.int64)
             return edges, np.searchsorted(edges, times_ms // 1000, "right") - 1
-        numbers = (times_ms + self.offset_s * 1000) // (self.step_s * 1000)
-        first, last = int(numbers.min()), int(numbers.max())
-        if last - first < MAX_PLACES:
-            used, places = np.arange(first, last + 1), numbers - first
+        step_ms, ahead_ms = self.step_s * 1000, self.offset_s * 1000
+        first, last = ((int(one) + ahead_ms) // step_ms for one in (times_ms.min(), times_ms.max()))
+        since_ms = times_ms - (first * step_ms - ahead_ms)
+        if (last - first + 1) * step_ms <= 1 << 32:  # a sixth of what dividing longer numbers takes
+            places = since_ms.astype(np.uint32) // np.uint32(step_ms)
         else:
-            used, places = np.unique(numbers, return_inverse=True)
+            places = since_ms // step_ms
+        if last - first < MAX_PLACES:
+            used = np.arange(first, last + 1)
+        else:
+            used, places = np.unique(places, return_inverse=True)
+            used = used.astype(np.int64) + first
         return used * self.step_s - self.offset_s, places
 
     def starts(self, first_s: int, last_s: int) -> list[int]:

@@ -12,10 +12,12 @@ import pytest
 import requests
 
 from logship.collector import CollectorServer, listing
+from logship.collector.asked import Asked, Shown
 from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.filters import Condition, EventFilter
 from logship.collector.intake import Intake
 from logship.collector.listing import PAGE_CHARS, Listing
+from logship.collector.overview import Overviews
 from logship.collector.postgres_store import PostgresStore
 from logship.collector.retention import erase, expire, traces_of
 from logship.collector.row import EventRow
@@ -257,17 +259,36 @@ def test_a_search_ends_in_time_says_how_far_it_came_and_continues_there(database
         database.insert(rows_of(many(count, first=1_000 * number, time=f"2026-10-10T1{number}:00:00.000Z")))
         fold(database)  # each smaller than half of the one before: they stay four
     pages = reader(database)
-    over = SearchBudget(0.0, lambda: 0.0)
     wanted = EventFilter(APP, search="ITEMS/3?")
     places = []
-    found = pages.page(wanted, limit=5, budget=over)
+    found = pages.page(wanted, limit=5, budget=SearchBudget(0.0, lambda: 0.0))
     while found.next is not None:
         assert (found.events, found.is_complete) == ((), False)
         places.append(found.next)
-        found = pages.page(wanted, limit=5, after=found.next, budget=over)
+        found = pages.page(wanted, limit=5, after=found.next, budget=SearchBudget(0.0, lambda: 0.0))
     assert [stored.path for stored in found.events] == ["/items/3"]
     assert len(places) == 3
     assert places == sorted(places, reverse=True)
+
+
+def test_figures_and_list_of_an_answer_cover_the_same_and_each_answer_gets_one_segment_further(
+    database: Database,
+) -> None:
+    for number, count in enumerate((300, 100, 33, 11)):
+        database.insert(rows_of(many(count, first=1_000 * number, time=f"2026-10-10T1{number}:00:00.000Z")))
+        fold(database)
+    overviews = Overviews(database)
+    asked = Asked("", {"range": "all", "q": "ITEMS/3?"})
+    seen: list[int | None] = []
+    for _ in range(4):
+        found = overviews.of(asked, APP, ARRIVED_MS, Shown(), search_s=0.0)
+        seen.append(found.summary.covered_since_ms)
+        assert found.page.is_complete == (seen[-1] is None)
+        if found.page.next is not None:
+            assert found.page.next.time_ms + 1 == seen[-1]
+    assert seen == [*sorted((one for one in seen[:3] if one is not None), reverse=True), None]
+    assert len(set(seen)) == 4
+    assert found.summary.requests == len(found.page.events) == 1
 
 
 def test_collectors_behind_a_balancer_share_one_database(postgres_url: str) -> None:
