@@ -8,6 +8,7 @@ Bytes that no file holds any more are no lines: they follow the sum.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 
@@ -146,6 +147,25 @@ def total(tallies: Iterable[Tally]) -> Tally:
     return result
 
 
+TIME_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+
+
+@record(frozen=False)
+class Times:
+    """How long something took.
+
+    Shapes: `counts` has a number for each bound of TIME_BOUNDS_S (at most so long, and longer than the bound before)
+    and one for all that took longer; `sum_s` is all of it together.
+    """
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(TIME_BOUNDS_S) + 1))
+    sum_s: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(TIME_BOUNDS_S, seconds)] += 1
+        self.sum_s += seconds
+
+
 @record(frozen=False)
 class Counters:
     """All numbers of one process.
@@ -161,6 +181,8 @@ class Counters:
     posts: int = 0
     retries: int = 0
     answers: dict[str, int] = field(default_factory=dict)  # by status or kind of failure ("201", "timeout")
+    answer_times: Times = field(default_factory=Times)  # from an attempt's start to its answer
+    confirmation_times: Times = field(default_factory=Times)  # of batches: from reading the first line to the answer
     rotations: int = 0
     truncations: int = 0
     config_reloads: int = 0

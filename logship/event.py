@@ -161,6 +161,7 @@ class Batch:
     spans: tuple[Span, ...]
     pieces: tuple[Piece, ...]
     number: int = 0
+    read_s: float | None = None  # monotonic: when the first of its lines was read
     count: int = field(init=False)
 
     def __post_init__(self) -> None:

@@ -137,6 +137,7 @@ class Coordinator:
     def _count(self, job: Job, reply: Reply, now_s: float) -> None:
         for answer in reply.posted:
             self._counters.answers[answer.name] = self._counters.answers.get(answer.name, 0) + 1
+        self._counters.answer_times.add(now_s - job.started_s)
         self._counters.posts += len(reply.posted)
         self._posts += len(reply.posted)
         if isinstance(reply.answer, Answer):

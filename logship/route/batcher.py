@@ -95,6 +95,7 @@ class Batcher:
         if not self._pieces:
             return []
         batch = Batch.of(self._texts, joined(self._spans), tuple(self._pieces))
+        batch.read_s = self._oldest_s
         self._texts, self._pieces, self._spans = [], [], []
         self._counted_bytes = self._log_bytes = 0
         return [batch]

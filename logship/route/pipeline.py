@@ -276,6 +276,8 @@ class Pipeline:
             sent = piece.last - piece.first
             for tally in self.counters.of(piece.chunk.file):
                 tally.sent += sent
+        if batch.read_s is not None:
+            self.counters.confirmation_times.add(self._clock.monotonic() - batch.read_s)
         for letter in letters:
             for tally in self.counters.of(letter.file):
                 tally.sent -= 1

@@ -6,15 +6,19 @@ Labels are bounded by the configuration: source, rule, receiver, state, answer. 
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import accumulate
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
+from logship.counters import TIME_BOUNDS_S, Times
 from logship.records import record
 from logship.status.model import FileState, ReceiverReport, SourceReport, Status
 
@@ -43,6 +47,24 @@ class Metric:
         return family
 
 
+@record
+class Histogram:
+    """How long something took, as Prometheus counts it: `times` of a snapshot."""
+
+    name: str
+    help: str
+    times: Callable[[Status], Times]
+    labels: tuple[str, ...] = ()
+
+    def family(self, status: Status) -> Family:
+        """The histogram, with its counts added up from bound to bound."""
+        times = self.times(status)
+        names = (*map(str, TIME_BOUNDS_S), "+Inf")
+        family = HistogramMetricFamily(self.name, self.help)
+        family.add_metric([], list(zip(names, accumulate(times.counts), strict=True)), times.sum_s)
+        return family
+
+
 def _one(value: Callable[[Status], float]) -> Callable[[Status], Samples]:
     return lambda status: [((), value(status))]
 
@@ -63,6 +85,19 @@ def _per_rule(counts: Callable[[SourceReport], Mapping[str, int]]) -> Callable[[
 
 def _per_kind(status: Status) -> Samples:
     return [((source.name, kind), count) for source in status.sources for kind, count in source.disclosing.items()]
+
+
+def _moment(status: Status, ago_s: float | None) -> float | None:
+    """Seconds since 1970 of what was so long ago when the snapshot was taken; None for None."""
+    return None if ago_s is None else _unix_s(status.taken_at) - ago_s
+
+
+def _unix_s(iso: str) -> float:
+    return datetime.fromisoformat(iso).timestamp() if iso else 0.0
+
+
+def _moment_per_receiver(ago_s: Callable[[ReceiverReport], float | None]) -> Callable[[Status], Samples]:
+    return lambda status: _per_receiver(lambda receiver: _moment(status, ago_s(receiver)))(status)
 
 
 def _per_receiver(value: Callable[[ReceiverReport], float | None]) -> Callable[[Status], Samples]:
@@ -96,9 +131,14 @@ def _lag_seconds(status: Status) -> Samples:
     return oldest.items()
 
 
-def _resident_bytes() -> int:
-    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+def _memory_bytes(place: int) -> int:
+    """Source: statm in proc_pid_statm(5): 0 is the whole address space, 1 what is resident."""
+    pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[place]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _max_files() -> int:
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _open_files() -> int:
@@ -106,8 +146,12 @@ def _open_files() -> int:
 
 
 METRICS = (
-    Metric("logship_info", "Version of the daemon; always 1.", lambda status: [((status.version,), 1)], ("version",)),
-    Metric("logship_uptime_seconds", "Since the daemon started.", _one(lambda status: status.uptime_s)),
+    Metric(
+        "logship_build_info",
+        "Version of the daemon, and what converts lines (native or python); always 1.",
+        lambda status: [((status.version, status.kernel), 1)],
+        ("version", "kernel"),
+    ),
     Metric(
         "logship_ready",
         "1 while events are delivered, 0 while something is in the way.",
@@ -222,15 +266,15 @@ METRICS = (
         ("receiver",),
     ),
     Metric(
-        "logship_receiver_last_success_seconds",
-        "Since the receiver last confirmed a batch.",
-        _per_receiver(lambda receiver: receiver.last_success_ago_s),
+        "logship_receiver_last_success_timestamp_seconds",
+        "When the receiver last confirmed a batch.",
+        _moment_per_receiver(lambda receiver: receiver.last_success_ago_s),
         ("receiver",),
     ),
     Metric(
-        "logship_receiver_trouble_seconds",
-        "Since when the receiver has not been right; 0 while it is.",
-        _per_receiver(lambda receiver: receiver.trouble_for_s or 0.0),
+        "logship_receiver_trouble_start_timestamp_seconds",
+        "When the receiver began to fail or refuse; absent while it takes events.",
+        _moment_per_receiver(lambda receiver: receiver.trouble_for_s),
         ("receiver",),
     ),
     Metric(
@@ -240,9 +284,9 @@ METRICS = (
         ("receiver",),
     ),
     Metric(
-        "logship_remote_rules_age_seconds",
-        "Since the receiver last said which rules it has.",
-        _per_receiver(lambda receiver: receiver.rules_age_s),
+        "logship_remote_rules_last_success_timestamp_seconds",
+        "When the receiver last said which rules it has.",
+        _moment_per_receiver(lambda receiver: receiver.rules_age_s),
         ("receiver",),
     ),
     Metric(
@@ -275,6 +319,16 @@ METRICS = (
         lambda status: [((answer,), number) for answer, number in status.answers.items()],
         ("answer",),
     ),
+    Histogram(
+        "logship_answer_duration_seconds",
+        "From the start of a request to its answer, failures too.",
+        lambda status: status.answer_times,
+    ),
+    Histogram(
+        "logship_confirmation_duration_seconds",
+        "From reading the first line of a batch to the receiver's confirmation of the batch.",
+        lambda status: status.confirmation_times,
+    ),
     Metric("logship_batches_total", "Batches confirmed.", _count("batches")),
     Metric("logship_body_bytes_total", "Bytes of confirmed bodies, before compression.", _count("body_bytes")),
     Metric("logship_rotations_total", "Rotations seen.", _count("rotations")),
@@ -300,7 +354,10 @@ PROCESS = (
         "CPU time of the daemon, user and system.",
         lambda _: [((), sum(os.times()[:2]))],
     ),
-    Metric("process_resident_memory_bytes", "Memory of the daemon.", lambda _: [((), _resident_bytes())]),
+    Metric("process_resident_memory_bytes", "Memory of the daemon.", lambda _: [((), _memory_bytes(1))]),
+    Metric("process_start_time_seconds", "When the daemon started.", lambda status: [((), _unix_s(status.started_at))]),
+    Metric("process_virtual_memory_bytes", "Address space of the daemon.", lambda _: [((), _memory_bytes(0))]),
+    Metric("process_max_fds", "Descriptors that the daemon may have open.", lambda _: [((), _max_files())]),
     Metric("process_open_fds", "Open descriptors of the daemon.", lambda _: [((), _open_files())]),
 )
 

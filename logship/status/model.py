@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import orjson
 
+from logship.counters import Times
 from logship.records import record
 from logship.words import bytes_words, counted
 
@@ -151,6 +152,8 @@ class Status:
     sources: tuple[SourceReport, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     answers: Mapping[str, int] = field(default_factory=dict)
+    answer_times: Times = field(default_factory=Times)
+    confirmation_times: Times = field(default_factory=Times)
     dead_letters: int = 0  # standing in the store now
     is_state_writable: bool = True
     stuck: str = ""  # which thread doesn't move any more
@@ -212,6 +215,8 @@ def _from_tree(tree: dict[str, Any]) -> Status:
                     for receiver in tree["receivers"]
                 ),
                 "sources": tuple(SourceReport(**source) for source in tree["sources"]),
+                "answer_times": Times(**tree["answer_times"]),
+                "confirmation_times": Times(**tree["confirmation_times"]),
                 "advice": tuple(Advice(**advice) for advice in tree["advice"]),
             }
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from logship import __version__, kernel
 from logship.clock import iso_time
-from logship.counters import Counters, Tally
+from logship.counters import Counters, Tally, Times
 from logship.process.logs import escaped
 from logship.records import record
 from logship.status.advice import Faults, advise
@@ -97,6 +97,8 @@ class Observer:
             sources=sources,
             counts=plain_counts(counters),
             answers=dict(counters.answers),
+            answer_times=copy_of(counters.answer_times),
+            confirmation_times=copy_of(counters.confirmation_times),
             dead_letters=dead_letters,
             is_state_writable=not faults.state,
             stuck=faults.stuck,
@@ -273,6 +275,11 @@ def source_report(name: str, tally: Tally) -> SourceReport:
         nul_bytes=tally.nul_bytes,
         lost_bytes=tally.lost_bytes,
     )
+
+
+def copy_of(times: Times) -> Times:
+    """The times as they are now."""
+    return Times(list(times.counts), times.sum_s)
 
 
 def plain_counts(counters: Counters) -> Mapping[str, int]:

@@ -17,12 +17,12 @@ from tests.rigs.receiver import Receiver
 from tests.rigs.servers import free_port
 from tests.rigs.waiting import wait_until
 
-SAMPLE = re.compile(r"^(logship_[a-z_]+)(\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
+SAMPLE = re.compile(r"^(logship_[a-z_]+?)(?:_count)?(\{[^}]*\})? ([0-9.e+-]+)$", re.MULTILINE)
 RULES = "{{name: probes, if: {{path: /probe}}, drop: true}}, {{name: rest, if: {{path: /rest}}, sample: 1%}}"
 MAPPING = f"{{{{extends: default, rules: [{RULES}]}}}}"
 SOURCE = f'{{{{name: site, paths: ["{{log}}"], format: combined, start_at: beginning, mapping: {MAPPING}}}}}'
 LOOSE = '{{name: loose, paths: ["{here}/loose"], format: combined, start_at: beginning, on_unmatched: drop}}'
-CONSTANT = {"logship_info"}
+CONSTANT = {"logship_build_info"}
 
 
 class Watch:
@@ -92,7 +92,7 @@ def _play(site: Site, receiver: Receiver, watch: Watch) -> None:
     wait_until(lambda: len(receiver.config.asked) > 1, 30, "it to ask again")  # type: ignore[union-attr]
     receiver.config.always = "garbage"
     os.kill(site.daemon.pid, signal.SIGHUP)
-    watch.until("logship_remote_rules_failing", "logship_remote_rules_age_seconds")
+    watch.until("logship_remote_rules_failing", "logship_remote_rules_last_success_timestamp_seconds")
     receiver.config.always, receiver.config.config = "", {}
     os.kill(site.daemon.pid, signal.SIGHUP)
     watch.until("logship_remote_rules")
@@ -126,8 +126,8 @@ def _play(site: Site, receiver: Receiver, watch: Watch) -> None:
     append(site.log, "".join(LINE.format(f"/held/{number}") for number in range(5_000)))
     watch.until(
         "logship_receiver_held", "logship_receiver_up", "logship_ready", "logship_retries_total", "logship_lag_bytes",
-        "logship_lag_seconds", "logship_receiver_trouble_seconds", "logship_lines_waiting", "logship_answers_total",
-        "logship_receiver_last_success_seconds",
+        "logship_lag_seconds", "logship_receiver_trouble_start_timestamp_seconds", "logship_lines_waiting",
+        "logship_answers_total", "logship_receiver_last_success_timestamp_seconds",
     )  # fmt: skip
     site.log.write_text(LINE.format("/after"))
     watch.until("logship_truncations_total", "logship_lost_bytes_total")

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -142,7 +143,11 @@ def test_a_receiver_that_is_down_needs_a_person_only_after_a_while() -> None:
     assert world.at(100.0).obstacle
     assert world.at(399.0).needs_a_person is False
     assert world.at(401.0).needs_a_person
-    assert metrics_of(world.at(401.0))["logship_receiver_trouble_seconds{main}"] == 301
+    late = world.at(401.0)
+    began_s = datetime.fromisoformat(late.taken_at).timestamp() - 301
+    assert metrics_of(late)["logship_receiver_trouble_start_timestamp_seconds{main}"] == pytest.approx(
+        began_s, abs=0.01
+    )
 
 
 def test_trouble_that_is_over_is_forgotten() -> None:
@@ -228,7 +233,9 @@ def test_every_metric_has_a_unit_or_counts_things_and_a_help_that_is_a_sentence(
     for metric in METRICS:
         assert metric.name.startswith("logship_")
         assert metric.help.endswith("."), metric.name
-        assert set(metric.labels) <= {"source", "rule", "kind", "receiver", "state", "answer", "version"}, metric.name
+        assert set(metric.labels) <= {"source", "rule", "kind", "receiver", "state", "answer", "version", "kernel"}, (
+            metric.name
+        )
     assert len({metric.name for metric in METRICS}) == len(METRICS)
 
 
