@@ -70,6 +70,7 @@ class Conversion:
     more characters than the API takes, which their events lack.
     `outer_lines` are a container log's own lines, without line end, where the converted ones stood inside of them; they
     may begin before the chunk, and the last start before its end: what follows belongs to a line that is not complete.
+    Where lines are headed lines these are they: bytes that belong to no line are directives.
     """
 
     text: bytes

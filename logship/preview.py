@@ -28,6 +28,7 @@ from logship.config.shipped import SHIPPED
 from logship.conversion import LineTrace, PathFields, SourceConverter, detect
 from logship.conversion.detection import envelope_of, opened_lines
 from logship.conversion.envelope import Envelope
+from logship.conversion.headed import HeadedLines
 from logship.errors import Location, MappingError, UsageError
 from logship.event import LogFile
 from logship.formats import Detection, Format, FormatSpec, compile_format, read_spec
@@ -261,7 +262,9 @@ class Bench:
                 raise UsageError(f"{path}: no preset fits its lines; give --format ({hint})")
             detected = f"{found.name} fits {found.fits} of {found.of} lines"
         self._check(converter, path, layered)
-        return replace(lens, detected=detected, of_lines=converter.zone_doubts(path, samples))
+        if converter.is_headed(path):
+            lens = replace(lens, envelope="w3c")
+        return replace(lens, detected=detected, of_lines=converter.line_doubts(path, samples))
 
     def _key(self, path: str, origin: str) -> int:
         """The key that the daemon gives the file, so that ids agree; 0 for stdin."""
@@ -343,7 +346,13 @@ def lines_of(stream: BinaryIO) -> Iterator[LogLine]:
 
 
 def unwrapped(lines: Iterator[LogLine], kind: str) -> Iterator[LogLine]:
-    """The lines inside of a container runtime's; the same ones without an envelope."""
+    """The lines inside of a container runtime's, or below directives; the same ones without an envelope."""
+    if kind == "w3c":
+        headed = HeadedLines()
+        for line in lines:
+            opened = headed.open(line.text + b"\n", headed.known.position)
+            yield from (LogLine(line.position, one) for one in opened.lines)
+        return
     if kind not in ("docker", "cri", "syslog", "auto"):
         yield from lines
         return

@@ -13,6 +13,7 @@ from logship.clock import SystemClock
 from logship.config import Settings, SourceSettings
 from logship.conversion import Envelope, LineTrace, Opened
 from logship.conversion.envelope import EnvelopeKind
+from logship.conversion.headed import HeadedLines
 from logship.counters import Counters
 from logship.delivery import DeadLetters
 from logship.errors import LogshipError
@@ -125,12 +126,15 @@ class _Judge:
         converter = self.settings.compile_source(source)
         if (known := stored_rules(self.settings.state_dir, source.endpoint)) is not None:
             converter.obey(known.rules)
-        if source.envelope == "none":
-            for position, line in lines_with(file.path, text):
-                yield converter.trace(line, position, file), position
-        else:
+        if source.envelope != "none":
             for position, outer, inner in opened_with(file.path, text, source.envelope):
                 yield converter.trace_inner(outer, inner, position, file), position
+        elif converter.may_be_headed:
+            for position, line in headed_with(file.path, text):
+                yield converter.trace(line, position, file), position
+        else:
+            for position, line in lines_with(file.path, text):
+                yield converter.trace(line, position, file), position
 
     def _checkpoint(self, first_line: bytes, directory: str, stem: str, key: int) -> Checkpoint | None:
         candidates = [
@@ -182,6 +186,16 @@ def lines_with(path: str, text: bytes) -> Iterator[tuple[int, bytes]]:
     """(position, line without its newline) of every line with `text`; a line without an end is cut."""
     for start, block in _blocks(path):
         yield from _in_block(block, start, text)
+
+
+def headed_with(path: str, text: bytes) -> Iterator[tuple[int, bytes]]:
+    """(position, headed line) of every line with `text`, of a log that may have directives."""
+    headed = HeadedLines()
+    for start, block in _blocks(path):
+        opened = headed.open(block if block.endswith(b"\n") else block + b"\n", start)
+        for position, outer, line in zip(opened.starts, opened.outer, opened.lines, strict=False):
+            if text in outer:
+                yield position, line[: len(line) - len(outer) + SHOWN_BYTES]
 
 
 def opened_with(path: str, text: bytes, kind: EnvelopeKind) -> Iterator[tuple[int, bytes, bytes]]:

@@ -13,6 +13,7 @@ from logship.backfill.order import Log, Piece
 from logship.backfill.ranges import clipped
 from logship.checkpoint import Range, merged
 from logship.event import ANCHOR_BYTES, Window
+from logship.formats.directives import Heading, heading_at
 from logship.tail.content import Content
 from logship.tail.identity import anchor_of
 
@@ -56,19 +57,24 @@ class Assignments:
         content = open_log(log.path)
         try:
             start, end = self._within(content, log, time_of)
+            heading = Heading()
             for low, high in cut(_Bytes(content), start, end, limit_of):
-                yield Piece(next(self._numbers), log, low, high, clipped(merged(confirmed), low, high))
+                if log.kit.is_headed:
+                    heading = Heading(low, heading_at(content.read_at, low, heading))
+                yield Piece(next(self._numbers), log, low, high, clipped(merged(confirmed), low, high), heading)
         finally:
             content.close()
 
     def rest(self, piece: Piece, decided_to: int) -> Piece:
         """What of a piece is left where its worker is gone."""
         confirmed = clipped(piece.confirmed, decided_to, piece.end)
-        return Piece(next(self._numbers), piece.log, decided_to, piece.end, confirmed)
+        return Piece(next(self._numbers), piece.log, decided_to, piece.end, confirmed, piece.heading)
 
     def _within(self, content: Content, log: Log, time_of: TimeOf) -> Part:
         """The part of a plain log that can hold lines of the window."""
         start, end = 0, log.size_bytes
+        if log.kit.is_headed:  # a line has no time but below its heading
+            return start, end
         log_bytes = _Bytes(content)
         if self._window.since:
             start = find_time(log_bytes, (start, end), shifted(self._window.since, -DISORDER_S), time_of, "before")

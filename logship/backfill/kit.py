@@ -8,7 +8,9 @@ from typing import Literal
 
 from logship.conversion import PathFields, SourceConverter
 from logship.conversion.envelope import Envelope, EnvelopeKind
+from logship.conversion.headed import headed_lines
 from logship.formats import FormatSpec, compile_format
+from logship.formats.compiling import is_headed
 from logship.mapping import Constants, MappingSpec
 from logship.mapping.remote_rules import RemoteRules
 from logship.records import record
@@ -33,6 +35,10 @@ class Kit:
     envelope: EnvelopeKind | Literal["none"] = "none"
     rules: bytes = b""  # the receiver's, as RemoteRules.text
 
+    @property
+    def is_headed(self) -> bool:
+        return self.envelope == "none" and is_headed(self.format, self.named)
+
     def converter(self) -> SourceConverter:
         """The compiled converter."""
         pattern = PathFields() if self.path_fields is None else PathFields.of(self.path_fields)
@@ -44,6 +50,8 @@ class Kit:
 
     def opened(self, lines: Sequence[bytes]) -> list[bytes]:
         """The lines inside of whole lines of the log; the same ones where nothing is wrapped around them."""
+        if self.is_headed:
+            return headed_lines(lines)
         if self.envelope == "none":
             return [line.removesuffix(b"\r") for line in lines]
         return Envelope(self.envelope).open(b"".join(line + b"\n" for line in lines), 0).lines
@@ -62,9 +70,10 @@ _kept = _Kept()
 def converter_of(kit: Kit) -> SourceConverter:
     """The compiled converter of a kit, with all that it remembers of logs before: a fresh one costs 25 ms of them.
 
-    Never another thread's. What takes lines out of envelopes is made anew: it keeps halves of lines.
+    Never another thread's. What takes lines out of envelopes is made anew: it keeps halves of lines; so is
+    what knows the directives above a position of another log.
     """
-    if kit.envelope != "none":
+    if kit.envelope != "none" or kit.is_headed:
         return kit.converter()
     kept = _kept.converters
     at = next((at for at, (other, _) in enumerate(kept) if other == kit), None)

@@ -19,7 +19,7 @@ def line_clock(kit: Kit, fmt: Format) -> TimeOf:
     clocks = [_member_clock(member, kit.constants.timezone) for member in fmt.members]
 
     def time_of(line: bytes) -> str | None:
-        for inner in kit.opened([line]):
+        for inner in [line] if kit.is_headed else kit.opened([line]):
             member = fmt.choose(inner)
             if member is not None:
                 return clocks[member](inner)

@@ -9,6 +9,7 @@ from logship.backfill.kit import Kit
 from logship.checkpoint import Range
 from logship.config.settings import EndpointSettings, Settings
 from logship.event import LogFile, Window
+from logship.formats.directives import Heading
 from logship.records import record
 
 
@@ -56,7 +57,7 @@ class Piece:
     """The unit of work: [start, end) of one log, at line starts.
 
     Shapes: end None is to the end of the log (compressed, stdin); `confirmed` are the ranges in it that need no
-    sending; `number` is unique in a run.
+    sending; `number` is unique in a run. `heading` is in force at `start`, or at a place before it.
     """
 
     number: int
@@ -64,6 +65,7 @@ class Piece:
     start: int
     end: int | None
     confirmed: tuple[Range, ...] = ()
+    heading: Heading = Heading()
 
 
 @record

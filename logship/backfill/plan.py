@@ -18,6 +18,7 @@ from logship.backfill.paths import STDIN, Expansion, Found, Remark, is_remote
 from logship.backfill.sources import Choice, Chooser, NoFormatError
 from logship.checkpoint import Checkpoint
 from logship.config import Settings
+from logship.conversion.headed import headed_lines
 from logship.event import LogFile
 from logship.records import record
 from logship.tail.archives import MAGIC_BYTES, compression_of
@@ -141,7 +142,7 @@ class Planner:
         log = self._log(found, choice, place, first_line, content)
         log = replace(log, size_bytes=stored_bytes, is_final=is_final)
         time_of = self._check(found, log, sample, samples)
-        first_time = next(filter(None, map(time_of, samples)), "")
+        first_time = next(filter(None, map(time_of, headed_lines(samples) if log.kit.is_headed else samples)), "")
         self._plan.clocks[log.number] = time_of
         self._plan.logs.append(replace(log, first_time=first_time))
         self._overlaps.add(log.number, place, first_line)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from logship.backfill.opening import open_log
 from logship.backfill.order import Log
 from logship.event import ANCHOR_BYTES, Chunk
+from logship.formats.directives import Heading, heading_at
 from logship.records import record
 from logship.tail.content import ArchiveContent
 from logship.tail.identity import anchor_of
@@ -64,6 +65,13 @@ class Reading:
         self.position = found.end
         self._before = found.before_end if found.oversize else (before + found.before_end)[-ANCHOR_BYTES:]
         return Passage(chunk, anchor_of(self._before))
+
+    def heading(self, position: int, known: Heading) -> bytes:
+        """The directives in force at a position; `known` are those of a place before it.
+
+        Raises: OSError, RemoteError.
+        """
+        return heading_at(self._content.read_at, position, known)
 
     def lines_to(self, end: int) -> int:
         """Newlines from `position` to `end`, where it stands then; fewer bytes where the log is shorter.

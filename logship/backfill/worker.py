@@ -21,6 +21,7 @@ from logship.counters import Tally
 from logship.delivery import DeadLetter
 from logship.errors import RefusedError
 from logship.event import ANCHOR_BYTES, Chunk, Conversion
+from logship.formats.directives import headed
 from logship.route.pipeline import CHUNK_BYTES
 from logship.route.unmatched import Settled, UnfitRun
 
@@ -163,19 +164,30 @@ class Attempt:
         conversion = Conversion(b"", (), (), (chunk.start,))
         self._nul_bytes += chunk.skipped_nul
         if chunk.has_lines:
-            conversion = self._converter.convert(chunk.data, chunk.start, chunk.file, self._piece.log.window)
+            heading = self._heading(chunk)
+            conversion = self._converter.convert(chunk.data, chunk.start, chunk.file, self._piece.log.window, heading)
             is_mixed = 0 < conversion.out_of_range < conversion.lines and conversion.lines > MIXED_LINES
             if is_mixed and conversion.outer_lines is None:
                 self._route_halves(chunk, conversion)
                 return
             if self._piece.log.drops_unmatched:
                 conversion.drop_unmatched()
+        else:
+            self._converter.pass_over(chunk)
         settled = self._unfit.settle(chunk, conversion)
         if settled.rewind_to is not None:
             assert self._reading is not None
             self._reading.go_to(settled.rewind_to)
         if settled.end > settled.start:
             self._take(passage, conversion, settled)
+
+    def _heading(self, chunk: Chunk) -> bytes:
+        known = self._converter.heading_unknown(chunk.start, chunk.file)
+        if known is None:
+            return b""
+        assert self._reading is not None
+        given = self._piece.heading
+        return self._reading.heading(chunk.start, given if known.position <= given.position <= chunk.start else known)
 
     def _route_halves(self, chunk: Chunk, conversion: Conversion) -> None:
         """Some lines are out of range and some are not: the smaller the parts, the less stays unconfirmed."""
@@ -224,10 +236,11 @@ class Attempt:
         position = self._unfit.start
         self._reading.go_to(position)
         passage = self._reading.passage(SMALLEST_READ_BYTES, None)
-        opened = self._piece.log.kit.opened(passage.chunk.data.split(b"\n")[:1] if passage else [])
+        lines = [*self._heading(passage.chunk).splitlines(), passage.chunk.data.split(b"\n")[0]] if passage else []
+        opened = self._piece.log.kit.opened(lines)
         line = opened[0] if opened else b""
         misfit = self._converter.explain(line, self._piece.log.path)
-        raise MisfitError(misfit_text(line, position, misfit))
+        raise MisfitError(misfit_text(headed(line)[1], position, misfit))
 
     def _read_bytes(self) -> int:
         if not self._order.rate:

@@ -19,6 +19,7 @@ from logship.conversion import SourceConverter, detect
 from logship.errors import MappingError
 from logship.event import Conversion, LogFile
 from logship.formats import Detection, Misfit
+from logship.formats.directives import headed, with_heading
 from logship.records import record
 from logship.tail.globs import Globs, spellings
 
@@ -102,14 +103,16 @@ def _fitted(
     conversion = converter.convert(b"".join(line + b"\n" for line in lines), 0, file)
     odd = None
     if conversion.unfit:
-        line = lines[conversion.unfit[-1]] if converter.envelope == "none" else lines[-1]
+        inner = conversion.outer_lines or lines
+        line = inner[conversion.unfit[-1]] if converter.envelope == "none" else lines[-1]
         misfit = converter.explain(line, path)
+        line = headed(line)[1]
         others = tuple(other for other in detect(list(lines[-50:]), converter.named) if other.fits == other.of)
         odd = OddLine(path, line, misfit, others)
-    fits = len(lines) - len(conversion.unfit)
-    doubts = converter.zone_doubts(path, lines)
+    fits = conversion.lines - len(conversion.unfit)
+    doubts = converter.line_doubts(path, lines)
     return replace(
-        seen, lines=len(lines), fits=fits, odd=odd, detected=detected, newest=path, doubts=doubts,
+        seen, lines=conversion.lines, fits=fits, odd=odd, detected=detected, newest=path, doubts=doubts,
         disclosed=_disclosed(conversion),
     )  # fmt: skip
 
@@ -186,11 +189,13 @@ def _newest_lines(files: Sequence[Found]) -> tuple[str, list[bytes]] | None:
             with open(found.path, "rb") as file:
                 file.seek(max(0, found.size_bytes - NEWEST_BYTES))
                 content = file.read(NEWEST_BYTES)
+                whole = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
+                lines = (whole[1:] if found.size_bytes > NEWEST_BYTES else whole)[-NEWEST_LINES:]
+                above = found.size_bytes - len(content) + content.rfind(b"\n") + 1 - sum(len(one) + 1 for one in lines)
+                lines = with_heading(lines, file, above)
         except OSError:
             continue  # told as an obstacle, or it vanished
-        whole = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
-        lines = whole[1:] if found.size_bytes > NEWEST_BYTES else whole
         lines = [line.strip(b"\0").removesuffix(b"\r") for line in lines if line.strip(b"\0\r")]
         if lines:
-            return found.path, lines[-NEWEST_LINES:]
+            return found.path, lines
     return None

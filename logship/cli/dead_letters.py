@@ -175,6 +175,7 @@ def _retry_of_lane(
     from logship.delivery import Delivery
     from logship.delivery.redelivery import Retried, redeliver
     from logship.event import Conversion, Window
+    from logship.formats.directives import headed
     from logship.route.assembly import delivery_settings, endpoint_of
     from logship.route.stored_rules import stored_rules
 
@@ -192,7 +193,9 @@ def _retry_of_lane(
         converter.obey(known.rules if known else None)
 
     def convert(letter: DeadLetter) -> Conversion:
-        return converters[letter.file.source].convert(letter.raw + b"\n", letter.position, letter.file, window)
+        heading, line = headed(letter.raw)
+        converter = converters[letter.file.source]
+        return converter.convert(line + b"\n", letter.position, letter.file, window, heading)
 
     delivery = Delivery(
         endpoint_of(endpoint), delivery_settings(settings), clock=clock, random=random.Random(), counters=Counters()

@@ -83,6 +83,7 @@ FORMAT_KINDS = {
     "nginx": {"type": ["string", "array"], "description": "an nginx log_format, as in nginx.conf"},
     "json": {"type": ["string", "object"], "description": "field: key, dotted keys; or auto"},
     "ltsv": {"type": ["string", "object"], "description": "field: label; or auto"},
+    "w3c": {"type": "string", "description": "auto: the log's own #Fields say; or the fields of a log without them"},
     "regex": {"type": "string", "description": "RE2 with groups named after fields"},
 }
 FORMAT = {
@@ -190,7 +191,7 @@ class SourceModel(ConfigSection):
     paths: list[str] = declare(_texts(is_filled=True), REQUIRED, "globs of the live logs; ** and {a,b} too")
     exclude: list[str] = declare(_texts(), [], "globs of what to leave alone")
     rotated: list[str] = declare(_texts(), [], "further globs where rotation puts old files")
-    format: Any = declare(FORMAT_TREE, "combined", "a preset, auto, a list, or {apache|nginx|json|ltsv|regex: …}")
+    format: Any = declare(FORMAT_TREE, "combined", "a preset, auto, a list, or {apache|nginx|json|ltsv|w3c|regex: …}")
     mapping: Any = declare(MAPPING_TREE, "default", "a shipped name, a path relative to this file, or inline")
     fields: dict[str, str] = declare(
         Converted(_constants, {"type": "object", "additionalProperties": SCALARS}),

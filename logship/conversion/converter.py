@@ -58,6 +58,11 @@ class Converter:
         self._make_tracers = tracers
         self._tracers: Sequence[Tracer] = ()
 
+    @property
+    def is_headed(self) -> bool:
+        """Whether it reads headed lines."""
+        return self.members[0].format.is_headed
+
     def trace(self, line: bytes, position: int, file: LogFile, outer: bytes | None = None) -> LineTrace:
         """What becomes of one line (with or without its line end) and why; slow. `outer` as for convert_lines()."""
         self._tracers = self._tracers or self._make_tracers()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from logship.conversion.envelope import UNWRAP, Envelope, EnvelopeKind
+from logship.conversion.headed import headed_lines
 from logship.fields import Kind
 from logship.formats.compiling import compile_format
 from logship.formats.format import Format
@@ -20,19 +21,22 @@ def detect(samples: Sequence[bytes], named: Mapping[str, FormatSpec]) -> list[De
 
     Best is most lines, then most lines that fit to the letter, then most found in them; ties keep the order of `named`:
     of formats that can't be told apart the better known comes first. Blank and over-long lines are no samples.
+    A format that reads lines below directives has the others as its samples.
     """
     lines = [line for line in samples if line.strip() and len(line) <= MAX_SAMPLE_BYTES][:MAX_SAMPLES]
     if not lines:
         return []
-    tried: list[tuple[str, int, tuple[int, int, int]]] = []
+    headed = headed_lines(lines)
+    tried: list[tuple[Detection, tuple[int, int, int]]] = []
     for name, spec in named.items():
-        if spec.kind in {"list", "auto", "named"}:
-            continue
-        fits, exact, found = _try(_compiled(name, spec, named), lines)
+        if spec.kind in {"list", "auto", "named"} or (spec.kind == "w3c" and spec.text and headed != lines):
+            continue  # what a log says of its own fields is believed before what a preset says
+        fmt = _compiled(name, spec, named)
+        fits, exact, found = _try(fmt, headed if fmt.is_headed else lines)
         if fits and found:
-            tried.append((name, fits, (-fits, -exact, -found)))
-    tried.sort(key=lambda entry: entry[2])
-    return [Detection(name, fits, len(lines)) for name, fits, _ in tried]
+            tried.append((Detection(name, fits, len(headed if fmt.is_headed else lines)), (-fits, -exact, -found)))
+    tried.sort(key=lambda entry: entry[1])
+    return [detection for detection, _ in tried]
 
 
 def envelope_of(samples: Sequence[bytes]) -> EnvelopeKind | None:

@@ -11,12 +11,14 @@ from typing import Literal
 from logship.conversion.compile import compile_mapping, no_zone
 from logship.conversion.converter import Converter
 from logship.conversion.detection import detect
-from logship.conversion.envelope import Envelope
+from logship.conversion.envelope import Envelope, Opened
+from logship.conversion.headed import HeadedLines, headed_lines
 from logship.conversion.trace import LineTrace
 from logship.errors import FormatError, MappingError
-from logship.event import Conversion, LogFile, Window
+from logship.event import Chunk, Conversion, LogFile, Window
 from logship.fields import canonical
 from logship.formats import Detection, Format, FormatSpec, Misfit, compile_format
+from logship.formats.directives import Heading, headed
 from logship.formats.re2_door import Pattern, compile_pattern
 from logship.kernel.program import ProgramError
 from logship.mapping import Constants, MappingErrors, MappingSpec
@@ -80,23 +82,63 @@ class SourceConverter:
     rules: RemoteRules | None = None  # the receiver's
     warns_of_zone: bool = True  # logs it, once, where times have none
     _envelopes: dict[int, Envelope] = field(default_factory=dict, repr=False)  # by file_id: what a cut line lacks
+    _headings: dict[int, HeadedLines] = field(default_factory=dict, repr=False)  # by file_id
     _fallback: Format | None = field(default=None, repr=False)
     _detected: dict[str, Format] = field(default_factory=dict, repr=False)
     _by_path: dict[str, Converter] = field(default_factory=dict, repr=False)
     _compiled: dict[tuple[object, ...], Converter] = field(default_factory=dict, repr=False)
 
-    def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
-        """The events of whole lines; see Converter.convert."""
+    def convert(
+        self, data: bytes, start: int, file: LogFile, window: Window | None = None, heading: bytes = b""
+    ) -> Conversion:  # fmt: skip
+        """The events of whole lines; see Converter.convert. `heading` is what heading_unknown() asked for."""
         if self.envelope != "none":
-            return self._convert_opened(data, start, file, window)
-        converter = self._converter_of(file.path) or self._new(file.path, data)
+            return self._convert_opened(self._envelope_of(file).open(data, start), file, window)
+        if not heading and file.file_id in self._headings:
+            heading = self._headings[file.file_id].text_at(start)
+        converter = self._converter_of(file.path) or self._new(file.path, heading + data)
+        conversion = self._converted(converter, data, start, file, window, heading)
+        if converter and self.format is None and len(conversion.unfit) == conversion.lines:
+            fresh = self._new(file.path, heading + data)
+            if fresh is not None and fresh is not converter:
+                return self._converted(fresh, data, start, file, window, heading)
+        return conversion
+
+    def is_headed(self, path: str) -> bool:
+        """Whether the lines of the file at `path` mean something below their directives only."""
+        fmt = self.format or self._detected.get(path)
+        return self.envelope == "none" and fmt is not None and fmt.is_headed
+
+    @property
+    def may_be_headed(self) -> bool:
+        """Whether any of its files may have directives."""
+        return self.envelope == "none" and (self.format is None or self.format.is_headed)
+
+    def heading_unknown(self, start: int, file: LogFile) -> Heading | None:
+        """The last known heading above a position, where the one in force there has to be looked for; else None."""
+        fmt = self.format or self._detected.get(file.path)
+        if self.envelope != "none" or (fmt is not None and not fmt.is_headed):
+            return None
+        return self._headed_of(file).unknown_since(start)
+
+    def pass_over(self, chunk: Chunk) -> None:
+        """A chunk without lines to convert: what it says of the lines below it, if it is a directive, holds there."""
+        known = self._headings.get(chunk.file.file_id)
+        if known is not None and not chunk.already_confirmed:
+            known.pass_over(chunk.data, chunk.start, chunk.end)
+
+    def _converted(
+        self, converter: Converter | None, data: bytes, start: int, file: LogFile, window: Window | None, heading: bytes
+    ) -> Conversion:  # fmt: skip
+        if converter is not None and not converter.is_headed:
+            return converter.convert(data, start, file, window)
+        opened = self._headed_of(file).open(data, start, heading)
+        if not opened.lines:
+            return Conversion(b"", (), (), opened.starts)
         if converter is None:
             return _nothing_fits(data, start)
-        conversion = converter.convert(data, start, file, window)
-        if self.format is None and len(conversion.unfit) == conversion.lines:
-            fresh = self._new(file.path, data)
-            if fresh is not None and fresh is not converter:
-                return fresh.convert(data, start, file, window)
+        conversion = converter.convert_lines(opened.lines, opened.outer, opened.starts, file, window)
+        conversion.outer_lines = opened.lines  # a dead letter is of use with its heading only
         return conversion
 
     def obey(self, rules: RemoteRules | None) -> None:
@@ -124,11 +166,13 @@ class SourceConverter:
         """What becomes of one line and why; see Converter.trace."""
         if self.envelope != "none":
             return self._trace_opened(line, position, file)
+        heading, alone = headed(line.removesuffix(b"\n"))
+        if heading:
+            return self.trace_inner(alone, heading + alone, position, file)
         converter = self._converter_of(file.path) or self._new(file.path, line + b"\n")
         return (converter or self.compiled_for(file.path, self.fallback())).trace(line, position, file)
 
-    def _convert_opened(self, data: bytes, start: int, file: LogFile, window: Window | None) -> Conversion:
-        opened = self._envelope_of(file).open(data, start)
+    def _convert_opened(self, opened: Opened, file: LogFile, window: Window | None) -> Conversion:
         several = set(opened.several)
         single = [number for number in range(len(opened.lines)) if number not in several]
         lines = [opened.lines[number] for number in single]
@@ -164,6 +208,11 @@ class SourceConverter:
                 self._envelopes = {key: kept for key, kept in self._envelopes.items() if kept.is_holding}
             envelope = self._envelopes[file.file_id] = Envelope(self.envelope)
         return envelope
+
+    def _headed_of(self, file: LogFile) -> HeadedLines:
+        if len(self._headings) >= MAX_PATHS and file.file_id not in self._headings:
+            self._headings.clear()  # they are looked for in their logs
+        return self._headings.setdefault(file.file_id, HeadedLines())
 
     def prepare(self, path: str, samples: Iterable[bytes]) -> Detection | None:
         """Settles the format of a file from its first lines; what was found, None if nothing fits or none is sought."""
@@ -203,15 +252,24 @@ class SourceConverter:
         fmt = self._detected.get(path)
         return (*self.reviewed(fmt).warnings, *_assumed(fmt)) if fmt else ()
 
-    def zone_doubts(self, path: str, samples: Iterable[bytes]) -> tuple[MappingError, ...]:
-        """What is to be said of the times in these lines of the file at `path`; () where their zone is known."""
+    def line_doubts(self, path: str, samples: Iterable[bytes]) -> tuple[MappingError, ...]:
+        """What is to be said of what these lines of the file at `path` leave open: a time's zone, a number's unit."""
         fmt = self.format or self._detected.get(path)
-        if fmt is None or self.constants.timezone:
+        if fmt is None:
             return ()
         lines = list(samples)
         if self.envelope != "none":
             lines = Envelope(self.envelope).open(b"".join(line + b"\n" for line in lines), 0).lines
-        return (no_zone(fmt.name),) if any(map(fmt.lacks_zone, lines)) else ()
+        elif fmt.is_headed:
+            lines = headed_lines(lines)
+        given = {*self.constants.fields, *self.path_fields.names}
+        assumed = tuple(
+            MappingError(one.said, hint=one.hint, severity="warning")
+            for one in (fmt.assumes(lines[-1]) if lines else ())
+            if one.field not in given
+        )
+        lacks_zone = not self.constants.timezone and any(map(fmt.lacks_zone, lines))
+        return (*assumed, no_zone(fmt.name)) if lacks_zone else assumed
 
     def _compile(self, fmt: Format, given: dict[str, str]) -> Converter:
         key = (id(fmt), *sorted(given.items()))
@@ -242,7 +300,7 @@ class SourceConverter:
         else:
             self._remember(path, self.compiled_for(path))
         if self.warns_of_zone:
-            for doubt in self.zone_doubts(path, samples[:ZONE_LINES]):
+            for doubt in self.line_doubts(path, samples[:ZONE_LINES]):
                 self.warns_of_zone = False
                 log.warning("%s; %s source=%s path=%s", doubt.message, doubt.hint, self.name, path)
         return self._by_path.get(path)

@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 import orjson
 
 from logship.event import EventOrigin, LogFile, transaction_id
+from logship.formats.directives import headed
 from logship.records import record
 
 LETTER_BYTES = 600  # what a letter takes beside its texts
@@ -38,7 +39,7 @@ class DeadLetter:
         cls, origin: EventOrigin, reason: str, event: str = "", status: int | None = None, answer: str = ""
     ) -> DeadLetter:
         """The letter of a line, or of the event that was made of it."""
-        name = transaction_id(origin.raw.removesuffix(b"\r"), origin.file.key, origin.position)
+        name = transaction_id(headed(origin.raw)[1].removesuffix(b"\r"), origin.file.key, origin.position)
         return cls(name, "", reason, origin.file, origin.position, origin.raw, event, status, answer)
 
     @property

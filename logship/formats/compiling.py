@@ -43,6 +43,10 @@ def _compile(spec: FormatSpec, named: Mapping[str, FormatSpec], name: str, depth
         from logship.formats.ltsv_format import LtsvFormat
 
         return LtsvFormat(name or "ltsv", spec.keys)
+    if spec.kind == "w3c":
+        from logship.formats.w3c import W3cFormat
+
+        return W3cFormat(name or "w3c", spec.text)
     if spec.kind == "regex":
         from logship.formats.regex_format import RegexFormat
 
@@ -54,6 +58,15 @@ def _compile(spec: FormatSpec, named: Mapping[str, FormatSpec], name: str, depth
         flat = [single for member in members for single in member.members]
         return EitherFormat(name or ", ".join(member.name for member in flat), flat)
     raise FormatError("auto is not a format by itself: detect the format from lines first")
+
+
+def is_headed(spec: FormatSpec, named: Mapping[str, FormatSpec]) -> bool:
+    """Whether the format's lines mean something below their directives only."""
+    for _ in range(MAX_DEPTH):
+        if spec.kind != "named" or spec.text not in named:
+            break
+        spec = named[spec.text]
+    return spec.kind == "w3c"
 
 
 def _resolve(name: str, named: Mapping[str, FormatSpec], depth: int) -> FormatSpec:

@@ -19,6 +19,9 @@ class EitherFormat(Format):
     def __init__(self, name: str, members: Sequence[Format]) -> None:
         if not members:
             raise FormatError("a list of formats needs at least one")
+        headed = next((member.name for member in members if member.is_headed and len(members) > 1), "")
+        if headed:
+            raise FormatError(f"{headed} stands alone: its lines say what they are only below their #Fields")
         self.name = name
         self._members = tuple(members)
         slots: dict[str, Slot] = {}

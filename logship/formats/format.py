@@ -26,6 +26,18 @@ class Wanted:
     time_function: Callable[[Slot], int]
 
 
+@record
+class Assumption:
+    """Something that a log leaves open.
+
+    Shapes: nothing has to be said of it where somebody gives `field`; `hint` is what to do where it is wrong.
+    """
+
+    field: str
+    said: str
+    hint: str
+
+
 class Format(ABC):
     """A compiled format.
 
@@ -33,11 +45,13 @@ class Format(ABC):
     line taking the first that fits; (self,) for any other: whoever compiles against slots compiles once for each member
     and asks `choose` which member a line belongs to. `is_open`: further names than the slots' may be asked for
     (JSON: any key, dotted for nested ones); `slot` and `reader` then accept them, and values may be Bare.
+    `is_headed`: its lines are headed lines (directives.py).
     """
 
     name: str
     slots: tuple[Slot, ...]
     is_open: bool = False
+    is_headed: bool = False
     time_hint: str = "log $time_iso8601 or $msec (nginx), %t (Apache)"  # for whoever finds no time in it
 
     @property
@@ -99,6 +113,10 @@ class Format(ABC):
         values = member.parse(line) or ()
         pairs = zip(member.slots, values, strict=False)
         return any(slot.time is not None and slot.time.lacks_zone(value) for slot, value in pairs)
+
+    def assumes(self, line: bytes) -> tuple[Assumption, ...]:
+        """What is taken for granted of a line that the format's slots don't tell."""
+        return ()
 
     def is_exact(self, line: bytes) -> bool:
         """Whether a line that fits does so to the letter, without tolerance for what other servers write."""

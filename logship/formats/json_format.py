@@ -35,10 +35,14 @@ class JsonFormat(Format):
 
     time_hint = "name its key, the field first: {json: {time_received: KEY, …}}"
 
-    def __init__(self, name: str, keys: Mapping[str, KeySpec] | None) -> None:
+    def __init__(
+        self, name: str, keys: Mapping[str, KeySpec] | None, sources: Sequence[Source] | None = None
+    ) -> None:  # fmt: skip
+        """`sources` are a kind's own, in place of those that {json: auto} looks for."""
         self.name = name
         self._is_auto = keys is None
-        self._sources = {source.slot.field: source for source in (_auto_sources() if keys is None else _sources(keys))}
+        known = sources or (_auto_sources() if keys is None else _sources(keys))
+        self._sources = {source.slot.field: source for source in known}
         self.slots = tuple(source.slot for source in self._sources.values())
         self.is_open = True
         self._values_of = [_getter(source) for source in self._sources.values()]

@@ -44,10 +44,14 @@ def _own_format(tree: dict[object, object]) -> FormatSpec:
         raise FormatError("escape: says how the values of a regex are escaped", hint=f"it is {', '.join(ESCAPES)}")
     if kind in {"json", "ltsv"}:
         return FormatSpec("json" if kind == "json" else "ltsv", keys=_json_keys(value, str(kind)))
+    if kind == "w3c" and value == "auto":
+        return FormatSpec("w3c")
     if not isinstance(value, str) or not value.strip():
         raise FormatError(f"{kind}: needs the format as text", hint=f"write {kind}: '…'")
     if kind == "regex":
         return FormatSpec("regex", str(value), _keys(tree.get("fields") or {}, "regex"), escape=str(escape))
+    if kind == "w3c":
+        return FormatSpec("w3c", str(value).strip().removeprefix("#Fields:").strip())
     return FormatSpec("apache" if kind == "apache" else "nginx", str(value))
 
 

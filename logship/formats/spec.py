@@ -8,8 +8,8 @@ from typing import Literal
 from logship.records import record
 
 ESCAPES = ("default", "json", "none")
-KINDS = ("apache", "nginx", "json", "ltsv", "regex")  # of formats of one's own
-FormatKind = Literal["apache", "nginx", "json", "ltsv", "regex", "named", "list", "auto"]
+KINDS = ("apache", "nginx", "json", "ltsv", "w3c", "regex")  # of formats of one's own
+FormatKind = Literal["apache", "nginx", "json", "ltsv", "w3c", "regex", "named", "list", "auto"]
 
 
 @record
@@ -30,6 +30,7 @@ class FormatSpec:
 
     Shapes: `text` is the format string of apache and nginx, the pattern of regex, the name of named; `keys` belong to
     json (None: {json: auto}) and give time formats to regex; `members` belong to list.
+    `text` of w3c: the fields of a log that does not name them itself, '' for none.
     `meaning` and `example` are shown by `logship formats`.
     """
 

@@ -18,9 +18,11 @@ from logship.config.reading import FileReader
 from logship.config.yaml_door import parse
 from logship.conversion import LineTrace, SourceConverter, detect
 from logship.conversion.envelope import Envelope
+from logship.conversion.headed import headed_lines
 from logship.errors import FormatError, Problem, UsageError
 from logship.event import LogFile, Window
 from logship.formats import compile_format, read_spec
+from logship.formats.directives import headed
 from logship.playground.opened import Opened
 from logship.records import record
 
@@ -57,7 +59,7 @@ class Evaluation:
         made = self.made(format_text, mapping_text)
         saved = self.made(format_text, self.opened.mapping.saved)
         texts = self._sample() if pasted is None else [text.encode("utf-8", "replace") for text in pasted[:SAMPLE]]
-        shown = [self._line(made, saved, text) for text in self._inner(texts)[:SAMPLE]]
+        shown = [self._line(made, saved, text) for text in self._inner(texts, made.converter)[:SAMPLE]]
         return {
             "problems": made.problems,
             "lines": shown if made.converter else [{"line": _text(line)} for line in texts],
@@ -71,9 +73,9 @@ class Evaluation:
         if made.converter is None:
             return {"lines": 0}
         data = b"".join(line + b"\n" for line in self.opened.lines)
-        now = _Outcome.of(made.converter, data, self._file)
+        now = _Outcome.of(made.converter, data, self._file, self.opened.lines)
         saved = self.made(format_text, self.opened.mapping.saved)
-        before = _Outcome.of(saved.converter, data, self._file) if saved.converter else now
+        before = _Outcome.of(saved.converter, data, self._file, self.opened.lines) if saved.converter else now
         changed = [at for at in range(now.lines) if now.events.get(at) != before.events.get(at)]
         return {
             "lines": now.lines,
@@ -82,9 +84,9 @@ class Evaluation:
             "dropped": sum(now.dropped.values()),
             "sampled": sum(now.sampled.values()),
             "left_out": now.left_out,
-            "misfits": [_text(self.opened.lines[at]) for at in now.unfit[:CHANGES] if at < len(self.opened.lines)],
+            "misfits": [_text(now.texts[at]) for at in now.unfit[:CHANGES] if at < len(now.texts)],
             "changed": len(changed),
-            "changes": [_text(self.opened.lines[at]) for at in changed[:CHANGES] if at < len(self.opened.lines)],
+            "changes": [_text(now.texts[at]) for at in changed[:CHANGES] if at < len(now.texts)],
             "rules": self._rules(made.converter),
         }
 
@@ -130,8 +132,10 @@ class Evaluation:
     def _sample(self) -> list[bytes]:
         return list(self.opened.lines[-SAMPLE:])
 
-    def _inner(self, texts: Sequence[bytes]) -> list[bytes]:
-        """Lines out of their envelope."""
+    def _inner(self, texts: Sequence[bytes], converter: SourceConverter | None) -> list[bytes]:
+        """Lines out of their envelope, or below their directives."""
+        if converter is not None and converter.is_headed(self.opened.log):
+            return headed_lines(texts)
         kind = self.opened.source.envelope if self.opened.source else "none"
         if kind == "none":
             return list(texts)
@@ -140,10 +144,11 @@ class Evaluation:
     def _line(self, made: Made, saved: Made, text: bytes) -> Tree:
         if made.converter is None:
             return {"line": _text(text)}
-        trace = made.converter.trace_inner(text, text, 0, self._file)
-        before = saved.converter.trace_inner(text, text, 0, self._file) if saved.converter else None
+        alone = headed(text)[1]
+        trace = made.converter.trace_inner(alone, text, 0, self._file)
+        before = saved.converter.trace_inner(alone, text, 0, self._file) if saved.converter else None
         shown: Tree = {
-            "line": _text(text),
+            "line": _text(alone),
             "event": _json(trace.event),
             "before": _json(before.event) if before else None,
             "fields": _json(dict(trace.fields)),
@@ -158,7 +163,7 @@ class Evaluation:
     def _rules(self, converter: SourceConverter) -> list[Tree]:
         """Each rule with the lines that it took of those traced."""
         taken: Counter[str] = Counter()
-        lines = self._inner(self.opened.lines[-TRACED:])
+        lines = self._inner(self.opened.lines, converter)[-TRACED:]
         for line in lines:
             taken.update(converter.trace_inner(line, line, 0, self._file).rules)
         names = [rule.name or f"rule {number}" for number, rule in enumerate(converter.mapping.rules, 1)]
@@ -173,12 +178,21 @@ class _Outcome:
     dropped: Mapping[str, int]
     sampled: Mapping[str, int]
     left_out: Mapping[str, int]
+    texts: Sequence[bytes]
 
     @classmethod
-    def of(cls, converter: SourceConverter, data: bytes, file: LogFile) -> _Outcome:
+    def of(cls, converter: SourceConverter, data: bytes, file: LogFile, lines: Sequence[bytes]) -> _Outcome:
         done = converter.convert(data, 0, file, EVER)
         events = dict(zip(done.event_lines, done.events, strict=True))
-        return cls(done.lines, events, list(done.unfit), done.dropped, done.sampled_out, done.left_out)
+        return cls(
+            done.lines,
+            events,
+            list(done.unfit),
+            done.dropped,
+            done.sampled_out,
+            done.left_out,
+            [headed(line)[1] for line in done.outer_lines or lines],
+        )
 
 
 def _format(text: str, compiler: Compiler) -> tuple[object, Tree | None]:

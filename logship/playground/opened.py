@@ -21,6 +21,7 @@ from logship.config.shipped import mapping_names, presets
 from logship.config.yaml_door import parse
 from logship.conversion import detect
 from logship.errors import LogshipError, UsageError
+from logship.formats.directives import with_heading
 from logship.mapping import Constants
 from logship.preview import Wishes, lines_of
 from logship.records import record
@@ -236,10 +237,13 @@ def newest_of(path: str) -> list[bytes]:
             start = max(0, os.path.getsize(path) - NEWEST_BYTES)
             file.seek(start)
             texts = file.read(NEWEST_BYTES).split(b"\n")
+            texts = (texts[1:] if start else texts)[-NEWEST_LINES - (not texts[-1]) :]
+            end = file.tell()
+            texts = with_heading(texts, file, end - sum(len(text) + 1 for text in texts) + 1)
     except OSError as exc:
         raise UsageError(f"{path}: {exc.strerror or exc}") from exc
-    texts = [text.strip(b"\0").removesuffix(b"\r") for text in (texts[1:] if start else texts)]
-    return [text for text in texts if text][-NEWEST_LINES:]
+    texts = [text.strip(b"\0").removesuffix(b"\r") for text in texts]
+    return [text for text in texts if text]
 
 
 def _format_text(source: SourceSettings | None, lines: Sequence[bytes]) -> str:

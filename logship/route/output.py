@@ -12,6 +12,7 @@ from logship.delivery import Delivery, DeliveryState
 from logship.delivery.dead_letter import DeadLetter
 from logship.delivery.rules_feed import FeedStatus, RulesFeed
 from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Window
+from logship.formats.directives import Heading
 from logship.kernel.program import ProgramError
 from logship.mapping.remote_rules import RemoteRules
 from logship.records import record
@@ -25,7 +26,13 @@ READY_BATCHES = 2  # converted ahead of a free sender, so that converting and se
 class LineConverter(Protocol):
     """What a format and a mapping are compiled to."""
 
-    def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion: ...
+    def convert(
+        self, data: bytes, start: int, file: LogFile, window: Window | None = None, heading: bytes = b""
+    ) -> Conversion: ...
+
+    def heading_unknown(self, start: int, file: LogFile) -> Heading | None: ...
+
+    def pass_over(self, chunk: Chunk) -> None: ...
 
     def obey(self, rules: RemoteRules | None) -> None: ...
 

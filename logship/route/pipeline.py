@@ -191,9 +191,12 @@ class Pipeline:
             tally.nul_bytes += chunk.skipped_nul
             tally.already_confirmed += chunk.already_confirmed
         if chunk.has_lines:
-            conversion = route.converter.convert(chunk.data, chunk.start, chunk.file, self._window(output))
+            heading = self._heading(chunk, route)
+            conversion = route.converter.convert(chunk.data, chunk.start, chunk.file, self._window(output), heading)
             if route.drops_unmatched:
                 conversion.drop_unmatched()
+        else:
+            route.converter.pass_over(chunk)
         settled = run.settle(chunk, conversion)
         self._keep(chunk, run)
         if settled.newly_held:
@@ -210,6 +213,10 @@ class Pipeline:
         cut = output.add(chunk, conversion, settled.start, settled.end, now_s)
         self.dead_letters.add((*settled.letters, *cut.too_large))
         self._confirmed += cut.settled
+
+    def _heading(self, chunk: Chunk, route: Route) -> bytes:
+        known = route.converter.heading_unknown(chunk.start, chunk.file)
+        return b"" if known is None else self.tailer.heading(chunk, known)
 
     def _keep(self, chunk: Chunk, run: UnfitRun) -> None:
         """Only while another could not begin where it ends, behind the chunk: there may be 10,000 logs."""

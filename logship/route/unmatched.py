@@ -60,6 +60,8 @@ class UnfitRun:
         if not chunk.data:
             return self._skip(chunk)
         unfit = conversion.unfit
+        if not conversion.lines and conversion.line_starts[-1] == chunk.end:  # directives only
+            return self._skip(chunk)
         if self.is_held:
             return self._look_ahead(chunk, conversion)
         tail = trailing_run(unfit, conversion.lines)

@@ -13,6 +13,7 @@ from logship.conversion import detect
 from logship.conversion.detection import envelope_of, opened_lines
 from logship.errors import FormatError
 from logship.formats import Detection, Format, FormatSpec, compile_format
+from logship.formats.directives import with_heading
 from logship.records import record
 from logship.servers.once import left_out
 from logship.servers.served import ServedLog, Write
@@ -212,7 +213,7 @@ def newest_lines(paths: Iterable[Path]) -> list[bytes]:
     lines: list[bytes] = []
     for path in paths:
         try:
-            lines += _tail(path)[-SAMPLE_LINES:]
+            lines += _tail(path)
         except (OSError, EOFError):
             continue
     return lines
@@ -221,12 +222,14 @@ def newest_lines(paths: Iterable[Path]) -> list[bytes]:
 def _tail(path: Path) -> list[bytes]:
     if path.suffix == ".gz":
         with gzip.open(path) as packed:
-            return packed.read(SAMPLE_BYTES).split(b"\n")[:-1]
+            return packed.read(SAMPLE_BYTES).split(b"\n")[:-1][-SAMPLE_LINES:]
     with path.open("rb") as file:
         size = file.seek(0, 2)
         start = file.seek(max(0, size - SAMPLE_BYTES))
-        lines = file.read(SAMPLE_BYTES).split(b"\n")[:-1]
-    return lines[1:] if start else lines
+        data = file.read(SAMPLE_BYTES)
+        lines = data[: data.rfind(b"\n") + 1].split(b"\n")[:-1]
+        lines = (lines[1:] if start else lines)[-SAMPLE_LINES:]
+        return with_heading(lines, file, start + data.rfind(b"\n") + 1 - sum(len(line) + 1 for line in lines))
 
 
 def _existing(path: str, base: Path) -> list[Path]:

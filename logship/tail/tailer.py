@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -11,6 +12,7 @@ from time import thread_time
 from logship.checkpoint import Range
 from logship.clock import Clock
 from logship.event import ANCHOR_BYTES, Chunk, Span
+from logship.formats.directives import Heading, heading_at
 from logship.tail.appended import Appended, Owner
 from logship.tail.content import Content, Facts, PlainContent
 from logship.tail.discovery import Discovery
@@ -24,6 +26,8 @@ from logship.tail.reader import Bounds, Lookahead, ReplacedError, Stretch, next_
 from logship.tail.refusals import Remedy
 from logship.tail.source import Memory, TailSource
 from logship.tail.turns import Alarm, Turns
+
+log = logging.getLogger(__name__)
 
 UNREAD = -1  # the generation of a file that could not be opened yet
 SAVE_EVERY_S = 0.1  # a confirmation is on disk within 200 ms
@@ -129,6 +133,17 @@ class Tailer:
                     if chunk is not None:
                         return chunk
         return None
+
+    def heading(self, chunk: Chunk, known: Heading) -> bytes:
+        """The directives in force where a chunk that was just read begins; `known` are those of a place before it."""
+        generation = self._register.numbered.get(chunk.file.file_id)
+        if generation is None or generation.content is None:
+            return b""
+        try:
+            return heading_at(generation.content.read_at, chunk.start, known)
+        except OSError as exc:
+            log.error("the lines above a chunk can't be read path=%s error=%s", chunk.file.path, exc)
+            return b""
 
     def span(self, chunk: Chunk, start: int, end: int) -> Span:
         """See the function span()."""

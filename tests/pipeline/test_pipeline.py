@@ -16,8 +16,9 @@ from logship.config.yaml_door import parse
 from logship.conversion import PathFields, SourceConverter
 from logship.counters import Counters, Tally
 from logship.delivery import DeadLetter, DeadLetters, Delivery
-from logship.event import Batch, Conversion, LogFile, Outcome, RefusedEvent, Window, transaction_id
+from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, RefusedEvent, Window, transaction_id
 from logship.formats import compile_format, read_spec
+from logship.formats.directives import Heading
 from logship.mapping import Constants, parse_mapping
 from logship.mapping.remote_rules import RemoteRules
 from logship.route.batcher import Batcher
@@ -80,7 +81,15 @@ class Lines:
     def obey(self, rules: RemoteRules | None) -> None:
         self.rules = rules
 
-    def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
+    def heading_unknown(self, start: int, file: LogFile) -> Heading | None:
+        return None
+
+    def pass_over(self, chunk: Chunk) -> None:
+        """Nothing is below anything here."""
+
+    def convert(
+        self, data: bytes, start: int, file: LogFile, window: Window | None = None, heading: bytes = b""
+    ) -> Conversion:
         events, lines, starts, unfit, dashes = [], [], [start], [], 0
         for number, line in enumerate(data.split(b"\n")[:-1]):
             if line.startswith(b"!"):
@@ -188,7 +197,9 @@ def test_an_id_too_long_for_the_api_is_counted_and_warned_about_once(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     class LongIds(Lines):
-        def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
+        def convert(
+            self, data: bytes, start: int, file: LogFile, window: Window | None = None, heading: bytes = b""
+        ) -> Conversion:
             conversion = super().convert(data, start, file, window)
             conversion.left_out = {"user_id": len(conversion.ends)}
             return conversion
@@ -381,7 +392,9 @@ def test_unmatched_lines_may_be_dropped_by_wish(tmp_path: Path) -> None:
 
 def test_a_rule_may_be_called_as_what_is_dropped_unmatched(tmp_path: Path) -> None:
     class Named(Lines):
-        def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
+        def convert(
+            self, data: bytes, start: int, file: LogFile, window: Window | None = None, heading: bytes = b""
+        ) -> Conversion:
             conversion = super().convert(data, start, file, window)
             conversion.dropped = {"unmatched": sum(conversion.dropped.values())}
             return conversion
