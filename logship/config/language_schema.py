@@ -4,46 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from logship.config import schema_texts as texts
+from logship.config.matcher_schema import NETWORKS, conditions, matchers
 from logship.config.shipped import mapping_names, presets
-from logship.fields import FAMILIES, FIELDS, Kind
-from logship.mapping.event_keys import EVENT_KEYS, FALLBACKS, shape_of
-from logship.mapping.template import FILTERS
+from logship.fields import FIELDS
+from logship.mapping.event_keys import EVENT_KEYS, FALLBACKS, REQUIRED_KEYS, Path, Shape, shape_of
+from logship.sections import Schema
 
-Schema = dict[str, Any]
-
-_NAME = r"[A-Za-z_@][A-Za-z0-9_.@-]*"
-_REFERENCE = rf"\$\{{{_NAME}(\|({'|'.join(FILTERS)}))*(:-[^{{}}]*)?\}}"
-_ELSEWHERE = r"\$\{(env|file):[^}]*\}"
-TEMPLATE: Schema = {
-    "description": "a constant, or a template: $name, ${name}, ${name:-default}, ${name|lower}, $$",
-    "type": ["string", "number", "boolean", "null", "array"],
-    "pattern": rf"^([^$]|\$\$|\$[A-Za-z_][A-Za-z0-9_]*|{_REFERENCE}|{_ELSEWHERE})*$",
-}
-_PLAIN = {"type": ["string", "number", "boolean"]}
-_QUANTITY = {
-    "type": ["string", "number"],
-    "pattern": r"^-?([0-9]+(\.[0-9]*)?|\.[0-9]+) *(ns|us|ms|s|m|h|d|[KkMmGg]?[Ii]?[Bb])?$",
-}
-_PATTERN = {"type": "string", "not": {"pattern": r"\(\?(<?[=!]|<[A-Za-z])"}, "description": "RE2: no lookahead"}
-_TEMPLATES = {"anyOf": [TEMPLATE, {"type": "object", "additionalProperties": {"$ref": "#/$defs/Templates"}}]}
-_NETWORK = {"type": "string", "pattern": r"^(private|[0-9A-Fa-f:.]+(/[0-9]{1,3})?)$"}
-_DURATIONS = (Kind.DURATION_S, Kind.DURATION_MS, Kind.DURATION_US, Kind.DURATION_NS)
-_NUMBER = {"type": ["string", "number"], "pattern": r"^-?[0-9]*\.?[0-9]+$"}
-_EXACT: dict[Kind, Schema] = {  # what a text that a field is compared with must look like
-    Kind.STATUS: {"type": ["string", "integer"], "pattern": "^[1-9]([0-9]{2}|xx)$", "minimum": 100, "maximum": 999},
-    Kind.ADDRESS: {"type": "string", "pattern": "^[^/*]*$"},
-    Kind.INTEGER: _NUMBER,
-    Kind.NUMBER: _NUMBER,
-    **dict.fromkeys(_DURATIONS, _NUMBER),
-}
-_EXACT_OF: dict[str, Schema] = {
-    "method": {"type": "string", "pattern": "^[^a-z]*$"},
-    "request_method": {"type": "string", "pattern": "^[^a-z]*$"},
-    "path": {"type": "string", "pattern": r"^/[^*?]*$"},
-    "target": {"type": "string", "pattern": r"^/[^*]*$"},
-    "scheme": {"enum": ["http", "https"]},
-    "host": {"type": "string", "pattern": "^[^/*]*$"},
-}
+_SHARE = r"1 */ *[1-9][0-9]{0,8}|((100|50|25|20|10|5|4|2|1)(\.0+)?|[0-9]{1,2}\.[0-9]*[1-9][0-9]*) *%"
+_YES: Schema = {"enum": [True, "true"]}
+_NO: Schema = {"enum": [False, "false"]}
+_OPEN_KEYS = ("metadata", "body", "span", "tags", "blocked_by", "action_name", "trace_id", "transfer_encoding")
 
 
 def refined(schema: Schema) -> Schema:
@@ -53,103 +24,131 @@ def refined(schema: Schema) -> Schema:
     properties["extends"] |= {"examples": names, "pattern": rf"^({'|'.join(names)})?$|[./]"}
     properties["event"] = _event((), properties["event"]["description"])
     properties["lookups"]["description"] += "; $name in templates and rules"
-    rule = definitions["RuleSpec"]["properties"]
-    rule["if"] = {
-        "description": rule["if"]["description"],
-        "type": "object",
-        "properties": {name: {"$ref": f"#/$defs/{_matcher_of(name)}"} for name in FIELDS},
-        "patternProperties": {f"^({'|'.join(family.prefix for family in FAMILIES)})": {"$ref": "#/$defs/Matcher"}},
-        "additionalProperties": {"$ref": "#/$defs/Matcher"},
-    }
-    rule["sample"] = rule["sample"] | {"pattern": r"^ *(1/[1-9][0-9]*|[0-9]+(\.[0-9]+)? *%) *$|^$"}
-    tops = "|".join(EVENT_KEYS[()])
-    rule["set"] = {
-        "description": rule["set"]["description"],
-        "type": "object",
-        "propertyNames": {"pattern": rf"^({tops})(\..+)?$"},
-        "additionalProperties": {"anyOf": [TEMPLATE, {"type": "object"}]},
-    }
+    properties["lookups"]["propertyNames"] = _own_name()
+    properties["trusted_proxies"] |= NETWORKS
+    definitions["JwtSpec"]["properties"]["claims"]["propertyNames"] = _own_name()
     for name in ("LookupSpec", "JwtSpec"):
-        definitions[name]["properties"]["from"] |= {"pattern": TEMPLATE["pattern"]}
+        definitions[name]["properties"]["from"] |= texts.SOURCE
+    _refine_rule(definitions["RuleSpec"])
+    _refine_redact(definitions["RedactSpec"]["properties"], definitions["KeepQuery"]["properties"])
     example = definitions["ExampleSpec"]["properties"]
     example["format"] = {
         "description": "its format: a preset, or as in a source",
         "anyOf": [{"enum": list(presets())}, {}],
     }
     example["event"] |= {"anyOf": [{"enum": ["dropped", "sampled out", "unfit"]}, {"type": "object"}]}
-    definitions |= {_matcher_name(None): _matcher(_PLAIN), "Tests": _tests(_PLAIN), "Templates": _TEMPLATES}
-    definitions |= {_matcher_of(name): _matcher(exact) for name in FIELDS if (exact := _exact(name)) is not None}
+    definitions |= matchers() | texts.templates()
     opened: Schema = _open(schema)
     return opened
 
 
 def _open(node: Any) -> Any:
-    """Texts may be written as numbers or words of YAML, and one text where a list may stand."""
+    """Texts may be written as numbers or words of YAML, switches as texts, one text where a list may stand."""
     if isinstance(node, list):
         return [_open(one) for one in node]
     if not isinstance(node, dict):
         return node
     opened = {key: _open(below) for key, below in node.items()}
     if opened.get("additionalProperties") == {"type": "string"}:
-        opened["additionalProperties"] = _PLAIN
+        opened["additionalProperties"] = texts.PLAIN
     if opened.get("type") == "array" and opened.get("items") == {"type": "string"}:
-        opened["type"], opened["items"] = ["array", "string"], _PLAIN
+        opened["type"], opened["items"] = ["array", "string"], texts.PLAIN
+    if opened.get("type") == "string" and opened.keys() <= {"type", "description", "default"}:
+        opened |= texts.PLAIN
+    if opened.get("type") == "boolean":
+        opened = {key: one for key, one in opened.items() if key != "type"} | {"enum": [True, False, "true", "false"]}
     return opened
 
 
-def _event(path: tuple[str, ...], description: str) -> Schema:
-    """The keys of the event or of one of its sides."""
-    keys: Schema = {}
-    for key in EVENT_KEYS[path]:
-        here = (*path, key)
-        if here in EVENT_KEYS:
-            keys[key] = _event(here, f"the {key}")
-        elif key == "headers":
-            keys[key] = {"type": ["object", "string", "null"], "additionalProperties": TEMPLATE}
-        elif key in ("metadata", "body", "span", "tags"):
-            keys[key] = {"$ref": "#/$defs/Templates"}
-        elif shape_of(here) in FALLBACKS and key != "ip_address":
-            keys[key] = TEMPLATE | {"type": "string"}
-        else:
-            keys[key] = TEMPLATE
-    return {"type": "object", "description": description, "properties": keys, "additionalProperties": False}
+def _own_name() -> Schema:
+    """Of a field that a mapping makes."""
+    return {"pattern": "^[A-Za-z_@][A-Za-z0-9_@-]*$", "not": {"enum": sorted(FIELDS)}}
 
 
-def _exact(name: str) -> Schema | None:
-    if name in _EXACT_OF or name == "remote_host":  # a name, with HostnameLookups
-        return _EXACT_OF.get(name)
-    return _EXACT.get(FIELDS[name].kind)
-
-
-def _matcher_name(kind: str | None) -> str:
-    return f"Matcher of {kind}" if kind else "Matcher"
-
-
-def _matcher_of(name: str) -> str:
-    exact = _exact(name)
-    if exact is None:
-        return _matcher_name(None)
-    return _matcher_name(name if name in _EXACT_OF else str(FIELDS[name].kind))
-
-
-def _matcher(exact: Schema) -> Schema:
-    """A scalar, a list of matchers, or tests that must all hold."""
-    inner: Schema = {"anyOf": [exact, {"$ref": "#/$defs/Tests"}]}
-    return {"anyOf": [exact, {"type": "array", "items": inner, "minItems": 1}, _tests(exact)]}
-
-
-def _tests(exact: Schema) -> Schema:
-    networks = _NETWORK if exact is _EXACT[Kind.ADDRESS] else {"anyOf": [_NETWORK, exact]}
-    return {
-        "type": "object",
-        "properties": {
-            "matches": _PATTERN,
-            "in": {"anyOf": [networks, {"type": "array", "items": networks, "minItems": 1}]},
-            "min": _QUANTITY,
-            "max": _QUANTITY,
-            "not": {"anyOf": [exact, {"type": "array", "items": exact}, {"$ref": "#/$defs/Tests"}]},
-            "absent": {"enum": [True, False, "true", "false"]},
+def _refine_rule(rule: Schema) -> None:
+    keys = rule["properties"]
+    keys["if"] = conditions(keys["if"]["description"])
+    keys["sample"] = keys["sample"] | {"pattern": rf"^ *({_SHARE}) *$|^$"}
+    keys["set"] = _set(keys["set"]["description"])
+    nothing: Schema = {"maxLength": 0}
+    rule["allOf"] = [
+        {"anyOf": [{"required": [key]} for key in ("drop", "keep", "sample", "set")]},
+        {
+            "if": {"properties": {"drop": _YES}, "required": ["drop"]},
+            "then": {"properties": {"keep": _NO, "sample": nothing, "set": {"maxProperties": 0}}},
         },
-        "additionalProperties": False,
-        "minProperties": 1,
+        {
+            "if": {"properties": {"keep": _YES}, "required": ["keep"]},
+            "then": {"properties": {"sample": nothing}},
+        },
+    ]
+
+
+def _refine_redact(redact: Schema, keep: Schema) -> None:
+    keep["keep"] = texts.parameters(keep["keep"]["description"])
+    query, body, path, headers, hashed = (redact[key] for key in ("query", "body", "path", "headers", "hash"))
+    redact["query"] = {
+        "description": query["description"],
+        "if": {"type": "object"},
+        "then": {"$ref": "#/$defs/KeepQuery"},
+        "else": texts.parameters(query["description"]),
+    }
+    redact["body"] = texts.keys(body["description"])
+    redact["path"] = texts.paths(path["description"])
+    redact["headers"] = texts.headers(headers["description"])
+    tops = "|".join(EVENT_KEYS[()])
+    required = "|".join(rf"{first}\.{second}" for first, second in REQUIRED_KEYS)
+    redact["hash"] = texts.names((rf"^(?!({tops})(\.|$))", f"^({required})$"), hashed["description"])
+
+
+def _event(path: Path, description: str) -> Schema:
+    """The keys of the event or of one of its sides."""
+    keys = {key: _at((*path, key), may_be_null=False) for key in EVENT_KEYS[path]}
+    event: Schema = {"type": "object", "description": description, "properties": keys, "additionalProperties": False}
+    if "body" in keys:
+        event |= {
+            "if": {"properties": {"body": {"type": "string", "pattern": r"\$"}}, "required": ["body"]},
+            "then": {"properties": {"transfer_encoding": {"type": "null"}}},
+        }
+    return event
+
+
+def _at(path: Path, *, may_be_null: bool) -> Schema:
+    """What may be written at a place of the event."""
+    key, shape = path[-1], shape_of(path)
+    if path in EVENT_KEYS:
+        return _event(path, f"the {key}")
+    if key == "headers":
+        return {"type": ["object", "string", "null"], "additionalProperties": texts.TEMPLATE}
+    if key == "metadata":
+        return {"$ref": "#/$defs/Metadata"}
+    if key in _OPEN_KEYS:
+        return {"$ref": "#/$defs/Templates"}
+    if key in ("direction", "weight"):
+        return texts.DIRECTION if key == "direction" else texts.WEIGHT
+    return texts.value(shape, may_be_null=may_be_null or shape not in FALLBACKS or shape is Shape.CLIENT_ADDRESS)
+
+
+def _set(description: str) -> Schema:
+    """Places of the event, dotted, with what a rule may write there."""
+    properties: Schema = {}
+    deeper = [r"(request|response)\.headers\..+"]
+    for side, keys in EVENT_KEYS.items():
+        for key in keys:
+            here = (*side, key)
+            name = ".".join(here)
+            if here in EVENT_KEYS or key == "headers":
+                properties[name] = {"type": ["object", "null", "string"]}
+            elif shape_of(here) is not Shape.TIME:
+                properties[name] = _at(here, may_be_null=True)
+            if key in _OPEN_KEYS:
+                deeper.append(name.replace(".", r"\.") + r"\..+")
+    known = "|".join(name.replace(".", r"\.") for name in properties)
+    return {
+        "description": description,
+        "type": "object",
+        "propertyNames": {"pattern": f"^({known}|{'|'.join(deeper)})$"},
+        "properties": properties,
+        "patternProperties": {r"^(request|response)\.headers\.": texts.TEMPLATE},
+        "additionalProperties": {"$ref": "#/$defs/Templates"},
     }

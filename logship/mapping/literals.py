@@ -82,7 +82,7 @@ def misfits(path: Path, value: object) -> Iterator[Said]:
     check, hint = _CHECKS_AT.get(path) or _CHECKS.get(shape) or (None, "")
     if isinstance(value, Template) and value.constant is None:
         known = FIELDS.get(canonical(value.only.name) or "") if value.only else None
-        if known is not None and shape in _KINDS and known.kind not in _KINDS[shape]:
+        if known is not None and shape in KINDS and known.kind not in KINDS[shape]:
             yield f"{name} can't be a {known.kind}: ${known.name}", hint
     elif isinstance(value, Mapping):
         if shape not in _MAPPED:
@@ -115,7 +115,7 @@ _CHECKS_AT: dict[Path, tuple[Callable[[str], object], str]] = {
     ("weight",): (re.compile(r"[1-9][0-9]{0,8}\Z").match, "write a whole number from 1, or leave it to sample:"),
     ("metadata",): (lambda text: False, "write a map of keys: {plan: gold}"),
 }
-_KINDS = {  # of fields of the vocabulary
+KINDS = {  # of fields of the vocabulary
     Shape.STATUS: frozenset({Kind.STATUS, Kind.INTEGER, Kind.NUMBER, Kind.LIST}),
     Shape.CLIENT_ADDRESS: frozenset({Kind.ADDRESS, Kind.LIST}),
 }

@@ -14,12 +14,14 @@ from logship.mapping.plan import Plan, leaves, steps
 from logship.mapping.spec import KeepQuery, MappingSpec
 from logship.mapping.template import Template
 
-_LIST = re.compile(r"[^,;|\s]+(?:\s*[,;|]\s*|\s+)\S")  # `token, password` in one text
+LIST_LIKE = re.compile(r"[^,;|\s]+(?:\s*[,;|]\s*|\s+)\S")  # `token, password` in one text
 _BETWEEN = re.compile(r"[,;|\s]+")
-_FIELD = re.compile(r"(?i)\$?\{?(?:arg|http|sent_http|request_header|response_header|upstream_http|cookie)_(.+?)\}?\Z")
-_EVENT = re.compile(r"(?:event\.)?(?:(?:request|response)\.)?(?:body|headers|query|uri)\.(.+)")
+FIELD_LIKE = re.compile(
+    r"(?i)\$?\{?(?:arg|http|sent_http|request_header|response_header|upstream_http|cookie)_(.+?)\}?\Z"
+)
+EVENT_LIKE = re.compile(r"(?:event\.)?(?:(?:request|response)\.)?(?:body|headers|query|uri)\.(.+)")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, 5.1
-_OF_QUERY = re.compile(r"\\\?|\[(?!\^)[^\]]*[?&][^\]]*\]|(?<!;)\b\w+=")  # `;name=` may be in a path
+QUERY_LIKE = re.compile(r"\\\?|\[(?!\^)[^\]]*[?&][^\]]*\]|(?<!;)\b\w+=")  # `;name=` may be in a path
 _BODY_FIELDS = frozenset({"request_body", "response_body"})
 
 
@@ -52,7 +54,7 @@ def vain(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:
     """Warnings of what can find nothing in the events of this mapping."""
     written = [path for path, _ in leaves(plan.event)]
     for index, pattern in enumerate(spec.redact.path):
-        if _OF_QUERY.search(pattern):
+        if QUERY_LIKE.search(pattern):
             said = f"'{pattern}' is searched for in the path, which ends before the '?'"
             yield _warning(said, ("redact", "path", index), "name the parameter under query:")
     for name, location in _query(spec):
@@ -86,7 +88,7 @@ def _no_name(name: str, location: Location, what: str, such: str) -> Iterator[Ma
     said, hint = f"'{name}' names no {what}", f"write {such}"
     if not steps_of(name):
         pass
-    elif _LIST.match(name):
+    elif LIST_LIKE.match(name):
         hint = f"write {_as_list(name)}"
     elif name.startswith(("$.", "$[", "${")):
         hint = f"write {'.'.join(steps_of(name.lstrip('$').strip('{}'))) or such}"
@@ -107,7 +109,7 @@ def _as_list(text: str) -> str:
 
 def _no_header(name: str, location: Location) -> Iterator[MappingError]:
     plain = name.strip().rstrip(":")
-    if _LIST.match(name):
+    if LIST_LIKE.match(name):
         hint = f"write {_as_list(name)}"
         yield MappingError(f"'{name}' is no header", location=location, hint=hint)
     elif not _HEADER.match(name) or "*" in name:
@@ -117,7 +119,7 @@ def _no_header(name: str, location: Location) -> Iterator[MappingError]:
 
 def _of_field_or_event(name: str, location: Location) -> Iterator[MappingError]:
     """A name as fields or the event have it: the body's and the query's own have no such beginning."""
-    found = _FIELD.match(name) or _EVENT.match(name)
+    found = FIELD_LIKE.match(name) or EVENT_LIKE.match(name)
     if found:
         yield _warning(f"'{name}' is looked for in queries and bodies as it is", location, f"did you mean {found[1]}?")
     elif name.startswith("/"):
@@ -144,7 +146,7 @@ def _headers(spec: MappingSpec, written: list[Path]) -> Iterator[MappingError]:
     for index, name in enumerate(spec.redact.headers):
         if name.lower() in headers:
             continue
-        found = _FIELD.match(name) or _EVENT.match(name)
+        found = FIELD_LIKE.match(name) or EVENT_LIKE.match(name)
         meant = headers.get((found[1] if found else name).replace("_", "-").lower())
         said = f"no event has a header '{name}': nothing to redact"
         yield _warning(said, ("redact", "headers", index), f"did you mean {meant}?" if meant else "")

@@ -125,30 +125,30 @@ event: {company_id: $company}
     assert conversion.dropped == {"strangers": 2}
 
 
-@pytest.mark.parametrize(
-    ("text", "place", "said"),
-    [
-        ("event: {user_id: '${host|lowr}'}", ("event", "user_id"), "unknown filter 'lowr'; did you mean 'lower'?"),
-        ("event: {user_id: '${host|}'}", ("event", "user_id"), "unknown filter"),
-        ("event: {user_id: '${lower(host)}'}", ("event", "user_id"), "write ${host|lower}"),
-        ("event: {user_id: '${downcase($host)}'}", ("event", "user_id"), "write ${host|lower}"),
-        ("event: {user_id: '${duration * 1000}'}", ("event", "user_id"), "does not count"),
-        ("event: {request: {time: '${start_time|lower}'}}", ("event", "request", "time"), "one field with a time"),
-        ("lookups: {a: {from: b, table: {}}}", ("lookups", "a", "from"), "names no field; write ${b}"),
-        ("lookups: {a: {from: $b, table: {}}, b: {from: $host, table: {}}}", ("lookups", "a", "from"), "not made yet"),
-        ("lookups: {a: {from: $a, table: {}}}", ("lookups", "a", "from"), "not made yet"),
-        ("lookups: {host: {from: $path, table: {}}}", ("lookups", "host"), "is a field of every log"),
-        ("lookups: {a b: {from: $path, table: {}}}", ("lookups", "a b"), "no name for a field"),
-        ("lookups: {a: {from: $path, table: t.csv}}", ("lookups", "a", "table"), "no table was read"),
-        (
-            "{jwt: {from: $path, claims: {a: x}}, lookups: {a: {from: $path, table: {}}}}",
-            ("lookups", "a"),
-            "made twice",
-        ),
-        ("jwt: {from: $path, claims: {status: x}}", ("jwt", "claims", "status"), "is a field of every log"),
-        ("redact: {body: ['**']}", ("redact", "body", 0), "names no key"),
-    ],
-)
+MISTAKES = [
+    ("event: {user_id: '${host|lowr}'}", ("event", "user_id"), "unknown filter 'lowr'; did you mean 'lower'?"),
+    ("event: {user_id: '${host|}'}", ("event", "user_id"), "unknown filter"),
+    ("event: {user_id: '${lower(host)}'}", ("event", "user_id"), "write ${host|lower}"),
+    ("event: {user_id: '${downcase($host)}'}", ("event", "user_id"), "write ${host|lower}"),
+    ("event: {user_id: '${duration * 1000}'}", ("event", "user_id"), "does not count"),
+    ("event: {request: {time: '${start_time|lower}'}}", ("event", "request", "time"), "one field with a time"),
+    ("lookups: {a: {from: b, table: {}}}", ("lookups", "a", "from"), "names no field; write ${b}"),
+    ("lookups: {a: {from: $b, table: {}}, b: {from: $host, table: {}}}", ("lookups", "a", "from"), "not made yet"),
+    ("lookups: {a: {from: $a, table: {}}}", ("lookups", "a", "from"), "not made yet"),
+    ("lookups: {host: {from: $path, table: {}}}", ("lookups", "host"), "is a field of every log"),
+    ("lookups: {a b: {from: $path, table: {}}}", ("lookups", "a b"), "no name for a field"),
+    ("lookups: {a: {from: $path, table: t.csv}}", ("lookups", "a", "table"), "no table was read"),
+    (
+        "{jwt: {from: $path, claims: {a: x}}, lookups: {a: {from: $path, table: {}}}}",
+        ("lookups", "a"),
+        "made twice",
+    ),
+    ("jwt: {from: $path, claims: {status: x}}", ("jwt", "claims", "status"), "is a field of every log"),
+    ("redact: {body: ['**']}", ("redact", "body", 0), "names no key"),
+]
+
+
+@pytest.mark.parametrize(("text", "place", "said"), MISTAKES)
 def test_mistakes_in_made_fields_have_their_place(text: str, place: tuple[object, ...], said: str) -> None:
     with pytest.raises(MappingErrors) as caught:
         mapping(text)

@@ -1,0 +1,129 @@
+"""What texts of a mapping look like, as JSON Schema: templates, values of the event, names to redact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from logship.fields import FIELDS, Kind
+from logship.mapping.event_keys import MAX_ID_CHARS, Shape
+from logship.mapping.literals import KINDS
+from logship.mapping.redact_review import EVENT_LIKE, FIELD_LIKE, LIST_LIKE, QUERY_LIKE
+from logship.mapping.template import FILTERS
+from logship.sections import Schema
+
+PLAIN: Schema = {"type": ["string", "number", "boolean"]}
+
+_NAME = r"[A-Za-z_@][A-Za-z0-9_.@-]*"
+_REFERENCE = rf"\$\{{{_NAME}(\|({'|'.join(FILTERS)}))*(:-([^{{}}$]|\$\$)*)?\}}"
+_ELSEWHERE = r"\$\{(env|file):[^}]*\}"
+_WRITTEN = rf"^([^$]|\$\$|\$[A-Za-z_][A-Za-z0-9_]*|{_REFERENCE}|{_ELSEWHERE})*$"
+_A_FIELD = r"(^|[^$])(\$\$)*\$([A-Za-z_]|\{)"
+_NO_FIELD = r"^([^$]|\$\$)*$"
+
+TEMPLATE: Schema = {
+    "description": "a constant, or a template: $name, ${name}, ${name:-default}, ${name|lower}, $$",
+    "type": ["string", "number", "boolean", "null"],
+    "pattern": _WRITTEN,
+}
+SOURCE: Schema = {"type": "string", "allOf": [{"pattern": _WRITTEN}, {"pattern": _A_FIELD}]}
+
+
+def templates() -> dict[str, Schema]:
+    """What may be written where the API takes anything, by name."""
+    inner = {"$ref": "#/$defs/InList"}
+    of_lists = {"type": "array", "items": inner}
+    below = {"type": "object", "additionalProperties": {"$ref": "#/$defs/Templates"}}
+    return {
+        "Templates": {"anyOf": [TEMPLATE, of_lists, below]},
+        "InList": {
+            "description": "a list holds constants, no fields",
+            "anyOf": [
+                {"type": ["string", "number", "boolean", "null"], "pattern": _NO_FIELD},
+                of_lists,
+                {"type": "object", "additionalProperties": inner},
+            ],
+        },
+        "Metadata": {"anyOf": [{"type": ["string", "null"], "allOf": SOURCE["allOf"]}, below]},
+    }
+
+
+def value(shape: Shape, *, may_be_null: bool) -> Schema:
+    """What may be written at a place of the event where the API expects a shape."""
+    null = ["null"] if may_be_null else []
+    if shape is Shape.STATUS:
+        number = {"type": ["string", "integer", *null], "minimum": 100, "maximum": 999}
+        return number | _constant("[1-9][0-9]{2}", shape)
+    if shape is Shape.TIME:
+        return {"type": ["string", *null], "pattern": rf"^\$({_NAME}|\{{{_NAME}\}})$"} | _no_other_kind(shape)
+    if shape in _CONSTANTS:
+        return {"type": ["string", *null]} | _constant(_CONSTANTS[shape], shape)
+    if shape is Shape.UUID:
+        by_clients = r"^\$\{?(http|request_header|arg|cookie)_"
+        return {"type": ["string", "null"], "allOf": SOURCE["allOf"], "not": {"type": "string", "pattern": by_clients}}
+    return TEMPLATE | ({"maxLength": MAX_ID_CHARS} if shape is Shape.ID else {})
+
+
+_TIMES = frozenset(kind for kind in Kind if kind.is_time)
+_CONSTANTS = {
+    Shape.VERB: r"[!#$%&'*+.^_`|~0-9A-Z-]+",
+    Shape.URI: r"(/|[A-Za-z][A-Za-z0-9+.-]*://.).*",
+    Shape.CLIENT_ADDRESS: r"\[?[0-9A-Fa-f:.]+[.:][0-9A-Fa-f.:%\]]*",
+}
+DIRECTION: Schema = {
+    "type": ["string", "null"],
+    "allOf": [{"pattern": _WRITTEN}, {"pattern": rf"^(Incoming|Outgoing|Internal)$|{_A_FIELD}"}],
+}
+WEIGHT: Schema = {
+    "type": ["integer", "string", "null"],
+    "minimum": 1,
+    "allOf": [{"pattern": _WRITTEN}, {"pattern": rf"^[1-9][0-9]*$|{_A_FIELD}"}],
+}
+
+
+def _constant(pattern: str, shape: Shape) -> Schema:
+    return {"allOf": [{"pattern": _WRITTEN}, {"pattern": rf"^({pattern})$|{_A_FIELD}"}]} | _no_other_kind(shape)
+
+
+def _no_other_kind(shape: Shape) -> Schema:
+    """Not one field of the vocabulary that is nothing like it."""
+    kinds = _TIMES if shape is Shape.TIME else KINDS.get(shape)
+    if kinds is None:
+        return {}
+    others = sorted(name for name, field in FIELDS.items() if field.kind not in kinds)
+    return {"not": {"type": "string", "pattern": rf"^\$\{{?({'|'.join(others)})\}}?$"}}
+
+
+# -- names under redact
+
+_LIKE = (LIST_LIKE.pattern, rf"^{FIELD_LIKE.pattern}", rf"^{EVENT_LIKE.pattern}", "^/")
+_NO_KEY = (
+    r"^[.\[\]]*$", r"^(\*\*[.\[\]]*)+$", r"^\$[.\[{]", r"^\^", r"\$$", r"\\", r"[^.\[\]*]\*", r"\*[^.\[\]*]", *_LIKE,
+)  # fmt: skip
+KEY = "a key, such as password, card.number or '**.token'"
+
+
+def names(no: Iterable[str], description: str) -> Schema:
+    """One name or a list of them; none may fit one of these patterns."""
+    wrong = "|".join(f"({pattern.removesuffix(chr(92) + 'Z').replace('(?i)', '')})" for pattern in no)
+    name = {"not": {"type": "string", "pattern": wrong}}
+    return {"type": ["array", "string"], "items": PLAIN | name, "description": description} | name
+
+
+def parameters(description: str) -> Schema:
+    """Names of parameters."""
+    return names((*_NO_KEY, "[=&#]"), description)
+
+
+def keys(description: str) -> Schema:
+    """Keys of bodies."""
+    return names(_NO_KEY, description)
+
+
+def headers(description: str) -> Schema:
+    """Names of headers."""
+    return names((r"[^!#$%&'+.^_`|~0-9A-Za-z-]", "^$", rf"^{FIELD_LIKE.pattern}"), description)
+
+
+def paths(description: str) -> Schema:
+    """Patterns of paths."""
+    return names((QUERY_LIKE.pattern,), description)
