@@ -66,7 +66,7 @@ class ClusterChannel:
             return None
 
 
-class ClusterCrew:
+class ClusterPool:
     """The threads of all workers of a cluster that stands already.
 
     A lost worker's task is started again by the scheduler, elsewhere and as a new attempt. The scheduler takes new

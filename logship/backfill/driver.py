@@ -9,19 +9,19 @@ from contextlib import suppress
 from functools import partial
 from queue import Empty
 
-from logship.backfill.assignments import Assignments, are_of
-from logship.backfill.executors import Crew, NearCrew
-from logship.backfill.ledger import Ledger
-from logship.backfill.order import Log, Order, Piece, Purpose
+from logship.backfill.executors import NearPool, WorkerPool
 from logship.backfill.paths import STDIN, Remark
-from logship.backfill.plan import Plan
+from logship.backfill.plan import BackfillPlan
+from logship.backfill.range_store import RangeStore
 from logship.backfill.remote import RemoteError
 from logship.backfill.reports import Ending, Report
+from logship.backfill.run_settings import BackfillLog, LogPiece, RunPurpose, RunSettings
+from logship.backfill.schedule import Schedule
 from logship.backfill.speed import Speed
-from logship.backfill.summary import LogSummary, Progress, Summary
-from logship.backfill.tasks import Attempt, Task, done_bytes, retries, summarised
+from logship.backfill.split import Split, are_of
+from logship.backfill.summary import BackfillSummary, LogSummary, RunProgress
+from logship.backfill.tasks import Task, TaskAttempt, done_bytes, retries, summarised
 from logship.backfill.worker import work
-from logship.backfill.workload import Workload
 from logship.checkpoint import Range
 from logship.clock import SystemClock
 from logship.counters import total, with_counts
@@ -41,32 +41,32 @@ class Driver:
 
     def __init__(
         self,
-        plan: Plan,
-        order: Order,
-        crew: Crew,
-        assignments: Assignments,
-        ledger: Ledger | None,
+        plan: BackfillPlan,
+        run_settings: RunSettings,
+        pool: WorkerPool,
+        split: Split,
+        range_store: RangeStore | None,
         clock: SystemClock,
         *,
         is_restart: bool = False,
-        obeying: Callable[[Piece], Piece] = lambda piece: piece,
+        obeying: Callable[[LogPiece], LogPiece] = lambda piece: piece,
     ) -> None:
-        """`ledger` None: nothing is looked up or written (the look for old events).
+        """`range_store` None: nothing is looked up or written (the look for old events).
 
         `obeying` gives a piece the receiver's rules of now.
         """
         self._obeying = obeying
-        self._plan, self._order, self._crew, self._ledger = plan, order, crew, ledger
-        self._near = NearCrew()
+        self._plan, self._run_settings, self._pool, self._range_store = plan, run_settings, pool, range_store
+        self._near = NearPool()
         self._clock = clock
-        self._assignments = assignments
+        self._split = split
         self._is_restart = is_restart
         self._started_s = clock.monotonic()
         self._summaries = {one.number: LogSummary(one.path, one.file.source, one.size_bytes) for one in plan.logs}
-        self._summary = Summary([self._summaries[one.number] for one in plan.logs], list(plan.remarks))
-        self._summary.is_dry = order.purpose is Purpose.COUNT
+        self._summary = BackfillSummary([self._summaries[one.number] for one in plan.logs], list(plan.remarks))
+        self._summary.is_dry = run_settings.purpose is RunPurpose.COUNT
         self._unrecorded = set(plan.unsure)
-        self._workload = Workload(plan.logs)
+        self._schedule = Schedule(plan.logs)
         self._tasks: dict[int, Task] = {}  # all that were handed out, by the piece's number
         self._running: dict[int, Task] = {}
         self._pieces_left: dict[int, int] = {}  # by log
@@ -80,7 +80,7 @@ class Driver:
         """Once: end in order, with what is under way; twice: at once. May be called by a signal handler."""
         self._stops += 1
 
-    def run(self, show: Callable[[Progress], None]) -> Summary:
+    def run(self, show: Callable[[RunProgress], None]) -> BackfillSummary:
         """Everything, until the end or a stop; `show` is called a few times a second.
 
         Raises: what is a mistake in the program.
@@ -89,7 +89,7 @@ class Driver:
             while self._step():
                 show(self.progress())
         except BaseException:
-            self._crew.close(at_once=True)
+            self._pool.close(at_once=True)
             self._near.close(at_once=True)
             raise
         self._finish()
@@ -97,7 +97,7 @@ class Driver:
         self._summary.elapsed_s = self._clock.monotonic() - self._started_s
         return summarised(self._summary, self._summaries, self._tasks.values())
 
-    def progress(self) -> Progress:
+    def progress(self) -> RunProgress:
         """How far it is."""
         tally = total(task.tally for task in self._tasks.values())
         done = done_bytes(self._summaries, self._tasks.values())
@@ -105,8 +105,8 @@ class Driver:
         running = [best for task in self._running.values() if (best := task.best) is not None]
         now_s = self._clock.monotonic()
         self._speed.see(now_s, tally.sent, done)
-        problem = self._ledger.problem if self._ledger else ""
-        return Progress(
+        problem = self._range_store.problem if self._range_store else ""
+        return RunProgress(
             files_done=sum(one.is_done for one in self._summaries.values()),
             files=len(self._summaries),
             bytes_done=done,
@@ -133,40 +133,40 @@ class Driver:
         self._submit()
         self._listen()
         self._collect()
-        if self._ledger is not None:
-            self._ledger.flush()
-            if self._ledger.is_full:
-                self._summary.stopped_by = self._summary.stopped_by or self._ledger.problem
+        if self._range_store is not None:
+            self._range_store.flush()
+            if self._range_store.is_full:
+                self._summary.stopped_by = self._summary.stopped_by or self._range_store.problem
                 self._drain()
-        return bool(self._running) or (not self._is_draining and bool(self._workload))
+        return bool(self._running) or (not self._is_draining and bool(self._schedule))
 
     def _submit(self) -> None:
-        while not self._is_draining and len(self._running) < 2 * self._crew.slots:
+        while not self._is_draining and len(self._running) < 2 * self._pool.slots:
             piece = self._next_piece()
             if piece is None:
                 return
             piece = self._obeying(piece)
             task = self._tasks[piece.number] = self._running[piece.number] = Task(piece)
-            crew: Crew = self._near if piece.log.path == STDIN else self._crew
+            pool: WorkerPool = self._near if piece.log.path == STDIN else self._pool
             try:
-                task.future = crew.submit(work, self._order, piece)
+                task.future = pool.submit(work, self._run_settings, piece)
             except Exception as exc:
-                if not crew.is_loss(exc):
+                if not pool.is_loss(exc):
                     raise
                 return  # _collect finds the task without a future
-            task.future.add_done_callback(lambda _: self._crew.reports.put(None))
+            task.future.add_done_callback(lambda _: self._pool.reports.put(None))
 
-    def _next_piece(self) -> Piece | None:
-        while (one := self._workload.next_log(self._crew.slots)) is not None:
+    def _next_piece(self) -> LogPiece | None:
+        while (one := self._schedule.next_log(self._pool.slots)) is not None:
             self._assign(one)
-        return self._workload.next_piece()
+        return self._schedule.next_piece()
 
-    def _assign(self, one: Log) -> None:
+    def _assign(self, one: BackfillLog) -> None:
         summary = self._summaries[one.number]
         try:
             confirmed = self._confirmed(one)
-            limit_of = partial(self._workload.portion, self._crew.slots)
-            pieces = list(self._assignments.pieces(one, confirmed, self._plan.clocks[one.number], limit_of))
+            limit_of = partial(self._schedule.portion, self._pool.slots)
+            pieces = list(self._split.pieces(one, confirmed, self._plan.clocks[one.number], limit_of))
         except (OSError, RemoteError) as exc:
             summary.problem = f"can't be read: {getattr(exc, 'strerror', None) or exc}"
             return
@@ -175,16 +175,16 @@ class Driver:
             summary.unread_bytes = one.size_bytes - in_pieces
         self._pieces_left[one.number] = len(pieces)
         summary.is_done = not pieces
-        self._workload.put(pieces)
+        self._schedule.put(pieces)
 
-    def _confirmed(self, one: Log) -> list[Range]:
-        if self._ledger is None:
+    def _confirmed(self, one: BackfillLog) -> list[Range]:
+        if self._range_store is None:
             return []
-        if self._is_restart and self._order.purpose is Purpose.SEND:
-            self._ledger.forget(one)
+        if self._is_restart and self._run_settings.purpose is RunPurpose.SEND:
+            self._range_store.forget(one)
         if self._is_restart or one.number in self._unrecorded:
             return []
-        ranges = self._ledger.confirmed(one)
+        ranges = self._range_store.confirmed(one)
         if one.is_plain and not are_of(one, ranges):
             self._unrecorded.add(one.number)
             message = "what is confirmed under its name was another log's; it is sent from its beginning"
@@ -195,11 +195,11 @@ class Driver:
     def _listen(self) -> None:
         """Waits a moment for a report and takes all there are."""
         with suppress(Empty):
-            self._take(self._crew.reports.get(timeout=LOOK_S))
+            self._take(self._pool.reports.get(timeout=LOOK_S))
         self._take_all()
 
     def _take_all(self) -> None:
-        for reports in (self._crew.reports, self._near.reports):
+        for reports in (self._pool.reports, self._near.reports):
             while not reports.empty():
                 self._take(reports.get())
 
@@ -207,17 +207,17 @@ class Driver:
         task = self._tasks.get(report.piece) if report is not None else None
         if report is None or task is None:
             return
-        attempt = task.attempts.setdefault(report.attempt, Attempt())
+        attempt = task.attempts.setdefault(report.attempt, TaskAttempt())
         attempt.received += 1
         attempt.latest = report
         if report.ending is not None:
             attempt.last = report
-        if self._ledger is not None and (report.letters or report.confirmed):
+        if self._range_store is not None and (report.letters or report.confirmed):
             one = task.piece.log
-            self._ledger.write(one, report.letters, report.confirmed, records=one.number not in self._unrecorded)
+            self._range_store.write(one, report.letters, report.confirmed, records=one.number not in self._unrecorded)
 
     def _collect(self) -> None:
-        """Settles the tasks whose futures are done, and replaces a broken crew."""
+        """Settles the tasks whose futures are done, and replaces a broken pool."""
         lost: list[Task] = []
         for task in list(self._running.values()):
             if task.future is not None and not task.future.done():
@@ -240,11 +240,11 @@ class Driver:
             if isinstance(error, CancelledError) and self._is_draining:
                 del self._running[task.piece.number]
                 return None
-            if isinstance(error, CancelledError) or self._crew.is_loss(error):
+            if isinstance(error, CancelledError) or self._pool.is_loss(error):
                 return error
             raise error
         last = task.future.result()
-        attempt = task.attempts.setdefault(last.attempt, Attempt())
+        attempt = task.attempts.setdefault(last.attempt, TaskAttempt())
         if attempt.last is None:
             if attempt.received < last.number - 1 and not self._is_late(task):
                 return None  # reports sent before it are on their way
@@ -280,7 +280,7 @@ class Driver:
     def _redo(self, lost: Iterable[Task]) -> None:
         """New workers for the rest of what the lost ones had; their last reports are taken first."""
         log.warning("workers are gone, the rest of their pieces is done again")
-        self._crew.replace()
+        self._pool.replace()
         self._take_all()
         lost = {task.piece.number: task for task in (*lost, *filter(self._is_lost, self._running.values()))}.values()
         decided = sum(task.decided_to - task.piece.start for task in self._tasks.values())
@@ -289,7 +289,7 @@ class Driver:
         for task in lost:
             self._running.pop(task.piece.number, None)
             if not self._is_draining:
-                self._workload.put([self._assignments.rest(task.piece, task.decided_to)])
+                self._schedule.put([self._split.rest(task.piece, task.decided_to)])
         if self._breaks >= MAX_BREAKS:
             names = ", ".join(sorted({task.piece.log.path for task in lost}))
             self._summary.stopped_by = f"workers died {self._breaks} times in a row at {names}; is there enough memory?"
@@ -299,13 +299,13 @@ class Driver:
         if task.future is None:
             return True
         error = task.error
-        return error is not None and (isinstance(error, CancelledError) or self._crew.is_loss(error))
+        return error is not None and (isinstance(error, CancelledError) or self._pool.is_loss(error))
 
     def _drain(self) -> None:
         if self._is_draining:
             return
         self._is_draining = True
-        self._crew.drain()
+        self._pool.drain()
         self._near.drain()
         for task in self._running.values():
             if task.future is not None:
@@ -314,9 +314,9 @@ class Driver:
     def _finish(self) -> None:
         at_once = self._stops > 1
         self._near.close(at_once=at_once)
-        self._crew.close(at_once=at_once)
+        self._pool.close(at_once=at_once)
         self._take_all()
-        if self._ledger is not None:
-            self._ledger.flush(at_once=True)
-            if self._ledger.problem:
-                self._summary.stopped_by = self._summary.stopped_by or self._ledger.problem
+        if self._range_store is not None:
+            self._range_store.flush(at_once=True)
+            if self._range_store.problem:
+                self._summary.stopped_by = self._summary.stopped_by or self._range_store.problem

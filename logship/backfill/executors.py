@@ -30,7 +30,7 @@ class Channel(Protocol):
 Work = Callable[Concatenate[Channel, P], Report]
 
 
-class Crew(Protocol):
+class WorkerPool(Protocol):
     """The driver's end.
 
     Shapes: `reports` holds what tasks sent, in the order of each task (and None where somebody only wanted to wake the
@@ -46,7 +46,7 @@ class Crew(Protocol):
     def submit(self, work: Work[P], /, *args: P.args, **kwargs: P.kwargs) -> Future[Report]:
         """Run work(channel, …) somewhere.
 
-        Raises: from here or from the future, an error that `is_loss` knows, when the crew must be replaced.
+        Raises: from here or from the future, an error that `is_loss` knows, when the pool must be replaced.
         """
         ...
 
@@ -59,7 +59,7 @@ class Crew(Protocol):
         ...
 
     def replace(self) -> None:
-        """Give up a broken crew's workers for new ones; what the old ones had sent is in `reports` afterwards."""
+        """Give up a broken pool's workers for new ones; what the old ones had sent is in `reports` afterwards."""
         ...
 
     def close(self, *, at_once: bool = False) -> None:
@@ -85,7 +85,7 @@ class NearChannel:
 
 
 @record(frozen=False)
-class NearCrew:
+class NearPool:
     """One thread of the driver itself: stdin can't be read anywhere else."""
 
     reports: SimpleQueue[Report | None] = field(default_factory=SimpleQueue)

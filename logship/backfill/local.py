@@ -80,7 +80,7 @@ def _held_back(signals: set[signal.Signals]) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-class LocalCrew:
+class LocalPool:
     """A pool of processes.
 
     Spawned, not forked: they hold no descriptor of the driver, so neither its state nor its lock. Must be submitted to

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import field
 
 from logship.backfill.opening import open_log
-from logship.backfill.order import Log
 from logship.backfill.paths import Remark
+from logship.backfill.run_settings import BackfillLog
 from logship.event import ANCHOR_BYTES
 from logship.records import record
 from logship.tail.identity import Place
@@ -20,7 +20,7 @@ MEASURE_BYTES = 1_048_576
 class Resolved:
     """The logs that are left, what is said about the others, and the logs whose key is no telling identity."""
 
-    logs: list[Log]
+    logs: list[BackfillLog]
     remarks: list[Remark]
     unsure: frozenset[int]
 
@@ -36,12 +36,12 @@ class Overlaps:
         self._places[number] = place
         self._first_lines[number] = first_line
 
-    def resolved(self, logs: Iterable[Log]) -> Resolved:
+    def resolved(self, logs: Iterable[BackfillLog]) -> Resolved:
         """Of logs with one key the longest is read; what is a part of it is left out.
 
         Logs elsewhere that begin alike are different logs, but worth a hint: copies need --original-dir.
         """
-        by_key: dict[int, list[Log]] = defaultdict(list)
+        by_key: dict[int, list[BackfillLog]] = defaultdict(list)
         for log in logs:
             by_key[log.file.key].append(log)
         result = Resolved([], [], frozenset())
@@ -54,11 +54,11 @@ class Overlaps:
         self._hint_at_copies(result)
         return Resolved(result.logs, result.remarks, frozenset(unsure))
 
-    def _distinct(self, group: list[Log], remarks: list[Remark]) -> list[Log]:
+    def _distinct(self, group: list[BackfillLog], remarks: list[Remark]) -> list[BackfillLog]:
         if len(group) == 1:
             return group
         lengths = {log.number: length_of(log) for log in group}
-        kept: list[Log] = []
+        kept: list[BackfillLog] = []
         for log in sorted(group, key=lambda log: (-lengths[log.number], bool(log.compression), log.number)):
             length = lengths[log.number]
             whole = next((other for other in kept if tail_before(other, length) == tail_before(log, length)), None)
@@ -69,7 +69,7 @@ class Overlaps:
         return kept
 
     def _hint_at_copies(self, result: Resolved) -> None:
-        seen: dict[bytes, Log] = {}
+        seen: dict[bytes, BackfillLog] = {}
         for log in result.logs:
             first_line = self._first_lines[log.number]
             other = seen.setdefault(first_line, log)
@@ -78,7 +78,7 @@ class Overlaps:
                 result.remarks.append(Remark(log.path, message, is_failure=False))
 
 
-def length_of(log: Log) -> int:
+def length_of(log: BackfillLog) -> int:
     """Bytes of log in it, up to a damage if there is one."""
     if log.is_plain:
         return log.size_bytes
@@ -93,7 +93,7 @@ def length_of(log: Log) -> int:
     return length
 
 
-def tail_before(log: Log, position: int) -> bytes:
+def tail_before(log: BackfillLog, position: int) -> bytes:
     """The last bytes before a position: what tells whether two logs that begin alike are one."""
     content = open_log(log.path)
     try:

@@ -18,7 +18,7 @@ MAGIC = re.compile(r"[*?\[{]")
 
 
 @record
-class Found:
+class FoundPath:
     """One log that a PATH names.
 
     Shapes: `path` is absolute, a URL, or STDIN; `searched` is the directory that was named instead of it, "" for none:
@@ -46,11 +46,11 @@ class Remark:
 class Expansion:
     """Everything that the PATHs name, once each, and what was odd about them."""
 
-    found: list[Found] = field(default_factory=list)
+    found: list[FoundPath] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     _seen: dict[object, str] = field(default_factory=dict)
 
-    def add(self, one: Found, identity: object) -> None:
+    def add(self, one: FoundPath, identity: object) -> None:
         """Take a log, unless it is there already under this or another name."""
         before = self._seen.setdefault(identity, one.path)
         if before != one.path:
@@ -76,7 +76,7 @@ def expand(arguments: Iterable[str]) -> Expansion:
     for argument in arguments:
         path = argument.removeprefix("file://")
         if path == STDIN:
-            expansion.add(Found(STDIN), STDIN)
+            expansion.add(FoundPath(STDIN), STDIN)
         elif is_remote(path):
             _expand_remote(path, expansion)
         else:
@@ -110,7 +110,7 @@ def _add_local(name: str, expansion: Expansion, searched: str = "") -> None:
     elif not stat.S_ISREG(status.st_mode):
         expansion.refuse(path, "is no regular file")
     else:
-        expansion.add(Found(path, searched), (status.st_dev, status.st_ino))
+        expansion.add(FoundPath(path, searched), (status.st_dev, status.st_ino))
 
 
 def _search(directory: str, expansion: Expansion) -> None:
@@ -143,4 +143,4 @@ def _expand_remote(url: str, expansion: Expansion) -> None:
     if not names:
         expansion.refuse(url, "matches no object")
     for name in names:
-        expansion.add(Found(name, url if url.endswith("/") else ""), name)
+        expansion.add(FoundPath(name, url if url.endswith("/") else ""), name)

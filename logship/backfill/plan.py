@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import field, replace
 
 from logship.backfill import remote
-from logship.backfill.kit import converter_of
-from logship.backfill.lineclock import TimeOf, line_clock
+from logship.backfill.converter_spec import converter_of
+from logship.backfill.line_times import TimeOf, line_clock
 from logship.backfill.misfit import caret_lines
 from logship.backfill.opening import open_log
-from logship.backfill.order import Log
 from logship.backfill.overlaps import Overlaps
-from logship.backfill.paths import STDIN, Expansion, Found, Remark, is_remote
-from logship.backfill.sources import Choice, Chooser, NoFormatError
+from logship.backfill.paths import STDIN, Expansion, FoundPath, Remark, is_remote
+from logship.backfill.run_settings import BackfillLog
+from logship.backfill.sources import Chooser, NoFormatError, SourceChoice
 from logship.checkpoint import Checkpoint
 from logship.config import Settings
 from logship.conversion.headed import headed_lines
@@ -51,13 +51,13 @@ class Identity:
 
 
 @record(frozen=False)
-class Plan:
+class BackfillPlan:
     """The logs in the order in which they are begun, and what there is to say about these and the others.
 
     Shapes: `unsure` are numbers of logs whose key another, different log has too: confirmed ranges can't be told apart.
     """
 
-    logs: list[Log] = field(default_factory=list)
+    logs: list[BackfillLog] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
     clocks: dict[int, TimeOf] = field(default_factory=dict)  # by the number of the log
     unsure: frozenset[int] = frozenset()
@@ -87,10 +87,10 @@ class Planner:
         self._chooser = chooser
         self._identity = identity
         self._now_s = now_s
-        self._plan = Plan()
+        self._plan = BackfillPlan()
         self._overlaps = Overlaps()
 
-    def plan(self, expansion: Expansion) -> Plan:
+    def plan(self, expansion: Expansion) -> BackfillPlan:
         """Everything that the PATHs name, oldest first.
 
         Raises: UsageError; MappingErrors where a mapping and a format don't go together.
@@ -115,7 +115,7 @@ class Planner:
         plan.unsure = resolved.unsure
         return plan
 
-    def _add(self, found: Found) -> None:
+    def _add(self, found: FoundPath) -> None:
         content = open_log(found.path)
         try:
             self._identify(found, content)
@@ -123,7 +123,7 @@ class Planner:
             if found.path != STDIN:
                 content.close()
 
-    def _identify(self, found: Found, content: Content) -> None:
+    def _identify(self, found: FoundPath, content: Content) -> None:
         stored_bytes, mtime_s = _stored(found.path)
         sample = content.read_at(0, SAMPLE_BYTES)
         if is_packed(found.path) and not content.is_archive and len(sample) < MAGIC_BYTES:
@@ -142,14 +142,16 @@ class Planner:
         log = self._log(found, choice, place, first_line, content)
         log = replace(log, size_bytes=stored_bytes, is_final=is_final)
         time_of = self._check(found, log, sample, samples)
-        first_time = next(filter(None, map(time_of, headed_lines(samples) if log.kit.is_headed else samples)), "")
+        first_time = next(
+            filter(None, map(time_of, headed_lines(samples) if log.converter_spec.is_headed else samples)), ""
+        )
         self._plan.clocks[log.number] = time_of
         self._plan.logs.append(replace(log, first_time=first_time))
         self._overlaps.add(log.number, place, first_line)
         if choice.detected:
             self._plan.remarks.append(Remark(found.path, f"format detected: {choice.detected}", is_failure=False))
 
-    def _choose(self, found: Found, logical: str, sample: bytes, samples: list[bytes]) -> Choice:
+    def _choose(self, found: FoundPath, logical: str, sample: bytes, samples: list[bytes]) -> SourceChoice:
         try:
             return self._chooser.choose(logical, samples)
         except NoFormatError:
@@ -157,16 +159,16 @@ class Planner:
                 raise _binary(found) from None
             raise NoLogError("fits no preset; name its --format", is_failure=found.was_named) from None
 
-    def _check(self, found: Found, log: Log, sample: bytes, samples: list[bytes]) -> TimeOf:
+    def _check(self, found: FoundPath, log: BackfillLog, sample: bytes, samples: list[bytes]) -> TimeOf:
         """The log's clock, if any of its first lines fits, or later ones may.
 
         Raises: SkipError.
         """
-        compiled = converter_of(log.kit)
+        compiled = converter_of(log.converter_spec)
         fmt = compiled.format
-        assert fmt is not None, "a kit's format is settled"
+        assert fmt is not None, "its format is settled"
         compiled.compiled_for(found.path)
-        opened = log.kit.opened(samples)
+        opened = log.converter_spec.opened(samples)
         if not any(fmt.choose(line) is not None for line in opened):
             is_all = log.size_bytes <= SAMPLE_BYTES and not log.compression
             if is_binary(sample):
@@ -176,9 +178,11 @@ class Planner:
                 misfit = fmt.explain(opened[0] if opened else first)
                 head = f"none of its {len(samples)} first lines fits the format"
                 raise NoLogError("\n".join((head, *caret_lines(first, misfit))), is_failure=found.was_named)
-        return line_clock(log.kit, fmt)
+        return line_clock(log.converter_spec, fmt)
 
-    def _log(self, found: Found, choice: Choice, place: Place, first_line: bytes, content: Content) -> Log:
+    def _log(
+        self, found: FoundPath, choice: SourceChoice, place: Place, first_line: bytes, content: Content
+    ) -> BackfillLog:
         number = len(self._plan.logs)
         source = choice.source
         origin = self._identity.origin or self._settings.origin_of(source)(found.path)
@@ -186,11 +190,11 @@ class Planner:
         key = file_key(keyed, place.directory, place.stem, first_line)
         if (known := self._recognised(found, choice, place, first_line, content)) is not None and known.key is not None:
             key, origin = known.key, known.origin
-        return Log(
+        return BackfillLog(
             number=number,
             path=found.path,
             file=LogFile(number, found.path, source.name, key, origin),
-            kit=choice.kit,
+            converter_spec=choice.converter_spec,
             endpoint=source.endpoint,
             drops_unmatched=source.on_unmatched == "drop",
             size_bytes=0,
@@ -199,7 +203,7 @@ class Planner:
         )
 
     def _recognised(
-        self, found: Found, choice: Choice, place: Place, first_line: bytes, content: Content
+        self, found: FoundPath, choice: SourceChoice, place: Place, first_line: bytes, content: Content
     ) -> Checkpoint | None:
         if self._identity != Identity() or found.path == STDIN:
             return None  # who says where it stood knows better; stdin can't be read twice
@@ -219,7 +223,7 @@ class Planner:
             return os.path.join(os.path.abspath(self._identity.original_dir), os.path.basename(path))
         return path
 
-    def _place(self, logical: str, choice: Choice) -> Place:
+    def _place(self, logical: str, choice: SourceChoice) -> Place:
         if logical == STDIN:
             return Place(self._identity.original_dir, STDIN)
         if is_remote(logical):
@@ -230,7 +234,7 @@ class Planner:
         return place_of(logical, ALL_PATHS, NO_PATHS)
 
 
-def _binary(found: Found) -> SkipError:
+def _binary(found: FoundPath) -> SkipError:
     """What to say of a file that holds no text; one that is named like an archive was one."""
     if is_packed(found.path):
         return SkipError("is damaged: its name is an archive's, its content is no archive and no text")
@@ -244,7 +248,7 @@ def is_binary(sample: bytes) -> bool:
     return controls > MAX_CONTROL_SHARE * len(sample)
 
 
-def _barren(found: Sequence[Found], strange: set[str]) -> Iterator[Remark]:
+def _barren(found: Sequence[FoundPath], strange: set[str]) -> Iterator[Remark]:
     """Directories in which nothing is a log: whoever named one meant something else."""
     for directory in dict.fromkeys(one.searched for one in found if one.searched):
         paths = [one.path for one in found if one.searched == directory]

@@ -9,7 +9,7 @@ from logship.records import record
 
 
 @record
-class Stretch:
+class PieceRange:
     """A part of a piece that is confirmed already, or is still to be done.
 
     Shapes: end None is the end of the log, wherever that is; `anchor` is what stands before a confirmed stretch's end,
@@ -29,13 +29,13 @@ def clipped(ranges: Iterable[Range], start: int, end: int | None) -> tuple[Range
     return tuple(one for one in inside if one.start < one.end)
 
 
-def stretches(start: int, end: int | None, confirmed: Sequence[Range]) -> Iterator[Stretch]:
+def stretches(start: int, end: int | None, confirmed: Sequence[Range]) -> Iterator[PieceRange]:
     """[start, end) in order, cut where it changes between confirmed and not."""
     at = start
     for one in clipped(merged(confirmed), start, end):
         if at < one.start:
-            yield Stretch(at, one.start, False)
-        yield Stretch(one.start, one.end, True, one.anchor)
+            yield PieceRange(at, one.start, False)
+        yield PieceRange(one.start, one.end, True, one.anchor)
         at = one.end
     if end is None or at < end:
-        yield Stretch(at, end, False)
+        yield PieceRange(at, end, False)

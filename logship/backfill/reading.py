@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from logship.backfill.opening import open_log
-from logship.backfill.order import Log
+from logship.backfill.run_settings import BackfillLog
 from logship.event import ANCHOR_BYTES, Chunk
 from logship.formats.directives import Heading, heading_at
 from logship.records import record
@@ -22,10 +22,10 @@ class Passage:
     anchor: bytes
 
 
-class Reading:
+class LogReading:
     """One log, open; `position` is where the next chunk starts."""
 
-    def __init__(self, log: Log, position: int, max_line_bytes: int) -> None:
+    def __init__(self, log: BackfillLog, position: int, max_line_bytes: int) -> None:
         """Raises: OSError, RemoteError."""
         self.position = position
         self._log = log

@@ -7,17 +7,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Literal
 
-from logship.backfill.assignments import Assignments
 from logship.backfill.driver import Driver
-from logship.backfill.executors import Crew
-from logship.backfill.ledger import Ledger
-from logship.backfill.local import LocalCrew
-from logship.backfill.obedience import Obedience
-from logship.backfill.order import Log, Order, Purpose
+from logship.backfill.executors import WorkerPool
+from logship.backfill.local import LocalPool
 from logship.backfill.paths import expand
-from logship.backfill.plan import Identity, Plan, Planner
+from logship.backfill.plan import BackfillPlan, Identity, Planner
+from logship.backfill.range_store import RangeStore
+from logship.backfill.receiver_rules import ReceiverRules
+from logship.backfill.run_settings import BackfillLog, RunPurpose, RunSettings
 from logship.backfill.sources import Chooser
-from logship.backfill.summary import Progress, Summary
+from logship.backfill.split import Split
+from logship.backfill.summary import BackfillSummary, RunProgress
 from logship.checkpoint import Checkpoint
 from logship.clock import SystemClock, iso_time
 from logship.config import Settings
@@ -59,16 +59,16 @@ def default_jobs() -> int:
     return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
-def crew_of(options: Options) -> Crew:
+def pool_of(options: Options) -> WorkerPool:
     """Workers on this machine, or on the cluster that the options name.
 
     Raises: ClusterError.
     """
     if not options.cluster:
-        return LocalCrew(options.jobs)
-    from logship.backfill.cluster import ClusterCrew
+        return LocalPool(options.jobs)
+    from logship.backfill.cluster import ClusterPool
 
-    return ClusterCrew(options.cluster)
+    return ClusterPool(options.cluster)
 
 
 class Backfill:
@@ -80,16 +80,16 @@ class Backfill:
         options: Options,
         environ: Mapping[str, str],
         clock: SystemClock,
-        make_crew: Callable[[Options], Crew] | None = None,
+        make_crew: Callable[[Options], WorkerPool] | None = None,
     ) -> None:
         """`make_crew` gives workers of another kind than the options name."""
         self._settings, self._options, self._environ, self._clock = settings, options, environ, clock
-        self._make_crew = make_crew or crew_of
+        self._make_pool = make_crew or pool_of
         self._driver: Driver | None = None
         self._stops = 0
-        self._obedience: Obedience | None = None
+        self._receiver_rules: ReceiverRules | None = None
 
-    def plan(self) -> Plan:
+    def plan(self) -> BackfillPlan:
         """What there is to do.
 
         Raises: UsageError, ConfigError, RefusedError.
@@ -99,11 +99,11 @@ class Backfill:
         planner = Planner(self._settings, chooser, options.identity, self._clock.time(), self._known())
         plan = planner.plan(expand(options.paths))
         plan.logs = [replace(one, window=self._window(one)) for one in plan.logs]
-        self._obedience = Obedience((one.endpoint for one in plan.logs), self._settings.state_dir, self._clock)
-        plan.remarks += self._obedience.begin()
+        self._receiver_rules = ReceiverRules((one.endpoint for one in plan.logs), self._settings.state_dir, self._clock)
+        plan.remarks += self._receiver_rules.begin()
         return plan
 
-    def run(self, plan: Plan, show: Callable[[Progress], None]) -> Summary:
+    def run(self, plan: BackfillPlan, show: Callable[[RunProgress], None]) -> BackfillSummary:
         """Does it.
 
         Raises: UsageError where events are too old and nobody said what to do with them; StateError, ClusterError.
@@ -111,14 +111,14 @@ class Backfill:
         is_refusing = self._options.old_events == "refuse" and not self._options.is_dry
         if is_refusing and not self._stops:
             self._refuse_old(plan, show)
-        ledger = self._ledger()
+        range_store = self._range_store()
         try:
-            return self._drive(plan, Purpose.COUNT if self._options.is_dry else Purpose.SEND, ledger, show)
+            return self._drive(plan, RunPurpose.COUNT if self._options.is_dry else RunPurpose.SEND, range_store, show)
         finally:
-            if self._obedience is not None:
-                self._obedience.close()
-            if ledger is not None:
-                ledger.close()
+            if self._receiver_rules is not None:
+                self._receiver_rules.close()
+            if range_store is not None:
+                range_store.close()
 
     def stop(self) -> None:
         """Once: what is under way is finished; twice: at once.
@@ -131,16 +131,23 @@ class Backfill:
         self._driver.stop()
 
     def _drive(
-        self, plan: Plan, purpose: Purpose, ledger: Ledger | None, show: Callable[[Progress], None], until: str = ""
-    ) -> Summary:
+        self,
+        plan: BackfillPlan,
+        purpose: RunPurpose,
+        range_store: RangeStore | None,
+        show: Callable[[RunProgress], None],
+        until: str = "",
+    ) -> BackfillSummary:
         options = self._options
-        crew = self._make_crew(options)
-        order = Order(replace(self._settings, sources=(), converters={}), purpose, options.rate / crew.slots)
+        pool = self._make_pool(options)
+        run_settings = RunSettings(
+            replace(self._settings, sources=(), converters={}), purpose, options.rate / pool.slots
+        )
         window = Window(since=options.since, until=until or options.until)
-        assignments = Assignments(window)
-        obeying = self._obedience.obeying if self._obedience is not None else lambda piece: piece
+        split = Split(window)
+        obeying = self._receiver_rules.obeying if self._receiver_rules is not None else lambda piece: piece
         driver = Driver(
-            plan, order, crew, assignments, ledger, self._clock, is_restart=options.is_restart, obeying=obeying
+            plan, run_settings, pool, split, range_store, self._clock, is_restart=options.is_restart, obeying=obeying
         )
         self._driver = driver
         for _ in range(self._stops):
@@ -156,11 +163,11 @@ class Backfill:
         finally:
             state.close()
 
-    def _ledger(self) -> Ledger | None:
+    def _range_store(self) -> RangeStore | None:
         folder = self._settings.state_dir
         if self._options.is_dry and not folder.exists():
             return None
-        return Ledger(self._state(), DeadLetters(folder, counters=Counters()), self._clock)
+        return RangeStore(self._state(), DeadLetters(folder, counters=Counters()), self._clock)
 
     def _state(self) -> State:
         folder = self._settings.state_dir
@@ -170,14 +177,14 @@ class Backfill:
             message = f"{folder}: can't be used for the state: {exc.strerror}; set state_dir, or $STATE_DIRECTORY"
             raise StateError(message) from exc
 
-    def _window(self, log: Log) -> Window:
+    def _window(self, log: BackfillLog) -> Window:
         age_s = log.endpoint.max_event_age_s
         oldest = ""
         if age_s is not None and self._options.old_events != "send":
             oldest = iso_time(self._clock.time() - age_s)
         return Window(oldest, self._options.since, self._options.until)
 
-    def _refuse_old(self, plan: Plan, show: Callable[[Progress], None]) -> None:
+    def _refuse_old(self, plan: BackfillPlan, show: Callable[[RunProgress], None]) -> None:
         """Counts what the receiver would reject for its age, in the logs that begin before that age.
 
         Raises: UsageError if there is anything.
@@ -187,7 +194,7 @@ class Backfill:
             return
         latest = max(one.window.oldest for one in old)
         until = min(filter(None, (latest, self._options.until)))
-        looked = self._drive(Plan(old, [], plan.clocks), Purpose.COUNT, None, show, until)
+        looked = self._drive(BackfillPlan(old, [], plan.clocks), RunPurpose.COUNT, None, show, until)
         too_old = looked.tally.too_old
         if too_old and not self._stops:
             days = (old[0].endpoint.max_event_age_s or 0.0) / DAY_S

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from logship.backfill.kit import Kit
+from logship.backfill.converter_spec import ConverterSpec
 from logship.config import Settings, SourceSettings
 from logship.config.compiling import Compiler
 from logship.config.overrides import Overrides, format_named, mapping_named, source_named, spec_of
@@ -19,11 +19,11 @@ from logship.tail.identity import owner_of
 
 
 @record
-class Choice:
+class SourceChoice:
     """A log's source, what converts its lines, and what was found out about its format ("" if nothing was)."""
 
     source: SourceSettings
-    kit: Kit
+    converter_spec: ConverterSpec
     detected: str = ""
     belongs: bool = False  # the source's paths or rotated match it; else it was only lent
 
@@ -43,7 +43,7 @@ class Chooser:
         self._mapping = _read_mapping(overrides.mapping, environ) if overrides.mapping else None
         self._format: FormatSpec | None = None  # known with the first log: sources know formats by name
 
-    def choose(self, path: str, samples: Sequence[bytes]) -> Choice:
+    def choose(self, path: str, samples: Sequence[bytes]) -> SourceChoice:
         """The source of the log that stands (or stood) at `path`, with the format of its first lines.
 
         Raises: NoFormatError where it had to be detected and nothing fits, UsageError where no source is clear.
@@ -63,7 +63,7 @@ class Chooser:
             spec = FormatSpec("named", found[0].name)
             best = found[0]
             detected = best.name if best.fits == best.of else f"{best.name} ({best.fits} of {best.of} lines fit)"
-        return Choice(lent, self._kit(lent, converter, spec), detected, belongs=source is not None)
+        return SourceChoice(lent, self._kit(lent, converter, spec), detected, belongs=source is not None)
 
     def _lent(self, path: str) -> SourceSettings:
         if self._named is not None:
@@ -73,10 +73,12 @@ class Chooser:
         names = ", ".join(source.name for source in self._settings.sources)
         raise UsageError(f"{path} fits the paths of no source; say which one it is like: --source NAME ({names})")
 
-    def _kit(self, source: SourceSettings, converter: SourceConverter, spec: FormatSpec) -> Kit:
+    def _kit(self, source: SourceSettings, converter: SourceConverter, spec: FormatSpec) -> ConverterSpec:
         constants = replace(converter.constants, fields={**converter.constants.fields, **self._overrides.fields})
         mapping = self._mapping or converter.mapping
-        return Kit(source.name, spec, converter.named, mapping, constants, source.path_fields, source.envelope)
+        return ConverterSpec(
+            source.name, spec, converter.named, mapping, constants, source.path_fields, source.envelope
+        )
 
 
 def _read_mapping(name: str, environ: Mapping[str, str]) -> MappingSpec:

@@ -31,7 +31,7 @@ class LogSummary:
 
 
 @record(frozen=False)
-class Summary:
+class BackfillSummary:
     """A whole run.
 
     Shapes: `months` maps '2026-10' to events and `odd` holds (path, letter), for dry runs; `stopped_by` says why it
@@ -63,7 +63,7 @@ class Summary:
 
 
 @record
-class Progress:
+class RunProgress:
     """How far a run is, now.
 
     Shapes: rate is events/s over the last seconds; eta_s None where there is no telling (stdin).

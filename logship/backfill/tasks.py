@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import CancelledError, Future
 from dataclasses import field
 
-from logship.backfill.order import Piece
 from logship.backfill.reports import Report
-from logship.backfill.summary import LogSummary, Summary
+from logship.backfill.run_settings import LogPiece
+from logship.backfill.summary import BackfillSummary, LogSummary
 from logship.counters import Tally
 from logship.records import record
 
 
 @record(frozen=False)
-class Attempt:
+class TaskAttempt:
     """What one attempt at a piece has reported so far."""
 
     received: int = 0
@@ -30,9 +30,9 @@ class Task:
     given up.
     """
 
-    piece: Piece
+    piece: LogPiece
     future: Future[Report] | None = None
-    attempts: dict[str, Attempt] = field(default_factory=dict)
+    attempts: dict[str, TaskAttempt] = field(default_factory=dict)
     late_at_s: float | None = None
 
     @property
@@ -81,7 +81,7 @@ def retries(tasks: Iterable[Task]) -> int:
     return sum(report.retries for report in latest if report is not None)
 
 
-def summarised(summary: Summary, summaries: Mapping[int, LogSummary], tasks: Iterable[Task]) -> Summary:
+def summarised(summary: BackfillSummary, summaries: Mapping[int, LogSummary], tasks: Iterable[Task]) -> BackfillSummary:
     """The summary with the sums of all tasks in it."""
     tasks = list(tasks)
     for one in summaries.values():

@@ -5,17 +5,17 @@ from __future__ import annotations
 import uuid
 from copy import deepcopy
 
-from logship.backfill.census import Census
-from logship.backfill.courier import LOOK_S, Courier, StoppedError
+from logship.backfill.converter_spec import converter_of
+from logship.backfill.dry_run_counter import DryRunCounter
 from logship.backfill.executors import Channel
-from logship.backfill.frontier import Frontier, Step
-from logship.backfill.kit import converter_of
 from logship.backfill.misfit import misfit_text
-from logship.backfill.order import Order, Piece, Purpose
-from logship.backfill.ranges import Stretch, stretches
-from logship.backfill.reading import Passage, Reading, anchor_within
+from logship.backfill.piece_sender import LOOK_S, PieceSender, StoppedError
+from logship.backfill.ranges import PieceRange, stretches
+from logship.backfill.reading import LogReading, Passage, anchor_within
 from logship.backfill.remote import RemoteError
 from logship.backfill.reports import Confirmed, Ending, Report, Sample
+from logship.backfill.run_settings import LogPiece, RunPurpose, RunSettings
+from logship.backfill.watermark import UndecidedRange, Watermark
 from logship.clock import SystemClock
 from logship.counters import Tally
 from logship.delivery import DeadLetter
@@ -32,12 +32,12 @@ ODD_SHOWN = 5  # odd lines of a piece that a dry run shows
 MIXED_LINES = 32  # a chunk that is partly out of range is cut down to so many lines
 
 
-def work(channel: Channel, order: Order, piece: Piece) -> Report:
+def work(channel: Channel, run_settings: RunSettings, piece: LogPiece) -> Report:
     """One attempt at a piece; whatever ends it is in the report's `ending`.
 
     Raises: only what is a mistake in the program, or the machine's (MemoryError).
     """
-    attempt = Attempt(channel, order, piece)
+    attempt = PieceAttempt(channel, run_settings, piece)
     try:
         attempt.run()
         ending, message = Ending.DONE, ""
@@ -65,21 +65,21 @@ class DamageError(Exception):
     """The log ends before its end."""
 
 
-class Attempt:
+class PieceAttempt:
     """One attempt at one piece."""
 
-    def __init__(self, channel: Channel, order: Order, piece: Piece) -> None:
+    def __init__(self, channel: Channel, run_settings: RunSettings, piece: LogPiece) -> None:
         self.id = str(uuid.uuid4())
-        self._channel, self._order, self._piece = channel, order, piece
+        self._channel, self._run_settings, self._piece = channel, run_settings, piece
         self._clock = SystemClock()
-        self._frontier = Frontier(piece.start)
-        self._carrier: Courier | Census
-        if order.purpose is Purpose.SEND:
-            self._carrier = Courier(order, piece.log, self._frontier, self._clock, self._idle)
+        self._watermark = Watermark(piece.start)
+        self._carrier: PieceSender | DryRunCounter
+        if run_settings.purpose is RunPurpose.SEND:
+            self._carrier = PieceSender(run_settings, piece.log, self._watermark, self._clock, self._idle)
         else:
-            self._carrier = Census(self._frontier, order.settings.batch.max_bytes)
-        self._converter = converter_of(piece.log.kit)
-        self._reading: Reading | None = None
+            self._carrier = DryRunCounter(self._watermark, run_settings.settings.batch.max_bytes)
+        self._converter = converter_of(piece.log.converter_spec)
+        self._reading: LogReading | None = None
         self._unfit = UnfitRun(piece.start)
         self._tally = Tally()
         self._nul_bytes = 0  # skipped, and not in a step yet
@@ -94,7 +94,7 @@ class Attempt:
 
         Raises: StoppedError, RefusedError, MisfitError, DamageError, OSError, RemoteError.
         """
-        reading = Reading(self._piece.log, self._piece.start, self._order.settings.max_line_bytes)
+        reading = LogReading(self._piece.log, self._piece.start, self._run_settings.settings.max_line_bytes)
         self._reading = reading
         for stretch in stretches(self._piece.start, self._piece.end, self._piece.confirmed):
             self._idle()
@@ -115,7 +115,9 @@ class Attempt:
             except RefusedError as exc:
                 ending, message = Ending.REFUSED, str(exc)
         try:
-            self._carrier.close(0.0 if ending is Ending.REFUSED else self._order.settings.delivery.shutdown_timeout_s)
+            self._carrier.close(
+                0.0 if ending is Ending.REFUSED else self._run_settings.settings.delivery.shutdown_timeout_s
+            )
         except RefusedError as exc:
             ending, message = Ending.REFUSED, str(exc)
         if self._reading is not None:
@@ -124,19 +126,21 @@ class Attempt:
 
     # the way of a chunk
 
-    def _skip(self, reading: Reading, stretch: Stretch) -> bool:
+    def _skip(self, reading: LogReading, stretch: PieceRange) -> bool:
         """Passes what is confirmed; False where it turns out to be another log's range: then it is not."""
         assert stretch.end is not None
         lines = reading.lines_to(stretch.end)
         if reading.position < stretch.end or not reading.has_anchor(stretch.anchor):
             reading.go_to(stretch.start)
             return False
-        self._frontier.issue(Step(stretch.start, stretch.end, b"", Tally(already_confirmed=lines), confirms=False))
-        self._frontier.settle([(stretch.start, stretch.end)])
+        self._watermark.issue(
+            UndecidedRange(stretch.start, stretch.end, b"", Tally(already_confirmed=lines), confirms=False)
+        )
+        self._watermark.settle([(stretch.start, stretch.end)])
         self._unfit = UnfitRun(stretch.end)
         return True
 
-    def _convert(self, reading: Reading, end: int | None) -> None:
+    def _convert(self, reading: LogReading, end: int | None) -> None:
         damage: OSError | RemoteError | None = None
         while True:
             self._idle()
@@ -205,8 +209,8 @@ class Attempt:
         tally.dead_letters = len(settled.letters)
         tally.add_conversion(conversion)
         self._nul_bytes = 0
-        self._frontier.issue(
-            Step(
+        self._watermark.issue(
+            UndecidedRange(
                 settled.start,
                 settled.end,
                 passage.anchor if is_whole else self._anchor(chunk, settled.end),
@@ -227,8 +231,8 @@ class Attempt:
     def _issue_letters(self, settled: Settled, anchor: bytes) -> None:
         tally = Tally(settled.lines, dead_letters=len(settled.letters), nul_bytes=self._nul_bytes)
         self._nul_bytes = 0
-        self._frontier.issue(Step(settled.start, settled.end, anchor, tally, settled.letters))
-        self._frontier.settle([(settled.start, settled.end)])
+        self._watermark.issue(UndecidedRange(settled.start, settled.end, anchor, tally, settled.letters))
+        self._watermark.settle([(settled.start, settled.end)])
 
     def _give_up_format(self) -> None:
         """Raises: MisfitError, with the first line that did not fit."""
@@ -237,15 +241,15 @@ class Attempt:
         self._reading.go_to(position)
         passage = self._reading.passage(SMALLEST_READ_BYTES, None)
         lines = [*self._heading(passage.chunk).splitlines(), passage.chunk.data.split(b"\n")[0]] if passage else []
-        opened = self._piece.log.kit.opened(lines)
+        opened = self._piece.log.converter_spec.opened(lines)
         line = opened[0] if opened else b""
         misfit = self._converter.explain(line, self._piece.log.path)
         raise MisfitError(misfit_text(headed(line)[1], position, misfit))
 
     def _read_bytes(self) -> int:
-        if not self._order.rate:
+        if not self._run_settings.rate:
             return CHUNK_BYTES
-        return min(CHUNK_BYTES, max(SMALLEST_READ_BYTES, int(self._order.rate * LINE_BYTES / READS_A_SECOND)))
+        return min(CHUNK_BYTES, max(SMALLEST_READ_BYTES, int(self._run_settings.rate * LINE_BYTES / READS_A_SECOND)))
 
     # what the driver hears
 
@@ -262,12 +266,12 @@ class Attempt:
             raise StoppedError
 
     def _report(self, ending: Ending | None = None, message: str = "") -> Report:
-        for step in self._frontier.advance():
+        for step in self._watermark.advance():
             self._tally.add(step.tally)
             self._letters += step.letters
             if step.confirms:
                 self._confirm(step)
-        is_sending = self._order.purpose is Purpose.SEND
+        is_sending = self._run_settings.purpose is RunPurpose.SEND
         letters, self._letters = self._letters, []
         confirmed, self._confirmed = self._confirmed, []
         if not is_sending:
@@ -278,12 +282,12 @@ class Attempt:
             piece=self._piece.number,
             attempt=self.id,
             number=self._reports,
-            decided_to=self._frontier.decided_to,
+            decided_to=self._watermark.decided_to,
             tally=deepcopy(self._tally),
             confirmed=tuple(confirmed) if is_sending else (),
             letters=tuple(letters) if is_sending else (),
             sample=Sample(dict(carrier.months), tuple(self._odd), carrier.found)
-            if isinstance(carrier, Census)
+            if isinstance(carrier, DryRunCounter)
             else Sample(),
             read_bytes=self._read_stored(),
             in_flight=carrier.in_flight,
@@ -299,7 +303,7 @@ class Attempt:
         before = self._piece.start if self._piece.log.is_plain else 0
         return max(0, self._reading.stored_bytes - before)
 
-    def _confirm(self, step: Step) -> None:
+    def _confirm(self, step: UndecidedRange) -> None:
         last = self._confirmed[-1] if self._confirmed else None
         if last and last.end == step.start:
             self._confirmed[-1] = Confirmed(last.start, step.end, step.anchor)

@@ -82,9 +82,9 @@ def command(config: Path | None, url: str, application_id_file: Path | None, as_
 
 
 def _options(given: dict[str, object], now_s: float) -> Options:
-    from logship.backfill.moments import moment
     from logship.backfill.plan import Identity
     from logship.backfill.service import Options, default_jobs
+    from logship.backfill.time_arguments import moment
     from logship.cli.terminal import standard_input
     from logship.config.overrides import Overrides, fields_of
 

@@ -9,8 +9,8 @@ from dataclasses import asdict, field
 from typing import Protocol, TextIO
 
 from logship.backfill.paths import Remark
-from logship.backfill.plan import Plan
-from logship.backfill.summary import LogSummary, Progress, Summary
+from logship.backfill.plan import BackfillPlan
+from logship.backfill.summary import BackfillSummary, LogSummary, RunProgress
 from logship.cli.terminal import Styled, Terminal, safe
 from logship.counters import Tally
 from logship.delivery import DeadLetter
@@ -24,7 +24,7 @@ SHOWN_LINE = 160  # bytes of an odd line
 MOST_ALIKE = 3  # notes of one text; a format is detected for each of a thousand logs
 MOST_LOGS = 40  # lines of the table of logs; the rest is summed
 
-Show = Callable[[Progress], None]
+Show = Callable[[RunProgress], None]
 
 
 class Monotonic(Protocol):
@@ -40,7 +40,7 @@ class View:
     clock: Monotonic
     _is_gone: bool = False
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: BackfillPlan) -> None:
         """What there is to say before the beginning."""
         alike: dict[str, list[Remark]] = {}
         for remark in plan.remarks:
@@ -67,7 +67,7 @@ class View:
         with self._bar() if is_bar else self._lines() as show:
             yield show
 
-    def summary(self, summary: Summary) -> None:
+    def summary(self, summary: BackfillSummary) -> None:
         """The sums, per log and in all."""
         if len(summary.logs) > 1:
             for log in summary.logs[:MOST_LOGS]:
@@ -112,7 +112,7 @@ class View:
     def _lines(self) -> Iterator[Show]:
         told_s = self.clock.monotonic()
 
-        def show(progress: Progress) -> None:
+        def show(progress: RunProgress) -> None:
             nonlocal told_s
             if self.clock.monotonic() - told_s >= LINES_EVERY_S:
                 told_s = self.clock.monotonic()
@@ -131,7 +131,7 @@ class View:
         task = bar.add_task("", total=None)
         drawn_s = float("-inf")
 
-        def show(progress: Progress) -> None:
+        def show(progress: RunProgress) -> None:
             nonlocal drawn_s
             if self._is_gone or self.clock.monotonic() - drawn_s < BAR_EVERY_S:
                 return
@@ -174,14 +174,14 @@ class JsonView:
     stream: TextIO
     _remarks: list[dict[str, object]] = field(default_factory=list)
 
-    def planned(self, plan: Plan) -> None:
+    def planned(self, plan: BackfillPlan) -> None:
         """Remarks come with the summary."""
 
     @contextmanager
     def progress(self) -> Iterator[Show]:
         yield lambda progress: None
 
-    def summary(self, summary: Summary) -> None:
+    def summary(self, summary: BackfillSummary) -> None:
         document = {
             **tally_object(summary.tally),
             "exit": int(summary.exit_code),
@@ -237,12 +237,12 @@ def odd_object(path: str, letter: DeadLetter) -> dict[str, object]:
     return {"path": path, "position": letter.position, "reason": letter.reason, "line": line}
 
 
-def sum_text(summary: Summary) -> str:
+def sum_text(summary: BackfillSummary) -> str:
     """The sum of all logs, as everywhere; a dry run says what would be."""
     return tally_text(summary.tally, dry=summary.is_dry)
 
 
-def closing_text(summary: Summary) -> str:
+def closing_text(summary: BackfillSummary) -> str:
     """How long, how fast, which exit code."""
     done, what = (summary.tally.lines, "lines/s") if summary.is_dry else (summary.tally.sent, "events/s")
     rate = f"{done / max(summary.elapsed_s, 0.001):,.0f} {what}"
@@ -254,13 +254,13 @@ def tally_text(tally: Tally, *, dry: bool = False) -> str:
     return text.replace("= sent", "= would be sent", 1) if dry else text
 
 
-def progress_text(progress: Progress) -> str:
+def progress_text(progress: RunProgress) -> str:
     """One line about how far it is."""
     share = progress.bytes_done / progress.bytes_total if progress.bytes_total else 0.0
     return "  ".join([*([f"{share:.0%}"] if progress.bytes_total else []), *_progress_parts(progress).values()])
 
 
-def bar_text(progress: Progress, columns: int) -> str:
+def bar_text(progress: RunProgress, columns: int) -> str:
     """What stands behind the bar; where there is little room, what matters now."""
     parts = _progress_parts(progress)
     text = "  ".join(parts.values())
@@ -275,7 +275,7 @@ def bar_text(progress: Progress, columns: int) -> str:
     return "  ".join(part for name, part in parts.items() if name in wanted)
 
 
-def _progress_parts(progress: Progress) -> dict[str, str]:
+def _progress_parts(progress: RunProgress) -> dict[str, str]:
     parts = {
         "files": f"{progress.files_done:,}/{progress.files:,} files",
         "bytes": f"{size_text(progress.bytes_done)}/{size_text(progress.bytes_total)}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import BrokenExecutor, Future
 
-from logship.backfill.executors import NearCrew, P, Work
+from logship.backfill.executors import NearPool, P, Work
 from logship.backfill.reports import Report
 from logship.backfill.service import Backfill, Options
 from logship.backfill.target import Target, load
@@ -16,8 +16,8 @@ from tests.backfill.world import World, access_lines, joined, truth, write_old
 LINES = access_lines(500)
 
 
-class Doomed(NearCrew):
-    """A crew whose workers die `deaths` times before they live."""
+class Doomed(NearPool):
+    """A pool whose workers die `deaths` times before they live."""
 
     def __init__(self, deaths: int = 0) -> None:
         super().__init__()
@@ -39,10 +39,10 @@ class Doomed(NearCrew):
         self.replaced += 1
 
 
-def run(world: World, crew: Doomed) -> tuple[int, str, int]:
+def run(world: World, pool: Doomed) -> tuple[int, str, int]:
     """Exit code, why it stopped, events sent."""
     settings = load(world.config, Target(), os.environ, sending=True)
-    backfill = Backfill(settings, Options((str(world.logs),), 1), os.environ, SystemClock(), lambda _: crew)
+    backfill = Backfill(settings, Options((str(world.logs),), 1), os.environ, SystemClock(), lambda _: pool)
     summary = backfill.run(backfill.plan(), lambda progress: None)
     return summary.exit_code, summary.stopped_by, summary.tally.sent
 
@@ -50,7 +50,7 @@ def run(world: World, crew: Doomed) -> tuple[int, str, int]:
 def test_a_log_truncated_after_the_plan_is_said(world: World, receiver: Receiver) -> None:
     path = write_old(world.logs / "access.log.1", joined(LINES))
     settings = load(world.config, Target(), os.environ, sending=True)
-    backfill = Backfill(settings, Options((str(path),), 1), os.environ, SystemClock(), lambda _: NearCrew())
+    backfill = Backfill(settings, Options((str(path),), 1), os.environ, SystemClock(), lambda _: NearPool())
     plan = backfill.plan()
     write_old(path, joined(LINES[:100]))
     summary = backfill.run(plan, lambda progress: None)
@@ -63,7 +63,7 @@ def test_a_live_log_that_its_daemon_goes_on_with_is_skipped_as_far_as_it_is_conf
     assert world.here(path)["sent"] == len(LINES)
     settings = load(world.config, Target(), os.environ, sending=True)
     write_old(path, joined(LINES[:200]))  # what a plan sees that was made a moment earlier
-    backfill = Backfill(settings, Options((str(path),), 1), os.environ, SystemClock(), lambda _: NearCrew())
+    backfill = Backfill(settings, Options((str(path),), 1), os.environ, SystemClock(), lambda _: NearPool())
     plan = backfill.plan()
     write_old(path, joined(LINES))
     summary = backfill.run(plan, lambda progress: None)
@@ -78,8 +78,8 @@ def test_workers_that_die_are_replaced_and_their_pieces_done(world: World, recei
 
 def test_workers_that_always_die_end_it_with_the_log_named(world: World, receiver: Receiver) -> None:
     path = write_old(world.logs / "access.log.1", joined(LINES))
-    crew = Doomed(deaths=1_000)
-    code, stopped_by, sent = run(world, crew)
+    pool = Doomed(deaths=1_000)
+    code, stopped_by, sent = run(world, pool)
     assert (code, sent, receiver.posts) == (1, 0, 0)
-    assert stopped_by == f"workers died {crew.replaced} times in a row at {path}; is there enough memory?"
-    assert crew.replaced < 10
+    assert stopped_by == f"workers died {pool.replaced} times in a row at {path}; is there enough memory?"
+    assert pool.replaced < 10

@@ -1,4 +1,4 @@
-"""The local crew: processes that report, drain, are replaced when they break, and die with their driver."""
+"""The local pool: processes that report, drain, are replaced when they break, and die with their driver."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from logship.backfill.executors import Channel
-from logship.backfill.local import LocalCrew
+from logship.backfill.local import LocalPool
 from logship.backfill.reports import Ending, Report
 from logship.counters import Tally
 from tests.rigs.waiting import wait_until
@@ -43,23 +43,23 @@ def niceness(channel: Channel, piece: int) -> Report:
 
 
 @pytest.fixture
-def crew() -> Iterator[LocalCrew]:
-    crew = LocalCrew(2)
-    yield crew
-    crew.close(at_once=True)
+def pool() -> Iterator[LocalPool]:
+    pool = LocalPool(2)
+    yield pool
+    pool.close(at_once=True)
 
 
-def drained(crew: LocalCrew) -> list[Report]:
+def drained(pool: LocalPool) -> list[Report]:
     reports = []
-    while not crew.reports.empty():
-        report = crew.reports.get()
+    while not pool.reports.empty():
+        report = pool.reports.get()
         assert report is not None
         reports.append(report)
     return reports
 
 
-def pid_of(crew: LocalCrew) -> int:
-    report = crew.reports.get(timeout=20)
+def pid_of(pool: LocalPool) -> int:
+    report = pool.reports.get(timeout=20)
     assert report is not None
     return int(report.attempt)
 
@@ -71,52 +71,52 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_every_report_is_there_after_close_in_the_order_of_its_task(crew: LocalCrew) -> None:
-    futures = [crew.submit(count_to, piece, 40) for piece in range(5)]
+def test_every_report_is_there_after_close_in_the_order_of_its_task(pool: LocalPool) -> None:
+    futures = [pool.submit(count_to, piece, 40) for piece in range(5)]
     assert [future.result(120).decided_to for future in futures] == [40] * 5
-    crew.close()
-    reports = drained(crew)
+    pool.close()
+    reports = drained(pool)
     for piece in range(5):
         assert [report.number for report in reports if report.piece == piece] == list(range(1, 40))
 
 
-def test_draining_ends_tasks_by_their_own_hand(crew: LocalCrew) -> None:
-    future = crew.submit(wait_for_stop, 0)
-    pid_of(crew)
-    crew.drain()
+def test_draining_ends_tasks_by_their_own_hand(pool: LocalPool) -> None:
+    future = pool.submit(wait_for_stop, 0)
+    pid_of(pool)
+    pool.drain()
     assert future.result(120).ending is Ending.STOPPED
 
 
-def test_a_killed_worker_breaks_the_crew_and_a_replaced_crew_works(crew: LocalCrew) -> None:
-    future = crew.submit(wait_for_stop, 0)
-    os.kill(pid_of(crew), signal.SIGKILL)
+def test_a_killed_worker_breaks_the_crew_and_a_replaced_crew_works(pool: LocalPool) -> None:
+    future = pool.submit(wait_for_stop, 0)
+    os.kill(pid_of(pool), signal.SIGKILL)
     with pytest.raises(BrokenExecutor):
         future.result(120)
-    crew.replace()
-    again: Future[Report] = crew.submit(count_to, 1, 3)
+    pool.replace()
+    again: Future[Report] = pool.submit(count_to, 1, 3)
     assert again.result(20).decided_to == 3
 
 
-def test_closing_at_once_does_not_wait_for_tasks(crew: LocalCrew) -> None:
-    future = crew.submit(wait_for_stop, 0)
-    pid = pid_of(crew)
-    crew.close(at_once=True)
+def test_closing_at_once_does_not_wait_for_tasks(pool: LocalPool) -> None:
+    future = pool.submit(wait_for_stop, 0)
+    pid = pid_of(pool)
+    pool.close(at_once=True)
     assert not is_alive(pid)
     assert isinstance(future.exception(20), BrokenExecutor)
 
 
-def test_workers_are_niced_and_leave_a_terminals_signals_to_the_driver(crew: LocalCrew) -> None:
-    assert int(crew.submit(niceness, 0).result(20).attempt) >= 10
+def test_workers_are_niced_and_leave_a_terminals_signals_to_the_driver(pool: LocalPool) -> None:
+    assert int(pool.submit(niceness, 0).result(20).attempt) >= 10
 
 
 DRIVER = """
 import sys
-from logship.backfill.local import LocalCrew
+from logship.backfill.local import LocalPool
 from tests.backfill.test_executors import wait_for_stop
 if __name__ == "__main__":
-    crew = LocalCrew(2)
-    futures = [crew.submit(wait_for_stop, piece) for piece in range(2)]
-    print(*(crew.reports.get().attempt for _ in futures), flush=True)
+    pool = LocalPool(2)
+    futures = [pool.submit(wait_for_stop, piece) for piece in range(2)]
+    print(*(pool.reports.get().attempt for _ in futures), flush=True)
     futures[0].result()
 """
 

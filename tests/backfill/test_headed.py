@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from logship.backfill.assignments import Assignments
-from logship.backfill.kit import converter_of
-from logship.backfill.reading import Reading
+from logship.backfill.converter_spec import converter_of
+from logship.backfill.reading import LogReading
+from logship.backfill.split import Split
 from logship.event import Window
 from logship.formats import read_spec
-from tests.backfill.orders import log_of
 from tests.backfill.receiver import Receiver
+from tests.backfill.run_settings import log_of
 from tests.backfill.world import World, write_old
 
 HEADS = (
@@ -36,22 +36,24 @@ def w3c_lines(count: int) -> list[str]:
 def test_each_piece_reads_what_it_would_have_read_behind_the_others(tmp_path: Path) -> None:
     path = write_old(tmp_path / "u_ex.log", "".join(f"{line}\r\n" for line in w3c_lines(200)).encode())
     log = log_of(str(path), path.stat().st_size)
-    log = replace(log, kit=replace(log.kit, format=read_spec({"w3c": "auto"})))
-    pieces = list(Assignments(Window()).pieces(log, (), lambda line: None, lambda rest: 500))
+    log = replace(log, converter_spec=replace(log.converter_spec, format=read_spec({"w3c": "auto"})))
+    pieces = list(Split(Window()).pieces(log, (), lambda line: None, lambda rest: 500))
     assert len(pieces) > 10
     events: list[str] = []
     for piece in pieces:
         assert piece.end is not None
-        reading = Reading(log, piece.start, 65_536)
+        reading = LogReading(log, piece.start, 65_536)
         passage = reading.passage(1 << 20, piece.end)
         assert passage is not None
-        made = converter_of(log.kit).convert(passage.chunk.data, piece.start, log.file, heading=piece.heading.text)
+        made = converter_of(log.converter_spec).convert(
+            passage.chunk.data, piece.start, log.file, heading=piece.heading.text
+        )
         assert reading.heading(piece.start, piece.heading) == piece.heading.text
         events += made.events
         assert not made.unfit
         reading.close()
     data = path.read_bytes()
-    assert events == converter_of(log.kit).convert(data, 0, log.file).events
+    assert events == converter_of(log.converter_spec).convert(data, 0, log.file).events
     assert len(events) == 200
 
 

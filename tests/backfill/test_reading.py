@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.backfill.reading import Passage, Reading
+from logship.backfill.reading import LogReading, Passage
 from logship.event import ANCHOR_BYTES
 from logship.tail.identity import anchor_of
-from tests.backfill.orders import log_of
+from tests.backfill.run_settings import log_of
 
 MAX_LINE_BYTES = 100
 HALF_LINES = st.text('x"\r\xff', max_size=40).map(lambda text: text.encode("latin-1"))
@@ -34,7 +34,7 @@ def test_a_chunk_knows_what_stands_before_it_and_before_its_end(
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "access.log")
         path.write_bytes(compress(data))
-        reading = Reading(log_of(str(path), len(data)), 0, MAX_LINE_BYTES)
+        reading = LogReading(log_of(str(path), len(data)), 0, MAX_LINE_BYTES)
         passages = read_all(reading, limit_bytes)
         if passages:
             reading.go_to(passages[back % len(passages)].chunk.start)  # a held format's lines are read again
@@ -48,7 +48,7 @@ def test_a_chunk_knows_what_stands_before_it_and_before_its_end(
     assert (passages[-1].chunk.end if passages else 0) == len(data)
 
 
-def read_all(reading: Reading, limit_bytes: int) -> list[Passage]:
+def read_all(reading: LogReading, limit_bytes: int) -> list[Passage]:
     """The passages to the end, which follow each other without a gap."""
     passages: list[Passage] = []
     while (passage := reading.passage(limit_bytes, None)) is not None:

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 
 from logship.backfill.paths import Remark
-from logship.backfill.plan import Plan
-from logship.backfill.summary import Progress
+from logship.backfill.plan import BackfillPlan
+from logship.backfill.summary import RunProgress
 from logship.cli.backfill_view import View, bar_text
 from logship.cli.terminal import Terminal
 from logship.clock import SystemClock
 from logship.counters import Tally
 
-RUNNING = Progress(
+RUNNING = RunProgress(
     files_done=3, files=1_204, bytes_done=916_800_000, bytes_total=13_400_000_000, tally=Tally(sent=4), elapsed_s=9.0,
     rate=101_351.0, eta_s=4_104.0, in_flight=8, retries=0,
 )  # fmt: skip
@@ -35,7 +35,7 @@ def test_a_wide_terminal_shows_everything() -> None:
         (replace(RUNNING, is_draining=True), "finishing what is under way; Ctrl-C again stops at once"),
     ],
 )
-def test_a_terminal_of_80_columns_shows_what_matters_now(progress: Progress, shown: str) -> None:
+def test_a_terminal_of_80_columns_shows_what_matters_now(progress: RunProgress, shown: str) -> None:
     assert bar_text(progress, 80 - len(" 100% ") - 6) == shown
 
 
@@ -43,7 +43,7 @@ def test_notes_of_one_text_are_folded_and_failures_are_not() -> None:
     notes = [Remark(f"/logs/{number}.log", "format detected: combined", is_failure=False) for number in range(1_000)]
     failures = [Remark(f"/logs/{number}.gz", "can't be read: Permission denied") for number in range(5)]
     out = io.StringIO()
-    View(Terminal(out), Terminal(io.StringIO()), SystemClock()).planned(Plan(remarks=[*notes, *failures]))
+    View(Terminal(out), Terminal(io.StringIO()), SystemClock()).planned(BackfillPlan(remarks=[*notes, *failures]))
     lines = out.getvalue().splitlines()
     assert [line for line in lines if line.startswith("note")] == [
         "note  /logs/0.log format detected: combined",

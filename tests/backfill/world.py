@@ -17,7 +17,7 @@ from typing import Any
 
 from backports import zstd
 
-from logship.backfill.executors import NearCrew
+from logship.backfill.executors import NearPool
 from logship.backfill.service import Backfill, Options
 from logship.backfill.target import Target, load
 from logship.cli.backfill_view import JsonView
@@ -156,13 +156,13 @@ class World:
         out, err = process.communicate(stdin, timeout=120)
         return Run(process.returncode, (out or b"").decode(), (err or b"").decode())
 
-    def summary(self, *arguments: object, **popen: Any) -> Summary:
+    def summary(self, *arguments: object, **popen: Any) -> BackfillSummary:
         """What --json says of a run of the command."""
         run = self.run("--json", *arguments, **popen)
         assert run.out, f"no summary: {run.err}"
-        return Summary(run.code, json.loads(run.out))
+        return BackfillSummary(run.code, json.loads(run.out))
 
-    def here(self, *paths: object, target: Target = Target(), **options: Any) -> Summary:  # noqa: B008 - frozen
+    def here(self, *paths: object, target: Target = Target(), **options: Any) -> BackfillSummary:  # noqa: B008 - frozen
         """A run inside of this process, whose workers are a thread: the same route without processes to start.
 
         Raises: LogshipError, as the command would print it.
@@ -170,11 +170,11 @@ class World:
         clock, environ = SystemClock(), {**os.environ, **self.environ}
         asked = Options(tuple(map(str, paths)), 1, **options)
         settings = load(self.config, target, environ, sending=not asked.is_dry)
-        backfill = Backfill(settings, asked, environ, clock, lambda _: NearCrew())
+        backfill = Backfill(settings, asked, environ, clock, lambda _: NearPool())
         out = io.StringIO()
         summary = backfill.run(backfill.plan(), lambda progress: None)
         JsonView(out).summary(summary)
-        return Summary(summary.exit_code, json.loads(out.getvalue()))
+        return BackfillSummary(summary.exit_code, json.loads(out.getvalue()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class BackfillSummary:
     """The JSON summary of a run, whose sums must hold in all and for each log."""
 
     code: int

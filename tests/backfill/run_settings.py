@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from logship.backfill.kit import Kit
-from logship.backfill.order import Log
+from logship.backfill.converter_spec import ConverterSpec
+from logship.backfill.run_settings import BackfillLog
 from logship.config.settings import EndpointSettings
 from logship.event import LogFile
 from logship.formats import read_spec
@@ -16,19 +16,19 @@ EVENT = {
 }
 
 
-def kit_of(source: str) -> Kit:
+def converter_spec_of(source: str) -> ConverterSpec:
     """The common format, and a mapping without anything but the required keys."""
     common = read_spec({"apache": r'%h %l %u %t "%r" %>s %b'})
-    return Kit(source, common, {}, parse_mapping({"event": EVENT}), Constants("web-1", source))
+    return ConverterSpec(source, common, {}, parse_mapping({"event": EVENT}), Constants("web-1", source))
 
 
-def log_of(path: str, size_bytes: int, *, number: int = 0, compression: str = "") -> Log:
+def log_of(path: str, size_bytes: int, *, number: int = 0, compression: str = "") -> BackfillLog:
     """A log that nobody writes to any more."""
-    return Log(
+    return BackfillLog(
         number=number,
         path=path,
         file=LogFile(number, path, "web", 1, "web-1"),
-        kit=kit_of("web"),
+        converter_spec=converter_spec_of("web"),
         endpoint=EndpointSettings(RECEIVER, RECEIVER, "auto", None, "none", None, 1.0),
         drops_unmatched=False,
         size_bytes=size_bytes,

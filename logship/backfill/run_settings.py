@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import field
 from enum import StrEnum
 
-from logship.backfill.kit import Kit
+from logship.backfill.converter_spec import ConverterSpec
 from logship.checkpoint import Range
 from logship.config.settings import EndpointSettings, Settings
 from logship.event import LogFile, Window
@@ -13,7 +13,7 @@ from logship.formats.directives import Heading
 from logship.records import record
 
 
-class Purpose(StrEnum):
+class RunPurpose(StrEnum):
     """Why lines are converted."""
 
     SEND = "send"
@@ -21,7 +21,7 @@ class Purpose(StrEnum):
 
 
 @record
-class Log:
+class BackfillLog:
     """One log of the plan.
 
     Shapes: `path` is absolute, a URL, or "-"; size_bytes is as stored (0 for stdin); compression is "" for plain;
@@ -32,7 +32,7 @@ class Log:
     number: int
     path: str
     file: LogFile
-    kit: Kit
+    converter_spec: ConverterSpec
     endpoint: EndpointSettings
     drops_unmatched: bool
     size_bytes: int
@@ -49,11 +49,11 @@ class Log:
     @property
     def is_divisible(self) -> bool:
         """Whether it may be cut into pieces: a container log's lines may go on in others."""
-        return self.is_plain and self.kit.envelope == "none"
+        return self.is_plain and self.converter_spec.envelope == "none"
 
 
 @record
-class Piece:
+class LogPiece:
     """The unit of work: [start, end) of one log, at line starts.
 
     Shapes: end None is to the end of the log (compressed, stdin); `confirmed` are the ranges in it that need no
@@ -61,7 +61,7 @@ class Piece:
     """
 
     number: int
-    log: Log
+    log: BackfillLog
     start: int
     end: int | None
     confirmed: tuple[Range, ...] = ()
@@ -69,12 +69,12 @@ class Piece:
 
 
 @record
-class Order:
+class RunSettings:
     """What holds for all pieces of a run.
 
     Shapes: `settings` without sources (each log brings its own); `rate` is events/s of one task, 0 for no limit.
     """
 
     settings: Settings
-    purpose: Purpose = Purpose.SEND
+    purpose: RunPurpose = RunPurpose.SEND
     rate: float = 0.0

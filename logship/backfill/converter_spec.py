@@ -19,7 +19,7 @@ KEPT_CONVERTERS = 4  # of a thread: sources rarely take turns piece by piece, an
 
 
 @record
-class Kit:
+class ConverterSpec:
     """One source's format and mapping, read and checked, to be compiled where the lines are.
 
     Shapes: `format` is of any kind but auto; what was detected stands there by its name. `envelope` is what a container
@@ -61,22 +61,22 @@ class _Kept(threading.local):
     """The converters that this thread has used last, the newest at the end."""
 
     def __init__(self) -> None:
-        self.converters: list[tuple[Kit, SourceConverter]] = []
+        self.converters: list[tuple[ConverterSpec, SourceConverter]] = []
 
 
 _kept = _Kept()
 
 
-def converter_of(kit: Kit) -> SourceConverter:
-    """The compiled converter of a kit, with all that it remembers of logs before: a fresh one costs 25 ms of them.
+def converter_of(converter_spec: ConverterSpec) -> SourceConverter:
+    """The compiled converter of a spec, with all that it remembers of logs before: a fresh one costs 25 ms of them.
 
     Never another thread's. What takes lines out of envelopes is made anew: it keeps halves of lines; so is
     what knows the directives above a position of another log.
     """
-    if kit.envelope != "none" or kit.is_headed:
-        return kit.converter()
+    if converter_spec.envelope != "none" or converter_spec.is_headed:
+        return converter_spec.converter()
     kept = _kept.converters
-    at = next((at for at, (other, _) in enumerate(kept) if other == kit), None)
-    one = (kit, kit.converter()) if at is None else kept.pop(at)
+    at = next((at for at, (other, _) in enumerate(kept) if other == converter_spec), None)
+    one = (converter_spec, converter_spec.converter()) if at is None else kept.pop(at)
     _kept.converters = [*kept, one][-KEPT_CONVERTERS:]
     return one[1]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from logship.backfill.order import Log
 from logship.backfill.reports import Confirmed
+from logship.backfill.run_settings import BackfillLog
 from logship.checkpoint import Range
 from logship.clock import SystemClock
 from logship.counters import Counters
@@ -14,7 +14,7 @@ from logship.route.dead_letter_writer import DeadLetterWriter
 from logship.state import State
 
 
-class Ledger:
+class RangeStore:
     """The state directory's part that a backfill uses.
 
     Dead letters are on disk before the ranges that pass them. What can't be written waits: it costs at most that events
@@ -33,15 +33,17 @@ class Ledger:
             return f"dead letters can't be written: {self._letters.problem}"
         return self._state.problem if self._ranges else ""
 
-    def confirmed(self, log: Log) -> list[Range]:
+    def confirmed(self, log: BackfillLog) -> list[Range]:
         """The ranges of a log that its receiver has."""
         return self._state.ranges(log.endpoint.receiver, log.file.key)
 
-    def forget(self, log: Log) -> None:
+    def forget(self, log: BackfillLog) -> None:
         """The log begins anew."""
         self._state.forget_ranges(log.endpoint.receiver, log.file.key)
 
-    def write(self, log: Log, letters: Iterable[DeadLetter], confirmed: Iterable[Confirmed], *, records: bool) -> None:
+    def write(
+        self, log: BackfillLog, letters: Iterable[DeadLetter], confirmed: Iterable[Confirmed], *, records: bool
+    ) -> None:
         """Takes what a report brings and writes it, with what waits; `records` false keeps no ranges of this log."""
         self._letters.add(letters)
         if records:

@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.backfill.order import Log, Piece
-from logship.backfill.workload import EXPANSION, MAX_PIECE_BYTES, MIN_PIECE_BYTES, Workload, work_of
-from tests.backfill.orders import log_of
+from logship.backfill.run_settings import BackfillLog, LogPiece
+from logship.backfill.schedule import EXPANSION, MAX_PIECE_BYTES, MIN_PIECE_BYTES, Schedule, work_of
+from tests.backfill.run_settings import log_of
 
 MB = 1_000_000
 
 
-def handed_out(logs: list[Log], jobs: int) -> Iterator[tuple[Piece, int, int]]:
+def handed_out(logs: list[BackfillLog], jobs: int) -> Iterator[tuple[LogPiece, int, int]]:
     """Each piece with when its worker begins and ends it, where a worker does one byte of log in a moment."""
-    workload = Workload(logs)
+    schedule = Schedule(logs)
     free_at = [0] * jobs
-    while workload:
-        while (log := workload.next_log(jobs)) is not None:
-            workload.put(pieces_of(workload, log, jobs))
-        piece = workload.next_piece()
+    while schedule:
+        while (log := schedule.next_log(jobs)) is not None:
+            schedule.put(pieces_of(schedule, log, jobs))
+        piece = schedule.next_piece()
         assert piece is not None
         begin = heapq.heappop(free_at)
         end = begin + (work_of(piece.log) if piece.end is None else piece.end - piece.start)
@@ -32,22 +32,22 @@ def handed_out(logs: list[Log], jobs: int) -> Iterator[tuple[Piece, int, int]]:
         yield piece, begin, end
 
 
-def pieces_of(workload: Workload, log: Log, jobs: int) -> list[Piece]:
+def pieces_of(schedule: Schedule, log: BackfillLog, jobs: int) -> list[LogPiece]:
     if not log.is_divisible:
-        return [Piece(0, log, 0, None)]
+        return [LogPiece(0, log, 0, None)]
     pieces, at = [], 0
     while at < log.size_bytes:
-        end = min(log.size_bytes, at + workload.portion(jobs, log.size_bytes - at))
-        pieces.append(Piece(0, log, at, end))
+        end = min(log.size_bytes, at + schedule.portion(jobs, log.size_bytes - at))
+        pieces.append(LogPiece(0, log, at, end))
         at = end
     return pieces
 
 
-def gz(number: int, size_bytes: int) -> Log:
+def gz(number: int, size_bytes: int) -> BackfillLog:
     return log_of(f"/logs/access.log.{number}.gz", size_bytes, number=number, compression="gz")
 
 
-def plain(number: int, size_bytes: int) -> Log:
+def plain(number: int, size_bytes: int) -> BackfillLog:
     return log_of(f"/logs/access.log.{number}", size_bytes, number=number)
 
 
@@ -79,8 +79,8 @@ def test_workers_at_one_file_end_together(size_bytes: int, jobs: int) -> None:
 
 def test_logs_begin_oldest_first() -> None:
     logs = [gz(0, 9 * MB), plain(1, 70 * MB), gz(2, 8 * MB), plain(3, 70 * MB), gz(4, 9 * MB), gz(5, 9 * MB)]
-    order = list(dict.fromkeys(piece.log.number for piece, _, _ in handed_out(logs, 2)))
-    assert order == [0, 1, 2, 3, 4, 5]
+    run_settings = list(dict.fromkeys(piece.log.number for piece, _, _ in handed_out(logs, 2)))
+    assert run_settings == [0, 1, 2, 3, 4, 5]
 
 
 def test_a_large_archive_that_is_the_youngest_does_not_run_alone_at_the_end() -> None:
@@ -107,12 +107,12 @@ def test_a_single_worker_never_leaves_the_order() -> None:
 
 
 def test_the_rest_of_a_lost_piece_goes_out_next() -> None:
-    workload = Workload([plain(0, 10 * MB), plain(1, 10 * MB)])
-    first = workload.next_log(1)
+    schedule = Schedule([plain(0, 10 * MB), plain(1, 10 * MB)])
+    first = schedule.next_log(1)
     assert first is not None
-    workload.put(pieces_of(workload, first, 1))
-    lost = workload.next_piece()
+    schedule.put(pieces_of(schedule, first, 1))
+    lost = schedule.next_piece()
     assert lost is not None
     rest = replace(lost, number=7, start=lost.start + 1)
-    workload.put([rest])
-    assert workload.next_piece() is rest
+    schedule.put([rest])
+    assert schedule.next_piece() is rest

@@ -9,9 +9,9 @@ from typing import cast
 
 import pytest
 
-from logship.backfill.ledger import Ledger
-from logship.backfill.order import Log
+from logship.backfill.range_store import RangeStore
 from logship.backfill.reports import Confirmed
+from logship.backfill.run_settings import BackfillLog
 from logship.checkpoint import Range
 from logship.clock import SystemClock
 from logship.counters import Counters
@@ -21,7 +21,7 @@ from logship.state import State
 from tests.tail.driver import FakeClock
 
 FILE = LogFile(0, "/logs/access.log", "web", 7, "web-1")
-LOG = cast(Log, SimpleNamespace(file=FILE, endpoint=SimpleNamespace(receiver="https://receiver.test")))
+LOG = cast(BackfillLog, SimpleNamespace(file=FILE, endpoint=SimpleNamespace(receiver="https://receiver.test")))
 LETTER = DeadLetter.of(EventOrigin(FILE, 10, b"odd " + b"x" * 1_000), "fits no format")
 
 
@@ -31,9 +31,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path, clock: FakeClock) -> Ledger:
+def range_store(tmp_path: Path, clock: FakeClock) -> RangeStore:
     state = State.open(tmp_path, clock, daemon=False)
-    return Ledger(state, DeadLetters(tmp_path, counters=Counters()), cast(SystemClock, clock))
+    return RangeStore(state, DeadLetters(tmp_path, counters=Counters()), cast(SystemClock, clock))
 
 
 def full_disk(self: DeadLetters, letters: Sequence[DeadLetter]) -> None:
@@ -41,26 +41,28 @@ def full_disk(self: DeadLetters, letters: Sequence[DeadLetter]) -> None:
 
 
 def test_a_range_is_not_written_before_the_dead_letters_in_it(
-    ledger: Ledger, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    range_store: RangeStore, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A crash between both repeats a dead letter and loses none."""
     with monkeypatch.context() as patch:
         patch.setattr(DeadLetters, "append", full_disk)
-        ledger.write(LOG, [LETTER], [Confirmed(0, 100, b"")], records=True)
-        assert ledger.confirmed(LOG) == []
-        assert "No space left" in ledger.problem
-    ledger.flush()
-    assert ledger.confirmed(LOG) == [], "it is tried once a second"
+        range_store.write(LOG, [LETTER], [Confirmed(0, 100, b"")], records=True)
+        assert range_store.confirmed(LOG) == []
+        assert "No space left" in range_store.problem
+    range_store.flush()
+    assert range_store.confirmed(LOG) == [], "it is tried once a second"
     clock.pass_s(2)
-    ledger.flush()
-    assert ledger.confirmed(LOG) == [Range(0, 100)]
-    assert ledger.problem == ""
+    range_store.flush()
+    assert range_store.confirmed(LOG) == [Range(0, 100)]
+    assert range_store.problem == ""
 
 
-def test_dead_letters_that_can_not_be_written_are_bounded(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dead_letters_that_can_not_be_written_are_bounded(
+    range_store: RangeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(DeadLetters, "append", full_disk)
     count = 0
-    while not ledger.is_full:
-        ledger.write(LOG, [LETTER], [], records=True)
+    while not range_store.is_full:
+        range_store.write(LOG, [LETTER], [], records=True)
         count += 1
     assert count < 4_000

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 
 from logship.backfill.cutting import Part, Seekable, cut, find_time
-from logship.backfill.lineclock import TimeOf
-from logship.backfill.moments import shifted
+from logship.backfill.line_times import TimeOf
 from logship.backfill.opening import open_log
-from logship.backfill.order import Log, Piece
 from logship.backfill.ranges import clipped
+from logship.backfill.run_settings import BackfillLog, LogPiece
+from logship.backfill.time_arguments import shifted
 from logship.checkpoint import Range, merged
 from logship.event import ANCHOR_BYTES, Window
 from logship.formats.directives import Heading, heading_at
@@ -37,7 +37,7 @@ class _Bytes(Seekable):
         return data
 
 
-class Assignments:
+class Split:
     """Makes pieces; numbers run over the whole run."""
 
     def __init__(self, window: Window) -> None:
@@ -45,35 +45,35 @@ class Assignments:
         self._numbers = count()
 
     def pieces(
-        self, log: Log, confirmed: Sequence[Range], time_of: TimeOf, limit_of: Callable[[int], int]
-    ) -> Iterator[Piece]:
+        self, log: BackfillLog, confirmed: Sequence[Range], time_of: TimeOf, limit_of: Callable[[int], int]
+    ) -> Iterator[LogPiece]:
         """All pieces of a log, one where it can't be divided; `limit_of` says how large the next of the rest may be.
 
         Raises: OSError, RemoteError.
         """
         if not log.is_divisible:
-            yield Piece(next(self._numbers), log, 0, None, tuple(merged(confirmed)))
+            yield LogPiece(next(self._numbers), log, 0, None, tuple(merged(confirmed)))
             return
         content = open_log(log.path)
         try:
             start, end = self._within(content, log, time_of)
             heading = Heading()
             for low, high in cut(_Bytes(content), start, end, limit_of):
-                if log.kit.is_headed:
+                if log.converter_spec.is_headed:
                     heading = Heading(low, heading_at(content.read_at, low, heading))
-                yield Piece(next(self._numbers), log, low, high, clipped(merged(confirmed), low, high), heading)
+                yield LogPiece(next(self._numbers), log, low, high, clipped(merged(confirmed), low, high), heading)
         finally:
             content.close()
 
-    def rest(self, piece: Piece, decided_to: int) -> Piece:
+    def rest(self, piece: LogPiece, decided_to: int) -> LogPiece:
         """What of a piece is left where its worker is gone."""
         confirmed = clipped(piece.confirmed, decided_to, piece.end)
-        return Piece(next(self._numbers), piece.log, decided_to, piece.end, confirmed, piece.heading)
+        return LogPiece(next(self._numbers), piece.log, decided_to, piece.end, confirmed, piece.heading)
 
-    def _within(self, content: Content, log: Log, time_of: TimeOf) -> Part:
+    def _within(self, content: Content, log: BackfillLog, time_of: TimeOf) -> Part:
         """The part of a plain log that can hold lines of the window."""
         start, end = 0, log.size_bytes
-        if log.kit.is_headed:  # a line has no time but below its heading
+        if log.converter_spec.is_headed:  # a line has no time but below its heading
             return start, end
         log_bytes = _Bytes(content)
         if self._window.since:
@@ -83,7 +83,7 @@ class Assignments:
         return start, end
 
 
-def are_of(log: Log, ranges: Sequence[Range]) -> bool:
+def are_of(log: BackfillLog, ranges: Sequence[Range]) -> bool:
     """Whether confirmed ranges are of this plain log: what stands before each end tells.
 
     A range may end behind the size that the plan saw: a daemon goes on with a live log.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.backfill.courier import CATCH_UP_S, Pace
+from logship.backfill.piece_sender import CATCH_UP_S, RateLimit
 
 BATCHES = st.lists(st.tuples(st.integers(1, 600), st.floats(0.0, 2.0)), min_size=1, max_size=50)
 
@@ -17,7 +17,7 @@ BATCHES = st.lists(st.tuples(st.integers(1, 600), st.floats(0.0, 2.0)), min_size
 def test_no_stretch_of_time_brings_more_than_the_rate_and_what_may_be_caught_up(
     batches: list[tuple[int, float]],
 ) -> None:
-    pace, now_s, sent = Pace(1_000.0), 5.0, []
+    pace, now_s, sent = RateLimit(1_000.0), 5.0, []
     for events, late_s in batches:
         now_s = max(now_s, pace.due_s) + late_s
         pace.take(events, now_s)
@@ -29,7 +29,7 @@ def test_no_stretch_of_time_brings_more_than_the_rate_and_what_may_be_caught_up(
 
 
 def test_a_busy_machine_keeps_the_rate() -> None:
-    pace, now_s = Pace(1_000.0), 0.0
+    pace, now_s = RateLimit(1_000.0), 0.0
     for _ in range(100):
         pace.take(100, now_s)
         now_s = max(now_s + 0.02, pace.due_s) + 0.02  # converting takes a while, waking up too
@@ -37,6 +37,6 @@ def test_a_busy_machine_keeps_the_rate() -> None:
 
 
 def test_without_a_rate_nothing_waits() -> None:
-    pace = Pace(0.0)
+    pace = RateLimit(0.0)
     pace.take(1_000_000, 7.0)
     assert pace.due_s == -math.inf

@@ -1,4 +1,4 @@
-"""How far a piece is decided: stretches are issued in order, settled in any order, and pass in order."""
+"""How far a piece is decided: ranges are issued in order, settled in any order, and passed in order."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from logship.records import record
 
 
 @record(frozen=False)
-class Step:
-    """A stretch of a log and all that will have become of its lines once it is settled.
+class UndecidedRange:
+    """A range of a log and what its lines have become once it is settled.
 
     Shapes: [start, end) at line starts; `confirms` is false where some of its lines are out of range: a later run with
     other bounds wants them.
@@ -29,20 +29,20 @@ class Step:
     unsettled: int = 0  # bytes in it that no answer covers yet
 
 
-class Frontier:
-    """Steps from `start` on, without gaps; `decided_to` stands before the first that is not settled."""
+class Watermark:
+    """Ranges from `start` on, without gaps; `decided_to` is the start of the first that is not settled."""
 
     def __init__(self, start: int) -> None:
         self.decided_to = start
-        self._steps: deque[Step] = deque()
+        self._steps: deque[UndecidedRange] = deque()
         self._issued_to = start
 
     @property
     def is_settled(self) -> bool:
         return not self._steps
 
-    def issue(self, step: Step) -> None:
-        """The next step; nothing of it is settled yet."""
+    def issue(self, step: UndecidedRange) -> None:
+        """The next range; nothing of it is settled yet."""
         assert step.start == self._issued_to, f"a gap at {self._issued_to}: the next step begins at {step.start}"
         step.unsettled = step.end - step.start
         self._issued_to = step.end
@@ -65,9 +65,9 @@ class Frontier:
         step.tally.dead_letters += 1
         step.letters.append(letter)
 
-    def advance(self) -> list[Step]:
-        """The steps that `decided_to` passes now, in order."""
-        passed: list[Step] = []
+    def advance(self) -> list[UndecidedRange]:
+        """The ranges that `decided_to` passes now, in order."""
+        passed: list[UndecidedRange] = []
         while self._steps and not self._steps[0].unsettled:
             step = self._steps.popleft()
             self.decided_to = step.end

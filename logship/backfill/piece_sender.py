@@ -1,4 +1,4 @@
-"""Carries converted events to the receiver, no faster than it takes them, and learns what became of them."""
+"""Sends the events of one piece, no faster than the receiver takes them, and learns what became of them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import random
 from collections.abc import Callable
 from threading import Event
 
-from logship.backfill.frontier import Frontier
-from logship.backfill.order import Log, Order
+from logship.backfill.run_settings import BackfillLog, RunSettings
+from logship.backfill.watermark import Watermark
 from logship.clock import SystemClock
 from logship.counters import Counters
 from logship.delivery import Delivery, DeliveryState
@@ -33,7 +33,7 @@ def span(chunk: Chunk, start: int, end: int) -> Span:
 
 
 @record(frozen=False)
-class Pace:
+class RateLimit:
     """So many events a second, counted from the first; a batch that is late by less than CATCH_UP_S costs nothing."""
 
     rate: float  # 0: no limit
@@ -45,17 +45,22 @@ class Pace:
             self.due_s = begin_s + events / self.rate
 
 
-class Courier:
+class PieceSender:
     """One delivery for one piece.
 
-    What it settles it tells the frontier; while it waits it calls `idle`, which raises StoppedError when the driver
+    The watermark hears what is settled; while it waits it calls `idle`, which raises StoppedError when the driver
     wants it.
     """
 
     def __init__(
-        self, order: Order, log: Log, frontier: Frontier, clock: SystemClock, idle: Callable[[], None]
+        self,
+        run_settings: RunSettings,
+        log: BackfillLog,
+        watermark: Watermark,
+        clock: SystemClock,
+        idle: Callable[[], None],
     ) -> None:
-        settings = order.settings
+        settings = run_settings.settings
         self.wake = Event()
         self._delivery = Delivery(
             endpoint_of(log.endpoint),
@@ -66,18 +71,18 @@ class Courier:
             wake=self.wake,
         )
         self._output = Output(self._delivery, Batcher(settings.batch.max_bytes, math.inf, span))
-        self._pace = Pace(order.rate)
-        self._frontier = frontier
+        self._rate_limit = RateLimit(run_settings.rate)
+        self._watermark = watermark
         self._clock = clock
         self._idle = idle
 
     def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int) -> None:
-        """Send the events of a stretch that the frontier has been issued; waits while the receiver has no room."""
+        """Send the events of a stretch that the watermark knows of; waits while the receiver has no room."""
         cut = self._output.add(chunk, conversion, start, end, 0.0)
         for letter in cut.too_large:
-            self._frontier.refuse(letter)
-        self._frontier.settle((one.start, one.end) for one in cut.settled)
-        if self._pace.rate:
+            self._watermark.refuse(letter)
+        self._watermark.settle((one.start, one.end) for one in cut.settled)
+        if self._rate_limit.rate:
             self._output.flush()
         self._submit()
 
@@ -118,14 +123,14 @@ class Courier:
     def _submit(self) -> None:
         self._collect()
         while self._output.ready:
-            if self._pace.due_s > self._clock.monotonic() or not self._submit_one():
+            if self._rate_limit.due_s > self._clock.monotonic() or not self._submit_one():
                 self._wait()
 
     def _submit_one(self) -> bool:
         """Hands the next batch over; False while there is no room for it."""
         batch = self._output.send_next()
         if batch is not None:
-            self._pace.take(len(batch), self._clock.monotonic())
+            self._rate_limit.take(len(batch), self._clock.monotonic())
         return batch is not None
 
     def _wait(self) -> None:
@@ -134,7 +139,7 @@ class Courier:
 
     def _await_news(self) -> None:
         self._delivery.rest()
-        until_due_s = self._pace.due_s - self._clock.monotonic()
+        until_due_s = self._rate_limit.due_s - self._clock.monotonic()
         self.wake.wait(min(LOOK_S, until_due_s) if until_due_s > 0 else LOOK_S)
         self.wake.clear()
         self._collect()
@@ -148,5 +153,5 @@ class Courier:
 
     def _settle(self, settled: SettledBatch) -> None:
         for letter in settled.letters.values():
-            self._frontier.refuse(letter)
-        self._frontier.settle((one.start, one.end) for one in settled.batch.spans)
+            self._watermark.refuse(letter)
+        self._watermark.settle((one.start, one.end) for one in settled.batch.spans)

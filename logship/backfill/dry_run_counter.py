@@ -1,4 +1,4 @@
-"""Counts what would be sent, for dry runs; it stands where the courier stands."""
+"""Counts what would be sent, in place of the piece sender: for dry runs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import field
 
 import orjson
 
-from logship.backfill.frontier import Frontier
+from logship.backfill.watermark import Watermark
 from logship.delivery.dead_letter import too_large
-from logship.event import Chunk, Conversion, Piece
+from logship.event import Chunk, Conversion, origin_of_line
 from logship.mapping.disclosure import Disclosures
 from logship.records import record
 
@@ -18,13 +18,13 @@ DISCLOSED_EVENTS = 500  # of a piece are looked at
 
 
 @record(frozen=False)
-class Census:
+class DryRunCounter:
     """Events by month; everything is settled at once.
 
     Shapes: `months` maps '2026-10' to events; `found` is what looks like a secret in the first events of the piece.
     """
 
-    frontier: Frontier
+    watermark: Watermark
     max_bytes: int
     months: dict[str, int] = field(default_factory=dict)
     found: Disclosures = field(default_factory=Disclosures)
@@ -36,15 +36,15 @@ class Census:
         for index in range(len(conversion.ends)):
             event = conversion.event(index)
             if len(event) > self.max_bytes:
-                origin = Piece(chunk, conversion, index, index + 1).origin(0)
-                self.frontier.refuse(too_large(origin, event))
+                origin = origin_of_line(chunk, conversion, conversion.event_lines[index])
+                self.watermark.refuse(too_large(origin, event))
                 continue
             tree = orjson.loads(event)
             if self.found.events < DISCLOSED_EVENTS:
                 self.found.look_at(tree)
             month = month_of(tree)
             self.months[month] = self.months.get(month, 0) + 1
-        self.frontier.settle([(start, end)])
+        self.watermark.settle([(start, end)])
 
     def finish(self) -> None:
         """Nothing is under way."""

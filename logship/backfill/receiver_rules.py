@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from logship.backfill.order import Log, Piece
 from logship.backfill.paths import Remark
+from logship.backfill.run_settings import BackfillLog, LogPiece
 from logship.clock import SystemClock
 from logship.config import EndpointSettings
 from logship.delivery.rules_feed import KnownRules, RulesFeed
@@ -21,7 +21,7 @@ from logship.words import counted, duration_words
 GIVE_UP_S = 120.0  # a receiver that gives no rules for so long is down
 
 
-class Obedience:
+class ReceiverRules:
     """One feed for each receiver that is obeyed; used from one thread, but for the feeds' own."""
 
     def __init__(self, endpoints: Iterable[EndpointSettings], folder: Path, clock: SystemClock) -> None:
@@ -61,7 +61,7 @@ class Obedience:
         stored = [(endpoint.receiver, known, "a dry run does not ask") for endpoint, known in self._stored.items()]
         return [self._remark(*one) for one in (*asked, *stored)]
 
-    def obeying(self, piece: Piece) -> Piece:
+    def obeying(self, piece: LogPiece) -> LogPiece:
         """The piece with the rules of now."""
         return replace(piece, log=self._with_rules(piece.log))
 
@@ -69,12 +69,14 @@ class Obedience:
         for feed in self._feeds.values():
             feed.close()
 
-    def _with_rules(self, log: Log) -> Log:
+    def _with_rules(self, log: BackfillLog) -> BackfillLog:
         feed = self._feeds.get(log.endpoint)
         if feed is not None:
             feed.take()
         known = feed.adopted if feed is not None else self._stored.get(log.endpoint)
-        return log if known is None else replace(log, kit=replace(log.kit, rules=known.rules.text))
+        return (
+            log if known is None else replace(log, converter_spec=replace(log.converter_spec, rules=known.rules.text))
+        )
 
     def _remark(self, receiver: str, known: KnownRules | None, problem: str) -> Remark:
         if known is None:

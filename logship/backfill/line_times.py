@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from logship.backfill.kit import Kit
+from logship.backfill.converter_spec import ConverterSpec
 from logship.clock import iso_time
 from logship.formats import Format
 
 TimeOf = Callable[[bytes], str | None]
 
 
-def line_clock(kit: Kit, fmt: Format) -> TimeOf:
+def line_clock(converter_spec: ConverterSpec, fmt: Format) -> TimeOf:
     """A function from a line (without its newline) to its moment; None where it has none.
 
     The moment may be the request's start or its end, whichever the format logs.
     """
-    clocks = [_member_clock(member, kit.constants.timezone) for member in fmt.members]
+    clocks = [_member_clock(member, converter_spec.constants.timezone) for member in fmt.members]
 
     def time_of(line: bytes) -> str | None:
-        for inner in [line] if kit.is_headed else kit.opened([line]):
+        for inner in [line] if converter_spec.is_headed else converter_spec.opened([line]):
             member = fmt.choose(inner)
             if member is not None:
                 return clocks[member](inner)
