@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 
 from logship.formats.format import Wanted
@@ -96,10 +95,10 @@ def emit_json_reading(
             place = 0 if source.is_line_first else len(choices)
             choices.insert(place, (lines[source.line_paths][source.part], None))
         _first(assembler, registers[field], choices)
-    assembler.emit(Op.ATLEAST, fewest, _listed(assembler, counted))
+    assembler.emit(Op.ATLEAST, fewest, assembler.listed(counted))
     timed = [registers[source.slot.field] for source in times]
     if timed:
-        assembler.emit(Op.ATLEAST, 1, _listed(assembler, timed))
+        assembler.emit(Op.ATLEAST, 1, assembler.listed(timed))
     for source in times:
         if source.slot.field not in wanted.moments:
             skip = Label()
@@ -113,32 +112,31 @@ def emit_json_reading(
     return Escaping.NONE
 
 
-def _listed(assembler: Assembler, registers: Sequence[int]) -> int:
-    return assembler.constant(struct.pack(f"<{len(registers)}H", *registers))
-
-
 def _split(source: Source, members: _Members, assembler: Assembler) -> list[int]:
     """Registers with the parts of the request line, each of the first line that has it."""
     parts: list[list[int]] = []
     for path in source.line_paths:
         parts.append([assembler.register() for _ in PARTS])
         assembler.emit(Op.SPLIT, members.registers[path], *parts[-1], 1)
-    for number, register in enumerate(parts[0]):
-        for other in parts[1:]:
-            assembler.emit(Op.FIRST, register, register, other[number])
+    if len(parts) > 1:
+        for number, register in enumerate(parts[0]):
+            assembler.first(register, [part[number] for part in parts])
     return parts[0]
 
 
 def _first(assembler: Assembler, register: int, choices: Sequence[tuple[int, Meaning | None]]) -> None:
     """The first choice that holds something; the line is handed back where that is not what it can only be."""
-    left = choices[0][0]
-    for right, only in choices[1:] or choices:
+    waiting: list[int] = []
+    for choice, only in choices:
         if only is not None:
             checked, done = Label(), Label()
-            assembler.emit(Op.EMPTY, left, checked)
-            assembler.emit(Op.JUMP, done)
+            if waiting:
+                assembler.first(register, waiting)
+                waiting = [register]
+                assembler.emit(Op.EMPTY, register, checked)
+                assembler.emit(Op.JUMP, done)
             assembler.place(checked)
-            only.emit(assembler, right)
+            only.emit(assembler, choice)
             assembler.place(done)
-        assembler.emit(Op.FIRST, register, left, right)
-        left = register
+        waiting.append(choice)
+    assembler.first(register, waiting)

@@ -99,10 +99,10 @@ def _in(pattern: re.Pattern[str], longest: int = 64) -> Callable[[str], bool]:
     return lambda text: len(text) <= longest and pattern.fullmatch(text) is not None
 
 
-_PEER = Meaning("an address or a host name", _is_peer, Known.ADDRESS)
+_PEER = Meaning("an address or a host name", _is_peer, Known.PEER)
 _METHOD = Meaning("a method", _is_method)
 _BY_FIELD = {
-    "remote_user": Meaning("a user", _is_user),
+    "remote_user": Meaning("a user", _is_user, Known.NO_SPACE),
     "remote_logname": Meaning("the name from identd", _is_no_address),
     "server_name": Meaning("a server's name", _is_no_list_item),
     "request_method": _METHOD,

@@ -101,8 +101,16 @@ class Assembler:
         """A new register with the parts, constants or registers, in one text."""
         numbers = [part if isinstance(part, int) else MOST + 1 + self.constant(part) for part in parts]
         joined = self.register()
-        self.emit(Op.JOIN, joined, self.constant(struct.pack(f"<{len(numbers)}H", *numbers)))
+        self.emit(Op.JOIN, joined, self.listed(numbers))
         return joined
+
+    def first(self, register: int, choices: Sequence[int]) -> None:
+        """The first of the registers that is not empty."""
+        self.emit(Op.FIRST, register, self.listed(choices))
+
+    def listed(self, numbers: Sequence[int]) -> int:
+        """A constant with the numbers as u16s."""
+        return self.constant(struct.pack(f"<{len(numbers)}H", *numbers))
 
     def load(self, text: str) -> int:
         """A new register with a constant."""

@@ -14,7 +14,7 @@
 #define UUID_LENGTH 36
 #define MIXER 0x9e3779b97f4a7c15u   /* Fibonacci hashing, as exact.py */
 
-static const uint8_t TRUE_TEXT[2 * SLACK] = "true", FALSE_TEXT[2 * SLACK] = "false";
+static const uint8_t ONE[2 * SLACK] = "1", TRUE_TEXT[2 * SLACK] = "true", FALSE_TEXT[2 * SLACK] = "false";
 
 typedef struct {
     ls_bytes text;
@@ -321,7 +321,9 @@ static bool read_request(run *of, const instruction *now)
     bool is_bare = of->values[now->a].is_bare;
     if ((now->e && is_bare) || !text_of(of, now->a, &line)) return false;
     const uint8_t *end = line.at + line.length;
-    if (now->e && line.length && *line.at == '/') {
+    if (!line.length) {
+        /* nothing, all three */
+    } else if (now->e && *line.at == '/') {
         target = line;
     } else {
         const uint8_t *word = method_end(line.at, end), *rest = word && word < end ? word + 1 : end;
@@ -350,7 +352,7 @@ static bool has_enough(run *of, const instruction *now)
 
 /* -- functions */
 
-/* Behind a number from 0 to 255 without leading zeros, or NULL. */
+/* Behind a number from 0 to 255 without leading zeros, or NULL. A digit behind the text makes it none. */
 static inline const uint8_t *octet_end(const uint8_t *at)
 {
     unsigned first = (unsigned)at[0] - '0', second = (unsigned)at[1] - '0', third = (unsigned)at[2] - '0';
@@ -361,7 +363,7 @@ static inline const uint8_t *octet_end(const uint8_t *at)
     return first * 100 + second * 10 + third <= 255 ? at + 3 : NULL;
 }
 
-static bool is_address(ls_bytes text)
+static bool is_address4(ls_bytes text)
 {
     const uint8_t *at = octet_end(text.at);
     for (int part = 1; part < 4; part++) {
@@ -371,6 +373,28 @@ static bool is_address(ls_bytes text)
     return at == text.at + text.length;
 }
 
+static bool is_address6(ls_bytes text) /* as Known.ADDRESS has it */
+{
+    const uint8_t *at = text.at, *end = at + text.length;
+    unsigned groups = 0, zeros = 0;
+    bool has_gap = false, was_zero = false;
+    do {
+        const uint8_t *first = at;
+        while (at < end && (is_digit(*at) || (uint8_t)(*at - 'a') < 6)) at++;
+        if (at == first || at - first > 4 || (*first == '0' && at - first > 1)) return false;
+        if (*first == '0' && was_zero) return false;
+        was_zero = *first == '0', zeros += was_zero, groups++;
+        if (at == end) break;
+        if (*at++ != ':' || at == end) return false;
+        if (*at != ':') continue;
+        if (has_gap) return false;
+        has_gap = true, was_zero = false, at++;
+    } while (at < end);
+    return has_gap ? !zeros && groups <= 6 : groups == 8;
+}
+
+static bool is_address(ls_bytes text) { return is_address4(text) || is_address6(text); }
+
 static bool is_host(ls_bytes text)
 {
     if (!text.length || *text.at < 'a' || *text.at > 'z') return false;
@@ -379,6 +403,24 @@ static bool is_host(ls_bytes text)
         if ((byte < 'a' || byte > 'z') && !is_digit(byte) && byte != '.' && byte != '-') return false;
     }
     return true;
+}
+
+/* Whether a range of Known.AMONG has the address. */
+static bool is_among(const text_set *ranges, ls_bytes address)
+{
+    uint8_t number[8];
+    const uint8_t *at = address.at;
+    for (int part = 0; part < 4; part++) {
+        unsigned octet = 0;
+        for (; is_digit(*at) && at < address.at + address.length; at++) octet = octet * 10 + (unsigned)(*at - '0');
+        write_hex(number + 2 * part, octet, 2);
+        at++;
+    }
+    for (size_t i = 0; i < ranges->count; i++) {
+        ls_bytes range = ranges->texts[i];
+        if (range.length == 16 && memcmp(range.at, number, 8) <= 0 && memcmp(number, range.at + 8, 8) <= 0) return true;
+    }
+    return false;
 }
 
 static bool is_in(const text_set *set, ls_bytes text)
@@ -397,6 +439,7 @@ static bool is_in(const text_set *set, ls_bytes text)
 }
 
 #define MOST_NAME 64
+#define MOST_PEER 255 /* meaning.LONGEST */
 #define MOST_REDACTED 100
 #define LONG_QUERY 4096 /* redaction.LONG */
 
@@ -448,11 +491,11 @@ static bool redact_pairs(run *of, const text_set *names, ls_bytes url, ls_bytes 
 }
 
 /* What the kernel knows of a function that gives a text; false: ask the memory. */
-static inline bool known_text(unsigned known, ls_bytes text, ls_bytes *out)
+static inline bool known_text(run *of, const function *called, ls_bytes text, ls_bytes *out)
 {
     const uint8_t *at = text.at, *end = at + text.length;
     *out = text;
-    switch (known) {
+    switch (called->known) {
     case KNOWN_ADDRESS: return is_address(text);
     case KNOWN_SLASHED: return text.length && *at == '/';
     case KNOWN_NO_EQUALS: return !memchr(at, '=', text.length);
@@ -461,6 +504,12 @@ static inline bool known_text(unsigned known, ls_bytes text, ls_bytes *out)
     case KNOWN_HOST: return is_host(text);
     case KNOWN_NO_AUTHORITY: out->length = 0; return text.length && *at == '/';
     case KNOWN_METHOD: return text.length > 1 || (text.length && *at != '-');
+    case KNOWN_PAIRS: return redact_pairs(of, &called->names, text, out);
+    case KNOWN_PEER: return is_address(text) || (text.length <= MOST_PEER && is_host(text));
+    case KNOWN_NO_SPACE: return !memchr(at, ' ', text.length);
+    case KNOWN_AMONG:
+        *out = (ls_bytes){ONE, is_among(&called->names, text)};
+        return is_address4(text);
     default: return false;
     }
 }
@@ -500,9 +549,12 @@ static ls_answer ask(run *of, unsigned number, ls_bytes first, const ls_bytes *s
     bool is_short = first.length + other.length <= MEMO_BYTES;
     uint64_t hash = 0;
     if (is_short) {
-        hash = hash_of(program->seed, first);
-        if (second) hash = hash_of(hash, other);
-        const memo_entry *found = memo_find(&asked->memory, hash, first, other);
+        const memo_entry *found = asked->memory.last;
+        if (!found || !memo_fits(found, first, other)) {
+            hash = hash_of(program->seed, first);
+            if (second) hash = hash_of(hash, other);
+            found = memo_find(&asked->memory, hash, first, other);
+        }
         if (found)
             return (ls_answer){found->kind, {found->bytes + found->first + found->second, found->text}, found->number};
     }
@@ -521,8 +573,7 @@ static inline bool call_text(run *of, unsigned number, unsigned reg, unsigned ot
     ls_bytes first, second;
     if (!text_of(of, reg, &first)) return false;
     const function *called = &of->program->functions[number];
-    if (called->known == KNOWN_PAIRS ? redact_pairs(of, &called->names, first, out) : known_text(called->known, first, out))
-        if (other_reg == NONE) return true;
+    if (other_reg == NONE && known_text(of, called, first, out)) return true;
     if (other_reg != NONE && !text_of(of, other_reg, &second)) return false;
     ls_answer answer = ask(of, number, first, other_reg == NONE ? NULL : &second);
     *out = answer.text;
@@ -588,6 +639,13 @@ static bool make_join(run *of, const instruction *now)
 static inline void copy_text(value *to, const value *from)
 {
     to->text = from->text, to->form = from->form, to->is_bare = from->is_bare;
+}
+
+static inline const value *first_text(run *of, const instruction *now)
+{
+    const uint8_t *at = now->text.at, *last = at + 2 * (now->count - 1);
+    while (at < last && !of->values[u16_at(at)].text.length) at += 2;
+    return &of->values[u16_at(at)];
 }
 
 static bool make_limited(run *of, const instruction *now)
@@ -721,7 +779,7 @@ static outcome run_code(run *of)
         case OP_ATLEAST: NEED(has_enough(of, one));
         case OP_CHECK: NEED(!values[one->b].text.length || call_text(of, one->a, one->b, NONE, &text));
 
-        case OP_FIRST: copy_text(&values[one->a], &values[values[one->b].text.length ? one->b : one->c]); break;
+        case OP_FIRST: copy_text(&values[one->a], first_text(of, one)); break;
         case OP_LOAD: set_text(of, one->a, one->text); break;
         case OP_CALL:
             if (!call_text(of, one->b, one->c, one->d, &text)) return LEFT;
@@ -788,6 +846,7 @@ static bool move_from_edge(run *of)
     uint8_t *to = scratch(of, length + SLACK);
     if (!to) return false;
     memcpy(to, of->line, length);
+    memset(to + length, 0, SLACK);
     of->line = to, of->line_end = to + length;
     return true;
 }

@@ -22,7 +22,6 @@ Make = Callable[..., str | None]
 # r5 is the text of register 5, n5 its number, k5 constant 5 as text, s5 as a set, f5 function 5 with its memory, g5 a
 # flag; {a} … {e} are the operands.
 STATEMENTS: dict[Op, str] = {
-    Op.FIRST: "r{a} = r{b} or r{c}",
     Op.LOAD: "r{a} = k{b}",
     Op.NUMBER: "n{a} = within(f{b}[r{c}])",
     Op.ADD: "n{a} = within(n{b} + n{c})",
@@ -184,9 +183,10 @@ class _Writer:
         op, a, b, c, d, _ = instruction
         if op is Op.CALL:
             return f"r{a} = f{b}[r{c}]" if d == NONE else f"r{a} = f{b}[r{c}, r{d}]"
+        if op is Op.FIRST:
+            return f"r{a} = " + " or ".join(f"r{register}" for register in self._listed(b))
         if op is Op.JOIN:
-            raw = self._program.constants[b]
-            parts = struct.unpack(f"<{len(raw) // 2}H", raw)
+            parts = self._listed(b)
             named = [f"{{r{part}}}" if part <= MOST else f"{{k{part - MOST - 1}}}" for part in parts]
             return f'r{a} = f"{"".join(named)}"'
         if op is Op.SAMPLE:
@@ -195,6 +195,10 @@ class _Writer:
         if op is Op.CLOSE:
             return CLOSES[a]
         return self._filled(STATEMENTS[op], instruction)
+
+    def _listed(self, constant: int) -> tuple[int, ...]:
+        raw = self._program.constants[constant]
+        return struct.unpack(f"<{len(raw) // 2}H", raw)
 
     def _filled(self, template: str, instruction: Instruction) -> str:
         op, a, b, c, d, e = instruction

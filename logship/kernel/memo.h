@@ -31,6 +31,7 @@ typedef struct memo_store {
 
 typedef struct {
     memo_entry *slots;
+    const memo_entry *last; /* what was found last, NULL where it may have moved: many lines say the same */
     size_t room, used, most, memory; /* `used` counts all that was remembered since the table was emptied */
     memo_store *stores;
 } memo;
@@ -56,19 +57,19 @@ static inline uint64_t hash_of(uint64_t seed, ls_bytes text)
     return mix(hash, word);
 }
 
-static inline bool memo_fits(const memo_entry *entry, uint64_t hash, ls_bytes first, ls_bytes second)
+static inline bool memo_fits(const memo_entry *entry, ls_bytes first, ls_bytes second)
 {
-    return entry->hash == hash && entry->first == first.length && entry->second == second.length &&
+    return entry->first == first.length && entry->second == second.length &&
            !memcmp(entry->bytes, first.at, first.length) && !memcmp(entry->bytes + first.length, second.at, second.length);
 }
 
-static inline const memo_entry *memo_find(const memo *table, uint64_t hash, ls_bytes first, ls_bytes second)
+static inline const memo_entry *memo_find(memo *table, uint64_t hash, ls_bytes first, ls_bytes second)
 {
     if (!table->room) return NULL;
     for (size_t probe = 0; probe < PROBES; probe++) {
         const memo_entry *entry = &table->slots[(hash + probe) & (table->room - 1)];
         if (!entry->bytes) return NULL;
-        if (memo_fits(entry, hash, first, second)) return entry;
+        if (entry->hash == hash && memo_fits(entry, first, second)) return table->last = entry;
     }
     return NULL;
 }
@@ -81,7 +82,7 @@ static void memo_empty(memo *table)
         table->stores = next;
     }
     free(table->slots);
-    table->slots = NULL;
+    table->slots = NULL, table->last = NULL;
     table->room = table->used = table->memory = 0;
 }
 
@@ -109,7 +110,7 @@ static bool memo_grow(memo *table)
     for (size_t i = 0; i < table->room; i++)
         if (table->slots[i].bytes) *memo_place(slots, room, table->slots[i].hash) = table->slots[i];
     free(table->slots);
-    table->slots = slots, table->room = room;
+    table->slots = slots, table->last = NULL, table->room = room;
     return true;
 }
 

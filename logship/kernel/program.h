@@ -18,7 +18,7 @@ enum { /* program.Known */
     KNOWN_NOTHING, KNOWN_CLF, KNOWN_ISO_UTC, KNOWN_ISO_ZONED, KNOWN_EPOCH_S, KNOWN_EPOCH_MS, KNOWN_EPOCH_US,
     KNOWN_EPOCH_ANY, KNOWN_ANY_UTC, KNOWN_ANY_ZONED, KNOWN_MS_OF_S, KNOWN_MS_OF_MS, KNOWN_MS_OF_US, KNOWN_MS_OF_NS,
     KNOWN_ADDRESS = 20, KNOWN_SLASHED, KNOWN_NO_EQUALS, KNOWN_STATUS, KNOWN_NUMBER, KNOWN_HOST, KNOWN_NO_AUTHORITY,
-    KNOWN_METHOD, KNOWN_PAIRS
+    KNOWN_METHOD, KNOWN_PAIRS, KNOWN_PEER, KNOWN_NO_SPACE, KNOWN_AMONG
 };
 enum { ORIGIN, PATH, LABELS }; /* registers that hold the file's labels */
 enum { OUT_OF_RANGE, TOO_OLD };
@@ -35,7 +35,7 @@ enum { OUT_OF_RANGE, TOO_OLD };
 static const char *const operands_of[OPS] = {
     [OP_LITERAL] = "k", [OP_FIELD] = "wnknK", [OP_END] = "", [OP_SPLIT] = "rwwwn", [OP_OBJECT] = "k", [OP_ATLEAST] = "nk",
     [OP_CHECK] = "fr",
-    [OP_FIRST] = "wrr", [OP_LOAD] = "wk", [OP_CALL] = "wfrR", [OP_NUMBER] = "wfr", [OP_ADD] = "wrr",
+    [OP_FIRST] = "wk", [OP_LOAD] = "wk", [OP_CALL] = "wfrR", [OP_NUMBER] = "wfr", [OP_ADD] = "wrr",
     [OP_SUBTRACT] = "wrr", [OP_ISO] = "wr", [OP_CUT] = "wwrn", [OP_JOIN] = "wk", [OP_LIMIT] = "wrnc",
     [OP_JUMP] = "t", [OP_EMPTY] = "rt", [OP_UNLESS_IN] = "rkt", [OP_UNLESS_PREFIX] = "rkt", [OP_FLAG] = "gn",
     [OP_UNLESS_FLAG] = "gnt", [OP_VISIT] = "n", [OP_WINDOW] = "r", [OP_DROP] = "c", [OP_SAMPLE] = "ck", [OP_DONE] = "",
@@ -74,7 +74,7 @@ typedef struct {
     ls_bytes before;        /* the one that comes before, or nothing */
     const stop_set *stops;  /* of FIELD: its stops, and the same with the backslash */
     text_set set;           /* of UNLESS_IN */
-    size_t count;           /* of the u16s of JOIN and ATLEAST */
+    size_t count;           /* of the u16s of FIRST, JOIN and ATLEAST */
     node *tree;             /* of OBJECT */
     uint64_t threshold;     /* of SAMPLE */
 } instruction;
@@ -263,14 +263,14 @@ static bool load_more(ls_program *program, instruction *to)
     case OP_VALUE: return to->b == NONE || (program->functions[to->b].arity == 1 && !program->functions[to->b].gives_number);
     case OP_CUT: return to->d < 0x80 && to->a != to->b;
     case OP_CLOSE: return to->a < 2;
-    case OP_ATLEAST: case OP_JOIN:
+    case OP_FIRST: case OP_ATLEAST: case OP_JOIN:
         to->count = to->text.length / 2;
         for (size_t i = 0; i < to->count; i++) {
             unsigned part = u16_at(to->text.at + 2 * i);
             bool is_constant = to->op == OP_JOIN && part > MOST;
             if (is_constant ? part - MOST - 1 >= program->constant_count : part >= program->registers) return false;
         }
-        return to->text.length % 2 == 0;
+        return to->text.length % 2 == 0 && (to->count || to->op != OP_FIRST);
     default: return true;
     }
 }

@@ -99,7 +99,9 @@ class Known(IntEnum):
     MS_OF_US = 12  # [0-9]{1,10}: (n + 500) // 1_000
     MS_OF_NS = 13  # [0-9]{1,10}: (n + 500_000) // 1_000_000
     # texts
-    ADDRESS = 20  # four numbers 0-255 without leading zeros, joined by dots: same
+    ADDRESS = 20  # four numbers 0-255 without leading zeros, joined by dots: same. So is IPv6 as inet_ntop() writes it,
+    #               but for what begins with '::': groups of lower-case hex digits without leading zeros; eight of which
+    #               no two neighbours are 0, or at most six, none of them 0, and one '::'
     SLASHED = 21  # begins with '/': same
     NO_EQUALS = 22  # holds no '=': same
     STATUS = 23  # [1-9][0-9]{2}: same
@@ -108,6 +110,10 @@ class Known(IntEnum):
     NO_AUTHORITY = 26  # begins with '/': gives the empty text
     METHOD = 27  # is not empty and not '-': same
     PAIRS = 28  # a URL, redacted by `names`: see below
+    PEER = 29  # as ADDRESS, or as HOST with at most 255 bytes: same
+    NO_SPACE = 30  # holds no space: same
+    AMONG = 31  # an address of IPv4 as ADDRESS: '1' where it is in a range of `names`, else the empty text. A range is
+    #             the first and the last address, 8 lower-case hex digits each
 
 
 class Op(IntEnum):
@@ -126,7 +132,7 @@ class Op(IntEnum):
     ATLEAST = 6  # n k        hand back unless n of the registers k (u16s) are not empty
     CHECK = 7  # f r          hand back unless the text is empty or the function gives one
     # values
-    FIRST = 10  # w r r       the first text that is not empty, with its mark; w may be one of them
+    FIRST = 10  # w k         the first text of the registers k (u16s) that is not empty, with its mark; w may be one
     LOAD = 11  # w k          the constant
     CALL = 12  # w f r r?     the function of one or two texts; a call that gives nothing hands back
     NUMBER = 13  # w f r      the number that the function gives, 0 … LAST_MS; else hand back
@@ -164,7 +170,7 @@ class Op(IntEnum):
 # How each operand is checked, in order.
 OPERANDS: dict[Op, str] = {
     Op.LITERAL: "k", Op.FIELD: "wnknK", Op.END: "", Op.SPLIT: "rwwwn", Op.OBJECT: "k", Op.ATLEAST: "nk", Op.CHECK: "fr",
-    Op.FIRST: "wrr", Op.LOAD: "wk", Op.CALL: "wfrR", Op.NUMBER: "wfr", Op.ADD: "wrr", Op.SUBTRACT: "wrr",
+    Op.FIRST: "wk", Op.LOAD: "wk", Op.CALL: "wfrR", Op.NUMBER: "wfr", Op.ADD: "wrr", Op.SUBTRACT: "wrr",
     Op.ISO: "wr", Op.CUT: "wwrn", Op.JOIN: "wk", Op.LIMIT: "wrnc",
     Op.JUMP: "t", Op.EMPTY: "rt", Op.UNLESS_IN: "rkt", Op.UNLESS_PREFIX: "rkt", Op.FLAG: "gn", Op.UNLESS_FLAG: "gnt",
     Op.VISIT: "n", Op.WINDOW: "r", Op.DROP: "c", Op.SAMPLE: "ck", Op.DONE: "",
@@ -244,7 +250,7 @@ class Function:
     """A pure function of one or two texts, which gives a text or a number; None: no event can come of it.
 
     Shapes: called with as many texts as `arity`. `entries` bounds what is remembered of it. `names`, in lower case, are
-    for Known.PAIRS.
+    for Known.PAIRS and AMONG.
     """
 
     name: str

@@ -117,12 +117,8 @@ class Fields:
         if first.is_always or not rest:
             return first
         chosen = self.assembler.register()
-        left = self.held(first)
-        for other in rest:
-            self.assembler.emit(Op.FIRST, chosen, left, self.held(other))
-            left = chosen
-            if other.is_always:
-                break
+        surely = next((number for number, one in enumerate(rest, start=2) if one.is_always), None)
+        self.assembler.first(chosen, [self.held(one) for one in (first, *rest)[:surely]])
         always = any(one.is_always for one in rest)
         return Value(first.kind, chosen, "", always, may_be_bare=any(one.may_be_bare for one in choices))
 
@@ -345,7 +341,7 @@ def _trusted(fields: Fields) -> int:
         def is_trusted(text: str) -> str:
             return "1" if text.startswith("unix:") or proxies(values.address(text)) else ""
 
-        function = fields.function("is trusted", is_trusted, entries=SHARED_ENTRIES)
+        function = fields.function("is trusted", is_trusted, Known.AMONG, entries=SHARED_ENTRIES, names=proxies.ranges)
         fields._made["is trusted"] = Value(Kind.TEXT, fields.call(function, fields.register(peer)))
     register = fields._made["is trusted"].register
     assert register is not None
@@ -359,7 +355,8 @@ def _nobody(address: str) -> bool:
 
 def _client_ip(fields: Fields) -> Value:
     setting = fields.setting
-    peer, proxies = setting.peer, setting.proxies
+    peer = setting.peer
+    proxies: Callable[[str], bool] | None = setting.proxies
     header = setting.slot(setting.proxy_header) if proxies else None
     if peer is None and not proxies:  # it is logged in place of the peer
         header = setting.first(FORWARDED)

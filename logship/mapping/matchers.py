@@ -200,7 +200,7 @@ def literal_prefix(pattern: str) -> tuple[str, str]:
 def _inside(tree: object, location: Location, errors: list[MappingError]) -> Matcher | None:
     texts = [text_of(text) for text in (tree if isinstance(tree, list) else [tree])]
     try:
-        contains = proxies.networks(texts)
+        contains = proxies.Networks(texts)
     except ValueError as exc:
         if texts and not any(proxies.is_network(text) for text in texts):
             return _any_of([*texts], location, errors, is_list=False)  # a list of plain texts

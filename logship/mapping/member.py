@@ -59,7 +59,7 @@ class MemberWriter:
     def note(self, path: Path, register: int) -> None:
         """Keeps what is written at a place for the receiver's rules."""
         if self._remote is not None and path in self._remote.wanted:
-            self._assembler.emit(Op.FIRST, self._remote.wanted[path], register, register)
+            self._assembler.first(self._remote.wanted[path], [register])
 
     def is_last(self, path: Path) -> bool:
         """Whether it is the weight, which is written when the receiver's rules have been asked."""

@@ -21,16 +21,18 @@ MAX_HOPS = 64  # more proxies than anybody has; a client may send thousands of t
 _FORWARDED_FOR = re.compile(r"""for=(?:"([^"]*)"|([^;,\s]*))""", re.IGNORECASE)
 
 
-def networks(texts: Sequence[str]) -> Callable[[str], bool]:
+class Networks:
     """A test whether an address lies in one of the networks; `private` stands for PRIVATE.
 
     Raises: ValueError for what is no network, with the text first in its arguments.
     """
-    spelled = [network for text in texts for network in (PRIVATE if text == "private" else (text,))]
-    parsed = [ip_network(text, strict=False) for text in spelled]
-    ranges = {4: _ranges(parsed, 4), 6: _ranges(parsed, 6)}
 
-    def contains(text: str) -> bool:
+    def __init__(self, texts: Sequence[str]) -> None:
+        spelled = [network for text in texts for network in (PRIVATE if text == "private" else (text,))]
+        parsed = [ip_network(text, strict=False) for text in spelled]
+        self._ranges = {4: _ranges(parsed, 4), 6: _ranges(parsed, 6)}
+
+    def __call__(self, text: str) -> bool:
         if text == NO_ADDRESS:
             return False
         version, family = (6, AF_INET6) if ":" in text else (4, AF_INET)
@@ -38,9 +40,12 @@ def networks(texts: Sequence[str]) -> Callable[[str], bool]:
             number = int.from_bytes(inet_pton(family, text), "big")
         except OSError:
             return False
-        return any(low <= number <= high for low, high in ranges[version])
+        return any(low <= number <= high for low, high in self._ranges[version])
 
-    return contains
+    @property
+    def ranges(self) -> tuple[str, ...]:
+        """The networks of IPv4 as Known.AMONG has them; NO_ADDRESS, which is 0, is in none."""
+        return tuple(f"{max(low, 1):08x}{high:08x}" for low, high in self._ranges[4])
 
 
 def is_network(text: str) -> bool:

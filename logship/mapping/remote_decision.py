@@ -216,7 +216,7 @@ class RemoteDecision:
         self._assembler.emit(Op.UNLESS_IN, fate, self._assembler.constant(texts([KEPT])), heavy)
         self._assembler.emit(Op.JUMP, done)
         self._assembler.place(heavy)
-        self._assembler.emit(Op.FIRST, self._weight, fate, fate)
+        self._assembler.first(self._weight, [fate])
         self._assembler.place(done)
 
     def _company_rates(self, register: int, end: Label) -> None:

@@ -125,7 +125,7 @@ def _written(plan: Plan) -> Iterator[tuple[Path, object, Location]]:
 def _proxies(spec: MappingSpec) -> Iterator[MappingError]:
     for index, text in enumerate(spec.trusted_proxies):
         try:
-            proxies.networks([text])
+            proxies.Networks([text])
         except ValueError:
             hint = "write `private` or a network such as 192.0.2.0/24"
             yield MappingError(f"'{text}' is no network", location=("trusted_proxies", index), hint=hint)

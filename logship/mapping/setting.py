@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 
 from logship.fields import FIELDS, Kind, canonical, lookup
 from logship.formats.format import Format
 from logship.formats.slot import Moment, Slot
-from logship.mapping import proxies
 from logship.mapping.made_fields import MadeField
+from logship.mapping.proxies import Networks
 from logship.mapping.spec import MappingSpec
 from logship.records import record
 
@@ -45,13 +45,13 @@ class Setting:
     format: Format
     constants: Constants
     defaults: Mapping[str, str]
-    proxies: Callable[[str], bool] | None = None
+    proxies: Networks | None = None
     proxy_header: str = ""
     made: Mapping[str, MadeField] = field(default_factory=dict)
 
     @classmethod
     def of(cls, spec: MappingSpec, fmt: Format, constants: Constants, made: Sequence[MadeField] = ()) -> Setting:
-        trusted = proxies.networks(spec.trusted_proxies) if spec.trusted_proxies else None
+        trusted = Networks(spec.trusted_proxies) if spec.trusted_proxies else None
         header = f"request_header_{(spec.client_ip_header or DEFAULT_PROXY_HEADER).lower().replace('-', '_')}"
         own = {field.name: field for field in made}
         return cls(fmt, constants, spec.defaults, trusted, canonical(header) or header, own)

@@ -65,17 +65,18 @@ static void add(unsigned number, int bytes)
     for (; bytes; bytes--, number >>= 8) made[made_length++] = (uint8_t)number;
 }
 
-enum { REGISTERS = 10, FLAGS = 2, FUNCTIONS = 6, COUNTERS = 4, TEXTS = 8, SET = TEXTS, TREE, LIST, NUMBER, CONSTANTS };
+enum { REGISTERS = 10, FLAGS = 2, FUNCTIONS = 6, COUNTERS = 4, TEXTS = 8, SET = TEXTS, TREE, LIST, ANY, NUMBER, CONSTANTS };
 static const uint8_t set[] = "\3\0\1\0a\2\0ab\3\0GET";
 static const uint8_t tree[] = "\2\0\3\0\2\0\377\377\1\0a\377\377\1\0\1\0b\376\377\377\377\3\0bad\2\0\3\0\377\377\1\0c\4\0\377\377\1\0d";
+static const uint8_t any[] = "\3\0\5\0\2\0";
 static const uint8_t list[] = "\2\0\3\0\0\200\4\0\1\200\0\0";
 static const char texts[][16] = {"", " ", "\"", "] \"", "\" ", "/", "{\"a\":\"", " [", "?", "HTTP/1.1", ",", "-", "\\x", ":", "}", "&="};
 static const uint8_t ops[] = {1, 2, 3, 4, 5, 6, 7, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 30, 31, 32, 33, 34, 35, 36,
                               40, 41, 42, 43, 50, 51, 52, 53, 54, 55, 56, 57, 58};
-static const char *const kinds[] = {[1] = "k", [2] = "wnklK", "", "rwwwn", "T", "nL", "fr", [10] = "wrr", "wk", "wfrR", "wur", "wrr", "wrr",
+static const char *const kinds[] = {[1] = "k", [2] = "wnklK", "", "rwwwn", "T", "nL", "fr", [10] = "wA", "wk", "wfrR", "wur", "wrr", "wrr",
     "wr", "wwrn", "wL", "wrnc", [30] = "t", "rt", "rSt", "rkt", "gn", "gnt", "n", [40] = "r", "c", "cN", "", [50] = "k", "rK", "rK",
     "rFK", "rK", "K", "k", "k", "n"};
-static const uint8_t known_texts[] = {0, 20, 21, 22, 23, 24, 25, 26, 27, 28};
+static const uint8_t known_texts[] = {0, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
 
 static unsigned operand(stream *from, char kind, unsigned at, unsigned make, unsigned end)
 {
@@ -88,6 +89,7 @@ static unsigned operand(stream *from, char kind, unsigned at, unsigned make, uns
     case 'S': return SET;
     case 'T': return TREE;
     case 'L': return LIST;
+    case 'A': return ANY;
     case 'N': return NUMBER;
     case 'l': return "\0/?"[byte % 3];
     case 'f': return byte % 3;     /* text functions, the last of two texts */
@@ -122,7 +124,7 @@ static void make_code(stream *from, unsigned make, unsigned end)
 static void make_program(stream *from)
 {
     unsigned make = 1 + next(from) % 16, end = make + next(from) % 32;
-    unsigned chosen[TEXTS], lengths[CONSTANTS] = {[SET] = sizeof set - 1, [TREE] = sizeof tree - 1, [LIST] = sizeof list - 1, [NUMBER] = 8};
+    unsigned chosen[TEXTS], lengths[CONSTANTS] = {[SET] = sizeof set - 1, [TREE] = sizeof tree - 1, [LIST] = sizeof list - 1, [ANY] = sizeof any - 1, [NUMBER] = 8};
     made_length = 0;
     memcpy(made, "LSP\1", 4), made_length = 4;
     add(LS_VERSION, 2), add(REGISTERS, 2), add(FLAGS, 2), add(0, 2), add(make, 2), add(next(from) % 3, 2);
@@ -137,6 +139,7 @@ static void make_program(stream *from)
     memcpy(made + made_length, set, lengths[SET]), made_length += lengths[SET];
     memcpy(made + made_length, tree, lengths[TREE]), made_length += lengths[TREE];
     memcpy(made + made_length, list, lengths[LIST]), made_length += lengths[LIST];
+    memcpy(made + made_length, any, lengths[ANY]), made_length += lengths[ANY];
     add(next(from) << 24, 4), add(next(from) << 24, 4);
     for (unsigned i = 0; i < FUNCTIONS; i++) {
         unsigned known = next(from);
