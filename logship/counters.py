@@ -89,7 +89,7 @@ class Tally:
         """Count what the converter decided by itself; events count when they are confirmed."""
         self.dropped = with_counts(self.dropped, conversion.dropped)
         self.sampled_out = with_counts(self.sampled_out, conversion.sampled_out)
-        self.unmatched += conversion.unmatched
+        self.unmatched += conversion.dropped_unmatched
         self.left_out = with_counts(self.left_out, conversion.left_out)
         self.too_old += conversion.too_old
         self.out_of_range += conversion.out_of_range

@@ -66,8 +66,8 @@ class Conversion:
     Shapes: `text` is JSON objects in ASCII with one comma between two; ends[i] is the offset after event i, which comes
     from line event_lines[i]; line j spans [line_starts[j], line_starts[j + 1]) as absolute positions; len(line_starts)
     is lines + 1.
-    `unfit` are the lines (indexes) that fit no format, in order. The counts name rules; those of `left_out` name ids of
-    more characters than the API takes, which their events lack.
+    `unmatched` are the lines (indexes) that fit no format, in order. The counts name rules; those of `left_out` name
+    ids of more characters than the API takes, which their events lack.
     `outer_lines` are a container log's own lines, without line end, where the converted ones stood inside of them; they
     may begin before the chunk, and the last start before its end: what follows belongs to a line that is not complete.
     Where lines are headed lines these are they: bytes that belong to no line are directives.
@@ -77,26 +77,30 @@ class Conversion:
     ends: Sequence[int]
     event_lines: Sequence[int]
     line_starts: Sequence[int]
-    unfit: Sequence[int] = ()
+    unmatched: Sequence[int] = ()
     dropped: dict[str, int] = field(default_factory=dict)
     sampled_out: dict[str, int] = field(default_factory=dict)
     too_old: int = 0
     out_of_range: int = 0
     outer_lines: Sequence[bytes] | None = None
     left_out: dict[str, int] = field(default_factory=dict)
-    unmatched: int = 0  # were in `unfit`, and are dropped by wish
+    dropped_unmatched: int = 0  # were in `unmatched`, and are dropped by wish
 
     def drop_unmatched(self) -> None:
         """Lines that fit no format are dropped and counted, whatever a rule may be called."""
-        self.unmatched, self.unfit = len(self.unfit), ()
+        self.dropped_unmatched, self.unmatched = len(self.unmatched), ()
 
     @classmethod
     def of(
-        cls, events: Sequence[str], event_lines: Sequence[int], line_starts: Sequence[int], unfit: Sequence[int] = ()
+        cls,
+        events: Sequence[str],
+        event_lines: Sequence[int],
+        line_starts: Sequence[int],
+        unmatched: Sequence[int] = (),
     ) -> Conversion:
         """The conversion that gave these events, each a JSON object as ASCII text."""
         ends = array("I", map(add, accumulate(map(len, events)), count()))
-        return cls(",".join(events).encode("ascii"), ends, event_lines, line_starts, unfit)
+        return cls(",".join(events).encode("ascii"), ends, event_lines, line_starts, unmatched)
 
     @property
     def lines(self) -> int:

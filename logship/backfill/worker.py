@@ -23,7 +23,7 @@ from logship.errors import RefusedError
 from logship.event import ANCHOR_BYTES, Chunk, Conversion
 from logship.formats.directives import headed
 from logship.route.pipeline import CHUNK_BYTES
-from logship.route.unmatched import Settled, UnfitRun
+from logship.route.unmatched import Settled, UnmatchedRun
 
 LINE_BYTES = 256  # roughly; so that little is read at a time where the rate is low
 READS_A_SECOND = 4  # under a rate: what is read is sent at once
@@ -80,7 +80,7 @@ class PieceAttempt:
             self._carrier = DryRunCounter(self._watermark, run_settings.settings.batch.max_bytes)
         self._converter = converter_of(piece.log.converter_spec)
         self._reading: LogReading | None = None
-        self._unfit = UnfitRun(piece.start)
+        self._unmatched = UnmatchedRun(piece.start)
         self._tally = Tally()
         self._nul_bytes = 0  # skipped, and not in a step yet
         self._confirmed: list[Confirmed] = []
@@ -137,7 +137,7 @@ class PieceAttempt:
             UndecidedRange(stretch.start, stretch.end, b"", Tally(already_confirmed=lines), confirms=False)
         )
         self._watermark.settle([(stretch.start, stretch.end)])
-        self._unfit = UnfitRun(stretch.end)
+        self._unmatched = UnmatchedRun(stretch.end)
         return True
 
     def _convert(self, reading: LogReading, end: int | None) -> None:
@@ -145,15 +145,15 @@ class PieceAttempt:
         while True:
             self._idle()
             try:
-                passage = reading.passage(self._read_bytes(), None if self._unfit.is_held else end)
+                passage = reading.passage(self._read_bytes(), None if self._unmatched.is_held else end)
             except (OSError, RemoteError) as exc:
                 damage, passage = exc, None
             if passage is None:
                 break
             self._route(passage)
-        if self._unfit.is_held:
+        if self._unmatched.is_held:
             self._give_up_format()
-        settled = self._unfit.finish(reading.position)
+        settled = self._unmatched.finish(reading.position)
         if settled.end > settled.start:
             self._issue_letters(settled, reading.anchor(settled.end))
         if damage is not None:
@@ -178,7 +178,7 @@ class PieceAttempt:
                 conversion.drop_unmatched()
         else:
             self._converter.pass_over(chunk)
-        settled = self._unfit.settle(chunk, conversion)
+        settled = self._unmatched.settle(chunk, conversion)
         if settled.rewind_to is not None:
             assert self._reading is not None
             self._reading.go_to(settled.rewind_to)
@@ -237,7 +237,7 @@ class PieceAttempt:
     def _give_up_format(self) -> None:
         """Raises: MisfitError, with the first line that did not fit."""
         assert self._reading is not None
-        position = self._unfit.start
+        position = self._unmatched.start
         self._reading.go_to(position)
         passage = self._reading.passage(SMALLEST_READ_BYTES, None)
         lines = [*self._heading(passage.chunk).splitlines(), passage.chunk.data.split(b"\n")[0]] if passage else []

@@ -102,14 +102,14 @@ def _fitted(
     file = LogFile(0, path, source.name, 0, "")
     conversion = converter.convert(b"".join(line + b"\n" for line in lines), 0, file)
     odd = None
-    if conversion.unfit:
+    if conversion.unmatched:
         inner = conversion.outer_lines or lines
-        line = inner[conversion.unfit[-1]] if converter.envelope == "none" else lines[-1]
+        line = inner[conversion.unmatched[-1]] if converter.envelope == "none" else lines[-1]
         misfit = converter.explain(line, path)
         line = headed(line)[1]
         others = tuple(other for other in detect(list(lines[-50:]), converter.named) if other.fits == other.of)
         odd = OddLine(path, line, misfit, others)
-    fits = conversion.lines - len(conversion.unfit)
+    fits = conversion.lines - len(conversion.unmatched)
     doubts = converter.line_doubts(path, lines)
     return replace(
         seen, lines=conversion.lines, fits=fits, odd=odd, detected=detected, newest=path, doubts=doubts,

@@ -209,7 +209,7 @@ class SourceModel(ConfigSection):
     )
     timezone: str = declare(Text(), "UTC", "for times without a zone: local, an IANA name or an offset such as +02:00")
     on_unmatched: Literal["dead_letter", "drop"] = declare(
-        Choice("dead_letter", "drop"), "dead_letter", "what becomes of unfit lines"
+        Choice("dead_letter", "drop"), "dead_letter", "what becomes of unmatched lines"
     )
     endpoint: EndpointModel = declare(Inner(EndpointModel), EndpointModel(), "overrides keys of endpoint:")
 

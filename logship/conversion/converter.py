@@ -72,7 +72,7 @@ class Converter:
     def convert(self, data: bytes, start: int, file: LogFile, window: Window | None = None) -> Conversion:
         """The events of whole lines, each ending in a newline, the first at position `start`.
 
-        Raises: nothing for any content; a line that fits no format is in `unfit`.
+        Raises: nothing for any content; a line that fits no format is in `unmatched`.
         """
         if not data:
             return Conversion(b"", (), (), (start,))
@@ -135,16 +135,16 @@ class _Work:
     def finish(self, encoded: Encoded, lines: Sequence[bytes], outer: Sequence[bytes]) -> Conversion:
         """The rest of the lines by `exact`, each by the first member that fits."""
         made: list[tuple[int, str]] = []
-        unfit: list[int] = []
+        unmatched: list[int] = []
         for number, line, whole in zip(encoded.left, lines, outer, strict=True):
             try:
                 event = self._exact(line, isal_zlib.crc32(whole), encoded.starts[number])
             except Unreadable:
-                unfit.append(number)
+                unmatched.append(number)
             else:
                 if event is not None:
                     made.append((number, event))
-        return self.conversion(encoded, made, unfit)
+        return self.conversion(encoded, made, unmatched)
 
     def _exact(self, line: bytes, crc: int, start: int) -> str | None:
         """The event of a line, None for one without.
@@ -165,7 +165,7 @@ class _Work:
         raise Unreadable(line)
 
     def conversion(
-        self, encoded: Encoded, made: Sequence[tuple[int, str]], unfit: Sequence[int]
+        self, encoded: Encoded, made: Sequence[tuple[int, str]], unmatched: Sequence[int]
     ) -> Conversion:  # fmt: skip
         counts: dict[tuple[str, str], int] = {}
         for number, member in enumerate(self._members):
@@ -175,7 +175,7 @@ class _Work:
                     counts[counter] = counts.get(counter, 0) + count
         text, ends, lines = _merged(encoded, made) if made else (encoded.text, encoded.ends, encoded.lines)
         return Conversion(
-            text, ends, lines, encoded.starts, unfit, _by_name(counts, "dropped"), _by_name(counts, "sampled out"),
+            text, ends, lines, encoded.starts, unmatched, _by_name(counts, "dropped"), _by_name(counts, "sampled out"),
             sum(_by_name(counts, "too old").values()), sum(_by_name(counts, "out of range").values()),
             left_out=_by_name(counts, "left out"),
         )  # fmt: skip

@@ -98,7 +98,7 @@ class SourceConverter:
             heading = self._headings[file.file_id].text_at(start)
         converter = self._converter_of(file.path) or self._new(file.path, heading + data)
         conversion = self._converted(converter, data, start, file, window, heading)
-        if converter and self.format is None and len(conversion.unfit) == conversion.lines:
+        if converter and self.format is None and len(conversion.unmatched) == conversion.lines:
             fresh = self._new(file.path, heading + data)
             if fresh is not None and fresh is not converter:
                 return self._converted(fresh, data, start, file, window, heading)
@@ -184,7 +184,7 @@ class SourceConverter:
         conversion = converter.convert_lines(lines, outer, starts, file, window)
         if several:
             conversion.event_lines = [single[line] for line in conversion.event_lines]
-            conversion.unfit = sorted([*opened.several, *(single[line] for line in conversion.unfit)])
+            conversion.unmatched = sorted([*opened.several, *(single[line] for line in conversion.unmatched)])
             conversion.line_starts = opened.starts
         conversion.outer_lines = opened.outer
         return conversion

@@ -87,12 +87,12 @@ class Tracer:
         own = transaction_id(outer, file.key, position)
         parsed = self.format.parse(line)
         if parsed is None:
-            return self._unfit(line, position, own)
+            return self._unmatched(line, position, own)
         try:
             derived = self._derived.run(outer, line, position, file).event or {}
             made = self._event.run(outer, line, position, file)
         except Unreadable:
-            return self._unfit(line, position, own)
+            return self._unmatched(line, position, own)
         texts = {slot.field: value for slot, value in zip(self.format.slots, parsed, strict=True) if value}
         texts |= self.format.others(line)
         logged = {name: json.loads(text) if isinstance(text, Bare) else text for name, text in texts.items()}
@@ -106,7 +106,7 @@ class Tracer:
             self._kept_by,
         )  # fmt: skip
 
-    def _unfit(self, line: bytes, position: int, own: str) -> LineTrace:
+    def _unmatched(self, line: bytes, position: int, own: str) -> LineTrace:
         return LineTrace(line, position, own, self.format.name, {}, error=self.explain(line))
 
     def explain(self, line: bytes) -> Misfit:

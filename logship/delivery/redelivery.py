@@ -101,7 +101,7 @@ def _mended(letters: Iterable[DeadLetter], convert: Convert, max_bytes: int, ret
             retried.dead.append(letter)
             continue
         conversion = convert(letter)
-        if conversion.unfit:
+        if conversion.unmatched:
             retried.dead.append(replace(letter, reason="still fits no format", event="", status=None, answer=""))
         elif not conversion.ends:
             is_excluded = any(name.startswith(RECEIVER) for name in conversion.sampled_out)

@@ -80,11 +80,11 @@ class Evaluation:
         return {
             "lines": now.lines,
             "events": len(now.events),
-            "unfit": len(now.unfit),
+            "unfit": len(now.unmatched),
             "dropped": sum(now.dropped.values()),
             "sampled": sum(now.sampled.values()),
             "left_out": now.left_out,
-            "misfits": [_text(now.texts[at]) for at in now.unfit[:CHANGES] if at < len(now.texts)],
+            "misfits": [_text(now.texts[at]) for at in now.unmatched[:CHANGES] if at < len(now.texts)],
             "changed": len(changed),
             "changes": [_text(now.texts[at]) for at in changed[:CHANGES] if at < len(now.texts)],
             "rules": self._rules(made.converter),
@@ -174,7 +174,7 @@ class Evaluation:
 class _Outcome:
     lines: int
     events: Mapping[int, str]
-    unfit: Sequence[int]
+    unmatched: Sequence[int]
     dropped: Mapping[str, int]
     sampled: Mapping[str, int]
     left_out: Mapping[str, int]
@@ -187,7 +187,7 @@ class _Outcome:
         return cls(
             done.lines,
             events,
-            list(done.unfit),
+            list(done.unmatched),
             done.dropped,
             done.sampled_out,
             done.left_out,

@@ -18,7 +18,7 @@ from logship.mapping.event_keys import MAX_ID_CHARS
 from logship.records import record
 from logship.route.dead_letter_writer import DeadLetterWriter
 from logship.route.output import Output, Route, SettledBatch
-from logship.route.unmatched import Settled, UnfitRun
+from logship.route.unmatched import Settled, UnmatchedRun
 from logship.tail.notices import Look, What
 from logship.tail.tailer import Tailer
 
@@ -69,7 +69,7 @@ class Pipeline:
         self.counters = counters
         self.dead_letters = dead_letters
         self._clock = clock
-        self._runs: dict[int, UnfitRun] = {}
+        self._runs: dict[int, UnmatchedRun] = {}
         self._confirmed: list[Span] = []
         self._warned_keys: set[str] = set()  # of ids that were too long for the API
         self._warned_disclosures: set[tuple[str, str, str]] = set()
@@ -102,7 +102,7 @@ class Pipeline:
         """Undecided runs of odd lines are dead letters, and everything that waits for company goes as it is."""
         for status in self.tailer.files():
             run = self._runs.get(status.generation)
-            if run and run.unfit and not run.is_held:
+            if run and run.unmatched and not run.is_held:
                 self._finish_run(run, status.read_to)
         for output in self.outputs.values():
             output.flush()
@@ -185,7 +185,7 @@ class Pipeline:
     def _route(self, chunk: Chunk, now_s: float) -> None:
         route = self.routes[chunk.file.source]
         output = self.outputs[route.output]
-        run = self._runs.get(chunk.file.file_id) or UnfitRun(chunk.start)
+        run = self._runs.get(chunk.file.file_id) or UnmatchedRun(chunk.start)
         conversion = Conversion(b"", (), (), (chunk.start,))
         for tally in self.counters.of(chunk.file):
             tally.nul_bytes += chunk.skipped_nul
@@ -218,7 +218,7 @@ class Pipeline:
         known = route.converter.heading_unknown(chunk.start, chunk.file)
         return b"" if known is None else self.tailer.heading(chunk, known)
 
-    def _keep(self, chunk: Chunk, run: UnfitRun) -> None:
+    def _keep(self, chunk: Chunk, run: UnmatchedRun) -> None:
         """Only while another could not begin where it ends, behind the chunk: there may be 10,000 logs."""
         if run.is_over_at(chunk.end):
             self._runs.pop(chunk.file.file_id, None)
@@ -230,15 +230,15 @@ class Pipeline:
         if now_s < self._rotated_due_s:  # asked at each step: with 10,000 logs, all of them can't be looked through
             return
         self._rotated_due_s = now_s + ROTATED_EVERY_S
-        if not any(run.unfit and not run.is_held for run in self._runs.values()):
+        if not any(run.unmatched and not run.is_held for run in self._runs.values()):
             return
         for status in self.tailer.files():
             run = self._runs.get(status.generation)
             is_over = not status.is_live and status.read_to >= status.size_bytes
-            if is_over and run and run.unfit and not run.is_held:
+            if is_over and run and run.unmatched and not run.is_held:
                 self._finish_run(run, status.read_to)
 
-    def _finish_run(self, run: UnfitRun, read_to: int) -> None:
+    def _finish_run(self, run: UnmatchedRun, read_to: int) -> None:
         file = run.letters[-1].file
         settled = run.finish(read_to)
         chunk = Chunk(file, settled.start, settled.end, b"")
@@ -348,7 +348,7 @@ class Pipeline:
         """Nothing follows odd lines at the end of what is gone; what is in flight of it is still counted."""
         for file_id in [each for each in self._runs if self.tailer.is_gone(each)]:
             run = self._runs.pop(file_id)
-            if run.unfit and not run.is_held:
+            if run.unmatched and not run.is_held:
                 self._finish_run(run, self.tailer.read_to(file_id))
         for file_id in [each for each in self.counters.files if self.tailer.is_gone(each)]:
             if not self.counters.files[file_id].waiting:

@@ -36,22 +36,24 @@ class Settled:
 
 
 @record(frozen=False)
-class UnfitRun:
+class UnmatchedRun:
     """The undecided or held run of one file.
 
-    Shapes: `start` is the position up to which everything is decided; `unfit` counts lines that fit no format in a row
-    (over-long lines and NULs are no part of that count).
+    Shapes: `start` is the position up to which everything is decided; `unmatched` counts lines that fit no format in a
+    row (over-long lines and NULs are no part of that count).
     """
 
     start: int
     letters: list[DeadLetter] = field(default_factory=list)
-    unfit: int = 0
+    unmatched: int = 0
     is_held: bool = False
-    known_unfit_until: int = 0  # a line behind this position fitted: unfit ones before it are dead letters at once
+    known_unmatched_until: int = (
+        0  # a line behind this position fitted: unmatched ones before it are dead letters at once
+    )
 
     def is_over_at(self, position: int) -> bool:
         """Whether everything up to the position is decided, and nothing is known of what stands behind it."""
-        return self.known_unfit_until <= position == self.start
+        return self.known_unmatched_until <= position == self.start
 
     def settle(self, chunk: Chunk, conversion: Conversion) -> Settled:
         """What `chunk` decides; its events may go out only if `end` passes them."""
@@ -59,36 +61,36 @@ class UnfitRun:
             return self._set_aside(chunk)
         if not chunk.data:
             return self._skip(chunk)
-        unfit = conversion.unfit
+        unmatched = conversion.unmatched
         if not conversion.lines and conversion.line_starts[-1] == chunk.end:  # directives only
             return self._skip(chunk)
         if self.is_held:
             return self._look_ahead(chunk, conversion)
-        tail = trailing_run(unfit, conversion.lines)
+        tail = trailing_run(unmatched, conversion.lines)
         starts = conversion.line_starts
-        while tail < len(unfit) and starts[unfit[tail]] < self.known_unfit_until:
+        while tail < len(unmatched) and starts[unmatched[tail]] < self.known_unmatched_until:
             tail += 1
         settled = Settled(self.start, self.start)
-        fits_in_between = tail == 0 and conversion.lines == len(unfit)
+        fits_in_between = tail == 0 and conversion.lines == len(unmatched)
         if not fits_in_between:
-            settled.letters = [*self.letters, *(line_letter(chunk, conversion, line) for line in unfit[:tail])]
-            settled.lines = len(self.letters) + conversion.lines - (len(unfit) - tail)
-            settled.end = starts[unfit[tail]] if tail < len(unfit) else min(chunk.end, starts[-1])
-            self.letters, self.unfit, self.start = [], 0, settled.end
-        self._append(settled, chunk, conversion, unfit[tail:])
+            settled.letters = [*self.letters, *(line_letter(chunk, conversion, line) for line in unmatched[:tail])]
+            settled.lines = len(self.letters) + conversion.lines - (len(unmatched) - tail)
+            settled.end = starts[unmatched[tail]] if tail < len(unmatched) else min(chunk.end, starts[-1])
+            self.letters, self.unmatched, self.start = [], 0, settled.end
+        self._append(settled, chunk, conversion, unmatched[tail:])
         return settled
 
     def finish(self, end: int) -> Settled:
         """Nothing more will be read: a run below the limit is dead letters; a held one stays."""
-        if self.is_held or not self.unfit:
+        if self.is_held or not self.unmatched:
             return Settled(self.start, self.start)
         settled = Settled(self.start, end, self.letters, lines=len(self.letters))
-        self.letters, self.unfit, self.start = [], 0, end
+        self.letters, self.unmatched, self.start = [], 0, end
         return settled
 
     def release(self) -> int:
         """Where to read on with a new format."""
-        self.is_held, self.unfit, self.letters = False, 0, []
+        self.is_held, self.unmatched, self.letters = False, 0, []
         return self.start
 
     def _set_aside(self, chunk: Chunk) -> Settled:
@@ -96,7 +98,7 @@ class UnfitRun:
         if self.is_held:
             return Settled(self.start, self.start)
         letter = DeadLetter.of(EventOrigin(chunk.file, chunk.start, chunk.data.rstrip(b"\n")), TOO_LONG)
-        if self.unfit:
+        if self.unmatched:
             self.letters.append(letter)
             return Settled(self.start, self.start)
         settled = Settled(self.start, chunk.end, [letter], lines=1)
@@ -105,15 +107,15 @@ class UnfitRun:
 
     def _skip(self, chunk: Chunk) -> Settled:
         """A stretch without lines to settle (NUL bytes, lines that the receiver has)."""
-        if self.unfit or self.is_held:
+        if self.unmatched or self.is_held:
             return Settled(self.start, self.start)
         settled = Settled(self.start, chunk.end)
         self.start = chunk.end
         return settled
 
     def _append(self, settled: Settled, chunk: Chunk, conversion: Conversion, lines: Sequence[int]) -> None:
-        self.unfit += len(lines)
-        if self.unfit >= RUN_LIMIT:
+        self.unmatched += len(lines)
+        if self.unmatched >= RUN_LIMIT:
             self.is_held, self.letters = True, []
             settled.newly_held = True
         else:
@@ -121,18 +123,18 @@ class UnfitRun:
 
     def _look_ahead(self, chunk: Chunk, conversion: Conversion) -> Settled:
         settled = Settled(self.start, self.start)
-        if len(conversion.unfit) < conversion.lines:
-            unfit = set(conversion.unfit)
-            fitting = next(line for line in range(conversion.lines) if line not in unfit)
-            self.known_unfit_until = conversion.line_starts[fitting]
+        if len(conversion.unmatched) < conversion.lines:
+            unmatched = set(conversion.unmatched)
+            fitting = next(line for line in range(conversion.lines) if line not in unmatched)
+            self.known_unmatched_until = conversion.line_starts[fitting]
             settled.rewind_to = self.release()
         return settled
 
 
-def trailing_run(unfit: Sequence[int], lines: int) -> int:
-    """Index in `unfit` from which on the lines run without a gap to the last line."""
-    first = len(unfit)
-    while first and unfit[first - 1] == lines - (len(unfit) - first) - 1:
+def trailing_run(unmatched: Sequence[int], lines: int) -> int:
+    """Index in `unmatched` from which on the lines run without a gap to the last line."""
+    first = len(unmatched)
+    while first and unmatched[first - 1] == lines - (len(unmatched) - first) - 1:
         first -= 1
     return first
 

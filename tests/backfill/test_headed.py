@@ -50,7 +50,7 @@ def test_each_piece_reads_what_it_would_have_read_behind_the_others(tmp_path: Pa
         )
         assert reading.heading(piece.start, piece.heading) == piece.heading.text
         events += made.events
-        assert not made.unfit
+        assert not made.unmatched
         reading.close()
     data = path.read_bytes()
     assert events == converter_of(log.converter_spec).convert(data, 0, log.file).events

@@ -73,7 +73,7 @@ def test_a_mapping_that_does_not_go_with_a_detected_format_holds_the_file(
 ) -> None:
     settings = settings_of(tmp_path, "format: auto, mapping: {extends: default, event: {company_id: $tenant}}")
     conversion = settings.compile_source(settings.sources[0]).convert(COMBINED, 0, log("/logs/a.log"))
-    assert list(conversion.unfit) == [0]
+    assert list(conversion.unmatched) == [0]
     assert "no field 'tenant'" in caplog.text
 
 
@@ -110,7 +110,7 @@ def test_lines_that_no_preset_fits_are_unfit_at_their_places(tmp_path: Path) -> 
     settings = settings_of(tmp_path, "format: auto")
     conversion = settings.compile_source(settings.sources[0]).convert(b"what\r\nis this\n", 100, log("/logs/a.log"))
     assert conversion.events == []
-    assert list(conversion.unfit) == [0, 1]
+    assert list(conversion.unmatched) == [0, 1]
     assert list(conversion.line_starts) == [100, 106, 114]
 
 
@@ -188,7 +188,7 @@ def test_a_record_with_several_lines_inside_leaves_its_neighbours_and_their_ids_
             expected[f"https://web-1/{number}"] = transaction_id(records[0].rstrip(b"\n"), 7, sum(map(len, outer)))
         outer += records
     converter = settings.compile_source(settings.sources[0])
-    at, end, lines, unfit = 0, 0, 0, 0
+    at, end, lines, unmatched = 0, 0, 0, 0
     found: dict[str, str] = {}
     for first, last in pairwise(sorted({min(cut, len(outer)) for cut in cuts} | {0, len(outer)})):
         data = b"".join(outer[first:last])
@@ -196,8 +196,8 @@ def test_a_record_with_several_lines_inside_leaves_its_neighbours_and_their_ids_
         at += len(data)
         assert conversion.line_starts[0] == end or not conversion.lines
         end = conversion.line_starts[-1]
-        lines, unfit = lines + conversion.lines, unfit + len(conversion.unfit)
-        assert list(conversion.unfit) == sorted(set(conversion.unfit))
+        lines, unmatched = lines + conversion.lines, unmatched + len(conversion.unmatched)
+        assert list(conversion.unmatched) == sorted(set(conversion.unmatched))
         made = [orjson.loads(event) for event in conversion.events]
         found |= {event["request"]["uri"]: event["transaction_id"] for event in made}
         assert all(
@@ -205,7 +205,7 @@ def test_a_record_with_several_lines_inside_leaves_its_neighbours_and_their_ids_
             for event, line in zip(made, conversion.event_lines, strict=True)
         )
     assert found == expected
-    assert (end, lines, unfit) == (sum(map(len, outer)), len(names), len(names) - len(expected))
+    assert (end, lines, unmatched) == (sum(map(len, outer)), len(names), len(names) - len(expected))
 
 
 def test_a_record_with_several_lines_is_no_event_of_a_json_format_either(tmp_path: Path) -> None:
@@ -216,7 +216,7 @@ def test_a_record_with_several_lines_is_no_event_of_a_json_format_either(tmp_pat
     converter = settings.compile_source(settings.sources[0])
     assert len(converter.convert(docker(text.encode()), 0, log("/logs/a.log")).events) == 1
     conversion = converter.convert(docker(text.encode() * 2), 0, log("/logs/a.log"))
-    assert (conversion.events, list(conversion.unfit), conversion.lines) == ([], [0], 1)
+    assert (conversion.events, list(conversion.unmatched), conversion.lines) == ([], [0], 1)
 
 
 def test_a_trace_opens_the_envelope_too(tmp_path: Path) -> None:

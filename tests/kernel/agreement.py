@@ -35,8 +35,8 @@ def shown(conversion: Conversion) -> list[object]:
     """All that a conversion holds, to compare."""
     return [
         conversion.text, list(conversion.ends), list(conversion.event_lines), list(conversion.line_starts),
-        list(conversion.unfit), conversion.dropped, conversion.sampled_out, conversion.too_old, conversion.out_of_range,
-        conversion.left_out,
+        list(conversion.unmatched), conversion.dropped, conversion.sampled_out, conversion.too_old,
+        conversion.out_of_range, conversion.left_out,
     ]  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def test_an_event_holds_what_the_line_says_in_the_order_of_the_mapping() -> None
 def test_lines_that_fit_nothing_are_told_and_the_others_go_on() -> None:
     conversion = convert(converter(), LINE, b"junk", LINE, b"", b"\xff\x00")
     assert list(conversion.event_lines) == [0, 2]
-    assert list(conversion.unfit) == [1, 3, 4]
+    assert list(conversion.unmatched) == [1, 3, 4]
     assert conversion.line_starts[1] - conversion.line_starts[0] == len(LINE) + 1
 
 
@@ -149,7 +149,7 @@ def test_an_odd_line_counts_once_where_others_are_outside_of_the_window(odd: byt
     made = converter()
     for _ in range(2):  # the second time the converter knows that it has made times outside of the window
         conversion = convert(made, *lines, window=window)
-        assert list(conversion.unfit) == ([40] if odd == b"junk" else [])
+        assert list(conversion.unmatched) == ([40] if odd == b"junk" else [])
         assert conversion.too_old == (40 if odd == b"junk" else 41)
         assert list(conversion.event_lines) == (list(range(41, 81)) if first == "old" else list(range(40)))
         assert len(conversion.events) == 40
@@ -158,7 +158,7 @@ def test_an_odd_line_counts_once_where_others_are_outside_of_the_window(odd: byt
 def test_an_impossible_date_does_not_fit_and_its_neighbours_do() -> None:
     odd = LINE.replace(b"10/Oct", b"31/Feb")
     conversion = convert(converter(), LINE, odd, LINE)
-    assert (list(conversion.event_lines), list(conversion.unfit)) == ([0, 2], [1])
+    assert (list(conversion.event_lines), list(conversion.unmatched)) == ([0, 2], [1])
 
 
 TWO_TIMES = '$remote_addr [$time_iso8601] $msec "$request" $status'
@@ -177,7 +177,7 @@ def test_whether_a_line_fits_depends_on_no_line_beside_it(times: list[tuple[str,
     """With two times in a line one may be read and the other not, now and then."""
     made = converter(fmt=nginx(TWO_TIMES))
     lines = [f'203.0.113.9 [{iso}] {msec} "GET / HTTP/1.1" 200'.encode() for iso, msec in times]
-    alone = [number for number, line in enumerate(lines) if not list(convert(made, line).unfit)]
+    alone = [number for number, line in enumerate(lines) if not list(convert(made, line).unmatched)]
     assert list(convert(made, *lines).event_lines) == alone
 
 
@@ -238,7 +238,7 @@ def test_any_bytes_are_valid_events_or_unfit_lines(text: str, fmt: Format, lines
     for found in conversion.events:
         assert found.isascii()
         assert json.loads(found)["request"]["verb"]
-    settled = len(conversion.events) + len(conversion.unfit)
+    settled = len(conversion.events) + len(conversion.unmatched)
     settled += sum(conversion.dropped.values()) + sum(conversion.sampled_out.values())
     assert settled == len(lines) == conversion.lines
     assert list(conversion.event_lines) == sorted(set(conversion.event_lines))
@@ -318,7 +318,7 @@ def test_each_line_of_a_mixed_log_goes_by_the_first_format_that_fits() -> None:
     conversion = convert(made, *lines)
     uris = [json.loads(text)["request"]["uri"] for text in conversion.events]
     assert uris == [f"https://web-1{path}" for path in ("/x?a=1", "/x?a=1", "/j", "/x?a=1", "/x?a=1")]
-    assert list(conversion.unfit) == [3]
+    assert list(conversion.unmatched) == [3]
     assert conversion.events == exact(made, *lines)
     traces = [made.trace(line, 0, LOG) for line in lines]
     names = [trace.format for trace in traces if trace.error is None]
@@ -333,7 +333,7 @@ def test_a_trace_agrees_with_the_events() -> None:
         assert [trace.event] == [json.loads(text) for text in conversion.events] or not conversion.events
         assert (trace.dropped_by is not None) == bool(conversion.dropped)
         assert (trace.sampled_out_by is not None) == bool(conversion.sampled_out)
-        assert (trace.error is not None) == bool(conversion.unfit)
+        assert (trace.error is not None) == bool(conversion.unmatched)
         assert trace.transaction_id == transaction_id(line, KEY, 0)
     trace = made.trace(combined("GET /t/acme/x HTTP/1.1", status="503"), 0, LOG)
     assert trace.rules == ("errors", "tenant")

@@ -70,7 +70,7 @@ def test_both_ways_give_the_same_bytes(fmt: Format, found: list[bytes], plain: i
     chunk = [json.dumps(LINE).encode().replace(b", ", b",").replace(b": ", b":")] * plain + found
     conversion = convert(made, *chunk)
     assert conversion.events == exact(made, *chunk)
-    assert len(conversion.events) + len(conversion.unfit) == len(chunk)
+    assert len(conversion.events) + len(conversion.unmatched) == len(chunk)
     for text in conversion.events:
         assert json.loads(text)["request"]["verb"]
 
@@ -260,7 +260,7 @@ def test_lines_that_only_together_are_objects_stay_apart() -> None:
     chunk = [good, good + b"," + good, b'{"a":[{}', b"{}]}", good, good, good, good, good, good]
     conversion = convert(converter(fmt=KEYED), *chunk)
     assert list(conversion.event_lines) == [0, 4, 5, 6, 7, 8, 9]
-    assert list(conversion.unfit) == [1, 2, 3]
+    assert list(conversion.unmatched) == [1, 2, 3]
 
 
 def test_a_dotted_name_reaches_into_nested_objects_and_keeps_their_types() -> None:

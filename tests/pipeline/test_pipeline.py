@@ -90,17 +90,17 @@ class Lines:
     def convert(
         self, data: bytes, start: int, file: LogFile, window: Window | None = None, heading: bytes = b""
     ) -> Conversion:
-        events, lines, starts, unfit, dashes = [], [], [start], [], 0
+        events, lines, starts, unmatched, dashes = [], [], [start], [], 0
         for number, line in enumerate(data.split(b"\n")[:-1]):
             if line.startswith(b"!"):
-                unfit.append(number)
+                unmatched.append(number)
             elif line.startswith(b"-"):
                 dashes += 1
             else:
                 events.append(json.dumps({"text": line.decode(), "id": transaction_id(line, file.key, starts[-1])}))
                 lines.append(number)
             starts.append(starts[-1] + len(line) + 1)
-        conversion = Conversion.of(events, lines, starts, unfit)
+        conversion = Conversion.of(events, lines, starts, unmatched)
         conversion.dropped = {"dash": dashes} if dashes else {}
         return conversion
 
