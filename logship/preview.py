@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from logship.check.logs import newest_lines
+from logship.check.newest import LogLine
 from logship.config import Settings, SourceSettings, config_path, load_settings
 from logship.config.compiling import Compiler
 from logship.config.mapping_files import LayeredMapping
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     from logship.delivery.rules_feed import KnownRules
 
 SAMPLE_LINES = 200  # looked at to detect a format
-READ_BYTES = 65_536
-LONGEST_LINE = 1 << 20  # of a line without an end only so much is shown
 
 
 @record
@@ -56,14 +55,6 @@ class Wishes:
     config: Path | None = None
     overrides: Overrides = field(default_factory=Overrides)
     obeys: bool = True  # the receiver's rules, as the state knows them
-
-
-@record
-class LogLine:
-    """A line without its line end, at its position in the decompressed log; `outer` is what it stood in."""
-
-    position: int
-    text: bytes
 
 
 @record
@@ -324,25 +315,9 @@ class Bench:
             found = newest_lines(source)
             if found is None:
                 continue
-            path, lines = found
-            lens = self.lens(path, lines[:SAMPLE_LINES])
-            yield lens, list(unwrapped((LogLine(0, line) for line in lines), lens.envelope))[-count:]
-
-
-def lines_of(stream: BinaryIO) -> Iterator[LogLine]:
-    """Lines of a log as they come, each at its position; a last one without newline too."""
-    position, rest = 0, b""
-    read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
-    while data := read(READ_BYTES):
-        *lines, rest = (rest + data).split(b"\n")
-        for line in lines:
-            yield LogLine(position, line.removesuffix(b"\r"))
-            position += len(line) + 1
-        if len(rest) > LONGEST_LINE:
-            yield LogLine(position, rest)
-            position, rest = position + len(rest), b""
-    if rest:
-        yield LogLine(position, rest)
+            path, lines = found[0], found[1].headed
+            lens = self.lens(path, [line.text for line in lines[:SAMPLE_LINES]])
+            yield lens, list(unwrapped(iter(lines), lens.envelope))[-count:]
 
 
 def unwrapped(lines: Iterator[LogLine], kind: str) -> Iterator[LogLine]:

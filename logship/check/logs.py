@@ -13,13 +13,14 @@ from itertools import islice
 
 import orjson
 
+from logship.check.newest import COMPRESSED, NewestLines, newest_of
 from logship.check.permissions import Obstacle, User, obstacles
 from logship.config.settings import SourceSettings
 from logship.conversion import SourceConverter, detect
 from logship.errors import MappingError
 from logship.event import Conversion, LogFile
 from logship.formats import Detection, Misfit
-from logship.formats.directives import headed, with_heading
+from logship.formats.directives import headed
 from logship.records import record
 from logship.tail.globs import Globs, spellings
 
@@ -29,7 +30,6 @@ DISCLOSED_EVENTS = 500  # of these are looked at for secrets
 MAX_FILES = 10_000  # looked at; more are counted, not opened
 SEVERAL = re.compile(r"[{\[]")  # what may be meant as a pattern, or be a part of a name
 MAGIC = re.compile(r"[*?\[]")
-COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
 @record
@@ -85,7 +85,7 @@ def survey(source: SourceSettings, converter: SourceConverter, user: User | None
     newest = _newest_lines(matched)
     if newest is None:
         return seen
-    path, lines = newest
+    path, lines = newest[0], [line.text for line in newest[1].headed]
     detected = converter.prepare(path, lines)
     return _fitted(seen, source, converter, path, lines, detected)
 
@@ -176,26 +176,19 @@ def _directories(patterns: Sequence[str]) -> list[str]:
     return [directory for directory in directories if os.path.isdir(directory)]
 
 
-def newest_lines(source: SourceSettings) -> tuple[str, list[bytes]] | None:
+def newest_lines(source: SourceSettings) -> tuple[str, NewestLines] | None:
     """The last lines of the source's file that was written last, with its path; None if none can be read."""
     return _newest_lines(_matched(source)[0])
 
 
-def _newest_lines(files: Sequence[Found]) -> tuple[str, list[bytes]] | None:
+def _newest_lines(files: Sequence[Found]) -> tuple[str, NewestLines] | None:
     """The last lines of the plain file that was written last; None if no file has a line that can be read."""
     plain = [found for found in files if found.size_bytes and not found.path.endswith(COMPRESSED)]
     for found in sorted(plain, key=lambda found: found.modified_s, reverse=True)[:10]:
         try:
-            with open(found.path, "rb") as file:
-                file.seek(max(0, found.size_bytes - NEWEST_BYTES))
-                content = file.read(NEWEST_BYTES)
-                whole = content[: content.rfind(b"\n") + 1].split(b"\n")[:-1]
-                lines = (whole[1:] if found.size_bytes > NEWEST_BYTES else whole)[-NEWEST_LINES:]
-                above = found.size_bytes - len(content) + content.rfind(b"\n") + 1 - sum(len(one) + 1 for one in lines)
-                lines = with_heading(lines, file, above)
+            newest = newest_of(found.path, NEWEST_LINES, NEWEST_BYTES, has_end=True)
         except OSError:
             continue  # told as an obstacle, or it vanished
-        lines = [line.strip(b"\0").removesuffix(b"\r") for line in lines if line.strip(b"\0\r")]
-        if lines:
-            return found.path, lines
+        if newest.lines:
+            return found.path, newest
     return None

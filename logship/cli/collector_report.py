@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ import click
 from logship.cli.collector import needing_extra
 from logship.cli.options import subcommand
 from logship.errors import Exit, UsageError
+from logship.process.whole_file import write_whole
 
 FILTERS = {
     "range": "24h (the default), 7d, today, 2026-11-27, 2026-11-20..2026-11-27, all",
@@ -97,12 +96,8 @@ def write(text: str, output: str) -> None:
     if output == "-":
         click.echo(text)
         return
-    path = Path(output)
     try:
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-            file.write(text)
-        os.chmod(file.name, 0o600)  # it shows what people did: not for everybody on this machine
-        os.replace(file.name, path)
+        write_whole(Path(output), text, 0o600)  # it shows what people did: not for everybody on this machine
     except OSError as exc:
         raise UsageError(f"{output} can't be written: {exc.strerror}") from exc
     click.echo(f"wrote {output}", err=True)

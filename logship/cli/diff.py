@@ -25,7 +25,8 @@ from logship.errors import Exit
 from logship.records import record
 
 if TYPE_CHECKING:
-    from logship.preview import Lens, LogLine
+    from logship.check.newest import LogLine
+    from logship.preview import Lens
 
 BLOCK_LINES = 1_000  # converted at once
 SHOWN = 5
@@ -60,9 +61,10 @@ def command(
 
     Sends nothing. Events that were sent can't be corrected; `backfill --new-ids` sends them again.
     """
+    from logship.check.newest import lines_of
     from logship.cli.preview import opened_stream, quiet_pipe
     from logship.config.overrides import Overrides, fields_of
-    from logship.preview import SAMPLE_LINES, Bench, Wishes, lines_of, sampled, unwrapped
+    from logship.preview import SAMPLE_LINES, Bench, Wishes, sampled, unwrapped
 
     given = Overrides(source, format_, fields=fields_of(fields))
     benches = [

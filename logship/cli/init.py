@@ -12,6 +12,7 @@ import click
 from logship.check.service_unit import id_file_of, unit_of
 from logship.cli.options import subcommand
 from logship.errors import Exit, UsageError
+from logship.process.whole_file import write_whole
 
 if TYPE_CHECKING:
     from logship.servers.proposal import Proposal
@@ -104,9 +105,8 @@ def _write(output: Path, text: str) -> None:
     try:
         if output.exists():
             output.replace(f"{output}.old")
-        output.write_text(text, encoding="utf-8")
-        if unit_of(output):
-            output.chmod(0o644)  # whatever root's umask: the service reads it as a user of its own
+        # whatever root's umask: the service reads it as a user of its own
+        write_whole(output, text, 0o644 if unit_of(output) else None)
     except OSError as exc:
         raise UsageError(f"{output} can't be written: {exc.strerror}; name another file with -o") from exc
 

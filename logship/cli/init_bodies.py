@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from logship.errors import Exit, UsageError
+from logship.process.whole_file import write_whole
 
 FILES = ("logship-bodies.js", "logship-bodies.conf", "bodies.yml")
 STEPS = """\
@@ -45,7 +46,7 @@ def write_bodies(directory: Path, *, force: bool) -> int:
             path = directory / name
             if path.exists():
                 path.replace(f"{path}.old")
-            path.write_text(text.replace("{directory}", str(directory)), encoding="utf-8")
+            write_whole(path, text.replace("{directory}", str(directory)))
     except OSError as exc:
         raise UsageError(f"{exc.filename or directory} can't be written: {exc.strerror}") from exc
     found = re.search(r"^log_format .*?;$", texts["logship-bodies.conf"], re.MULTILINE | re.DOTALL)

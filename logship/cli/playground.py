@@ -40,13 +40,14 @@ def command(
     from logship.preview import Wishes
 
     host, port = split_address(listen)
-    stdin = standard_input().read().splitlines() if file == "-" else []
     wishes = Wishes(config, Overrides(source, format_, mapping, fields_of(fields)))
-    opened = open_playground(wishes, file, stdin, os.environ)
+    opened = open_playground(wishes, file, standard_input(), os.environ)
 
     def announce(url: str, is_loopback: bool) -> None:
         click.echo(f"playground  {url}")
-        click.echo(f"log         {opened.log}: the newest {len(opened.lines):,} lines")
+        click.echo(f"log         {opened.log}: the newest {len(opened.newest.lines):,} lines")
+        if opened.newest.damage:
+            click.echo(f"! {opened.log} {opened.newest.damage}", err=True)
         click.echo(f"mapping     {opened.mapping.note or opened.mapping.path}")
         if not is_loopback:
             click.echo("! whoever reads the address can read the log; it is not encrypted", err=True)

@@ -26,9 +26,10 @@ from logship.cli.terminal import standard_input
 from logship.errors import Exit, LogshipError, UsageError
 
 if TYPE_CHECKING:
+    from logship.check.newest import LogLine
     from logship.conversion import LineTrace
     from logship.mapping.disclosure import Disclosures
-    from logship.preview import Bench, Lens, LogLine, Wishes
+    from logship.preview import Bench, Lens, Wishes
 
 DEFAULT_LINES = 10
 LOOK_S = 0.3  # between looks at the files of --watch: an editor's save is seen at once
@@ -143,7 +144,8 @@ class Show:
         return Exit.FINE
 
     def _from_file(self, bench: Bench, file: str) -> int:
-        from logship.preview import SAMPLE_LINES, lines_of, sampled, unwrapped
+        from logship.check.newest import lines_of
+        from logship.preview import SAMPLE_LINES, sampled, unwrapped
 
         with opened_stream(file) as stream:
             samples, lines = sampled(lines_of(stream), 1 if file == "-" else SAMPLE_LINES)

@@ -12,18 +12,18 @@ from dataclasses import field, replace
 from itertools import islice
 from typing import Any
 
+from logship.check.newest import LogLine, NewestLines
 from logship.config.compiling import Compiler, Recipe
 from logship.config.overrides import format_tree
 from logship.config.reading import FileReader
 from logship.config.yaml_door import parse
 from logship.conversion import LineTrace, SourceConverter, detect
-from logship.conversion.envelope import Envelope
-from logship.conversion.headed import headed_lines
 from logship.errors import FormatError, Problem, UsageError
 from logship.event import LogFile, Window
 from logship.formats import compile_format, read_spec
 from logship.formats.directives import headed
 from logship.playground.opened import Opened
+from logship.preview import unwrapped
 from logship.records import record
 
 SAMPLE = 40  # lines that are shown
@@ -58,11 +58,13 @@ class Evaluation:
         began = time.monotonic()
         made = self.made(format_text, mapping_text)
         saved = self.made(format_text, self.opened.mapping.saved)
-        texts = self._sample() if pasted is None else [text.encode("utf-8", "replace") for text in pasted[:SAMPLE]]
-        shown = [self._line(made, saved, text) for text in self._inner(texts, made.converter)[:SAMPLE]]
+        lines = self.opened.newest.headed if pasted is None else _pasted(pasted)
+        if made.converter is None or not made.converter.is_headed(self.opened.log):
+            lines = lines[-SAMPLE:]
+        shown = [self._line(made, saved, line) for line in self._inner(lines, made.converter)[-SAMPLE:]]
         return {
             "problems": made.problems,
-            "lines": shown if made.converter else [{"line": _text(line)} for line in texts],
+            "lines": shown if made.converter else [{"line": _text(line.text)} for line in lines[-SAMPLE:]],
             "is_right": made.converter is not None,
             "took_ms": round((time.monotonic() - began) * 1000),
         }
@@ -72,21 +74,20 @@ class Evaluation:
         made = self.made(format_text, mapping_text)
         if made.converter is None:
             return {"lines": 0}
-        data = b"".join(line + b"\n" for line in self.opened.lines)
-        now = _Outcome.of(made.converter, data, self._file, self.opened.lines)
+        now = _Outcome.of(made.converter, self.opened.newest, self._file)
         saved = self.made(format_text, self.opened.mapping.saved)
-        before = _Outcome.of(saved.converter, data, self._file, self.opened.lines) if saved.converter else now
-        changed = [at for at in range(now.lines) if now.events.get(at) != before.events.get(at)]
+        before = _Outcome.of(saved.converter, self.opened.newest, self._file) if saved.converter else now
+        changed = [at for at in range(len(now.texts)) if now.events.get(at) != before.events.get(at)]
         return {
-            "lines": now.lines,
+            "lines": len(now.texts),
             "events": len(now.events),
             "unfit": len(now.unmatched),
             "dropped": sum(now.dropped.values()),
             "sampled": sum(now.sampled.values()),
             "left_out": now.left_out,
-            "misfits": [_text(now.texts[at]) for at in now.unmatched[:CHANGES] if at < len(now.texts)],
+            "misfits": [_text(now.texts[at]) for at in now.unmatched[:CHANGES]],
             "changed": len(changed),
-            "changes": [_text(now.texts[at]) for at in changed[:CHANGES] if at < len(now.texts)],
+            "changes": [_text(now.texts[at]) for at in changed[:CHANGES]],
             "rules": self._rules(made.converter),
         }
 
@@ -129,24 +130,18 @@ class Evaluation:
     def _file(self) -> LogFile:
         return LogFile(0, self.opened.log, self.opened.constants.source, KEY, self.opened.origin)
 
-    def _sample(self) -> list[bytes]:
-        return list(self.opened.lines[-SAMPLE:])
-
-    def _inner(self, texts: Sequence[bytes], converter: SourceConverter | None) -> list[bytes]:
+    def _inner(self, lines: Sequence[LogLine], converter: SourceConverter | None) -> list[LogLine]:
         """Lines out of their envelope, or below their directives."""
-        if converter is not None and converter.is_headed(self.opened.log):
-            return headed_lines(texts)
-        kind = self.opened.source.envelope if self.opened.source else "none"
-        if kind == "none":
-            return list(texts)
-        return list(Envelope(kind).open(b"".join(text + b"\n" for text in texts), 0).lines)
+        is_headed = converter is not None and converter.is_headed(self.opened.log)
+        source = self.opened.source
+        return list(unwrapped(iter(lines), "w3c" if is_headed else source.envelope if source else "none"))
 
-    def _line(self, made: Made, saved: Made, text: bytes) -> Tree:
+    def _line(self, made: Made, saved: Made, line: LogLine) -> Tree:
         if made.converter is None:
-            return {"line": _text(text)}
-        alone = headed(text)[1]
-        trace = made.converter.trace_inner(alone, text, 0, self._file)
-        before = saved.converter.trace_inner(alone, text, 0, self._file) if saved.converter else None
+            return {"line": _text(line.text)}
+        alone = headed(line.text)[1]
+        trace = made.converter.trace_inner(alone, line.text, line.position, self._file)
+        before = saved.converter.trace_inner(alone, line.text, line.position, self._file) if saved.converter else None
         shown: Tree = {
             "line": _text(alone),
             "event": _json(trace.event),
@@ -163,36 +158,44 @@ class Evaluation:
     def _rules(self, converter: SourceConverter) -> list[Tree]:
         """Each rule with the lines that it took of those traced."""
         taken: Counter[str] = Counter()
-        lines = self._inner(self.opened.lines, converter)[-TRACED:]
+        lines = self._inner(self.opened.newest.headed, converter)[-TRACED:]
         for line in lines:
-            taken.update(converter.trace_inner(line, line, 0, self._file).rules)
+            taken.update(converter.trace_inner(line.text, line.text, line.position, self._file).rules)
         names = [rule.name or f"rule {number}" for number, rule in enumerate(converter.mapping.rules, 1)]
         return [{"name": name, "lines": taken[name], "of": len(lines)} for name in names]
 
 
-@record
+@record(frozen=False)
 class _Outcome:
-    lines: int
-    events: Mapping[int, str]
-    unmatched: Sequence[int]
-    dropped: Mapping[str, int]
-    sampled: Mapping[str, int]
-    left_out: Mapping[str, int]
-    texts: Sequence[bytes]
+    """What became of lines; `events` and `unmatched` by their number in `texts`."""
+
+    events: dict[int, str] = field(default_factory=dict)
+    unmatched: list[int] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
+    sampled: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    texts: list[bytes] = field(default_factory=list)
 
     @classmethod
-    def of(cls, converter: SourceConverter, data: bytes, file: LogFile, lines: Sequence[bytes]) -> _Outcome:
-        done = converter.convert(data, 0, file, EVER)
-        events = dict(zip(done.event_lines, done.events, strict=True))
-        return cls(
-            done.lines,
-            events,
-            list(done.unmatched),
-            done.dropped,
-            done.sampled_out,
-            done.left_out,
-            [headed(line)[1] for line in done.outer_lines or lines],
-        )
+    def of(cls, converter: SourceConverter, newest: NewestLines, file: LogFile) -> _Outcome:
+        """Each line at its place in the log: sampling is what the daemon's is."""
+        outcome, heading = cls(), newest.heading
+        for start, lines in newest.stretches:
+            done = converter.convert(b"".join(lines), start, file, EVER, heading)
+            first = len(outcome.texts)
+            outcome.events |= {first + at: event for at, event in zip(done.event_lines, done.events, strict=True)}
+            outcome.unmatched += [first + at for at in done.unmatched]
+            outcome.dropped.update(done.dropped)
+            outcome.sampled.update(done.sampled_out)
+            outcome.left_out.update(done.left_out)
+            outcome.texts += [headed(line.rstrip(b"\r\n"))[1] for line in done.outer_lines or lines]
+            heading = b""
+        return outcome
+
+
+def _pasted(lines: Sequence[str]) -> list[LogLine]:
+    """At position 0: they stand nowhere."""
+    return [LogLine(0, line.encode("utf-8", "replace")) for line in lines[:SAMPLE]]
 
 
 def _format(text: str, compiler: Compiler) -> tuple[object, Tree | None]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import closing, suppress
 from dataclasses import field
 from pathlib import Path
+from typing import BinaryIO
 
-from logship.check.logs import COMPRESSED, newest_lines
+from logship.check.logs import newest_lines
+from logship.check.newest import NewestLines, lines_of, newest_given, newest_of
 from logship.config import Settings, SourceSettings, config_path, load_settings
 from logship.config.document import Document
 from logship.config.overrides import source_named
@@ -21,11 +19,10 @@ from logship.config.shipped import mapping_names, presets
 from logship.config.yaml_door import parse
 from logship.conversion import detect
 from logship.errors import LogshipError, UsageError
-from logship.formats.directives import with_heading
 from logship.mapping import Constants
-from logship.preview import Wishes, lines_of
+from logship.preview import Wishes
+from logship.process.whole_file import write_whole
 from logship.records import record
-from logship.tail.archives import open_log
 from logship.tail.identity import owner_of
 
 NEWEST_LINES = 10_000  # what a change is measured over
@@ -83,41 +80,22 @@ class MappingFile:
             raise UsageError(self.note)
         if self.is_changed and not over_changes:
             raise MappingChangedError(f"{self.path} was changed by somebody else since it was opened here")
-        path = self.path.resolve()
         try:
-            mode = path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask()
-            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-            try:
-                with open(handle, "w", encoding="utf-8", newline="") as file:
-                    file.write(text)
-                    file.flush()
-                    os.fchmod(file.fileno(), mode)
-                    os.fsync(file.fileno())
-                os.replace(name, path)
-            except BaseException:
-                with suppress(OSError):
-                    os.unlink(name)
-                raise
+            write_whole(self.path, text)
         except (OSError, UnicodeEncodeError) as exc:
             raise UsageError(f"{self.path}: {getattr(exc, 'strerror', None) or exc}") from exc
         self.saved = text
         self._digest = self._on_disk()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 @record
 class Opened:
-    """Shapes: `lines` are the newest of the log, at most NEWEST_LINES, the oldest first; `source` is the config's, None
-    without one; `format` is a text as --format takes it; `document` is the config, or an empty one.
+    """Shapes: `newest` are the last lines of the log, at most NEWEST_LINES; `source` is the config's, None without one;
+    `format` is a text as --format takes it; `document` is the config, or an empty one.
     """
 
     log: str
-    lines: Sequence[bytes]
+    newest: NewestLines
     source: SourceSettings | None
     origin: str
     fields: Mapping[str, str]
@@ -133,7 +111,7 @@ class Opened:
         return Constants(self.origin, self.source.name, {**self.source.fields, **self.fields}, self.source.timezone)
 
 
-def open_playground(wishes: Wishes, log: str | None, stdin: Sequence[bytes], environ: Mapping[str, str]) -> Opened:
+def open_playground(wishes: Wishes, log: str | None, stdin: BinaryIO, environ: Mapping[str, str]) -> Opened:
     """What the command line asks for: `log` a file, `-` for the lines of stdin, None for the newest of a source.
 
     A mapping that is wrong, or not there yet, is no mistake here: to write it is what the playground is for.
@@ -147,11 +125,11 @@ def open_playground(wishes: Wishes, log: str | None, stdin: Sequence[bytes], env
     formats = tree.get("formats") if isinstance(tree, dict) else None
     source = source_named(settings, overrides.source) if settings and overrides.source else None
     if log == "-":
-        path, lines = "stdin", [line for line in stdin if line][-NEWEST_LINES:]
+        path, newest = "stdin", newest_given(lines_of(stdin), NEWEST_LINES)
     else:
         path = log if log is not None else _newest_log(settings, source)
-        lines = newest_of(path)
-    if not lines:
+        newest = _newest_of(path)
+    if not newest.lines:
         raise UsageError(f"{path}: no lines")
     if source is None and settings is not None:
         sources = settings.sources
@@ -159,9 +137,9 @@ def open_playground(wishes: Wishes, log: str | None, stdin: Sequence[bytes], env
     origin = settings.origin_of(source)(path) if settings and source else settings.origin if settings else "localhost"
     named = formats if isinstance(formats, dict) else {}
     mapping = _given_mapping(overrides.mapping) or _source_mapping(source, reader)
-    text = overrides.format or _format_text(source, lines)
+    text = overrides.format or _format_text(source, [line.text for line in newest.headed])
     return Opened(
-        path, lines, source, origin, overrides.fields, text, mapping, document or parse("", "playground"), named
+        path, newest, source, origin, overrides.fields, text, mapping, document or parse("", "playground"), named
     )  # fmt: skip
 
 
@@ -221,29 +199,14 @@ def _newest_log(settings: Settings | None, source: SourceSettings | None) -> str
     raise UsageError("no source has a line yet; give a FILE")
 
 
-def newest_of(path: str) -> list[bytes]:
-    """The newest lines of a log, plain or compressed.
-
-    Raises: UsageError for a file that can't be read.
-    """
+def _newest_of(path: str) -> NewestLines:
+    """Raises: UsageError for a file that can't be read."""
     try:
         if Path(path).is_dir():
             raise UsageError(f"{path} is a directory; give a log in it")
-        if path.endswith(COMPRESSED):
-            with closing(open_log(path)) as log:
-                found = deque((line.text for line in lines_of(log) if line.text), NEWEST_LINES)  # type: ignore[arg-type]
-            return list(found)
-        with open(path, "rb") as file:
-            start = max(0, os.path.getsize(path) - NEWEST_BYTES)
-            file.seek(start)
-            texts = file.read(NEWEST_BYTES).split(b"\n")
-            texts = (texts[1:] if start else texts)[-NEWEST_LINES - (not texts[-1]) :]
-            end = file.tell()
-            texts = with_heading(texts, file, end - sum(len(text) + 1 for text in texts) + 1)
+        return newest_of(path, NEWEST_LINES, NEWEST_BYTES, has_end=False)
     except OSError as exc:
         raise UsageError(f"{path}: {exc.strerror or exc}") from exc
-    texts = [text.strip(b"\0").removesuffix(b"\r") for text in texts]
-    return [text for text in texts if text]
 
 
 def _format_text(source: SourceSettings | None, lines: Sequence[bytes]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import signal
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from logship.errors import LogshipError, UsageError
+from logship.collector.listening import bind, url_of
+from logship.errors import LogshipError
 from logship.playground.completion import words
 from logship.playground.door import COOKIE, Door
 from logship.playground.evaluation import Evaluation
@@ -88,7 +88,8 @@ class Playground:
             return PlainTextResponse(f"{refusal}\n", 403, HEADERS)
         mapping = self._opened.mapping
         return _json({
-            "log": self._opened.log, "lines": len(self._opened.lines), "format": self._opened.format,
+            "log": self._opened.log, "lines": len(self._opened.newest.lines),
+            "damage": self._opened.newest.damage, "format": self._opened.format,
             "mapping": mapping.saved, "file": "" if mapping.note else str(mapping.path), "note": mapping.note,
             "words": words(list(self._opened.formats)),
         })  # fmt: skip
@@ -156,28 +157,15 @@ def _json(value: object, status: int = 200) -> Response:
 def serve(opened: Opened, host: str, port: int, announce: Callable[[str, bool], None]) -> None:
     """Runs until SIGINT or SIGTERM. `announce` gets the address with its key, and whether only this machine reaches it.
 
-    Raises: UsageError for an address that is taken or not ours.
+    Raises: LogshipError for an address that is taken or not ours.
     """
     door = Door(host)
     config = uvicorn.Config(
         Playground(opened, door).app(), ws="none", lifespan="off", log_config=None, access_log=False,
         server_header=False, proxy_headers=False, timeout_graceful_shutdown=1,
     )  # fmt: skip
-    with _listener(host, port) as listener:
+    with bind(host, port) as listener:
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when it has stopped
             signal.signal(number, lambda *_: None)
-        shown = f"[{host}]" if ":" in host else host
-        announce(f"http://{shown}:{listener.getsockname()[1]}/?key={door.key}", host in LOOPBACK)
+        announce(url_of(listener, f"/?key={door.key}"), host in LOOPBACK)
         uvicorn.Server(config).run(sockets=[listener])
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as exc:
-        listener.close()
-        raise UsageError(f"can't listen on {host}:{port}: {exc.strerror or exc}; give another --listen") from exc
-    listener.listen()
-    return listener

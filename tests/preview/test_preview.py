@@ -18,11 +18,12 @@ from pathlib import Path
 
 import pytest
 
+from logship.check.newest import LogLine, lines_of
 from logship.cli import execute
 from logship.cli.preview import Show, watched
 from logship.config.overrides import Overrides
 from logship.errors import Exit
-from logship.preview import LogLine, Wishes, lines_of, unwrapped
+from logship.preview import Wishes, unwrapped
 from tests.rigs.daemon import logship_command
 
 LINE = '203.0.113.9 - {user} [10/Oct/2000:13:55:36 -0700] "GET /x{n} HTTP/1.1" 200 2326 "-" "curl/8"\n'

@@ -261,7 +261,7 @@ async function start() {
   const opened = await ask("start");
   if (opened.error) return tell(opened.error);
   Object.assign(state, { words: opened.words, saved: opened.mapping, file: opened.file, note: opened.note });
-  $("log").textContent = `${opened.log}, the newest ${opened.lines.toLocaleString("en")} lines`;
+  $("log").textContent = `${opened.log}, the newest ${opened.lines.toLocaleString("en")} lines${opened.damage ? `; it ${opened.damage}` : ""}`;
   $("file").textContent = opened.file.split("/").pop();
   $("file").title = opened.file;
   tell("");
