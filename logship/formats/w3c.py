@@ -51,6 +51,7 @@ _FIELDS = {  # of the vocabulary, by W3C's identifiers; of two for one field the
     "ssl-protocol": "ssl_protocol",
     "ssl-cipher": "ssl_cipher",
 }
+NO_METHOD = ("request_method", "null")  # as Tomcat writes what is no request
 _AGENT = "request_header_user_agent"
 _SPELLED = {
     "time_ms": "time-taken", "time_s": "time-taken", _AGENT: "cs(User-Agent)", TIME: "date time", "host": "cs-host",
@@ -90,7 +91,7 @@ class Layout:
         zone = "" if self.is_local else "Z"
         found: Document = {TIME: f"{columns[self.date]}T{columns[self.time]}{zone}"}
         for name, value in zip(self.names, columns, strict=True):
-            if name and value:
+            if name and value and (name, value) != NO_METHOD:
                 found[name] = value
         agent = found.get(_AGENT)
         if isinstance(agent, str):

@@ -11,6 +11,7 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -78,13 +79,17 @@ def records(path: Path) -> list[bytes]:
     return path.read_bytes().split(b"\n")[:-1]
 
 
+def _has_lines(log: Path, number: int) -> bool:
+    return len(records(log)) >= number
+
+
 def ask_everything(port: int, oracle: Path) -> int:
     """Sends all requests, each logged before the next; gives how many lines were there before."""
     wait_until(lambda: oracle.exists(), what="the oracle's log")
     before = len(records(oracle))
     for number, (request, head) in enumerate([*ORDINARY, *HOSTILE], before + 1):
         send(port, request, head)
-        wait_until(lambda number=number: len(records(oracle)) >= number, what=f"{request!r} is logged")
+        wait_until(partial(_has_lines, oracle, number), what=f"{request!r} is logged")
     return before
 
 
