@@ -30,7 +30,7 @@ COLLECT_EVERY = 100_000  # new containers: a chunk's rows are no cycles, and loo
 IDLE_WAIT_S = 1.0  # the longest sleep: hints and answers end it earlier, the watchdog wants a sign of life
 
 
-class Alarm:
+class ThreadFailure:
     """Hears of an exception that ended a thread of this process, whoever started it; the main loop raises it.
 
     Also of threads that only help: nobody would start them again, and a daemon that hears of no changed file or answers
@@ -64,13 +64,13 @@ class Daemon:
         *,
         clock: SystemClock | None = None,
         once: bool = False,
-        alarm: Alarm | None = None,
+        alarm: ThreadFailure | None = None,
     ) -> None:
         self.settings = settings
         self.once = once
         self._load = load
         self._clock = clock or SystemClock()
-        self._alarm = alarm or Alarm()
+        self._alarm = alarm or ThreadFailure()
         self._notifier = Notifier.from_environ(environ)
         self._stop_requested = False
         self._reload_requested = False

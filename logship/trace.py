@@ -46,7 +46,7 @@ class Fate(StrEnum):
 
 
 @record
-class Found:
+class FoundLog:
     """One line with the wanted text.
 
     Shapes: `position` is the line's start in the decompressed file; `detail` names the rule or the reason.
@@ -61,7 +61,7 @@ class Found:
     detail: str = ""
 
 
-def trace(settings: Settings, text: bytes) -> Iterator[Found]:
+def trace(settings: Settings, text: bytes) -> Iterator[FoundLog]:
     """Every line with `text` in the files of every source, oldest file first as far as names tell.
 
     Raises: LogshipError when a file or the state can't be read.
@@ -103,7 +103,7 @@ class _Judge:
         store = DeadLetters(self.settings.state_dir, counters=Counters())
         return {letter.id: letter.reason for letter in store}
 
-    def lines_of(self, source: SourceSettings, path: str, directory: str, stem: str, text: bytes) -> Iterator[Found]:
+    def lines_of(self, source: SourceSettings, path: str, directory: str, stem: str, text: bytes) -> Iterator[FoundLog]:
         try:
             with open_log(path) as log:
                 first_line = first_line_of(log)
@@ -152,9 +152,9 @@ class _Judge:
 
     def _judge(
         self, source: SourceSettings, file: LogFile, checkpoint: Checkpoint | None, position: int, traced: LineTrace
-    ) -> Found:
-        def found(fate: Fate, detail: str = "") -> Found:
-            return Found(source.name, file.path, position, traced.line, traced.transaction_id, fate, detail)
+    ) -> FoundLog:
+        def found(fate: Fate, detail: str = "") -> FoundLog:
+            return FoundLog(source.name, file.path, position, traced.line, traced.transaction_id, fate, detail)
 
         if reason := self.letters.get(traced.transaction_id):
             return found(Fate.DEAD_LETTER, reason)

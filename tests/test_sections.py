@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 from logship.event import Plain
 from logship.sections import (
     REQUIRED,
-    Bounds,
+    AnyTree,
     Choice,
     Converted,
     Inner,
     ListOf,
     MapOf,
     MapOr,
+    NumberBounds,
     OrNull,
     Schema,
     Section,
     Switch,
     Text,
-    Tree,
     UnfitError,
     Whole,
     declare,
@@ -51,13 +51,15 @@ class Tall(Section):
     name: str = declare(Text(is_filled=True), "oak", "its name")
     kind: str = declare(Choice("fir", "oak"), "oak", "its kind")
     is_green: bool = declare(Switch(), False, "in winter, too", written="green")
-    height: int = declare(Converted(_length, {"type": "string"}, Bounds(more_than=1)), 2, "in letters", shown="aa")
+    height: int = declare(
+        Converted(_length, {"type": "string"}, NumberBounds(more_than=1)), 2, "in letters", shown="aa"
+    )
     leaf: Leaf | None = declare(OrNull(Inner(Leaf)), None, "one leaf")
     leaves: list[Leaf] = declare(ListOf(Inner(Leaf)), [], "more of them")
     by_name: dict[str, Leaf] = declare(MapOf(Inner(Leaf)), {}, "named ones")
     words: list[str] = declare(ListOf(Text(), is_filled=True), ["a"], "texts")
     either: dict[str, str] | str = declare(MapOr(MapOf(Text()), Text()), "", "a map or a text")
-    any: object = declare(Tree(), None, "anything")
+    any: object = declare(AnyTree(), None, "anything")
 
 
 def wrong(tree: object) -> set[tuple[tuple[str | int, ...], str]]:

@@ -16,7 +16,7 @@ from logship.tail.content import ArchiveContent, Content, PlainContent, open_con
 HEAD_BYTES = 1_048_576  # of a stream that can be read only once: so much may be looked at before it is read
 
 
-class Seekable(Protocol):
+class RemoteLog(Protocol):
     """What is read through its seek() and read()."""
 
     def seek(self, offset: int, whence: int = 0, /) -> int: ...
@@ -27,7 +27,7 @@ class Seekable(Protocol):
 class FarPlain(PlainContent):
     """A plain object in a store."""
 
-    def __init__(self, file: Seekable) -> None:
+    def __init__(self, file: RemoteLog) -> None:
         self._file = file
 
     def read_at(self, position: int, size: int) -> bytes:
@@ -43,7 +43,7 @@ class FarPlain(PlainContent):
 class FarArchive(ArchiveContent):
     """Decompressed bytes, forwards, of what is no file of this machine; going back opens it again."""
 
-    def __init__(self, open_file: Callable[[], Seekable]) -> None:
+    def __init__(self, open_file: Callable[[], RemoteLog]) -> None:
         self._open_file = open_file
         self._reader = self._open_reader()
         self._window = b""

@@ -33,7 +33,7 @@ MAGIC = re.compile(r"[*?\[]")
 
 
 @record
-class Found:
+class FoundFile:
     """One file of a source, as stat(2) has it."""
 
     path: str
@@ -59,7 +59,7 @@ class Survey:
     that match nothing; `special` is what they match beside files and directories, with what it is.
     """
 
-    files: tuple[Found, ...]
+    files: tuple[FoundFile, ...]
     obstacles: tuple[Obstacle, ...]
     lines: int = 0
     fits: int = 0
@@ -126,16 +126,16 @@ def _disclosed(conversion: Conversion) -> tuple[tuple[str, str], ...]:
     return tuple(found.sentences())
 
 
-def _matched(source: SourceSettings) -> tuple[tuple[Found, ...], tuple[str, ...], tuple[tuple[str, str], ...]]:
+def _matched(source: SourceSettings) -> tuple[tuple[FoundFile, ...], tuple[str, ...], tuple[tuple[str, str], ...]]:
     """The files that paths: match, the patterns that match nothing, and what is matched and no file with what it is."""
     is_excluded = _excluder(source.exclude)
-    found: dict[str, Found] = {}
+    found: dict[str, FoundFile] = {}
     special: dict[str, str] = {}
     unmatched: list[str] = []
     for pattern in source.paths:
         paths = [path for one in _spellings(pattern) for path in islice(iglob(one, recursive=True), MAX_FILES)]
         seen = {path: _file(path) for path in paths if not is_excluded(path)}
-        found |= {path: file for path, file in seen.items() if isinstance(file, Found)}
+        found |= {path: file for path, file in seen.items() if isinstance(file, FoundFile)}
         special |= {path: why for path, why in seen.items() if isinstance(why, str)}
         if not any(seen.values()):
             unmatched.append(pattern)
@@ -154,7 +154,7 @@ def _spellings(pattern: str) -> list[str]:
     return spellings(pattern)
 
 
-def _file(path: str) -> Found | str | None:
+def _file(path: str) -> FoundFile | str | None:
     """A file; what a path is that is none; None for a directory, or nothing."""
     try:
         status = os.stat(path)
@@ -163,7 +163,7 @@ def _file(path: str) -> Found | str | None:
             return "is a link that leads back to itself"
         return "is a link to nothing" if exc.errno == errno.ENOENT and os.path.islink(path) else None
     if stat.S_ISREG(status.st_mode):
-        return Found(path, status.st_size, status.st_mtime)
+        return FoundFile(path, status.st_size, status.st_mtime)
     from logship.tail.refusals import not_regular
 
     return None if stat.S_ISDIR(status.st_mode) else not_regular(path, status.st_mode).strerror
@@ -181,7 +181,7 @@ def newest_lines(source: SourceSettings) -> tuple[str, NewestLines] | None:
     return _newest_lines(_matched(source)[0])
 
 
-def _newest_lines(files: Sequence[Found]) -> tuple[str, NewestLines] | None:
+def _newest_lines(files: Sequence[FoundFile]) -> tuple[str, NewestLines] | None:
     """The last lines of the plain file that was written last; None if no file has a line that can be read."""
     plain = [found for found in files if found.size_bytes and not found.path.endswith(COMPRESSED)]
     for found in sorted(plain, key=lambda found: found.modified_s, reverse=True)[:10]:

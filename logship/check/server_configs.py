@@ -17,7 +17,7 @@ NO_MATTER = frozenset({"remote_logname"})  # %l is a literal '-' in nginx's stri
 
 
 @record
-class Difference:
+class FormatDifference:
     """One served log that its source reads with another format.
 
     Shapes: `more` are fields that the server writes and our format doesn't read, `fewer` those it doesn't write.
@@ -44,7 +44,7 @@ class Difference:
 
 def differences(
     source: SourceSettings, converter: SourceConverter, served: Iterable[ServedLog]
-) -> Iterator[Difference]:
+) -> Iterator[FormatDifference]:
     """The served logs among the source's whose lines our format was not made for."""
     ours, globs, excluded = converter.format, Globs(source.paths), Globs(source.exclude)
     if ours is None:
@@ -62,7 +62,7 @@ def differences(
             yield difference
 
 
-def compared(ours: Format, theirs: Format, log: ServedLog) -> Difference | None:
+def compared(ours: Format, theirs: Format, log: ServedLog) -> FormatDifference | None:
     """How the two differ; None if one of our formats reads what the server writes."""
     written = _fields(theirs)
     read = [_fields(member) for member in ours.members]
@@ -71,7 +71,7 @@ def compared(ours: Format, theirs: Format, log: ServedLog) -> Difference | None:
     nearest = max(read, key=lambda fields: len(set(fields) & set(written)))
     more = tuple(field for field in written if field not in nearest)
     fewer = tuple(field for field in nearest if field not in written)
-    return Difference(log, more, fewer)
+    return FormatDifference(log, more, fewer)
 
 
 def _fields(fmt: Format) -> tuple[str, ...]:

@@ -81,7 +81,7 @@ def command(
 
 
 @record
-class Change:
+class EventChange:
     """One line whose event changed: (path, old value, new value) of each difference."""
 
     position: int
@@ -103,7 +103,7 @@ class Changes:
     added: int = 0
     none: int = 0
     paths: dict[str, int] = field(default_factory=dict)  # how many events differ there
-    first: list[Change] = field(default_factory=list)
+    first: list[EventChange] = field(default_factory=list)
 
     @property
     def lines(self) -> int:
@@ -133,7 +133,7 @@ class Changes:
         else:
             self.added += 1
         if len(self.first) < self.show:
-            self.first.append(Change(line.position, line.text, values))
+            self.first.append(EventChange(line.position, line.text, values))
 
     def print(self) -> None:
         """The first changes side by side, then the counts."""

@@ -35,7 +35,7 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     from functools import partial
 
     from logship.config import load_settings
-    from logship.daemon import Alarm, Daemon
+    from logship.daemon import Daemon, ThreadFailure
     from logship.errors import ConfigError, StateError
     from logship.process.logs import level_of, setup_logging
     from logship.process.memory import reuse_large_blocks
@@ -48,7 +48,7 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     reuse_large_blocks()
     log = logging.getLogger("logship.run")
     setup_logging(log_format, level=level)  # type: ignore[arg-type]
-    alarm = Alarm()
+    alarm = ThreadFailure()
     alarm.install()
     try:
         settings = load_settings(config, os.environ)

@@ -6,7 +6,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 
-from logship.collector.budget import Share
+from logship.collector.budget import BudgetShare
 from logship.collector.refusal import RefusalError
 
 DRAIN_BYTES = 8_000_000  # of a body that is too large, read and thrown away so that its sender sees the answer
@@ -60,7 +60,7 @@ def check_content_type(headers: Mapping[str, str]) -> None:
 
 
 async def read_body(
-    stream: AsyncIterator[bytes], headers: Mapping[str, str], limit_bytes: int, timeout_s: float, share: Share
+    stream: AsyncIterator[bytes], headers: Mapping[str, str], limit_bytes: int, timeout_s: float, share: BudgetShare
 ) -> bytes:
     """The decoded body, at most `limit_bytes` long; `share` grows with what it takes.
 
@@ -90,7 +90,7 @@ async def read_body(
 
 
 async def _collect(
-    stream: AsyncIterator[bytes], limit_bytes: int, share: Share, deadline: asyncio.Timeout
+    stream: AsyncIterator[bytes], limit_bytes: int, share: BudgetShare, deadline: asyncio.Timeout
 ) -> bytes | None:
     """All of the stream, None once it passed the limit; what arrives puts the deadline off."""
     pieces: list[bytes] = []
@@ -118,7 +118,7 @@ async def drain(stream: AsyncIterator[bytes], timeout_s: float) -> None:
         return
 
 
-async def inflate(data: bytes, encoding: str, limit_bytes: int, share: Share) -> bytes:
+async def inflate(data: bytes, encoding: str, limit_bytes: int, share: BudgetShare) -> bytes:
     """Undoes gzip (MAX_MEMBERS at most) or deflate (with or without the zlib header); others run between its steps.
 
     Raises: RefusalError 400 for broken or truncated data, 413 as soon as more than `limit_bytes` came out, 503.

@@ -17,15 +17,15 @@ class Budget:
         self._held_bytes = 0
 
     @contextmanager
-    def request(self) -> Iterator[Share]:
+    def request(self) -> Iterator[BudgetShare]:
         """The share of one request, given back at the end."""
-        share = Share(self)
+        share = BudgetShare(self)
         try:
             yield share
         finally:
             self._held_bytes -= share.held_bytes
 
-    def take(self, share: Share, more_bytes: int) -> None:
+    def take(self, share: BudgetShare, more_bytes: int) -> None:
         """Raises: RefusalError 503 when others hold so much that it does not fit."""
         others_bytes = self._held_bytes - share.held_bytes
         if others_bytes and self._held_bytes + more_bytes > self._limit_bytes:
@@ -34,7 +34,7 @@ class Budget:
         share.held_bytes += more_bytes
 
 
-class Share:
+class BudgetShare:
     """What one request holds of a budget."""
 
     def __init__(self, budget: Budget) -> None:

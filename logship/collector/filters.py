@@ -39,7 +39,7 @@ FIELDS = {  # parameter: column, longest value
 
 
 @record
-class Condition:
+class FilterCondition:
     """One condition on a column of FIELDS.
 
     Shapes: `statuses` is the lowest and highest status of a condition on the status (-1: no response), None of others;
@@ -80,7 +80,7 @@ class EventFilter:
     application_id: str
     since_ms: int | None = None
     until_ms: int | None = None
-    conditions: tuple[Condition, ...] = ()
+    conditions: tuple[FilterCondition, ...] = ()
     search: str = ""
 
     def sql(self) -> tuple[str, list[Value]]:
@@ -112,7 +112,7 @@ def read_filter(parameters: Mapping[str, str], application_id: str, now_ms: int)
     means all that begin so, in \\* one that ends in a star; each of FIELDS may begin with `not-`.
     Raises: RefusalError 400 naming the parameter.
     """
-    conditions: list[Condition] = []
+    conditions: list[FilterCondition] = []
     for name, (column, limit) in FIELDS.items():
         for given, is_excluded in ((name, False), (EXCLUDING + name, True)):
             text = _text(parameters, given, limit)
@@ -128,14 +128,14 @@ def read_filter(parameters: Mapping[str, str], application_id: str, now_ms: int)
     )
 
 
-def _condition(name: str, column: str, text: str, *, is_excluded: bool) -> Condition:
+def _condition(name: str, column: str, text: str, *, is_excluded: bool) -> FilterCondition:
     if column == "status":
-        return Condition(column, text, statuses=_statuses(name, text.strip().lower()), is_excluded=is_excluded)
+        return FilterCondition(column, text, statuses=_statuses(name, text.strip().lower()), is_excluded=is_excluded)
     if column == "path" and text.endswith(STAR):
-        return Condition(column, f"{text[:-2]}*", is_excluded=is_excluded)
+        return FilterCondition(column, f"{text[:-2]}*", is_excluded=is_excluded)
     if column == "path" and text.endswith("*"):
-        return Condition(column, text[:-1], is_prefix=True, is_excluded=is_excluded)
-    return Condition(column, text, is_excluded=is_excluded)
+        return FilterCondition(column, text[:-1], is_prefix=True, is_excluded=is_excluded)
+    return FilterCondition(column, text, is_excluded=is_excluded)
 
 
 def written(name: str, value: str) -> str:

@@ -15,7 +15,7 @@ from starlette.routing import Route
 from logship.collector.actions import add_actions
 from logship.collector.answers import json_answer
 from logship.collector.body import read_body
-from logship.collector.budget import Budget, Share, busy
+from logship.collector.budget import Budget, BudgetShare, busy
 from logship.collector.connection import HAS_STORED
 from logship.collector.database import StoreUnavailableError
 from logship.collector.intake import Intake
@@ -122,7 +122,7 @@ class Ingest:
         request.scope[HAS_STORED] = True
         return Response(STORED, 201, self._served.current().headers, media_type="application/json")
 
-    async def _body(self, request: Request, limit_bytes: int, share: Share) -> bytes:
+    async def _body(self, request: Request, limit_bytes: int, share: BudgetShare) -> bytes:
         timeout_s = self._options.body_timeout_s
         try:
             return await read_body(request.stream(), request.headers, limit_bytes, timeout_s, share)

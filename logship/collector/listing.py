@@ -12,7 +12,7 @@ from logship.collector.columns import GoneError
 from logship.collector.filters import EventFilter
 from logship.collector.matching import matching, overlaps
 from logship.collector.refusal import bad_parameter
-from logship.collector.segments import Known, Segments
+from logship.collector.segments import KnownSegment, Segments
 from logship.collector.text_search import SearchBudget, TextSearch, newest_first
 from logship.records import record
 
@@ -52,7 +52,7 @@ class StoredEvent:
 
 
 @record(order=True)
-class Place:
+class PageEnd:
     """Where a page ended: the next one begins right behind, whatever arrived since."""
 
     time_ms: int
@@ -62,7 +62,7 @@ class Place:
         return base64.urlsafe_b64encode(f"{self.time_ms}.{self.id}".encode()).decode().rstrip("=")
 
     @classmethod
-    def of_cursor(cls, cursor: str) -> Place:
+    def of_cursor(cls, cursor: str) -> PageEnd:
         """Raises: RefusalError 400 for what `cursor()` never gave."""
         try:
             text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode("ascii")
@@ -84,7 +84,7 @@ class EventPage:
     """
 
     events: tuple[StoredEvent, ...]
-    next: Place | None
+    next: PageEnd | None
     is_complete: bool = True
 
 
@@ -97,7 +97,7 @@ class Listing:
         self._database = segments.database
 
     def page(
-        self, wanted: EventFilter, *, limit: int, after: Place | None = None, budget: SearchBudget | None = None
+        self, wanted: EventFilter, *, limit: int, after: PageEnd | None = None, budget: SearchBudget | None = None
     ) -> EventPage:
         """Up to `limit` events behind `after`, newest request first, however old they are.
 
@@ -115,24 +115,24 @@ class Listing:
         raise AssertionError
 
     def _places(
-        self, wanted: EventFilter, limit: int, after: Place | None, budget: SearchBudget | None
-    ) -> tuple[list[Place], Place | None, bool]:
+        self, wanted: EventFilter, limit: int, after: PageEnd | None, budget: SearchBudget | None
+    ) -> tuple[list[PageEnd], PageEnd | None, bool]:
         """Where the events of the page are, where the next one begins, and whether the page is as full as it can be."""
         known = [one for one in self._segments.of(wanted.application_id) if overlaps(one, wanted)]
         if after is not None:
             known = [one for one in known if one.oldest_ms <= after.time_ms]
-        found: list[Place] = []
+        found: list[PageEnd] = []
         for index, one in enumerate(newest_first(known)):
             if len(found) > limit and found[-1].time_ms > one.newest_ms:
                 break
             if wanted.search and not self._search.goes_on(one, wanted, budget) and index:
                 newer = [place for place in found if place.time_ms > one.newest_ms][:limit]
-                return newer, Place(one.newest_ms, LAST_ID), False
+                return newer, PageEnd(one.newest_ms, LAST_ID), False
             found += self._newest(one, wanted, limit + 1, after)
             found = sorted(found, reverse=True)[: limit + 1]
         return found[:limit], found[limit - 1] if len(found) > limit else None, True
 
-    def _newest(self, known: Known, wanted: EventFilter, limit: int, after: Place | None) -> list[Place]:
+    def _newest(self, known: KnownSegment, wanted: EventFilter, limit: int, after: PageEnd | None) -> list[PageEnd]:
         """The newest wanted events of a segment behind `after`."""
         mask = self._search.mask(known, wanted) if wanted.search else matching(known, wanted)
         times, ids = known.columns.numbers("time_ms"), known.columns.numbers("id")
@@ -145,9 +145,9 @@ class Listing:
             oldest = np.partition(times, len(times) - limit)[len(times) - limit]
             times, ids = times[times >= oldest], ids[times >= oldest]
         order = np.lexsort((ids, times))[::-1][:limit]
-        return [Place(int(times[one]), int(ids[one])) for one in order]
+        return [PageEnd(int(times[one]), int(ids[one])) for one in order]
 
-    def _fitting(self, places: list[Place]) -> list[Place]:
+    def _fitting(self, places: list[PageEnd]) -> list[PageEnd]:
         """The first of them, at least one, whose events are not over PAGE_CHARS together."""
         marks = ",".join("?" * len(places))
         statement = f"SELECT id, length(CAST(event AS TEXT)) FROM events WHERE id IN ({marks})"  # noqa: S608
@@ -156,7 +156,7 @@ class Listing:
         sums = accumulate(lengths.get(place.id, 0) for place in places)
         return places[: max(1, sum(total <= PAGE_CHARS for total in sums))]
 
-    def _stored(self, places: list[Place]) -> tuple[StoredEvent, ...]:
+    def _stored(self, places: list[PageEnd]) -> tuple[StoredEvent, ...]:
         """The events themselves; one that was removed meanwhile is left out."""
         if not places:
             return ()

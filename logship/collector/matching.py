@@ -5,24 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from logship.collector.columns import Array, Segment
-from logship.collector.filters import Condition, EventFilter
-from logship.collector.segments import Known
+from logship.collector.filters import EventFilter, FilterCondition
+from logship.collector.segments import KnownSegment
 
 
-def overlaps(known: Known, wanted: EventFilter) -> bool:
+def overlaps(known: KnownSegment, wanted: EventFilter) -> bool:
     """Whether any event of a segment can be in the wanted time."""
     is_too_old = wanted.since_ms is not None and known.newest_ms < wanted.since_ms
     is_too_new = wanted.until_ms is not None and known.oldest_ms >= wanted.until_ms
     return not (is_too_old or is_too_new)
 
 
-def is_inside(known: Known, wanted: EventFilter) -> bool:
+def is_inside(known: KnownSegment, wanted: EventFilter) -> bool:
     """Whether all events of a segment are in the wanted time."""
     is_from = wanted.since_ms is None or known.oldest_ms >= wanted.since_ms
     return is_from and (wanted.until_ms is None or known.newest_ms < wanted.until_ms)
 
 
-def matching(known: Known, wanted: EventFilter) -> Array | None:
+def matching(known: KnownSegment, wanted: EventFilter) -> Array | None:
     """Which events are wanted, as truth values; None for all of them. The text that `wanted` looks for is left out."""
     masks: list[Array] = []
     if not is_inside(known, wanted):
@@ -37,7 +37,7 @@ def matching(known: Known, wanted: EventFilter) -> Array | None:
     return np.logical_and.reduce(masks) if masks else None
 
 
-def _fit_all(segment: Segment, condition: Condition) -> bool:
+def _fit_all(segment: Segment, condition: FilterCondition) -> bool:
     """Whether texts alone say that all events of a segment fit: there is one value, or an excluded one is missing."""
     if condition.statuses is not None or condition.is_prefix:
         return False
@@ -46,7 +46,7 @@ def _fit_all(segment: Segment, condition: Condition) -> bool:
     return any(segment.texts(name) == [condition.text.encode("utf-8", "replace")] for name in condition.columns)
 
 
-def _fits(segment: Segment, condition: Condition) -> Array:
+def _fits(segment: Segment, condition: FilterCondition) -> Array:
     if condition.statuses is not None:
         lowest, highest = condition.statuses
         statuses = segment.numbers("status")
@@ -56,7 +56,7 @@ def _fits(segment: Segment, condition: Condition) -> Array:
     return ~found if condition.is_excluded else found
 
 
-def _has_text(segment: Segment, name: str, condition: Condition) -> Array:
+def _has_text(segment: Segment, name: str, condition: FilterCondition) -> Array:
     if condition.is_prefix:
         found: Array = segment.begin_with(name, condition.text)[segment.numbers(name)]
         return found

@@ -23,7 +23,7 @@ NEXT = "SELECT id, CAST(event AS TEXT) FROM events WHERE id > ? AND host IS NULL
 UPDATE = f"UPDATE events SET {', '.join(f'{name} = ?' for name in NEW_COLUMNS)} WHERE id = ?"  # noqa: S608
 
 
-class Reporter:
+class MigrationReporter:
     """Says now and then how far something is, and that it is done if it took long enough to be mentioned."""
 
     def __init__(self, what: str, total: int, progress: Progress) -> None:
@@ -62,7 +62,7 @@ def _widen(database: Database, dialect: schema.Dialect, progress: Progress) -> N
             if name not in present:
                 run(f"ALTER TABLE events ADD COLUMN {name} TEXT", ())
     total = int(database.read("SELECT count(*) FROM events WHERE host IS NULL")[0][0])
-    reporter = Reporter("migrating the store", total, progress)
+    reporter = MigrationReporter("migrating the store", total, progress)
     agents, last_id = Agents(), 0
     while True:
         with database.transaction() as run:
@@ -102,11 +102,11 @@ def columns_of(event: dict[str, Any], agents: Agents) -> Sequence[str | None]:
 def fold_all(database: Database, progress: Progress) -> None:
     """Puts every stored event into segments and makes their digests, before the first reader comes."""
     left = int(database.read("SELECT count(*) FROM events WHERE id > (SELECT max(last_id) FROM folded)")[0][0])
-    reporter = Reporter("preparing the page", left, progress if left > FOLDED_AT_ONCE else lambda text: None)
+    reporter = MigrationReporter("preparing the page", left, progress if left > FOLDED_AT_ONCE else lambda text: None)
     while fold(database):
         reporter.add(FOLDED_AT_ONCE)
     found = without_digest(database)
-    reporter = Reporter("preparing the figures", sum(events for _, events in found), progress)
+    reporter = MigrationReporter("preparing the figures", sum(events for _, events in found), progress)
     for segment_id, events in found:
         add_digest(database, segment_id, events)
         reporter.add(events)

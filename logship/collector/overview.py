@@ -10,7 +10,7 @@ from logship.collector.asked import Asked, Shown, previous
 from logship.collector.chart import draw
 from logship.collector.database import Database
 from logship.collector.filters import FIELDS, EventFilter, read_filter
-from logship.collector.listing import SEARCH_BUDGET_S, EventPage, Listing, Place
+from logship.collector.listing import SEARCH_BUDGET_S, EventPage, Listing, PageEnd
 from logship.collector.segments import Segments
 from logship.collector.summary import Summaries, Summary, ValueCount
 from logship.collector.text_search import SearchBudget, TextSearch
@@ -60,7 +60,7 @@ class Overviews:
         now: int,
         shown: Shown,
         *,
-        after: Place | None = None,
+        after: PageEnd | None = None,
         search_s: float | None = SEARCH_BUDGET_S,
     ) -> Overview:
         """What there is to show of a question.

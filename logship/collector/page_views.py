@@ -17,7 +17,7 @@ from logship.collector.asked import PARAMETERS, Asked, read_shown
 from logship.collector.database import Database
 from logship.collector.event_view import view_of
 from logship.collector.filters import EventFilter
-from logship.collector.listing import Place
+from logship.collector.listing import PageEnd
 from logship.collector.options import CollectorOptions
 from logship.collector.person import person_of
 from logship.collector.profiles import user_page
@@ -88,7 +88,7 @@ class Page:
         started = time.perf_counter()
         application = self._api.chosen(request)
         cursor = request.query_params.get("cursor", "")
-        after = Place.of_cursor(cursor) if cursor else None
+        after = PageEnd.of_cursor(cursor) if cursor else None
         asked = self._asked(request)
         found = self._api.overviews.of(asked, application.id, now_ms(), read_shown(asked.given), after=after)
         user_id = asked.get("user")

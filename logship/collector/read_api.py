@@ -20,7 +20,7 @@ from logship.collector.answers import json_answer
 from logship.collector.applications import Application, applications, choose
 from logship.collector.database import Database
 from logship.collector.filters import FIELDS, EventFilter, read_filter
-from logship.collector.listing import EventPage, Place, StoredEvent
+from logship.collector.listing import EventPage, PageEnd, StoredEvent
 from logship.collector.options import CollectorOptions
 from logship.collector.overview import Overviews, search_budget
 from logship.collector.refusal import RefusalError, bad_parameter
@@ -77,7 +77,7 @@ class ReadApi:
         wanted = self.wanted(request)
         limit = read_limit(request.query_params.get("limit", ""))
         cursor = request.query_params.get("cursor", "")
-        after = Place.of_cursor(cursor) if cursor else None
+        after = PageEnd.of_cursor(cursor) if cursor else None
         found = self.overviews.listing.page(wanted, limit=limit, after=after, budget=search_budget())
         return Response(page_document(found), 200, PRIVATE, media_type="application/json")
 
@@ -134,7 +134,7 @@ class ReadApi:
         write: Callable[[tuple[StoredEvent, ...]], bytes] = ndjson if kind == "ndjson" else csv_lines
         if kind == "csv":
             yield CSV_HEAD.encode()
-        after: Place | None = None
+        after: PageEnd | None = None
         while True:
             found = await run_in_threadpool(self.overviews.listing.page, wanted, limit=EXPORT_PAGE, after=after)
             if found.events:

@@ -12,10 +12,10 @@ import orjson
 from logship.collector.applications import application_ids
 from logship.collector.columns import Array
 from logship.collector.database import Database, StoreUnavailableError
-from logship.collector.filters import Condition, EventFilter
+from logship.collector.filters import EventFilter, FilterCondition
 from logship.collector.matching import matching
 from logship.collector.options import CollectorOptions
-from logship.collector.segments import Known, Segments, erase_ids
+from logship.collector.segments import KnownSegment, Segments, erase_ids
 from logship.collector.writer import Writer
 from logship.records import record
 from logship.words import counted
@@ -124,7 +124,7 @@ def events_of(database: Database, user_id: str, application_id: str | None = Non
     segments = Segments(database)
     found: dict[str, Array] = {}
     for owner in owners:
-        wanted = EventFilter(owner, conditions=(Condition("user_id", user_id.replace("\x00", UNLIKE)),))
+        wanted = EventFilter(owner, conditions=(FilterCondition("user_id", user_id.replace("\x00", UNLIKE)),))
         ids = [_matching_ids(known, wanted) for known in segments.of(owner)]
         if UNLIKE in wanted.conditions[0].text:
             ids = [_exactly(database, user_id, some) for some in ids]
@@ -133,7 +133,7 @@ def events_of(database: Database, user_id: str, application_id: str | None = Non
     return found
 
 
-def _matching_ids(known: Known, wanted: EventFilter) -> Array:
+def _matching_ids(known: KnownSegment, wanted: EventFilter) -> Array:
     mask = matching(known, wanted)
     ids = known.columns.numbers("id")
     return ids.astype(np.int64) if mask is None else ids[mask].astype(np.int64)

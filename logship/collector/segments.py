@@ -47,7 +47,7 @@ RETURNING id
 
 
 @record
-class Known:
+class KnownSegment:
     """What is known of a segment without its columns; `id` 0 is the tail."""
 
     id: int
@@ -68,18 +68,18 @@ class Segments:
         self._cached_bytes = 0
         self._lock = threading.Lock()
 
-    def of(self, application_id: str) -> list[Known]:
+    def of(self, application_id: str) -> list[KnownSegment]:
         """Every segment of an application, the events behind the last one as a segment with the id 0."""
         records = self.database.read(KNOWN, (application_id,))
         known = [
-            Known(number, events, first, last, oldest, newest, Segment(events, partial(self._fetch, number)))
+            KnownSegment(number, events, first, last, oldest, newest, Segment(events, partial(self._fetch, number)))
             for _, number, events, first, last, oldest, newest in records
             if number is not None
         ]
         tail = self.database.read(TAIL, (int(records[0][0]), application_id, TAIL_EVENTS))
         if tail:
             ids, times = [record[0] for record in tail], [record[1] for record in tail]
-            known.append(Known(0, len(tail), ids[0], ids[-1], min(times), max(times), segment_of(tail)))
+            known.append(KnownSegment(0, len(tail), ids[0], ids[-1], min(times), max(times), segment_of(tail)))
         return known
 
     def _fetch(self, segment_id: int, names: tuple[str, ...]) -> Packed:

@@ -17,7 +17,7 @@ from logship.collector.columns import BUCKETS, NO_DURATION, NO_STATUS, Array, Go
 from logship.collector.digest import part_of_all
 from logship.collector.filters import EventFilter
 from logship.collector.matching import is_inside, matching, overlaps
-from logship.collector.segments import Known, Segments
+from logship.collector.segments import KnownSegment, Segments
 from logship.collector.summary_part import CLASS_OF_STATUS, CLASSES, Part, Values, part_of
 from logship.collector.text_search import SearchBudget, TextSearch
 from logship.collector.time_grid import TimeGrid
@@ -141,7 +141,7 @@ class Summaries:
         parts = [part for one in known if (part := self._part(one, wanted, grid, column)) is not None]
         return assembled(parts, grid, first_ms, until_ms, covered_ms)
 
-    def _part(self, known: Known, wanted: EventFilter, grid: TimeGrid, column: str) -> Part | None:
+    def _part(self, known: KnownSegment, wanted: EventFilter, grid: TimeGrid, column: str) -> Part | None:
         if wanted.search or not known.id or not is_inside(known, wanted):
             return part_of_known(known, wanted, grid, column)
         key = (known.id, wanted.conditions, grid, column)
@@ -160,7 +160,7 @@ class Summaries:
         return made
 
 
-def part_of_known(known: Known, wanted: EventFilter, grid: TimeGrid, column: str) -> Part | None:
+def part_of_known(known: KnownSegment, wanted: EventFilter, grid: TimeGrid, column: str) -> Part | None:
     """What the wanted events of a segment add, None when there are none."""
     mask = matching(known, wanted)
     if mask is None:

@@ -12,7 +12,7 @@ from logship.collector.columns import Array, held, only
 from logship.collector.database import Database
 from logship.collector.filters import EventFilter, like_literal
 from logship.collector.matching import is_inside, matching
-from logship.collector.segments import Known
+from logship.collector.segments import KnownSegment
 
 SEARCHES_KEPT = 1_000  # segments in which a text was looked for
 FEW = 400  # candidates in a segment that are asked for one by one
@@ -32,7 +32,7 @@ class SearchBudget:
         return is_first or self._clock() < self._deadline
 
 
-def newest_first(known: Sequence[Known]) -> list[Known]:
+def newest_first(known: Sequence[KnownSegment]) -> list[KnownSegment]:
     return sorted(known, key=lambda one: one.newest_ms, reverse=True)
 
 
@@ -45,11 +45,11 @@ class TextSearch:
         self._lock = threading.Lock()
 
     def searched(
-        self, known: Sequence[Known], wanted: EventFilter, budget: SearchBudget | None
-    ) -> tuple[list[Known], int | None]:
+        self, known: Sequence[KnownSegment], wanted: EventFilter, budget: SearchBudget | None
+    ) -> tuple[list[KnownSegment], int | None]:
         """Segments of the events that hold the text; where the budget was over, those since the time that is given."""
         ordered = newest_first(known)
-        found: list[Known] = []
+        found: list[KnownSegment] = []
         for index, one in enumerate(ordered):
             if not self.goes_on(one, wanted, budget) and index:
                 newer = [(known, known.columns.numbers("time_ms") > one.newest_ms) for known in found]
@@ -59,17 +59,17 @@ class TextSearch:
                 found.append(narrowed(one, keep))
         return found, None
 
-    def goes_on(self, known: Known, wanted: EventFilter, budget: SearchBudget | None) -> bool:
+    def goes_on(self, known: KnownSegment, wanted: EventFilter, budget: SearchBudget | None) -> bool:
         """Whether the search gets into a segment: what was found in it is kept, or the budget allows it."""
         with self._lock:
             is_kept = known.id and self._key(known, wanted) in self._found
         return bool(is_kept) or budget is None or budget.allows()
 
-    def _key(self, known: Known, wanted: EventFilter) -> tuple[object, ...]:
+    def _key(self, known: KnownSegment, wanted: EventFilter) -> tuple[object, ...]:
         bounds = None if is_inside(known, wanted) else (wanted.since_ms, wanted.until_ms)
         return known.id, wanted.search, wanted.conditions, bounds
 
-    def mask(self, known: Known, wanted: EventFilter) -> Array:
+    def mask(self, known: KnownSegment, wanted: EventFilter) -> Array:
         """Which events of a segment are wanted, the text included."""
         mask = matching(known, wanted)
         ids = known.columns.numbers("id")
@@ -100,10 +100,10 @@ class TextSearch:
         return np.array([record[0] for record in records], np.int64)
 
 
-def narrowed(known: Known, keep: Array) -> Known:
+def narrowed(known: KnownSegment, keep: Array) -> KnownSegment:
     """A segment of those events alone."""
     count = int(keep.sum())
     columns = only(known.columns, keep)
     segment = held(count, columns)
     times = segment.numbers("time_ms")
-    return Known(0, count, known.first_id, known.last_id, int(times.min()), int(times.max()), segment)
+    return KnownSegment(0, count, known.first_id, known.last_id, int(times.min()), int(times.max()), segment)

@@ -49,7 +49,7 @@ class Change:
 
 
 @record(frozen=False)
-class Job:
+class WriterJob:
     """Other work for the writing thread: retention, erasure."""
 
     work: Callable[[], int]
@@ -66,7 +66,7 @@ class Writer:
     def __init__(self, database: Database, on_death: Callable[[], None]) -> None:
         self._database = database
         self._on_death = on_death
-        self._waiting: deque[Submission | Change | Job] = deque()
+        self._waiting: deque[Submission | Change | WriterJob] = deque()
         self._news = threading.Condition()
         self._closing = False
         self._unfolded = 0  # groups committed since the last fold
@@ -92,11 +92,11 @@ class Writer:
 
     def run(self, work: Callable[[], int]) -> Future[int]:
         """The result of `work`, done in the writing thread between two commits."""
-        job = Job(work)
+        job = WriterJob(work)
         self._put(job)
         return job.done
 
-    def _put(self, item: Submission | Change | Job) -> None:
+    def _put(self, item: Submission | Change | WriterJob) -> None:
         with self._news:
             if self._closing:
                 raise StoreUnavailableError("the collector is stopping")
@@ -132,7 +132,7 @@ class Writer:
                 self._fold()
                 return True
             return not closing
-        if isinstance(group[0], Job):
+        if isinstance(group[0], WriterJob):
             self._work(group[0])
         elif isinstance(group[0], Change):
             self._change(group[0])
@@ -142,9 +142,9 @@ class Writer:
             self._fold()
         return True
 
-    def _next_group(self) -> list[Submission | Change | Job]:
+    def _next_group(self) -> list[Submission | Change | WriterJob]:
         """The submissions that share the next commit, or one change or job."""
-        group: list[Submission | Change | Job] = []
+        group: list[Submission | Change | WriterJob] = []
         rows = 0
         while self._waiting and rows < GROUP_ROWS:
             item = self._waiting[0]
@@ -183,7 +183,7 @@ class Writer:
             raise
         self._durability.promise([change.done])
 
-    def _work(self, job: Job) -> None:
+    def _work(self, job: WriterJob) -> None:
         try:
             job.done.set_result(job.work())
         except BaseException as exc:

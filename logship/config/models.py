@@ -8,18 +8,18 @@ from logship.config.quantities import duration, kind_of, listen_address, scalar_
 from logship.config.urls import normalised
 from logship.sections import (
     REQUIRED,
-    Bounds,
+    AnyTree,
     Choice,
     Converted,
     Inner,
-    Kind,
     ListOf,
     MapOf,
+    NumberBounds,
     OrNull,
     Section,
     Text,
-    Tree,
     UnfitError,
+    ValueKind,
     Whole,
     declare,
 )
@@ -64,17 +64,17 @@ SIZE = {"type": ["integer", "string"], "pattern": r"^(\d[\d_,]*(\.\d+)?\s*([kKMG
 TEXT_OR_NULL = {"type": ["string", "null"]}
 SCALARS = {"type": ["string", "number", "boolean"]}
 
-POSITIVE = Converted(duration, DURATION, Bounds(more_than=0))
-NOT_NEGATIVE = Converted(duration, DURATION, Bounds(at_least=0))
+POSITIVE = Converted(duration, DURATION, NumberBounds(more_than=0))
+NOT_NEGATIVE = Converted(duration, DURATION, NumberBounds(at_least=0))
 TEXT = OrNull(Text())
 NAME = OrNull(Text(is_filled=True))
 
 
-def _size(at_least: int, at_most: int | None = None) -> Kind:
-    return Converted(size, SIZE, Bounds(at_least=at_least, at_most=at_most))
+def _size(at_least: int, at_most: int | None = None) -> ValueKind:
+    return Converted(size, SIZE, NumberBounds(at_least=at_least, at_most=at_most))
 
 
-def _texts(*, is_filled: bool = False) -> Kind:
+def _texts(*, is_filled: bool = False) -> ValueKind:
     return ListOf(Text(), is_filled=is_filled, schema={"type": ["array", "string"]})
 
 
@@ -93,8 +93,8 @@ FORMAT = {
         {"type": "array", "items": {"$ref": "#/$defs/Format"}, "description": "each line by the first that fits"},
     ]
 }
-FORMAT_TREE = Tree({"$ref": "#/$defs/Format"})
-MAPPING_TREE = Tree(
+FORMAT_TREE = AnyTree({"$ref": "#/$defs/Format"})
+MAPPING_TREE = AnyTree(
     {
         "anyOf": [
             {"type": "string", "description": "a shipped mapping, or a path relative to this file"},

@@ -34,7 +34,7 @@ class Answer:
 
 
 @record
-class Page:
+class RulesPage:
     """A complete answer that is read for its content; names of headers are in lower case."""
 
     status: int

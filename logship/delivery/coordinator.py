@@ -12,7 +12,7 @@ from logship.delivery.answer import Answer
 from logship.delivery.decision import Verdict
 from logship.delivery.delivery_log import DeliveryLog
 from logship.delivery.endpoint import DeliveryLimits, Endpoint
-from logship.delivery.exchange import Door, Exchange, Reply
+from logship.delivery.exchange import AttemptTarget, Exchange, Reply
 from logship.delivery.retry_after import retry_after_s
 from logship.delivery.scheduler import Job, Rest, Scheduler
 from logship.delivery.status import DeliveryState, DeliveryStatus
@@ -86,18 +86,18 @@ class Coordinator:
         with self._lock:
             return self._scheduler.next(self._clock.monotonic())
 
-    def start(self, job: Job, transport: Transport) -> Door | None:
+    def start(self, job: Job, transport: Transport) -> AttemptTarget | None:
         """Start the attempt without waiting; None where that can't be. Then is_confirmed() or perform()."""
         return self._exchange.begin(transport, job.body(), is_single=job.is_single)
 
-    def is_confirmed(self, job: Job, transport: Transport, door: Door) -> bool:
+    def is_confirmed(self, job: Job, transport: Transport, door: AttemptTarget) -> bool:
         """Whether what was begun is confirmed by now, and settled; never waits."""
         reply = self._exchange.confirmation(transport, door)
         if reply is not None:
             self._settle(job, reply)
         return reply is not None
 
-    def perform(self, job: Job, transport: Transport, begun: Door | None = None) -> None:
+    def perform(self, job: Job, transport: Transport, begun: AttemptTarget | None = None) -> None:
         """Make the attempt, or end the one that was begun, and settle what it came to."""
         self._settle(job, self._exchange.perform(transport, job.body(), is_single=job.is_single, begun=begun))
 

@@ -27,7 +27,7 @@ Post = Callable[[str, bytes, Mapping[str, str]], Answer | Failure]
 
 
 @record
-class Door:
+class AttemptTarget:
     """Where an attempt goes, and as whom."""
 
     paths: ApiPaths
@@ -59,15 +59,15 @@ class Exchange:
             return Compression.GZIP if paths is V1 else Compression.NONE
         return self._endpoint.compression
 
-    def begin(self, transport: Transport, body: bytes, *, is_single: bool) -> Door | None:
+    def begin(self, transport: Transport, body: bytes, *, is_single: bool) -> AttemptTarget | None:
         """Start to post `body` without waiting; None where that can't be, or would take the time of compressing."""
-        door = Door(self.paths, self._application_id)
+        door = AttemptTarget(self.paths, self._application_id)
         if not self._is_logged or self.compression(door.paths) is not Compression.NONE:
             return None
         path = door.paths.event if is_single else door.paths.batch
         return door if transport.begin(path, body, self._headers(door.application_id)) else None
 
-    def confirmation(self, transport: Transport, door: Door) -> Reply | None:
+    def confirmation(self, transport: Transport, door: AttemptTarget) -> Reply | None:
         """The reply to what was begun, if it has come and is the usual one; any other is for perform()."""
         answer = transport.progress()
         if answer is None:
@@ -75,20 +75,22 @@ class Exchange:
         decision = self._decide(answer, door.paths)
         return Reply(answer, decision, (answer,)) if decision.verdict is Verdict.CONFIRMED else None
 
-    def perform(self, transport: Transport, body: bytes, *, is_single: bool, begun: Door | None = None) -> Reply:
+    def perform(
+        self, transport: Transport, body: bytes, *, is_single: bool, begun: AttemptTarget | None = None
+    ) -> Reply:
         """Post `body`, or wait for what was begun; on a refused id once more with the one that is in its file now."""
         post = transport.post if begun is None else _continued(transport)
-        door = begun or Door(self.paths, self._application_id)
+        door = begun or AttemptTarget(self.paths, self._application_id)
         reply = self._perform(post, door, body, is_single)
         if not isinstance(reply.answer, Answer) or reply.answer.status not in (401, 403):
             return reply
         fresh = self._reread(door.application_id)
         if fresh == door.application_id:
             return reply
-        again = self._perform(transport.post, Door(self.paths, fresh), body, is_single)
+        again = self._perform(transport.post, AttemptTarget(self.paths, fresh), body, is_single)
         return Reply(again.answer, again.decision, (*reply.posted, *again.posted))
 
-    def _perform(self, post: Post, door: Door, body: bytes, is_single: bool) -> Reply:
+    def _perform(self, post: Post, door: AttemptTarget, body: bytes, is_single: bool) -> Reply:
         """To the paths in use; with `api: auto` and a wrong one also to the others."""
         api, paths = self._endpoint.api, door.paths
         first = self._post(post, door, body, is_single)
@@ -98,7 +100,7 @@ class Exchange:
         if api is not Api.AUTO or not is_wrong_path(first):
             return Reply(first, decision, (first,))
         other = V1 if paths is MOESIFAPI else MOESIFAPI
-        second = self._post(post, Door(other, door.application_id), body, is_single)
+        second = self._post(post, AttemptTarget(other, door.application_id), body, is_single)
         other_decision = self._decide(second, other)
         if isinstance(second, Answer) and second.status == 201:
             self._learn(other)
@@ -113,7 +115,7 @@ class Exchange:
             return replace(decision, hint=f"{decision.hint}; {self._endpoint.mend_application_id}")
         return decision
 
-    def _post(self, post: Post, door: Door, body: bytes, is_single: bool) -> Answer | Failure:
+    def _post(self, post: Post, door: AttemptTarget, body: bytes, is_single: bool) -> Answer | Failure:
         headers = self._headers(door.application_id)
         if self.compression(door.paths) is Compression.GZIP:
             headers["Content-Encoding"] = "gzip"

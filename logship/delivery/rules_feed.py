@@ -18,7 +18,7 @@ import orjson
 
 from logship import __version__
 from logship.clock import WaitingClock
-from logship.delivery.answer import Failure, FailureKind, Page
+from logship.delivery.answer import Failure, FailureKind, RulesPage
 from logship.delivery.endpoint import Endpoint
 from logship.delivery.exchange import ID_HEADER
 from logship.mapping.remote_rules import MAX_CONFIG_BYTES, RemoteRules, RemoteRulesError
@@ -41,7 +41,7 @@ JOIN_S = 0.5
 class PageSource(Protocol):
     """Where pages come from: http.PageTransport, or a test's own."""
 
-    def get(self, path: str, headers: dict[str, str], most_bytes: int) -> Page | Failure: ...
+    def get(self, path: str, headers: dict[str, str], most_bytes: int) -> RulesPage | Failure: ...
 
     def cut(self) -> None: ...
 
@@ -200,10 +200,10 @@ class RulesFeed:
         page = source.get(PATH, headers, MAX_CONFIG_BYTES + 1)
         if self._is_over:
             return
-        if isinstance(page, Page) and page.status == 304 and known is not None and known.etag:
+        if isinstance(page, RulesPage) and page.status == 304 and known is not None and known.etag:
             self._is_well(replace(known, at_s=self._clock.time()))
             return
-        if isinstance(page, Page) and page.status == 200:
+        if isinstance(page, RulesPage) and page.status == 200:
             try:
                 read = self._read(page)
             except RemoteRulesError as exc:
@@ -215,13 +215,13 @@ class RulesFeed:
             problem, is_refused, has_none = SAYS_NOTHING, False, True
         else:
             problem, is_refused = _problem(page)
-            has_none = isinstance(page, Page) and page.status in HAS_NONE
+            has_none = isinstance(page, RulesPage) and page.status in HAS_NONE
         if has_none and (known is None or not known.rules.count):
             self._has_none(known)
         else:
             self._is_broken(problem, is_refused=is_refused)
 
-    def _read(self, page: Page) -> KnownRules:
+    def _read(self, page: RulesPage) -> KnownRules:
         """Raises: RemoteRulesError."""
         if page.is_html:
             raise RemoteRulesError("it is a web page")
@@ -285,7 +285,7 @@ class RulesFeed:
         self._wake()
 
 
-def _problem(page: Page | Failure) -> tuple[str, bool]:
+def _problem(page: RulesPage | Failure) -> tuple[str, bool]:
     """Why an answer gives no rules, and whether it needs a person."""
     if isinstance(page, Failure):
         return str(page), page.kind is FailureKind.SETTING

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from logship.clock import WaitingClock
 from logship.delivery.coordinator import Coordinator
-from logship.delivery.exchange import Door
+from logship.delivery.exchange import AttemptTarget
 from logship.delivery.scheduler import Job, Rest
 from logship.delivery.transport import Transport
 from logship.records import record
@@ -29,7 +29,7 @@ class Sender:
         self.is_stale = False  # its connection is to be opened anew before the next attempt
         self.is_lent = False  # the caller's thread uses its connection: hands off until it is given back
         self.is_wanted = False  # the thread woke while it was lent
-        self.handed: Begun | None = None  # what that thread leaves to this one
+        self.handed: BegunJob | None = None  # what that thread leaves to this one
         self.thread = threading.Thread(target=self._run, name=f"sender-{number}", daemon=True)
 
     @property
@@ -63,13 +63,13 @@ class Sender:
 
 
 @record
-class Begun:
+class BegunJob:
     """An attempt that the caller's thread has taken; `door` is None where it couldn't start it without waiting."""
 
     sender: Sender
     job: Job
     transport: Transport
-    door: Door | None
+    door: AttemptTarget | None
     since_s: float
 
 
@@ -100,7 +100,7 @@ class SenderPool:
         self._lock = threading.Lock()
         self._senders: list[Sender] = []
         self._idle: list[Sender] = []
-        self._begun: list[Begun] = []  # the caller's thread's alone
+        self._begun: list[BegunJob] = []  # the caller's thread's alone
         self._guard_bell = threading.Event()
         self._is_guard_asleep = False
         self._guard: threading.Thread | None = None
@@ -140,7 +140,7 @@ class SenderPool:
         sender.deadline_s = now_s + self._timeout_s
         if self._is_guard_asleep:
             self._guard_bell.set()
-        begun = Begun(sender, job, transport, self._coordinator.start(job, transport), now_s)
+        begun = BegunJob(sender, job, transport, self._coordinator.start(job, transport), now_s)
         if begun.door is None:
             self._hand_over(begun)
         else:
@@ -182,7 +182,7 @@ class SenderPool:
             if sender.is_wanted:
                 sender.bell.set()
 
-    def _hand_over(self, begun: Begun) -> None:
+    def _hand_over(self, begun: BegunJob) -> None:
         with self._lock:
             begun.sender.is_lent = False
             begun.sender.handed = begun
@@ -238,7 +238,7 @@ class SenderPool:
         for thread in [*(sender.thread for sender in senders), *([self._guard] if self._guard else [])]:
             thread.join(JOIN_S)
 
-    def _attempt(self, sender: Sender, job: Job, begun: Begun | None = None) -> None:
+    def _attempt(self, sender: Sender, job: Job, begun: BegunJob | None = None) -> None:
         if self._coordinator.has_work():
             self.ring()
         sender.deadline_s = sender.deadline_s or self._clock.monotonic() + self._timeout_s

@@ -61,7 +61,7 @@ sources:
 
 
 @record
-class Moment:
+class DemoMoment:
     """How far the demo is: lines in the log, events the receiver confirmed."""
 
     lines_seen: int
@@ -112,7 +112,7 @@ class Demo:
         self._spawn("run", "-c", str(self.directory / "logship.yml"))
         self._await("127.0.0.1", status_port, "run")
 
-    def moments(self, seconds: float | None) -> Iterator[Moment]:
+    def moments(self, seconds: float | None) -> Iterator[DemoMoment]:
         """One a second, for `seconds` or for ever.
 
         Raises: RuntimeError when a part has ended by itself.
@@ -127,11 +127,11 @@ class Demo:
                     raise RuntimeError(f"a part of the demo ended by itself; see {self.directory}")
             yield self.moment()
 
-    def moment(self) -> Moment:
+    def moment(self) -> DemoMoment:
         """How far it is now."""
-        return Moment(self._count_lines(), self._count_stored())
+        return DemoMoment(self._count_lines(), self._count_stored())
 
-    def finish(self, within_s: float = 10.0) -> Moment:
+    def finish(self, within_s: float = 10.0) -> DemoMoment:
         """Stop the traffic and wait until every line has arrived."""
         self._stop_traffic.set()
         for thread in self._traffic:

@@ -42,7 +42,7 @@ _ARGUMENTS = {"a": ("c",), "h": ("c",), "p": ("canonical", "local", "remote"), "
 
 
 @record
-class Directive:
+class ApacheDirective:
     """One %-directive, as written and taken apart."""
 
     spelled: str
@@ -89,8 +89,8 @@ def _strip_line(text: str) -> tuple[str, int]:
     return rest[1:end], start + 1
 
 
-def _parts(body: str, start: int, text: str) -> list[Literal | Directive]:
-    parts: list[Literal | Directive] = []
+def _parts(body: str, start: int, text: str) -> list[Literal | ApacheDirective]:
+    parts: list[Literal | ApacheDirective] = []
     at = 0
     while at < len(body):
         if body[at] == "\\" and body[at + 1 : at + 2] in _ESCAPES:
@@ -106,7 +106,7 @@ def _parts(body: str, start: int, text: str) -> list[Literal | Directive]:
     return parts
 
 
-def _directive(body: str, at: int, start: int, text: str) -> tuple[Literal | Directive, int]:
+def _directive(body: str, at: int, start: int, text: str) -> tuple[Literal | ApacheDirective, int]:
     match = _DIRECTIVE.match(body, at)
     assert match is not None, "a % always matches"
     spelled, letter = match[0], match["letter"]
@@ -120,12 +120,12 @@ def _directive(body: str, at: int, start: int, text: str) -> tuple[Literal | Dir
     if letter == "%":
         return Literal("%", start + at), match.end()
     argument = match["argument"]
-    directive = Directive(spelled, start + at, letter, argument, match["before"] + match["after"])
+    directive = ApacheDirective(spelled, start + at, letter, argument, match["before"] + match["after"])
     _check(directive, text)
     return directive, match.end()
 
 
-def _check(directive: Directive, text: str) -> None:
+def _check(directive: ApacheDirective, text: str) -> None:
     letter, argument = directive.letter, directive.argument
     reason, hint = "", ""
     if letter not in _LETTERS and letter not in {"^FB", "^ti", "^to"}:
@@ -154,7 +154,7 @@ def _has_final_status(body: str) -> bool:
     )
 
 
-def _slot(directive: Directive, text: str, has_final_status: bool) -> Slot:
+def _slot(directive: ApacheDirective, text: str, has_final_status: bool) -> Slot:
     name = _name(directive)
     if name == "status" and has_final_status and ">" not in directive.modifiers:
         name = "status_original"
@@ -162,7 +162,7 @@ def _slot(directive: Directive, text: str, has_final_status: bool) -> Slot:
     return Slot(name, field.kind if field else Kind.TEXT, directive.spelled)
 
 
-def _name(directive: Directive) -> str:
+def _name(directive: ApacheDirective) -> str:
     """The field of a directive: our own names where the table has none or a worse one, else the table's."""
     letter, argument = directive.letter, directive.argument
     plain = f"{{{argument}}}{letter}" if argument and letter in _ARGUMENTS else letter  # httpd ignores other arguments

@@ -22,7 +22,7 @@ from logship.records import record
 
 
 @record
-class Choice:
+class LeafChoice:
     """A leaf that stands at its place while a flag has a value; `groups` are the named groups of its rule."""
 
     number: int
@@ -34,7 +34,7 @@ class EventWriter:
     """Writes the event; `choices` are the leaves that rules may change, each with its flag."""
 
     def __init__(
-        self, fields: Fields, covers: Covers, choices: Mapping[Path, tuple[int, Sequence[Choice]]],
+        self, fields: Fields, covers: Covers, choices: Mapping[Path, tuple[int, Sequence[LeafChoice]]],
         max_body_bytes: int | None = None, remote: RemoteDecision | None = None,
     ) -> None:  # fmt: skip
         self._remote = remote

@@ -21,7 +21,7 @@ from logship.kernel.assembler import Assembler, Label
 from logship.kernel.program import Escaping, Op, Program, texts
 from logship.mapping import values
 from logship.mapping.derived import Fields, Value
-from logship.mapping.event import Choice, EventWriter
+from logship.mapping.event import EventWriter, LeafChoice
 from logship.mapping.event_keys import Path
 from logship.mapping.matchers import Groups, Test, scale_of
 from logship.mapping.plan import Condition, Leaf, Plan, Rule, leaves
@@ -65,7 +65,7 @@ class _Lowering:
         self._is_traced = is_traced
         self._assembler = Assembler()
         self._fields = Fields(setting, self._assembler)
-        self._choices = {path: (self._assembler.flag(), [Choice(0, leaf, {})]) for path, leaf in self._changeable()}
+        self._choices = {path: (self._assembler.flag(), [LeafChoice(0, leaf, {})]) for path, leaf in self._changeable()}
         self._is_kept = self._assembler.flag()
         self._weight = self._assembler.flag()  # 0: not sampled; n: sampled by rule n - 1
         self._weights: list[tuple[int, int, int]] = []
@@ -158,7 +158,7 @@ class _Lowering:
         for path, leaf in rule.sets:
             for changed, (flag, choices) in self._choices.items():
                 if changed == path or (leaf.value is None and changed[: len(path)] == path):
-                    choices.append(Choice(len(choices), leaf, groups))
+                    choices.append(LeafChoice(len(choices), leaf, groups))
                     assembler.emit(Op.FLAG, flag, choices[-1].number)
         if rule.keeps:
             assembler.emit(Op.FLAG, self._is_kept, 1)

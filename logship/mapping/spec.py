@@ -9,6 +9,7 @@ from logship.errors import Exit, Location, LogshipError, MappingError
 from logship.mapping.quantities import size
 from logship.sections import (
     REQUIRED,
+    AnyTree,
     Choice,
     Converted,
     Inner,
@@ -20,7 +21,6 @@ from logship.sections import (
     Section,
     Switch,
     Text,
-    Tree,
     UnfitError,
     declare,
 )
@@ -60,7 +60,7 @@ _SIZE = {"type": ["integer", "string"], "minimum": 1, "pattern": r"^[0-9]+(\.[0-
 TEXT = Text()
 TEXTS = ListOf(TEXT)
 TEXT_MAP = MapOf(TEXT)
-TREES = MapOf(Tree())
+TREES = MapOf(AnyTree())
 
 
 class RuleSpec(Section):
@@ -121,10 +121,10 @@ class ExampleSpec(Section):
     """A line and what it must become, run by `logship test`."""
 
     line: str = declare(TEXT, REQUIRED, "a line of a log, as it stands there")
-    format: Any = declare(Tree(), "combined", "its format, as in a source")
+    format: Any = declare(AnyTree(), "combined", "its format, as in a source")
     fields: dict[str, str] = declare(TEXT_MAP, {}, "constants of the source")
     name: str = declare(TEXT, "", "shown when it fails")
-    event: Any = declare(Tree(), {}, "a subset that must hold; dropped; sampled out; unfit")
+    event: Any = declare(AnyTree(), {}, "a subset that must hold; dropped; sampled out; unfit")
 
 
 class MappingSpec(Section):

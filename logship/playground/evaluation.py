@@ -22,7 +22,7 @@ from logship.errors import FormatError, Problem, UsageError
 from logship.event import LogFile, Window
 from logship.formats import compile_format, read_spec
 from logship.formats.directives import headed
-from logship.playground.opened import Opened
+from logship.playground.opened import OpenedConfig
 from logship.preview import unwrapped
 from logship.records import record
 
@@ -49,7 +49,7 @@ class Made:
 class Evaluation:
     """Compiles texts and runs lines through them; the last of each is remembered."""
 
-    opened: Opened
+    opened: OpenedConfig
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
     _last: dict[tuple[str, str], Made] = field(default_factory=dict)
 

@@ -89,7 +89,7 @@ class MappingFile:
 
 
 @record
-class Opened:
+class OpenedConfig:
     """Shapes: `newest` are the last lines of the log, at most NEWEST_LINES; `source` is the config's, None without one;
     `format` is a text as --format takes it; `document` is the config, or an empty one.
     """
@@ -111,7 +111,7 @@ class Opened:
         return Constants(self.origin, self.source.name, {**self.source.fields, **self.fields}, self.source.timezone)
 
 
-def open_playground(wishes: Wishes, log: str | None, stdin: BinaryIO, environ: Mapping[str, str]) -> Opened:
+def open_playground(wishes: Wishes, log: str | None, stdin: BinaryIO, environ: Mapping[str, str]) -> OpenedConfig:
     """What the command line asks for: `log` a file, `-` for the lines of stdin, None for the newest of a source.
 
     A mapping that is wrong, or not there yet, is no mistake here: to write it is what the playground is for.
@@ -138,7 +138,7 @@ def open_playground(wishes: Wishes, log: str | None, stdin: BinaryIO, environ: M
     named = formats if isinstance(formats, dict) else {}
     mapping = _given_mapping(overrides.mapping) or _source_mapping(source, reader)
     text = overrides.format or _format_text(source, [line.text for line in newest.headed])
-    return Opened(
+    return OpenedConfig(
         path, newest, source, origin, overrides.fields, text, mapping, document or parse("", "playground"), named
     )  # fmt: skip
 

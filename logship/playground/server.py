@@ -22,7 +22,7 @@ from logship.playground.completion import words
 from logship.playground.door import COOKIE, Door
 from logship.playground.evaluation import Evaluation
 from logship.playground.example import with_example
-from logship.playground.opened import MappingChangedError, Opened
+from logship.playground.opened import MappingChangedError, OpenedConfig
 from logship.process.loopback import LOOPBACK
 
 PAGE = Path(__file__).parent / "page"
@@ -38,7 +38,7 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"
 class Playground:
     """Answers the page; one person uses it, so one evaluation runs at a time."""
 
-    def __init__(self, opened: Opened, door: Door) -> None:
+    def __init__(self, opened: OpenedConfig, door: Door) -> None:
         self._opened = opened
         self._door = door
         self._evaluation = Evaluation(opened)
@@ -154,7 +154,7 @@ def _json(value: object, status: int = 200) -> Response:
     return Response(orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS), status, HEADERS, "application/json")
 
 
-def serve(opened: Opened, host: str, port: int, announce: Callable[[str, bool], None]) -> None:
+def serve(opened: OpenedConfig, host: str, port: int, announce: Callable[[str, bool], None]) -> None:
     """Runs until SIGINT or SIGTERM. `announce` gets the address with its key, and whether only this machine reaches it.
 
     Raises: LogshipError for an address that is taken or not ours.

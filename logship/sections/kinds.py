@@ -45,7 +45,7 @@ class Mistake(NamedTuple):
 Mistakes = list[Mistake]
 
 
-class Kind:
+class ValueKind:
     """What may be the value of a key.
 
     Shapes: `section` is the map in it: the value itself, one of its items or of its values.
@@ -62,12 +62,12 @@ class Kind:
         """What may stand there; sections that it refers to are added to `definitions`."""
         raise NotImplementedError
 
-    def below(self, step: str | int) -> Kind | None:
+    def below(self, step: str | int) -> ValueKind | None:
         """What may stand one step further, None if nothing is known of it."""
         return None
 
 
-class Tree(Kind):
+class AnyTree(ValueKind):
     """Anything; somebody else looks at it."""
 
     def __init__(self, schema: Schema | None = None) -> None:
@@ -80,7 +80,7 @@ class Tree(Kind):
         return dict(self._schema)
 
 
-class Text(Kind):
+class Text(ValueKind):
     """Text; numbers and switches of callers that read no YAML become text."""
 
     def __init__(self, *, is_filled: bool = False) -> None:
@@ -99,7 +99,7 @@ class Text(Kind):
         return {"minLength": 1, "type": "string"} if self.is_filled else {"type": "string"}
 
 
-class Choice(Kind):
+class Choice(ValueKind):
     """One of a few words."""
 
     def __init__(self, *choices: str) -> None:
@@ -115,7 +115,7 @@ class Choice(Kind):
         return {"enum": list(self.choices), "type": "string"}
 
 
-class Switch(Kind):
+class Switch(ValueKind):
     """`true` and `false` as YAML 1.2 writes them; yes, on and quoted words are told apart."""
 
     def read(self, value: object, at: Location, mistakes: Mistakes) -> Any:
@@ -127,7 +127,7 @@ class Switch(Kind):
         return {"type": "boolean"}
 
 
-class Bounds(NamedTuple):
+class NumberBounds(NamedTuple):
     """The limits of a number; None is none."""
 
     at_least: float | None = None
@@ -147,11 +147,11 @@ class Bounds(NamedTuple):
         mistakes.append(Mistake(at, "bound", number, bound=bound))
 
 
-class Whole(Kind):
+class Whole(ValueKind):
     """A whole number."""
 
     def __init__(self, at_least: int, at_most: int | None = None) -> None:
-        self.bounds = Bounds(at_least=at_least, at_most=at_most)
+        self.bounds = NumberBounds(at_least=at_least, at_most=at_most)
 
     def read(self, value: object, at: Location, mistakes: Mistakes) -> Any:
         if isinstance(value, str) and (match := WHOLE.fullmatch(value.strip())) and len(match[1]) <= MAX_DIGITS:
@@ -167,10 +167,10 @@ class Whole(Kind):
         return least if self.bounds.at_most is None else least | {"maximum": self.bounds.at_most}
 
 
-class Converted(Kind):
+class Converted(ValueKind):
     """What `convert` makes of the value, or its UnfitError."""
 
-    def __init__(self, convert: Callable[[object], Any], schema: Schema, bounds: Bounds | None = None) -> None:
+    def __init__(self, convert: Callable[[object], Any], schema: Schema, bounds: NumberBounds | None = None) -> None:
         self.convert = convert
         self.bounds = bounds
         self._schema = schema
@@ -189,10 +189,10 @@ class Converted(Kind):
         return dict(self._schema)
 
 
-class OrNull(Kind):
+class OrNull(ValueKind):
     """Another kind, or null."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: ValueKind) -> None:
         self.kind = kind
         self.section = kind.section
 
@@ -202,16 +202,16 @@ class OrNull(Kind):
     def schema(self, definitions: Schema) -> Schema:
         return {"anyOf": [self.kind.schema(definitions), {"type": "null"}]}
 
-    def below(self, step: str | int) -> Kind | None:
+    def below(self, step: str | int) -> ValueKind | None:
         return self.kind.below(step)
 
 
-class ListOf(Kind):
+class ListOf(ValueKind):
     """A list; where its items are text, one text is a list of one."""
 
     is_list = True
 
-    def __init__(self, kind: Kind, *, is_filled: bool = False, schema: Schema | None = None) -> None:
+    def __init__(self, kind: ValueKind, *, is_filled: bool = False, schema: Schema | None = None) -> None:
         self.kind = kind
         self.section = kind.section
         self.is_filled = is_filled
@@ -231,14 +231,14 @@ class ListOf(Kind):
         items = {"items": self.kind.schema(definitions)}
         return items | {"type": "array"} if self._schema is None else items | self._schema
 
-    def below(self, step: str | int) -> Kind | None:
+    def below(self, step: str | int) -> ValueKind | None:
         return self.kind
 
 
-class MapOf(Kind):
+class MapOf(ValueKind):
     """A map of any names."""
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: ValueKind) -> None:
         self.kind = kind
         self.section = kind.section
 
@@ -251,14 +251,14 @@ class MapOf(Kind):
     def schema(self, definitions: Schema) -> Schema:
         return {"additionalProperties": self.kind.schema(definitions) or True, "type": "object"}
 
-    def below(self, step: str | int) -> Kind | None:
+    def below(self, step: str | int) -> ValueKind | None:
         return self.kind
 
 
-class MapOr(Kind):
+class MapOr(ValueKind):
     """A map, or what else may be there."""
 
-    def __init__(self, of_maps: Kind, otherwise: Kind) -> None:
+    def __init__(self, of_maps: ValueKind, otherwise: ValueKind) -> None:
         self.of_maps, self.otherwise = of_maps, otherwise
         self.section = of_maps.section
 
@@ -269,5 +269,5 @@ class MapOr(Kind):
     def schema(self, definitions: Schema) -> Schema:
         return {"anyOf": [self.otherwise.schema(definitions), self.of_maps.schema(definitions)]}
 
-    def below(self, step: str | int) -> Kind | None:
+    def below(self, step: str | int) -> ValueKind | None:
         return self.of_maps.below(step)

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
 from logship.errors import Location
-from logship.sections.kinds import Kind, Mistake, Mistakes, Schema
+from logship.sections.kinds import Mistake, Mistakes, Schema, ValueKind
 
 REQUIRED: Any = object()  # the default of a key that has none
 
 
-class Inner(Kind):
+class Inner(ValueKind):
     """A map of declared keys."""
 
     def __init__(self, section: type[Section]) -> None:
@@ -27,7 +27,7 @@ class Inner(Kind):
             definitions[name] = self.section.schema(definitions)
         return {"$ref": f"#/$defs/{name}"}
 
-    def below(self, step: str | int) -> Kind | None:
+    def below(self, step: str | int) -> ValueKind | None:
         known = self.section.keys.get(str(step))
         return known.kind if known else None
 
@@ -35,7 +35,7 @@ class Inner(Kind):
 class Key(NamedTuple):
     """A declared key; `shown` is its default as people write it, if that differs."""
 
-    kind: Kind
+    kind: ValueKind
     default: Any
     description: str
     written: str  # in files; "" as the attribute is called
@@ -54,7 +54,7 @@ class Key(NamedTuple):
         return about | {"description": self.description}
 
 
-def declare(kind: Kind, default: Any, description: str, *, written: str = "", shown: str = "") -> Any:
+def declare(kind: ValueKind, default: Any, description: str, *, written: str = "", shown: str = "") -> Any:
     """A key of a Section; its default REQUIRED says that there is none."""
     return Key(kind, default, description, written, shown)
 
@@ -118,7 +118,7 @@ class Section:
     @classmethod
     def keys_at(cls, location: Location) -> tuple[str, ...]:
         """The keys that a map at `location` below this one may have; none where no section is."""
-        kind: Kind | None = Inner(cls)
+        kind: ValueKind | None = Inner(cls)
         for step in location:
             kind = kind.below(step) if kind else None
         return tuple(kind.section.keys) if kind and kind.section else ()

@@ -26,7 +26,7 @@ JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 
 
-class Answer(NamedTuple):
+class HttpReply(NamedTuple):
     status: HTTPStatus
     kind: str
     body: bytes
@@ -90,43 +90,43 @@ class Answers:
         self.board = board
         self.metrics = metrics
         self.answer_s = answer_s
-        self.paths: dict[str, Callable[[Status], Answer]] = {
+        self.paths: dict[str, Callable[[Status], HttpReply]] = {
             "/metrics": self._metrics,
             "/healthz": self._health,
             "/readyz": self._readiness,
             "/status": self._status,
         }
 
-    def __call__(self, path: str, hosts: Sequence[str] = ("localhost",)) -> Answer:
+    def __call__(self, path: str, hosts: Sequence[str] = ("localhost",)) -> HttpReply:
         """The answer to GET `path` with these Host headers; a work thread that doesn't move is 503 everywhere."""
         if len(hosts) > 1:
-            return Answer(HTTPStatus.BAD_REQUEST, TEXT, b"one Host header, not several\n")
+            return HttpReply(HTTPStatus.BAD_REQUEST, TEXT, b"one Host header, not several\n")
         if self.names is not None and hosts and host_name(hosts[0]) not in self.names:
-            return Answer(HTTPStatus.FORBIDDEN, TEXT, b"this is asked for at 127.0.0.1 or localhost\n")
+            return HttpReply(HTTPStatus.FORBIDDEN, TEXT, b"this is asked for at 127.0.0.1 or localhost\n")
         answer = self.paths.get(path)
         if answer is None:
-            return Answer(HTTPStatus.NOT_FOUND, TEXT, f"here are {' '.join(self.paths)}\n".encode())
+            return HttpReply(HTTPStatus.NOT_FOUND, TEXT, f"here are {' '.join(self.paths)}\n".encode())
         status = self.board.ask(self.answer_s)
         if status is None:
             text = f"the work thread has not moved for {self.answer_s:g} s\n"
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, text.encode())
+            return HttpReply(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, text.encode())
         return answer(status)
 
-    def _metrics(self, status: Status) -> Answer:
-        return Answer(HTTPStatus.OK, *self.metrics(status))
+    def _metrics(self, status: Status) -> HttpReply:
+        return HttpReply(HTTPStatus.OK, *self.metrics(status))
 
-    def _health(self, status: Status) -> Answer:
+    def _health(self, status: Status) -> HttpReply:
         if status.stuck:
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, f"{status.stuck}\n".encode())
-        return Answer(HTTPStatus.OK, TEXT, b"ok\n")
+            return HttpReply(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, f"{status.stuck}\n".encode())
+        return HttpReply(HTTPStatus.OK, TEXT, b"ok\n")
 
-    def _readiness(self, status: Status) -> Answer:
+    def _readiness(self, status: Status) -> HttpReply:
         if status.obstacle:
-            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, f"{status.obstacle}\n".encode())
-        return Answer(HTTPStatus.OK, TEXT, b"ok\n")
+            return HttpReply(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, f"{status.obstacle}\n".encode())
+        return HttpReply(HTTPStatus.OK, TEXT, b"ok\n")
 
-    def _status(self, status: Status) -> Answer:
-        return Answer(HTTPStatus.OK, JSON, status.to_json())
+    def _status(self, status: Status) -> HttpReply:
+        return HttpReply(HTTPStatus.OK, JSON, status.to_json())
 
 
 class _Server(ThreadingHTTPServer):
@@ -137,7 +137,7 @@ class _Server(ThreadingHTTPServer):
         self.address_family = AF_INET6 if ":" in host else AF_INET
         self.answers = answers
         self._clients = threading.BoundedSemaphore(MAX_CLIENTS)
-        super().__init__((host, port), _Handler)
+        super().__init__((host, port), _RequestHandler)
 
     def process_request(self, request: socket | tuple[bytes, socket], client_address: object) -> None:
         if not self._clients.acquire(blocking=False):
@@ -155,7 +155,7 @@ class _Server(ThreadingHTTPServer):
         log.debug("a client of the status endpoint went away", exc_info=True)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _RequestHandler(BaseHTTPRequestHandler):
     timeout = CLIENT_S
     server_version = "logship"
     sys_version = ""

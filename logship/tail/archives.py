@@ -59,7 +59,7 @@ def _zstd() -> Codec:
 
 
 @record
-class Compression:
+class ArchiveCompression:
     """A compressed format: how it begins and how a member of it is read."""
 
     name: str
@@ -68,20 +68,20 @@ class Compression:
 
 
 COMPRESSIONS = (
-    Compression("gz", b"\x1f\x8b", _gzip),
-    Compression("bz2", b"BZh", _bzip2),
-    Compression("xz", b"\xfd7zXZ\0", _xz),
-    Compression("zst", b"\x28\xb5\x2f\xfd", _zstd),
+    ArchiveCompression("gz", b"\x1f\x8b", _gzip),
+    ArchiveCompression("bz2", b"BZh", _bzip2),
+    ArchiveCompression("xz", b"\xfd7zXZ\0", _xz),
+    ArchiveCompression("zst", b"\x28\xb5\x2f\xfd", _zstd),
 )
 MAGIC_BYTES = max(len(compression.magic) for compression in COMPRESSIONS)
 
 
-def compression_of(head: bytes) -> Compression | None:
+def compression_of(head: bytes) -> ArchiveCompression | None:
     """The format that bytes of a file's beginning announce; None is plain."""
     return next((one for one in COMPRESSIONS if _begins_member(one, head)), None)
 
 
-def _begins_member(compression: Compression, head: bytes) -> bool:
+def _begins_member(compression: ArchiveCompression, head: bytes) -> bool:
     """Whether a member may begin so; zstd's may be a frame without content, as pzstd writes one before each other.
 
     Source: RFC 8878, 3.1.2.

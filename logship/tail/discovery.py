@@ -30,7 +30,7 @@ class Closed:
 
 
 @record(frozen=False)
-class Listing:
+class DirectoryListing:
     """A directory's entries as they were last listed; one that is closed now keeps them."""
 
     stamp: tuple[int, int, int] = _NEVER  # inode, mtime, ctime: permissions change the last alone
@@ -59,8 +59,8 @@ class Discovery:
 
     def __init__(self, sources: Sequence[TailSource]) -> None:
         self.watched = [Watched(each, Globs(each.paths), Globs(each.exclude), Globs(each.rotated)) for each in sources]
-        self._listings: dict[str, Listing] = {}
-        self._used: list[Listing] = []  # what the names below were taken from
+        self._listings: dict[str, DirectoryListing] = {}
+        self._used: list[DirectoryListing] = []  # what the names below were taken from
         self._names: dict[str, Watched] = {}
         self.folders: set[str] = set()  # every directory that a change may matter in
         self.closed: dict[str, Closed] = {}
@@ -197,7 +197,7 @@ class Discovery:
             listing.ordered, listing.inodes = (), None
 
     @staticmethod
-    def _fitting(folder: str, listing: Listing, glob: Glob, watched: Watched) -> Iterable[str]:
+    def _fitting(folder: str, listing: DirectoryListing, glob: Glob, watched: Watched) -> Iterable[str]:
         names: Iterable[str] = listing.names
         if listing.closed is not None and glob.literal and os.path.lexists(os.path.join(folder, glob.literal)):
             names = listing.names | {glob.literal}  # entered, but not listed: who knows its name may open it
@@ -236,14 +236,14 @@ class Discovery:
                     found.append(path)
         return found
 
-    def _listing(self, folder: str) -> Listing:
+    def _listing(self, folder: str) -> DirectoryListing:
         if folder not in self._fresh:
             self._fresh.add(folder)
             return self._looked_at(folder)
         return self._listings[folder]
 
-    def _looked_at(self, folder: str) -> Listing:
-        listing = self._listings.setdefault(folder, Listing())
+    def _looked_at(self, folder: str) -> DirectoryListing:
+        listing = self._listings.setdefault(folder, DirectoryListing())
         deed = "entered"
         try:
             found = os.stat(os.path.join(folder, "."))  # needs the right to enter it, as every file in it does
@@ -254,13 +254,13 @@ class Discovery:
             return self._list(folder, stamp, now_s)
         except (FileNotFoundError, NotADirectoryError):  # looked for again each time
             if listing.stamp != _NEVER or listing.closed:
-                listing = self._listings[folder] = Listing()
+                listing = self._listings[folder] = DirectoryListing()
         except OSError as exc:  # what was there may be there still: it keeps its names
             listing.is_settled = False
             listing.closed = OSError(exc.errno, f"the directory can't be {deed}: {exc.strerror or exc}", folder)
         return listing
 
-    def _list(self, folder: str, stamp: tuple[int, int, int], now_s: float) -> Listing:
+    def _list(self, folder: str, stamp: tuple[int, int, int], now_s: float) -> DirectoryListing:
         files: list[str] = []
         folders: list[str] = []
         with os.scandir(folder) as entries:
@@ -269,7 +269,7 @@ class Discovery:
         names = frozenset(files)
         known = self._listings[folder]
         family = self._family(folder, known, names)
-        listing = Listing(
+        listing = DirectoryListing(
             stamp=stamp,
             listed_s=now_s,
             is_settled=now_s - stamp[1] / 1e9 > _MTIME_GRAIN_S,
@@ -280,7 +280,7 @@ class Discovery:
         self._listings[folder] = listing
         return listing
 
-    def _family(self, folder: str, known: Listing, names: frozenset[str]) -> dict[str, list[str]]:
+    def _family(self, folder: str, known: DirectoryListing, names: frozenset[str]) -> dict[str, list[str]]:
         """The family of a listing brought up to date: only names that came or went are looked at."""
         family = known.family
         for name in sorted(known.names - names):

@@ -26,8 +26,8 @@ from logship.tail.refusals import Refusals, Remedy, not_regular
 from logship.tail.register import Name, Register
 from logship.tail.replaced import Replaced
 from logship.tail.rotation import (
+    RotationVerdict,
     Stranger,
-    Verdict,
     by_age,
     compare,
     end_alike,
@@ -340,7 +340,7 @@ class Followed:
         its = self.register.log_of(path, watched, is_sibling=is_sibling)
         first_line = first_line_hash(content)
         judged = verdicts(its, self.register.hinted.get(facts.hint), content, facts, first_line)
-        same = next((each for each, verdict in judged.items() if verdict is Verdict.SAME), None)
+        same = next((each for each, verdict in judged.items() if verdict is RotationVerdict.SAME), None)
         if same is not None:
             self._undecided.pop(path, None)
             self._take_over(same, path, watched, content, facts, now_s, is_sibling=is_sibling)
@@ -353,7 +353,7 @@ class Followed:
             generation = self._cut_back(cut_back, path, content, facts, now_s)
             self._bind(path, watched, facts, generation, is_sibling=is_sibling)
             return
-        shorter = [each for each, verdict in judged.items() if verdict is Verdict.SHORTER]
+        shorter = [each for each, verdict in judged.items() if verdict is RotationVerdict.SHORTER]
         parted = next((each for each in shorter if self._has_parted(each, content, now_s)), None)
         if parted is not None:  # it is no copy in the making
             branch = self._branch_off(parted, path, content, facts, now_s)
@@ -406,7 +406,7 @@ class Followed:
 
     @staticmethod
     def _most_of(
-        content: Content, facts: Facts, judged: Mapping[Generation, Verdict], *, is_own: bool
+        content: Content, facts: Facts, judged: Mapping[Generation, RotationVerdict], *, is_own: bool
     ) -> Generation | None:
         """Of what a log's own name, or the same inode, still holds the beginning of: the generation with the most."""
         if content.is_archive:
@@ -414,7 +414,7 @@ class Followed:
         shorter = [
             (anchor.position, each.number, each)
             for each, verdict in judged.items()
-            if verdict is Verdict.SHORTER and not each.is_finished and (is_own or each.facts.hint == facts.hint)
+            if verdict is RotationVerdict.SHORTER and not each.is_finished and (is_own or each.facts.hint == facts.hint)
             if (anchor := last_common(content, facts.size_bytes, each)) is not None
         ]
         return max(shorter)[2] if shorter else None
@@ -692,7 +692,7 @@ class Followed:
                         return True
                     continue
                 verdict = compare(stranger.content, stranger.facts, stranger.first_line, each)
-                if verdict is Verdict.SAME:
+                if verdict is RotationVerdict.SAME:
                     path, content, facts = stranger.path, stranger.content, stranger.facts
                     self._take_over(each, path, watched, content, facts, now_s, is_sibling=stranger.is_sibling)
                     return True

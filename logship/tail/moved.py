@@ -31,7 +31,7 @@ def moved_folders(directory: str) -> Iterator[str]:
 
 
 @record
-class Entries:
+class FolderEntries:
     """What a directory held when it was listed; many logs ask for it at a time."""
 
     folder: str
@@ -53,12 +53,12 @@ class Entries:
         return found
 
 
-def entries_of(folder: str) -> Entries:
+def entries_of(folder: str) -> FolderEntries:
     """The files and directories of a directory; none where it can't be listed."""
     inodes: dict[int, list[str]] = {}
     for each in _entries(folder):
         inodes.setdefault(each.inode(), []).append(each.name)
-    return Entries(folder, sorted(name for names in inodes.values() for name in names), inodes)
+    return FolderEntries(folder, sorted(name for names in inodes.values() for name in names), inodes)
 
 
 def shaped_like(folder: str, shape: re.Pattern[str]) -> list[str]:

@@ -18,7 +18,7 @@ from logship.tail.naming import rotation_number
 _BACKWARDS_BYTES = 65_536
 
 
-class Verdict(Enum):
+class RotationVerdict(Enum):
     """Whether a content is a generation's."""
 
     SAME = "same"
@@ -33,7 +33,7 @@ def first_line_hash(content: Content) -> bytes | None:
     return None if line is None else digest(line)
 
 
-def compare(content: Content, facts: Facts, first_line: bytes | None, generation: Generation) -> Verdict:
+def compare(content: Content, facts: Facts, first_line: bytes | None, generation: Generation) -> RotationVerdict:
     """First line and an anchor at or below the content's size decide; numbers like inodes do not.
 
     `first_line` is the content's, hashed; None while it does not stand. Of a file that was empty there is nothing but
@@ -42,19 +42,19 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
     if generation.key is None:
         return _verdict(generation.facts.hint == facts.hint)
     if first_line != generation.first_line and not _is_punched(content, generation):
-        return Verdict.OTHER
+        return RotationVerdict.OTHER
     if content.is_archive:
         return _compare_archive(content, generation)
     size = content.facts().size_bytes
     below = [anchor for anchor in generation.anchors if anchor.position <= size]
     if below and has_anchor(content, below[-1]):
-        return Verdict.SAME if size >= generation.positions.confirmed else Verdict.SHORTER
+        return RotationVerdict.SAME if size >= generation.positions.confirmed else RotationVerdict.SHORTER
     if below:
-        return Verdict.OTHER if last_common(content, size, generation) is None else Verdict.SHORTER
+        return RotationVerdict.OTHER if last_common(content, size, generation) is None else RotationVerdict.SHORTER
     if isinstance(generation.content, PlainContent):
         return _verdict(end_alike(content, generation.content))
     # too short to tell; of one that nothing is known of, reading from the start is right either way
-    return Verdict.UNDECIDED if generation.anchors else Verdict.SAME
+    return RotationVerdict.UNDECIDED if generation.anchors else RotationVerdict.SAME
 
 
 def _is_punched(content: Content, generation: Generation) -> bool:
@@ -74,15 +74,15 @@ def last_common(content: Content, size: int, generation: Generation) -> Anchor |
     return next((anchor for anchor in below if has_anchor(content, anchor)), None)
 
 
-def is_copy_in_the_making(verdict: Verdict, facts: Facts, generation: Generation) -> bool:
+def is_copy_in_the_making(verdict: RotationVerdict, facts: Facts, generation: Generation) -> bool:
     """Whether a content may become the generation's, once it has grown."""
-    is_short = verdict is Verdict.SHORTER and facts.size_bytes < generation.positions.confirmed
-    return verdict is Verdict.UNDECIDED or is_short
+    is_short = verdict is RotationVerdict.SHORTER and facts.size_bytes < generation.positions.confirmed
+    return verdict is RotationVerdict.UNDECIDED or is_short
 
 
 def verdicts(
     its: Log, moved: Generation | None, content: Content, facts: Facts, first_line: bytes | None
-) -> dict[Generation, Verdict]:
+) -> dict[Generation, RotationVerdict]:
     """What each candidate is to a content, up to the first that is the same.
 
     Those whose numbers agree come first, then the newest; `moved` is the one whose numbers agree, perhaps another log's
@@ -90,10 +90,10 @@ def verdicts(
     """
     known = (each for each in its.generations if not each.is_offshoot)
     own = sorted(known, key=lambda each: (each.facts.hint != facts.hint, -each.number))
-    judged: dict[Generation, Verdict] = {}
+    judged: dict[Generation, RotationVerdict] = {}
     for each in [*own, moved] if moved is not None and moved not in own else own:
         judged[each] = compare(content, facts, first_line, each)
-        if judged[each] is Verdict.SAME:
+        if judged[each] is RotationVerdict.SAME:
             break
     return judged
 
@@ -128,14 +128,14 @@ def _reaches_an_anchor(content: Content, anchors: Sequence[Anchor]) -> bool:
     return False
 
 
-def _compare_archive(content: Content, generation: Generation) -> Verdict:
+def _compare_archive(content: Content, generation: Generation) -> RotationVerdict:
     """An archive is read forwards: the lowest anchor that it reaches decides."""
     for anchor in generation.anchors:
         before = content.read_at(max(0, anchor.position - ANCHOR_BYTES), min(ANCHOR_BYTES, anchor.position))
         if len(before) == min(ANCHOR_BYTES, anchor.position):
             return _verdict(not anchor.digest or anchor_of(before) == anchor.digest)
-        return Verdict.UNDECIDED if content.is_cut else Verdict.OTHER
-    return Verdict.SAME
+        return RotationVerdict.UNDECIDED if content.is_cut else RotationVerdict.OTHER
+    return RotationVerdict.SAME
 
 
 def end_alike(content: Content, known: PlainContent) -> bool:
@@ -154,8 +154,8 @@ def end_alike(content: Content, known: PlainContent) -> bool:
     return content.read_at(at, end - at) == known.read_at(at, end - at)
 
 
-def _verdict(agrees: bool) -> Verdict:
-    return Verdict.SAME if agrees else Verdict.OTHER
+def _verdict(agrees: bool) -> RotationVerdict:
+    return RotationVerdict.SAME if agrees else RotationVerdict.OTHER
 
 
 @record(frozen=False, eq=False)

@@ -13,8 +13,8 @@ from logship.records import record
 from logship.tail.content import Content, Facts, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched
 from logship.tail.generation import Generation, Log
-from logship.tail.moved import Entries, entries_of, moved_folders
-from logship.tail.rotation import Verdict, compare, first_line_hash, is_copy_in_the_making
+from logship.tail.moved import FolderEntries, entries_of, moved_folders
+from logship.tail.rotation import RotationVerdict, compare, first_line_hash, is_copy_in_the_making
 
 SEARCH_EVERY_S = 5.0  # for other names of what is open still
 
@@ -47,7 +47,7 @@ class Search:
     def __init__(self, is_taken: Callable[[str], bool]) -> None:
         self._is_taken = is_taken
         self._tried: dict[Log, _Tried] = {}
-        self._listed: dict[str, tuple[float, Entries]] = {}  # by directory, and when it was listed
+        self._listed: dict[str, tuple[float, FolderEntries]] = {}  # by directory, and when it was listed
         self._moved: dict[str, tuple[float, list[str]]] = {}  # when it was looked for, and where a directory may be
         self._has_searched = False
         self._heads: dict[str, tuple[Facts, bytes | None]] = {}  # first lines, for many logs that look in one place
@@ -115,7 +115,7 @@ class Search:
             if folder in seen_in or os.path.dirname(folder) in (directory, os.path.dirname(directory)):
                 yield from entries.logs(its.place.stem)
 
-    def _entries_of(self, folder: str, now_s: float) -> Entries:
+    def _entries_of(self, folder: str, now_s: float) -> FolderEntries:
         if (known := self._listed.get(folder)) is None or known[0] != now_s:  # once in a look
             known = self._listed[folder] = now_s, entries_of(folder)
         return known[1]
@@ -163,10 +163,10 @@ class Search:
                 if is_far and not _may_be_ours(path, facts, each):
                     continue
                 verdict = compare(content, facts, first_line, each)
-                is_cut_back = verdict is Verdict.SHORTER and facts.hint == each.facts.hint
-                if verdict is Verdict.SAME or is_cut_back:
+                is_cut_back = verdict is RotationVerdict.SHORTER and facts.hint == each.facts.hint
+                if verdict is RotationVerdict.SAME or is_cut_back:
                     return Match(path, content, facts, each, is_cut_back)
-                if verdict in (Verdict.SHORTER, Verdict.UNDECIDED) and not is_far:
+                if verdict in (RotationVerdict.SHORTER, RotationVerdict.UNDECIDED) and not is_far:
                     tried.parts[path] = None
                 if is_copy_in_the_making(verdict, facts, each):
                     each.lost_at_s = None  # a copy in the making: there is hope for as long as it grows
@@ -190,8 +190,8 @@ def _part(path: str, generation: Generation) -> Match | None:
     with suppress(OSError):  # damaged before anything could be compared
         facts, first_line = content.facts(), first_line_hash(content)
         verdict = compare(content, facts, first_line, generation)
-        if verdict is not Verdict.OTHER:
-            return Match(path, content, facts, generation, is_cut_back=verdict is not Verdict.SAME)
+        if verdict is not RotationVerdict.OTHER:
+            return Match(path, content, facts, generation, is_cut_back=verdict is not RotationVerdict.SAME)
     content.close()
     return None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from logship.check.inspection import inspect
-from logship.check.server_configs import Difference, differences
+from logship.check.server_configs import FormatDifference, differences
 from logship.cli import execute
 from logship.config import load_settings
 from logship.servers import ServedLog
@@ -18,7 +18,7 @@ NGINX_COMBINED = (
 APACHE_COMBINED = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
 
 
-def drift(tmp_path: Path, fmt: str, *served: ServedLog) -> list[Difference]:
+def drift(tmp_path: Path, fmt: str, *served: ServedLog) -> list[FormatDifference]:
     (tmp_path / "logship.yml").write_text(
         "endpoint: {url: 'http://127.0.0.1:9', application_id: an-id}\norigin: web-1\n"
         f"sources:\n  - {{name: api, paths: [/logs/*.log], exclude: [/logs/debug.log], format: {fmt}}}\n"

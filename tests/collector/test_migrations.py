@@ -14,7 +14,7 @@ from logship.collector import segments as segments_module
 from logship.collector.applications import application_ids
 from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.digest import DIGEST
-from logship.collector.filters import Condition, EventFilter
+from logship.collector.filters import EventFilter, FilterCondition
 from logship.collector.listing import Listing
 from logship.collector.profile_model import USERS
 from logship.collector.profiles import put, user_page
@@ -65,7 +65,7 @@ def assert_shown(database: Database) -> None:
     found = Listing(segments, search).page(EventFilter("shop"), limit=500).events
     assert sorted(one.path for one in found) == sorted(f"/items/{number}" for number in range(COUNT))
     summaries = Summaries(segments, search)
-    wanted = EventFilter("shop", conditions=(Condition("agent", "curl"), Condition("user_id", "ann")))
+    wanted = EventFilter("shop", conditions=(FilterCondition("agent", "curl"), FilterCondition("user_id", "ann")))
     assert summaries.of(wanted, ARRIVED_MS).requests == COUNT // 2
     assert [one.value for one in summaries.of(wanted, ARRIVED_MS, column="company").values] == ["acme"]
     stored = [orjson.loads(text) for (text,) in database.read("SELECT CAST(event AS TEXT) FROM events ORDER BY id")]
@@ -117,7 +117,7 @@ def test_a_migration_that_was_killed_is_finished_at_the_next_start(
             raise StoreUnavailableError("killed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(migrations.Reporter, "add", report)
+        patch.setattr(migrations.MigrationReporter, "add", report)
         if pieces < COUNT // 7:
             with pytest.raises(StoreUnavailableError):
                 open_database(str(tmp_path / "e.db"))

@@ -14,7 +14,7 @@ import requests
 from logship.collector import CollectorServer, listing
 from logship.collector.asked import Asked, Shown
 from logship.collector.database import Database, StoreUnavailableError
-from logship.collector.filters import Condition, EventFilter
+from logship.collector.filters import EventFilter, FilterCondition
 from logship.collector.intake import Intake
 from logship.collector.listing import PAGE_CHARS, Listing
 from logship.collector.overview import Overviews
@@ -58,7 +58,7 @@ def summarised(database: Database, wanted: EventFilter) -> Summary:
 
 
 def where(column: str, text: str = "", **more: Any) -> EventFilter:
-    return EventFilter(APP, conditions=(Condition(column, text, **more),))
+    return EventFilter(APP, conditions=(FilterCondition(column, text, **more),))
 
 
 def listed(database: Database, wanted: EventFilter, limit: int = 100) -> list[str]:

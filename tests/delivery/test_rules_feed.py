@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from logship.delivery import Endpoint
-from logship.delivery.answer import Failure, FailureKind, Page
+from logship.delivery.answer import Failure, FailureKind, RulesPage
 from logship.delivery.http import PageTransport, TlsContext, plain
 from logship.delivery.rules_feed import POLL_EVERY_S, KnownRules, RulesFeed
 from logship.mapping.remote_rules import RemoteRules
@@ -31,12 +31,12 @@ class Pages:
     page: ConfigPage
     failure: Failure | None = None
 
-    def get(self, path: str, headers: dict[str, str], most_bytes: int) -> Page | Failure:
+    def get(self, path: str, headers: dict[str, str], most_bytes: int) -> RulesPage | Failure:
         assert path == "/v1/config"
         if self.failure:
             return self.failure
         status, body, answered = self.page.answer({name.lower(): value for name, value in headers.items()})
-        return Page(status, {name.lower(): value for name, value in answered.items()}, body[:most_bytes])
+        return RulesPage(status, {name.lower(): value for name, value in answered.items()}, body[:most_bytes])
 
     def cut(self) -> None: ...
 
@@ -45,9 +45,9 @@ class Pages:
 class Answering:
     """A receiver with one answer."""
 
-    page: Page
+    page: RulesPage
 
-    def get(self, path: str, headers: dict[str, str], most_bytes: int) -> Page | Failure:
+    def get(self, path: str, headers: dict[str, str], most_bytes: int) -> RulesPage | Failure:
         return self.page
 
     def cut(self) -> None: ...
@@ -228,7 +228,7 @@ def test_while_nothing_is_known_it_is_asked_again_soon_and_then_each_minute() ->
 @pytest.mark.parametrize("etag", ["", "a b", "x" * 5_000, "\x1b[31m", "é"])
 def test_an_etag_that_no_header_should_carry_is_not_sent_back(etag: str) -> None:
     rig = Rig()
-    page = Page(200, {"x-moesif-config-etag": etag}, orjson.dumps(RULES))
+    page = RulesPage(200, {"x-moesif-config-etag": etag}, orjson.dumps(RULES))
     rig.feed.step(Answering(page))
     known = rig.feed.status().known
     assert known is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import zlib
 
-from logship.delivery.answer import Answer, Failure, FailureKind, Page
+from logship.delivery.answer import Answer, Failure, FailureKind, RulesPage
 from logship.delivery.http.transport import HttpTransport
 
 GZIP = 16 + zlib.MAX_WBITS
@@ -14,7 +14,7 @@ GZIP = 16 + zlib.MAX_WBITS
 class PageTransport(HttpTransport):
     """GET as the senders POST: the same proxy, certificates and strictness; redirects are never followed."""
 
-    def get(self, path: str, headers: dict[str, str], most_bytes: int) -> Page | Failure:
+    def get(self, path: str, headers: dict[str, str], most_bytes: int) -> RulesPage | Failure:
         """The page with the first `most_bytes` of its body; the attempt as a whole is bounded by the timeout."""
         self.most_answer_bytes = most_bytes
         self._is_cut = False
@@ -29,12 +29,12 @@ class PageTransport(HttpTransport):
         if isinstance(response, Failure):
             return response
         if isinstance(response, Answer):
-            return Page(response.status, {})
+            return RulesPage(response.status, {})
         try:
             body = plain(response.data, response.headers.get("content-encoding", ""), most_bytes)
         except ValueError as exc:
             return Failure(FailureKind.GARBAGE, f"the answer to GET {path} can't be read: {exc}")
-        return Page(response.status, response.headers, body)
+        return RulesPage(response.status, response.headers, body)
 
 
 def plain(data: bytes, encoding: str, most_bytes: int) -> bytes:

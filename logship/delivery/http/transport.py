@@ -52,7 +52,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 
 @record(frozen=False)
-class Attempt:
+class HttpAttempt:
     """A request that was begun, and its answer once that has come."""
 
     begun: Begun
@@ -75,7 +75,7 @@ class HttpTransport:
         self._connection: LeanConnection | None = None
         self._opened_s = 0.0
         self._is_cut = False
-        self._begun: Attempt | None = None
+        self._begun: HttpAttempt | None = None
         self._base = ""  # what precedes a path in the request line
         self._fixed_headers: dict[str, str] = {}
         self._checked_headers: Mapping[str, str] = {}
@@ -104,7 +104,7 @@ class HttpTransport:
         if self._connection is None or headers != self._checked_headers:
             return False
         begun = self._connection.begin("POST", self._base + path, body, {**self._fixed_headers, **headers})
-        self._begun = Attempt(begun, path, body, headers) if begun else None
+        self._begun = HttpAttempt(begun, path, body, headers) if begun else None
         return begun is not None
 
     def progress(self) -> Answer | None:
