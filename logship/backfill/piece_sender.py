@@ -13,10 +13,10 @@ from logship.clock import SystemClock
 from logship.counters import Counters
 from logship.delivery import Delivery, DeliveryState
 from logship.errors import RefusedError
-from logship.event import Chunk, Conversion, Span
+from logship.event import Chunk, Conversion
 from logship.records import record
 from logship.route.assembly import delivery_settings, endpoint_of
-from logship.route.batcher import Batcher
+from logship.route.batcher import Batcher, span
 from logship.route.output import Output, SettledBatch
 
 CATCH_UP_S = 0.25  # what a second may bring too many, in seconds; converting a chunk on a busy machine takes 20 ms
@@ -25,11 +25,6 @@ LOOK_S = 0.1  # how soon a stop is seen while the receiver is waited for; progre
 
 class StoppedError(Exception):
     """The driver wants no more."""
-
-
-def span(chunk: Chunk, start: int, end: int) -> Span:
-    """[start, end) of a chunk; its anchor is the step's that it settles."""
-    return Span(chunk.file, start, end, b"")
 
 
 @record(frozen=False)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from logship.cli.terminal import Terminal
     from logship.config import Settings
     from logship.delivery import DeadLetter, DeadLetters
-    from logship.delivery.redelivery import Retried
+    from logship.route.redelivery import Retried
 
 SHORTEST_ID = 8  # characters of an id that are enough to name a letter
 REASON_WIDTH = 60
@@ -92,7 +92,7 @@ def retry(ids: tuple[str, ...], config: Path | None, source: str) -> int:
     store = _store(settings)
     letters = _chosen(store, ids, source)
     known = {each.name for each in settings.sources}
-    tried = [_retry_of_lane(settings, store, sources, letters) for sources in _lanes(settings)]
+    tried = [_retry_of_output(settings, store, sources, letters) for sources in _outputs(settings)]
     orphans = [letter for letter in letters if letter.file.source not in known]
     return _report(Terminal(), tried, orphans)
 
@@ -156,7 +156,7 @@ def _unreadable(exc: OSError) -> ConfigError:
     return ConfigError((problem,))
 
 
-def _lanes(settings: Settings) -> list[frozenset[str]]:
+def _outputs(settings: Settings) -> list[frozenset[str]]:
     """The names of the sources that share an endpoint."""
     by_endpoint: dict[object, set[str]] = {}
     for source in settings.sources:
@@ -164,19 +164,22 @@ def _lanes(settings: Settings) -> list[frozenset[str]]:
     return [frozenset(names) for names in by_endpoint.values()]
 
 
-def _retry_of_lane(
+def _retry_of_output(
     settings: Settings, store: DeadLetters, names: frozenset[str], letters: Iterable[DeadLetter]
 ) -> Retried:
     """Tries the letters of sources that share an endpoint."""
+    import math
     import random
 
     from logship.clock import SystemClock, iso_time
     from logship.counters import Counters
     from logship.delivery import Delivery
-    from logship.delivery.redelivery import Retried, redeliver
     from logship.event import Conversion, Window
     from logship.formats.directives import headed
     from logship.route.assembly import delivery_settings, endpoint_of
+    from logship.route.batcher import Batcher, span
+    from logship.route.output import Output
+    from logship.route.redelivery import Retried, redeliver
     from logship.route.stored_rules import stored_rules
 
     mine = [letter for letter in letters if letter.file.source in names]
@@ -201,7 +204,8 @@ def _retry_of_lane(
         endpoint_of(endpoint), delivery_settings(settings), clock=clock, random=random.Random(), counters=Counters()
     )
     try:
-        return redeliver(mine, convert, delivery, store, max_bytes=settings.batch.max_bytes, clock=clock)
+        output = Output(delivery, Batcher(settings.batch.max_bytes, math.inf, span))
+        return redeliver(mine, convert, output, store, clock=clock)
     finally:
         delivery.close(0.0)
 

@@ -110,6 +110,11 @@ class Batcher:
         self._counted_bytes += len(text) + len(",")
 
 
+def span(chunk: Chunk, start: int, end: int) -> Span:
+    """[start, end) of a chunk, for those who know its anchor themselves."""
+    return Span(chunk.file, start, end, b"")
+
+
 def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
     """The same stretches with neighbours of one file made into one."""
     result: dict[tuple[int, int], Span] = {}  # by file and end
