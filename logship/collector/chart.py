@@ -43,7 +43,8 @@ class Column:
 class Chart:
     """Shapes: `labels` are (percent of the width, text); `top` is the count at the upper edge.
 
-    `edges` are the starts of all bars and the end of the last one, in seconds since 1970.
+    `edges` are the starts of all bars and the end of the last one, in seconds since 1970, `end` is that end in words;
+    `totals` are the requests of each bar.
     """
 
     columns: tuple[Column, ...]
@@ -51,6 +52,8 @@ class Chart:
     top: int
     step_text: str
     edges: tuple[int, ...]
+    totals: tuple[int, ...]
+    end: str
 
 
 def draw(summary: Summary, zone: tzinfo | None = None) -> Chart:
@@ -70,7 +73,6 @@ def draw(summary: Summary, zone: tzinfo | None = None) -> Chart:
             until=iso_time(edges[index + 1] * 1000),
         )
         for index, bar in enumerate(bars)
-        if bar.total
     )
     every_s = label_step(len(bars), summary.step_s)
     clocks = [local_time(start_s * 1000, zone) for start_s in starts]
@@ -79,7 +81,8 @@ def draw(summary: Summary, zone: tzinfo | None = None) -> Chart:
         for index, clock in enumerate(clocks)
         if clock_s(clock) % every_s < min(summary.step_s, DAY_S) and EDGE <= (index + 0.5) / len(bars) <= 1 - EDGE
     )
-    return Chart(columns, labels, top, step_text(summary.step_s), edges)
+    end = time_text(edges[-1], summary.step_s, zone) if edges else ""
+    return Chart(columns, labels, top, step_text(summary.step_s), edges, tuple(bar.total for bar in bars), end)
 
 
 def clock_s(clock: datetime) -> int:
@@ -108,10 +111,16 @@ def blocks(bar: Bar, top: int) -> tuple[Block, ...]:
 
 
 def bar_text(bar: Bar, step_s: int, zone: tzinfo | None) -> str:
-    start = local_time(bar.start_s * 1000, zone)
     counts = ", ".join(f"{count:,} {name}" for name, count in zip(CLASSES, bar.requests, strict=True) if count)
-    when = start.strftime("%d %b %Y" if step_s >= DAY_S else "%d %b %H:%M")
+    when = time_text(bar.start_s, step_s, zone)
+    if not bar.total:
+        return f"{when}: no requests"
     return f"{when}: {bar.total:,} requests ({counts})"
+
+
+def time_text(start_s: int, step_s: int, zone: tzinfo | None) -> str:
+    """A time as exact as bars of `step_s` need it."""
+    return local_time(start_s * 1000, zone).strftime("%d %b %Y" if step_s >= DAY_S else "%d %b %H:%M")
 
 
 def tick(start: datetime, step_s: int, every_s: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -122,6 +123,39 @@ def test_dragging_over_the_chart_zooms(page: Page) -> None:
     expect(page.locator(".chips")).to_contain_text("from")
     assert "since=" in page.url
     assert "until=" in page.url
+
+
+def test_the_keyboard_walks_over_the_chart_marks_zooms_and_goes_back(page: Page) -> None:
+    chart = page.get_by_role("slider", name="Requests over time")
+    chart.focus()
+    bars = int(chart.get_attribute("aria-valuemax") or "")
+    titles = page.locator("#plot title").all_text_contents()
+    expect(chart).to_have_attribute("aria-valuetext", titles[-1])
+    chart.press("Home")
+    chart.press("PageDown")
+    chart.press("ArrowRight")
+    expect(chart).to_have_attribute("aria-valuenow", "11")
+    expect(chart).to_have_attribute("aria-valuetext", titles[11])
+    expect(page.locator("#marked")).to_have_text(titles[11])
+    chart.press("ArrowLeft")
+    for _ in range(3):
+        chart.press("Shift+ArrowRight")
+    first, last = (titles[number].rsplit(": ", 1)[0] for number in (10, 14))
+    requests = sum(int(one) for one in (page.locator("#plot").get_attribute("data-totals") or "").split()[10:14])
+    said = f"{first} to {last}: {requests} requests in 4 bars"
+    expect(chart).to_have_attribute("aria-valuetext", said)
+    shoot(page, "chart-keyboard")
+    edges = (page.locator("#plot").get_attribute("data-edges") or "").split()
+    chart.press("Enter")
+    expect(page.locator(".chips")).to_contain_text("from")
+    since, until = (datetime.fromtimestamp(int(edges[number]), UTC) for number in (10, 14))
+    assert parse_qs(urlsplit(page.url).query) == {"since": [iso(since)], "until": [iso(until)]}
+    expect(page.locator(".figures p").first).to_have_text(str(requests))
+    expect(chart).to_be_focused()
+    chart.press("Escape")
+    expect(page.locator(".chips")).to_have_count(0)
+    expect(chart).to_be_focused()
+    expect(chart).to_have_attribute("aria-valuemax", str(bars))
 
 
 def test_every_width_and_scheme_fits(browser: Browser, shop: str) -> None:

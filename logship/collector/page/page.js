@@ -17,7 +17,6 @@ let selected = null;
 let question = 0; // number of the newest question; answers to older ones are thrown away
 let opener = null;
 let state = ""; // of the store, when what is shown was made
-let justZoomed = false; // the click that ends a drag is none
 
 document.documentElement.classList.add("js");
 setTheme(stored("theme"));
@@ -82,10 +81,13 @@ function swap(text, isQuiet) {
   const focused = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
   const known = new Set([...part.querySelectorAll("[data-id]")].map((row) => row.dataset.id));
   const wasEmpty = part.querySelector(".empty") !== null;
+  const isOnChart = document.activeElement !== null && document.activeElement === byId("chart");
   const scrolled = part.querySelector(".person ol")?.scrollTop ?? 0;
   part.replaceChildren(...nodesOf(text));
   if (isQuiet && scrolled) part.querySelector(".person ol")?.scrollTo(0, scrolled);
   offerLocal();
+  readyChart();
+  if (isOnChart) byId("chart")?.focus({ preventScroll: true });
   if (wasEmpty && !part.querySelector(".empty")) { location.reload(); return; }
   for (const row of part.querySelectorAll("[data-id]")) {
     if (isQuiet && !known.has(row.dataset.id)) row.classList.add("new");
@@ -110,9 +112,9 @@ function refresh() {
   else timer = setTimeout(refresh, LIVE_MS);
 }
 
-function go(address) {
+function go(address, step = null) {
   // Enter in a changed field is a change and a submit: one step in the history
-  if (new URL(address, location.href).href !== location.href) history.pushState(null, "", address);
+  if (new URL(address, location.href).href !== location.href) history.pushState(step, "", address);
   fillFilters();
   selected = null;
   show(address);
@@ -224,50 +226,6 @@ function offerLocal() {
   link.hidden = false;
 }
 
-// dragging over the chart asks for the time between both ends
-function readyZoom() {
-  let from = null;
-  const at = (pressed, plot) => {
-    const box = plot.getBoundingClientRect();
-    return Math.min(Math.max((pressed.clientX - box.left) / box.width, 0), 1);
-  };
-  const mark = (plot, one, other) => {
-    let band = plot.querySelector(".band");
-    if (!band) {
-      band = document.createElementNS("http://www.w3.org/2000/svg", "rect");
-      band.setAttribute("class", "band");
-      band.setAttribute("height", "150");
-      plot.append(band);
-    }
-    band.setAttribute("x", 1000 * Math.min(one, other));
-    band.setAttribute("width", 1000 * Math.abs(one - other));
-  };
-  part.addEventListener("pointerdown", (pressed) => {
-    const plot = pressed.target.closest("#plot");
-    if (plot && pressed.button === 0) { from = at(pressed, plot); clearTimeout(timer); }
-  });
-  part.addEventListener("pointermove", (moved) => {
-    const plot = byId("plot");
-    if (from !== null && plot) mark(plot, from, at(moved, plot));
-  });
-  addEventListener("pointerup", (released) => {
-    const plot = byId("plot");
-    if (from === null || !plot) return;
-    const [start, end] = [from, at(released, plot)].sort((a, b) => a - b);
-    from = null;
-    if (end - start < 0.01) { plot.querySelector(".band")?.remove(); timer = setTimeout(refresh, LIVE_MS); return; }
-    const edges = plot.dataset.edges.split(" ").map(Number);
-    const edge = (share, round) => new Date(edges[round(share * (edges.length - 1))] * 1000).toISOString();
-    const asked = new URLSearchParams(location.search);
-    for (const name of ["range", "cursor"]) asked.delete(name);
-    asked.set("since", edge(start, Math.floor));
-    asked.set("until", edge(end, Math.ceil));
-    justZoomed = true;
-    go(`${location.pathname}?${asked}`);
-  });
-  part.addEventListener("dragstart", (dragged) => { if (dragged.target.closest("#plot")) dragged.preventDefault(); });
-}
-
 function select(step) {
   const rows = [...part.querySelectorAll("[data-id]")];
   if (!rows.length) return;
@@ -336,6 +294,7 @@ if (part) {
     if (pressed.target === drawer) drawer.close();
   });
   readyZoom();
+  readyChart();
   offerLocal();
   drawer.addEventListener("close", () => [...part.querySelectorAll("a.open")].find((one) => one.getAttribute("href") === opener)?.focus());
   document.addEventListener("keydown", onKey);
