@@ -102,6 +102,10 @@ class Conversion:
         ends = array("I", map(add, accumulate(map(len, events)), count()))
         return cls(",".join(events).encode("ascii"), ends, event_lines, line_starts, unmatched)
 
+    def without_text(self) -> Conversion:
+        """Where each event came from, and its size."""
+        return Conversion(b"", self.ends, self.event_lines, self.line_starts, outer_lines=self.outer_lines)
+
     @property
     def lines(self) -> int:
         return len(self.line_starts) - 1

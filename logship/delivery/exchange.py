@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from isal import isal_zlib
@@ -21,9 +20,6 @@ log = logging.getLogger(__name__)
 GZIP_LEVEL = 1  # of isal's 0 to 3: 250 kB of events in under a millisecond, to a tenth
 GZIP_WBITS = 31  # a gzip header around deflate
 ID_HEADER = "X-Moesif-Application-Id"
-
-
-Post = Callable[[str, bytes, Mapping[str, str]], Answer | Failure]
 
 
 @record
@@ -60,12 +56,11 @@ class Exchange:
         return self._endpoint.compression
 
     def begin(self, transport: Transport, body: bytes, *, is_single: bool) -> AttemptTarget | None:
-        """Start to post `body` without waiting; None where that can't be, or would take the time of compressing."""
+        """Start to post `body` without waiting for its answer; None where that can't be."""
         door = AttemptTarget(self.paths, self._application_id)
-        if not self._is_logged or self.compression(door.paths) is not Compression.NONE:
+        if not self._is_logged or not transport.can_begin:
             return None
-        path = door.paths.event if is_single else door.paths.batch
-        return door if transport.begin(path, body, self._headers(door.application_id)) else None
+        return door if transport.begin(*self._request(door, body, is_single)) else None
 
     def confirmation(self, transport: Transport, door: AttemptTarget) -> Reply | None:
         """The reply to what was begun, if it has come and is the usual one; any other is for perform()."""
@@ -79,28 +74,30 @@ class Exchange:
         self, transport: Transport, body: bytes, *, is_single: bool, begun: AttemptTarget | None = None
     ) -> Reply:
         """Post `body`, or wait for what was begun; on a refused id once more with the one that is in its file now."""
-        post = transport.post if begun is None else _continued(transport)
         door = begun or AttemptTarget(self.paths, self._application_id)
-        reply = self._perform(post, door, body, is_single)
+        first = transport.finish() if begun else transport.post(*self._request(door, body, is_single))
+        reply = self._perform(first, transport, door, body, is_single)
         if not isinstance(reply.answer, Answer) or reply.answer.status not in (401, 403):
             return reply
         fresh = self._reread(door.application_id)
         if fresh == door.application_id:
             return reply
-        again = self._perform(transport.post, AttemptTarget(self.paths, fresh), body, is_single)
+        door = AttemptTarget(self.paths, fresh)
+        again = self._perform(transport.post(*self._request(door, body, is_single)), transport, door, body, is_single)
         return Reply(again.answer, again.decision, (*reply.posted, *again.posted))
 
-    def _perform(self, post: Post, door: AttemptTarget, body: bytes, is_single: bool) -> Reply:
-        """To the paths in use; with `api: auto` and a wrong one also to the others."""
+    def _perform(
+        self, first: Answer | Failure, transport: Transport, door: AttemptTarget, body: bytes, is_single: bool
+    ) -> Reply:
+        """What the first answer comes to; with `api: auto` and a wrong path the others are tried, too."""
         api, paths = self._endpoint.api, door.paths
-        first = self._post(post, door, body, is_single)
         decision = self._decide(first, paths)
         if decision.verdict is Verdict.CONFIRMED:
             self._learn(paths)
         if api is not Api.AUTO or not is_wrong_path(first):
             return Reply(first, decision, (first,))
         other = V1 if paths is MOESIFAPI else MOESIFAPI
-        second = self._post(post, AttemptTarget(other, door.application_id), body, is_single)
+        second = transport.post(*self._request(AttemptTarget(other, door.application_id), body, is_single))
         other_decision = self._decide(second, other)
         if isinstance(second, Answer) and second.status == 201:
             self._learn(other)
@@ -115,12 +112,13 @@ class Exchange:
             return replace(decision, hint=f"{decision.hint}; {self._endpoint.mend_application_id}")
         return decision
 
-    def _post(self, post: Post, door: AttemptTarget, body: bytes, is_single: bool) -> Answer | Failure:
+    def _request(self, door: AttemptTarget, body: bytes, is_single: bool) -> tuple[str, bytes, dict[str, str]]:
+        """Path, body as it is sent, and headers."""
         headers = self._headers(door.application_id)
         if self.compression(door.paths) is Compression.GZIP:
             headers["Content-Encoding"] = "gzip"
             body = isal_zlib.compress(body, GZIP_LEVEL, GZIP_WBITS)
-        return post(door.paths.event if is_single else door.paths.batch, body, headers)
+        return door.paths.event if is_single else door.paths.batch, body, headers
 
     @staticmethod
     def _headers(application_id: str) -> dict[str, str]:
@@ -153,16 +151,6 @@ class Exchange:
             except (OSError, ValueError) as exc:
                 log.warning("the application id can't be read again error=%s", exc)
             return self._application_id
-
-
-def _continued(transport: Transport) -> Post:
-    """A post() whose first attempt was begun already: it is waited for, not made again."""
-    begun = [transport]
-
-    def post(path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
-        return begun.pop().finish() if begun else transport.post(path, body, headers)
-
-    return post
 
 
 def _knows_the_api(answer: Answer | Failure, decision: Decision) -> bool:

@@ -14,6 +14,11 @@ class Transport(Protocol):
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
         """Send and wait for the answer."""
 
+    @property
+    def can_begin(self) -> bool:
+        """Whether begin() is worth preparing a body for."""
+        return False
+
     def begin(self, path: str, body: bytes, headers: Mapping[str, str]) -> bool:
         """Start an attempt without waiting; False where that can't be. Then progress() or finish()."""
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import field, replace
+from dataclasses import field
 
 from logship.delivery.dead_letter import DeadLetter, too_large
 from logship.event import Batch, Chunk, Conversion, Piece, Span
@@ -65,7 +65,7 @@ class Batcher:
         """
         cut = Cut()
         whole, text, ends = conversion, memoryview(conversion.text), conversion.ends
-        conversion = replace(conversion, text=b"")  # what remains to be known once the bodies are made
+        conversion = conversion.without_text()  # what remains to be known once the bodies are made
         first, begin = 0, 0  # the next event, and where it begins in the text
         while first < len(ends):
             room = self.max_bytes - BRACKETS_LESS_COMMA - self._counted_bytes

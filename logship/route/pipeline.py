@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import lru_cache
 
 import orjson
 
@@ -249,7 +250,7 @@ class Pipeline:
     def _window(self, output: Output) -> Window | None:
         if output.max_event_age_s is None:
             return None
-        return Window(oldest=iso_time(self._clock.time() - output.max_event_age_s))
+        return _window_from(int(self._clock.time() - output.max_event_age_s))
 
     def _submit(self, step: Step) -> None:
         for output in self.outputs.values():
@@ -353,3 +354,9 @@ class Pipeline:
         for file_id in [each for each in self.counters.files if self.tailer.is_gone(each)]:
             if not self.counters.files[file_id].waiting:
                 del self.counters.files[file_id]
+
+
+@lru_cache(16)
+def _window_from(epoch_s: int) -> Window:
+    """Events from a whole second on: many chunks are read within one."""
+    return Window(oldest=iso_time(epoch_s))

@@ -50,8 +50,9 @@ def span(chunk: Chunk, start: int, end: int) -> Span:
     """
     if chunk.oversize or chunk.already_confirmed:
         return Span(chunk.file, start, end, b"")
-    data = chunk.data[: end - chunk.start] if chunk.data else b"\0" * min(end - chunk.start, ANCHOR_BYTES)
-    return Span(chunk.file, start, end, anchor_of((chunk.before + data[-ANCHOR_BYTES:])[-ANCHOR_BYTES:]))
+    length = end - chunk.start
+    last = chunk.data[max(0, length - ANCHOR_BYTES) : length] if chunk.data else b"\0" * min(length, ANCHOR_BYTES)
+    return Span(chunk.file, start, end, anchor_of(chunk.before + last if len(last) < ANCHOR_BYTES else last))
 
 
 def _is_in(confirmed: Range | None, generation: Generation, stretch: Stretch) -> bool:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import http.client
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from logship.records import record
 
 RECEIVE_BYTES = 65_536  # asked of a connection at once
 MAX_HEAD_BYTES = 65_536
 MAX_ANSWER_BYTES = 65_536  # what is read of an answer's body; a longer one costs its connection
+USUAL_HEAD_BYTES = 1_024  # what is remembered of answers is no larger
 MAX_INTERIM = 100  # answers before the answer: servers send one or two
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 LINE_END = re.compile(rb"\r?\n")
@@ -138,7 +140,14 @@ def read_tunnel_answer(receive: Callable[[], bytes]) -> ReadAnswer:
 
 def _head(incoming: Incoming) -> tuple[int, ReadAnswer]:
     """Minor version of HTTP/1, and the answer without its body."""
-    first, *lines = LINE_END.split(incoming.until(HEAD_END, MAX_HEAD_BYTES))
+    head = incoming.until(HEAD_END, MAX_HEAD_BYTES)
+    version, status, headers = _usual_head(head) if len(head) < USUAL_HEAD_BYTES else _parsed_head(head)
+    return version, ReadAnswer(status, dict(headers))
+
+
+def _parsed_head(head: bytes) -> tuple[int, int, dict[str, str]]:
+    """Minor version, status and headers. Raises: as read_answer()."""
+    first, *lines = LINE_END.split(head)
     status_line = STATUS_LINE.fullmatch(first.decode("latin-1"))
     if not status_line:
         raise http.client.BadStatusLine(repr(first[:60]))
@@ -153,7 +162,10 @@ def _head(incoming: Incoming) -> tuple[int, ReadAnswer]:
             raise http.client.HTTPException(f"a broken header line {line[:60]!r}")
         name = header[1].lower()
         headers[name] = f"{headers[name]}, {header[2]}" if name in headers else header[2]
-    return int(status_line[1]), ReadAnswer(int(status_line[2]), headers)
+    return int(status_line[1]), int(status_line[2]), headers
+
+
+_usual_head = lru_cache(16)(_parsed_head)  # a receiver's answers differ in little but their second
 
 
 def _read_body(incoming: Incoming, answer: ReadAnswer, most_bytes: int) -> bool:

@@ -58,12 +58,17 @@ class LeanConnection(HTTPConnection):
         if sent < len(head) + len(body):  # a signal came between
             self.sock.sendall((head + body)[sent:])
 
+    @property
+    def is_open_and_plain(self) -> bool:
+        """Whether a request went over it already, and TLS does not."""
+        return self.fd >= 0 and self.requests_made > 0 and type(self.sock) is socket.socket
+
     def begin(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Begun | None:
         """The request on its way without waiting; None where there is no open connection, or TLS on it.
 
         Nor over one on which something came that nobody asked for: it would be taken for this request's answer.
         """
-        if self.fd < 0 or self.requests_made == 0 or type(self.sock) is not socket.socket or not is_silent(self.sock):
+        if not self.is_open_and_plain or not is_silent(self.sock):
             return None
         return Begun(self.sock, self._head(method, url, body, headers), body)
 

@@ -94,6 +94,11 @@ class HttpTransport:
         self._close_what_is_old()
         return self._checked(self._attempt(path, body, headers), path, body, headers)
 
+    @property
+    def can_begin(self) -> bool:
+        """Whether there is a connection that begin() can use."""
+        return self._connection is not None and self._connection.is_open_and_plain
+
     def begin(self, path: str, body: bytes, headers: Mapping[str, str]) -> bool:
         """Start an attempt and don't wait; False, and nothing is sent, where it takes more than an open connection.
 
