@@ -186,6 +186,13 @@ def test_names_of_headers_are_lower_case_and_repeated_ones_are_joined() -> None:
     assert answer.headers == {"a": "1, 2", "b": "", "content-length": "0"}
 
 
+def test_answers_with_the_same_head_are_answers_of_their_own() -> None:
+    text = b"HTTP/1.1 200 X\r\nContent-Length: 1\r\n\r\n"
+    one, other = (read_answer(coming(text + body)) for body in (b"a", b"b"))
+    one.headers["a"] = "1"
+    assert (one.data, other.data, other.headers) == (b"a", b"b", {"content-length": "1"})
+
+
 @given(st.binary(max_size=200), st.sampled_from([b"", *WHOLE.values(), *BROKEN.values()]), st.integers(0, 300))
 def test_no_bytes_make_it_fail_in_another_way(noise: bytes, answer: bytes, place: int) -> None:
     try:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from logship.delivery import Delivery, DeliveryState
 from logship.delivery.answer import Answer, Failure
+from logship.delivery.endpoint import Compression
 from logship.delivery.http import HttpTransport
 from logship.delivery.http.answer_reader import ReadAnswer, read_answer
 from logship.delivery.http.begun import Begun, is_silent
@@ -112,7 +113,8 @@ def asleep(delivery: Delivery) -> bool:
     return bool(delivery._pool._idle)
 
 
-def test_a_near_receiver_is_fed_without_a_sender(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("compression", [Compression.NONE, Compression.GZIP])
+def test_a_near_receiver_is_fed_without_a_sender(compression: Compression, monkeypatch: pytest.MonkeyPatch) -> None:
     posted: list[int] = []
     post = HttpTransport.post
 
@@ -122,7 +124,7 @@ def test_a_near_receiver_is_fed_without_a_sender(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(HttpTransport, "post", counted)
     with Receiver() as receiver:
-        delivery = deliver_to(receiver.url, concurrency=1)
+        delivery = deliver_to(receiver.url, concurrency=1, compression=compression)
         ship(delivery, [make_batch(0, 5)], begins=True)
         for number in range(5, 100, 5):
             wait_until(lambda: asleep(delivery))
