@@ -170,16 +170,9 @@ def _flush() -> None:
 
 def _complain(sentence: str) -> None:
     """To stderr; where that is the journal, with the priority of an error."""
-    click.echo(f"{'<3>' if _is_journal() else ''}logship: {sentence}", err=True)
+    from logship.process.journal import is_journal
 
-
-def _is_journal() -> bool:
-    """Whether stderr goes to journald. Source: JOURNAL_STREAM in systemd.exec(5)."""
-    try:
-        stream = os.fstat(sys.stderr.fileno())
-    except (OSError, ValueError):  # closed, or a test's own
-        return False
-    return os.environ.get("JOURNAL_STREAM") == f"{stream.st_dev}:{stream.st_ino}"
+    click.echo(f"{'<3>' if is_journal(sys.stderr, os.environ) else ''}logship: {sentence}", err=True)
 
 
 def _sentence(exc: click.ClickException) -> str:
@@ -195,7 +188,7 @@ def _show(exc: ConfigError) -> None:
     from logship.cli.problems import underlined
     from logship.cli.terminal import Terminal
 
-    terminal = Terminal(stream=sys.stderr)
+    terminal = Terminal(stream=sys.stderr, level="error")
     for problem in exc.problems:
         terminal.line(str(problem))
         for line in underlined(problem):

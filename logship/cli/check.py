@@ -78,7 +78,9 @@ def print_findings(terminal: Terminal, findings: list[Finding], code: Exit, *, h
     width = max([8, *(len(finding.subject) for finding in findings)])
     for finding, following in zip_longest(findings, findings[1:]):
         is_same_place = following is not None and _place(finding) is not None and _place(finding) == _place(following)
+        terminal.level = "info" if finding.level == "ok" else finding.level
         print_finding(terminal, finding, width, with_excerpt=not is_same_place)
+    terminal.level = "info"
     if code is not Exit.CONFIG:
         terminal.line(kernel.described())
     counts = [_count(findings, "error", "error"), _count(findings, "warning", "warning")]

@@ -6,6 +6,7 @@ A fact is a sentence with `key=%s` after it, the values as arguments:
 
 text       2026-10-10T13:55:36.120Z WARNING delivery: receiver is slow, reading pauses status=503 next_try_s=1.5
 journald   <4>delivery: receiver is slow, reading pauses status=503 next_try_s=1.5        (sd-daemon(3): priority first)
+           and where stderr is the journal, an entry with fields: SOURCE, PATH, RECEIVER, LOGSHIP_STATUS=503 ...
 json       {"time":"…","level":"warning","part":"delivery","message":"receiver is slow, reading pauses","status":503,…}
 
 Levels ask something of a person: INFO nothing, WARNING nothing (nothing is lost), ERROR a look: something was lost, or
@@ -15,16 +16,19 @@ it goes no further by itself.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Literal, TextIO
 
 import orjson
 
 from logship.clock import iso_time
+from logship.process.journal import Journal, is_journal
 
 LogFormat = Literal["text", "json", "journald"]
 
@@ -35,6 +39,7 @@ PAIRS = re.compile(r"(?:\s+[a-z_][a-z0-9_]*=%[-0-9.]*[a-zA-Z])+\s*\Z")
 PAIR = re.compile(r"\s+([a-z_][a-z0-9_]*)=(%[-0-9.]*[a-zA-Z])")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
+JOURNAL_FIELDS = {"source": "SOURCE", "path": "PATH", "url": "RECEIVER", "receiver": "RECEIVER"}  # others: LOGSHIP_…
 
 
 def setup_logging(
@@ -48,7 +53,9 @@ def setup_logging(
 
     Other libraries' records come from WARNING up.
     """
-    handler = FoldingHandler(FORMATTERS[form](), sys.stderr if stream is None else stream, clock)
+    to = sys.stderr if stream is None else stream
+    journal = _journal() if form == "journald" and is_journal(to, os.environ) else None
+    handler = FoldingHandler(FORMATTERS[form](), to, clock, journal)
     root = logging.getLogger()
     for old in root.handlers[:]:
         if isinstance(old, FoldingHandler):
@@ -57,6 +64,12 @@ def setup_logging(
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("logship").setLevel(level)
+
+
+def _journal() -> Journal | None:
+    with suppress(OSError):  # none listens there (a sandbox): the stream leads to it, too, without fields
+        return Journal()
+    return None
 
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -121,11 +134,26 @@ class JournaldFormatter(logging.Formatter):
     """For journald: the priority in front of every line, no time (the journal has its own)."""
 
     def format(self, record: logging.LogRecord) -> str:
-        priority = next(number for level, number in PRIORITIES if record.levelno >= level)
-        text = _plain(record)
-        if record.exc_info:
-            text += "\n" + self.formatException(record.exc_info)
-        return "\n".join(f"<{priority}>{line}" for line in text.split("\n"))
+        return "\n".join(f"<{_priority(record)}>{line}" for line in self._text(record).split("\n"))
+
+    def fields(self, record: logging.LogRecord) -> dict[str, str]:
+        """The record as an entry of the journal: the same text, and each pair as a field of its own."""
+        _, pairs = sentence_of(record)
+        fields = {
+            JOURNAL_FIELDS.get(name, f"LOGSHIP_{name.upper()}"): escaped(text) for name, (text, _) in pairs.items()
+        }
+        part = record.name.removeprefix("logship.")
+        return {
+            "MESSAGE": self._text(record), "PRIORITY": str(_priority(record)), "SYSLOG_IDENTIFIER": "logship",
+            "LOGSHIP_PART": part, **fields,
+        }  # fmt: skip
+
+    def _text(self, record: logging.LogRecord) -> str:
+        return _plain(record) + ("\n" + self.formatException(record.exc_info) if record.exc_info else "")
+
+
+def _priority(record: logging.LogRecord) -> int:
+    return next(number for level, number in PRIORITIES if record.levelno >= level)
 
 
 class JsonFormatter(logging.Formatter):
@@ -156,10 +184,14 @@ FORMATTERS: Mapping[LogFormat, type[logging.Formatter]] = {
 class FoldingHandler(logging.Handler):
     """Writes facts; a warning said again within FOLD_S is counted and said once more when the time is over."""
 
-    def __init__(self, formatter: logging.Formatter, stream: TextIO, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, formatter: logging.Formatter, stream: TextIO, clock: Callable[[], float], journal: Journal | None = None
+    ) -> None:
+        """What `journal` takes is not written to `stream`."""
         super().__init__()
         self.setFormatter(formatter)
         self.stream = stream
+        self.journal = journal
         self.clock = clock
         self.told: OrderedDict[tuple[object, ...], _Told] = OrderedDict()
 
@@ -184,6 +216,8 @@ class FoldingHandler(logging.Handler):
         """Says what is still folded."""
         while self.told:
             self._write_folded(self.told.popitem(last=False)[1])
+        if self.journal is not None:
+            self.journal.close()
         super().close()
 
     def _write_due(self, now_s: float) -> None:
@@ -206,6 +240,10 @@ class FoldingHandler(logging.Handler):
 
     def _write(self, record: logging.LogRecord) -> None:
         try:
+            if self.journal is not None and isinstance(self.formatter, JournaldFormatter):
+                with suppress(OSError):
+                    self.journal.send(self.formatter.fields(record))
+                    return
             self.stream.write(self.format(record) + "\n")
             self.stream.flush()
         except TypeError:  # the call's template and arguments don't match: say where, as logging does

@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import json
 import logging
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from logship.cli import execute
+from logship.process.journal import Journal as NativeJournal
+from logship.process.journal import encoded
 from logship.process.logs import FOLD_S, FORMATTERS, FoldingHandler, LogFormat, level_of
 
 
@@ -64,6 +68,72 @@ def test_journald_gets_a_priority_on_every_line_of_a_traceback() -> None:
     assert journal.lines()[0] == "<3>delivery: sender ended"
     assert all(line.startswith("<3>") for line in journal.lines()[:-1])
     assert journal.lines()[-1] == "<6>delivery: started"
+
+
+@pytest.fixture
+def journald(tmp_path: Path) -> Iterator[socket.socket]:
+    """A socket where the journal's would be."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        listening.settimeout(5)
+        yield listening
+
+
+def entry(datagram: bytes) -> dict[str, str]:
+    """The fields of an entry, taken apart as the protocol's page says."""
+    fields = {}
+    while datagram:
+        head, _, rest = datagram.partition(b"\n")
+        name, sign, value = head.partition(b"=")
+        if not sign:
+            size = int.from_bytes(rest[:8], "little")
+            value, rest = rest[8 : 8 + size], rest[9 + size :]
+        fields[name.decode()] = value.decode()
+        datagram = rest
+    return fields
+
+
+def test_a_fact_is_an_entry_of_the_journal_with_its_pairs_as_fields(journald: socket.socket) -> None:
+    stream = io.StringIO()
+    sent = NativeJournal(journald.getsockname())
+    handler = FoldingHandler(FORMATTERS["journald"](), stream, lambda: 0.0, sent)
+    log = logging.Logger("logship.tail")
+    log.addHandler(handler)
+    log.error("unreadable path=%s source=%s status=%d", "/a\nPRIORITY=0\n.log", "shop", 13)
+    assert entry(journald.recv(65_536)) == {
+        "MESSAGE": r'tail: unreadable path="/a\\x0aPRIORITY=0\\x0a.log" source=shop status=13',
+        "PRIORITY": "3",
+        "SYSLOG_IDENTIFIER": "logship",
+        "LOGSHIP_PART": "tail",
+        "PATH": r"/a\x0aPRIORITY=0\x0a.log",
+        "SOURCE": "shop",
+        "LOGSHIP_STATUS": "13",
+    }
+    assert stream.getvalue() == ""
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        log.exception("a thread ended url=%s", "https://api.example.com")
+    fields = entry(journald.recv(65_536))
+    assert fields["RECEIVER"] == "https://api.example.com"
+    assert fields["MESSAGE"].endswith("ValueError: two\nlines")
+    handler.close()
+
+
+def test_what_the_journal_does_not_take_goes_to_the_stream(journald: socket.socket) -> None:
+    stream = io.StringIO()
+    handler = FoldingHandler(FORMATTERS["journald"](), stream, lambda: 0.0, NativeJournal(journald.getsockname()))
+    log = logging.Logger("logship.tail")
+    log.addHandler(handler)
+    journald.close()
+    log.warning("a log is gone path=%s", "/a.log")
+    assert stream.getvalue() == "<4>tail: a log is gone path=/a.log\n"
+    handler.close()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(alphabet="AB_\n=", max_size=9))
+def test_any_text_comes_out_of_the_protocol_as_it_went_in(text: str, more: str) -> None:
+    assert entry(encoded("A", text + more) + encoded("B", more)) == {"A": text + more, "B": more}
 
 
 def test_a_repeated_warning_is_written_once_a_minute_with_its_count(text: Journal) -> None:

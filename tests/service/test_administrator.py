@@ -87,6 +87,8 @@ def test_a_reload_is_good_though_a_log_can_not_be_read(shop: Shop) -> None:
     shop.machine.run("systemctl", "reload", "logship")
     wait_until(lambda: "closed.log: Permission denied" in str(shop.status()["advice"]), what="the log is named")
     assert "run: setfacl -m u:logship:r /var/log/closed.log" in shop.machine.journal("logship")
+    found = shop.machine.shell("journalctl --no-pager -o cat -u logship -p err PATH=/var/log/closed.log SOURCE=closed")
+    assert "Permission denied" in found, "the journal's own fields find it"
     shop.machine.write("/etc/logship/logship.yml", CONFIG)
     shop.machine.run("systemctl", "restart", "logship")
     wait_until(lambda: shop.status()["advice"] == [], what="all is well without it")
@@ -102,6 +104,9 @@ def test_a_wrong_config_is_refused_and_the_old_one_stays(shop: Shop) -> None:
     assert shop.pid == pid
     assert "logship_config_reload_failed_total 1.0" in shop.endpoint("/metrics")[1]
     assert re.search(r"logship\.yml:\d+:\d+: .*pathes", shop.machine.journal("logship"))
+    told = shop.machine.shell("journalctl --no-pager -o short -u logship -p err SYSLOG_IDENTIFIER=logship")
+    assert "ERROR" in told, "what the reload's check found has its level and the service's name"
+    assert "unknown key 'pathes'" in told
     shown = shop.machine.run("logship", "status", "-c", "/etc/logship/logship.yml", check=False)
     assert shown.returncode == 78, "status with a wrong config says what is wrong with it"
     shop.machine.write("/etc/logship/logship.yml", CONFIG)
