@@ -80,6 +80,9 @@ def _any_element(matcher: Matcher) -> Matcher:
     return Matcher(test, matcher.groups)
 
 
+_IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z")
+
+
 def _scalar(text: str) -> Matcher:
     if _WILD.match(text):
         first = text[0]
@@ -88,7 +91,7 @@ def _scalar(text: str) -> Matcher:
             return () if len(value) == 3 and value[0] == first and value.isdigit() else None
 
         return Matcher(is_of_class)
-    return _exact(frozenset({text}))
+    return _exact(frozenset({text, values.MAPPED + text}) if _IPV4.match(text) else frozenset({text}))
 
 
 def _exact(texts: frozenset[str]) -> Matcher:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_pton
 
-from logship.mapping.values import NO_ADDRESS, address
+from logship.mapping.values import NO_ADDRESS, address, unmapped
 
 # RFC 1918, loopback, link local, shared address space (RFC 6598), unique local and their IPv6 likes
 PRIVATE = (
@@ -35,6 +35,7 @@ class Networks:
     def __call__(self, text: str) -> bool:
         if text == NO_ADDRESS:
             return False
+        text = unmapped(text)
         version, family = (6, AF_INET6) if ":" in text else (4, AF_INET)
         try:
             number = int.from_bytes(inet_pton(family, text), "big")

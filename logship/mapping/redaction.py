@@ -236,7 +236,7 @@ def _without_groups(raw: bytes, spans: Sequence[Sequence[tuple[int, int]]]) -> b
 
 def truncated(text: str) -> str:
     """The address's network: /24 of IPv4, /48 of IPv6."""
-    address = values.address(text)
+    address = values.unmapped(values.address(text))
     if ":" not in address:
         return address.rpartition(".")[0] + ".0"
     return inet_ntop(AF_INET6, inet_pton(AF_INET6, address)[:6] + bytes(10))
@@ -246,7 +246,7 @@ def hashed_address(key: bytes) -> Callable[[str], str]:
     """A function from an address to one in fd00::/8 that only the key's holder can find again."""
 
     def hashed(text: str) -> str:
-        address = values.address(text)
+        address = values.unmapped(values.address(text))
         if address == values.NO_ADDRESS:
             return address
         packed = inet_pton(AF_INET6 if ":" in address else AF_INET, address)

@@ -123,6 +123,9 @@ def scheme_word(text: str) -> str:
     return word if word in ("http", "https") else ""
 
 
+MAPPED = "::ffff:"  # a server that listens on IPv6 logs IPv4 so, and says so
+
+
 def address(text: str) -> str:
     """The IP address of a value that may have a port, brackets or a zone; NO_ADDRESS for names and `unix:`."""
     text = text.strip()
@@ -146,9 +149,12 @@ def _address(text: str) -> str | None:
 
 
 def _address6(text: str) -> str:
-    packed = inet_pton(AF_INET6, text)
-    mapped = packed.startswith(b"\0" * 10 + b"\xff\xff")
-    return inet_ntop(AF_INET, packed[12:]) if mapped else inet_ntop(AF_INET6, packed)
+    return inet_ntop(AF_INET6, inet_pton(AF_INET6, text))
+
+
+def unmapped(found: str) -> str:
+    """The IPv4 address that address() gave as `::ffff:192.0.2.1`, for what asks where it lies; any other as it is."""
+    return found.removeprefix(MAPPED) if "." in found else found
 
 
 def number_json(text: str) -> str:

@@ -111,10 +111,18 @@ def test_a_target_starts_with_a_slash_whatever_its_form(request_line: str, uri: 
 @pytest.mark.parametrize(
     ("ip", "address"),
     [("::1", "::1"), ("host.example", "0.0.0.0"), ("unix:", "0.0.0.0"), ("[2001:DB8::1]:443", "2001:db8::1"),
-     ("192.0.2.1:8080", "192.0.2.1"), ("::ffff:192.0.2.1", "192.0.2.1"), ("-", "0.0.0.0")],
+     ("192.0.2.1:8080", "192.0.2.1"), ("::ffff:192.0.2.1", "::ffff:192.0.2.1"),
+     ("::FFFF:192.0.2.1", "::ffff:192.0.2.1"), ("-", "0.0.0.0")],
 )  # fmt: skip
 def test_only_an_address_is_an_address(ip: str, address: str) -> None:
     assert at(event(combined(ip=ip)), "request", "ip_address") == address
+
+
+@pytest.mark.parametrize("value", ["192.0.2.1", "{in: 192.0.2.0/24}", "[10.0.0.1, 192.0.2.1]"])
+def test_a_client_of_ipv4_is_matched_on_a_server_that_listens_on_ipv6(value: str) -> None:
+    made = converter(f"rules: [{{if: {{client_ip: {value}}}, drop: true}}]")
+    conversion = convert(made, combined(ip="::ffff:192.0.2.1"), combined(ip="192.0.2.1"), combined(ip="::1"))
+    assert (len(conversion.ends), sum(conversion.dropped.values())) == (1, 2)
 
 
 def test_nginx_logs_the_end_and_the_start_is_earlier_by_the_duration() -> None:

@@ -216,6 +216,8 @@ redact: {ip: truncate}
     assert at(found, "request", "ip_address") == "198.51.100.0"
     assert at(found, "request", "headers", "X-Forwarded-For") == "2001:db8:1::, 198.51.100.0, 10.1.2.0"
     assert found["metadata"] == {"ip": "198.51.100.0", "peer": "10.0.0.0"}
+    mapped = event(combined(ip="::ffff:198.51.100.7"), "redact: {ip: truncate}")
+    assert at(mapped, "request", "ip_address") == "198.51.100.0"
 
 
 def test_a_hashed_address_is_an_address_that_only_the_key_gives() -> None:
