@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from benchmarks.generator import CUSTOM_FORMAT, write_log
-from benchmarks.rows import JSON_FORMAT, RICH_MAPPING
+from benchmarks.rows import JSON_FORMAT, LANGUAGE_MAPPING, RICH_MAPPING, UNUSED_MAPPING
 from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
 from logship.conversion import Converter, compile_mapping
@@ -26,6 +26,8 @@ from logship.route.pipeline import CHUNK_BYTES
 APACHE = f"{{apache: '{CUSTOM_FORMAT}'}}"
 ROWS = (
     ("plain", "combined", "combined", "{}"),
+    ("unused features", "combined", "combined", UNUSED_MAPPING),
+    ("filters and a lookup", "combined", "combined", LANGUAGE_MAPPING),
     ("host given", "combined", "combined", "{defaults: {host: shop.example}}"),
     ("custom LogFormat", "custom", APACHE, "{}"),
     ("rich mapping", "custom", APACHE, RICH_MAPPING),
@@ -60,7 +62,7 @@ def main() -> int:
             each_us = spent_s / options.lines * 1e6
             plain_us = plain_us or each_us
             events = sum(len(made.convert(data, start, FILE, WINDOW).events) for start, data in stretches)
-            print(f"{name:26} {each_us:7.2f} us/line {each_us / plain_us:6.2f}x plain {events:9,} events", flush=True)
+            print(f"{name:28} {each_us:7.2f} us/line {each_us / plain_us:6.2f}x plain {events:9,} events", flush=True)
     return 0
 
 

@@ -26,6 +26,19 @@ RICH_MAPPING = """
         - {name: users, if: {path: {matches: '^/api/v2/users/(?P<user>[0-9]+)/'}}, set: {user_id: $user}}
       redact: {query: [q, utm_campaign], headers: [Referer], ip: truncate}
 """
+UNUSED_MAPPING = """
+      extends: default
+      max_body_bytes: 100kB
+      lookups: {company: {from: $arg_api_key, table: {k1: acme}}, plan: {from: $company, table: {acme: gold}}}
+      jwt: {from: $http_authorization, claims: {who: sub}}
+      redact: {body: [password, card.number]}
+"""  # features that no key of the event uses: the row is to cost what plain does
+LANGUAGE_MAPPING = """
+      extends: default
+      lookups: {company: {from: $arg_page, table: {"1": acme, "2": globex}, default: unknown}}
+      event: {company_id: $company, session_token: "${remote_user|lower:-nobody}", metadata: {page: $arg_page}}
+      redact: {query: [token, password]}
+"""
 FORWARDED_MAPPING = "{extends: default, trusted_proxies: [private]}"
 CONFIG = """
 endpoint: {{url: "{url}", application_id: benchmark, compression: {compression}, max_event_age: 36500d}}
@@ -61,6 +74,7 @@ WITHOUT_KERNEL = {"LOGSHIP_KERNEL": "off"}
 CUSTOM = "{apache: '" + CUSTOM_FORMAT + "'}"
 CONVERSIONS = (  # what costs more or less to convert; each has a row without the kernel, and the same events there
     Row("plain"),
+    Row("unused features", mapping=UNUSED_MAPPING),
     Row("common", kind="common", format="common"),
     Row("custom LogFormat", kind="custom", format=CUSTOM),
     Row("X-Forwarded-For, trusted proxies", kind="custom", format=CUSTOM, mapping=FORWARDED_MAPPING),

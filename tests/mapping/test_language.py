@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.rows import UNUSED_MAPPING
 from logship.cli import execute
 from logship.mapping import MappingErrors
 from logship.mapping.bodies import body_mask
@@ -318,3 +319,12 @@ def test_an_empty_mapping_file_is_a_mistake_with_a_sentence(tmp_path: Path, caps
     (tmp_path / "a.log").write_bytes(combined() + b"\n")
     assert execute(["preview", "--mapping", str(tmp_path / "empty.yml"), str(tmp_path / "a.log")]) == 78
     assert "the mapping has no event" in "".join(capsys.readouterr())
+
+
+def test_features_that_no_event_uses_leave_the_program_as_it_is() -> None:
+    """So they cost nothing: the benchmark's row of unused features is the plain one."""
+    (plain,), (unused,) = (converter(text).members for text in ("{}", UNUSED_MAPPING))
+    for part in ("code", "constants", "counters", "registers", "flags", "fields", "make", "escaping"):
+        assert getattr(plain.program, part) == getattr(unused.program, part)
+    names = [[one.name for one in member.program.functions] for member in (plain, unused)]
+    assert names[0] == names[1]
