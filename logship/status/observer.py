@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # `logship status` needs neither senders nor tailers
 __all__ = ["Faults", "Observer", "Receiver"]
 
 RATE_WINDOW_S = 10.0  # a rate is the mean over at least this long, once there was so much time
+_NEVER = (0.0, 0)
 MAX_SIZES = 256  # remembered sizes of a file that is behind; then every second one is forgotten
 NO_LINES = Tally()
 CAUGHT_UP_S = 5.0  # a lag younger than this is the daily round of batch and answer
@@ -44,11 +45,11 @@ class Receiver:
 class _Past:
     """What was seen of a file before."""
 
-    sizes: list[tuple[float, int]] | None = None  # (moment, size) while bytes are not confirmed; 10,000 are idle
+    sizes: tuple[float, ...] = ()  # moment, size, moment, size … while bytes are not confirmed; 10,000 are idle
     position: int = -1
     confirmed_at_s: float | None = None
-    rate_since: tuple[float, int] = (0.0, 0)
-    rate_next: tuple[float, int] = (0.0, 0)
+    rate_since: tuple[float, int] = _NEVER
+    rate_next: tuple[float, int] = _NEVER
     seen_s: float = 0.0
 
 
@@ -62,6 +63,8 @@ class Observer:
         self.started_s = started_s
         self.started_at = iso_time(started_wall_s)
         self._past: dict[int, _Past] = {}
+        self._moments: dict[int, tuple[float, int]] = {}  # by what was decided; of _moments_s
+        self._moments_s = 0.0
         self._troubled_since: dict[str, float] = {}
 
     def observe(
@@ -119,7 +122,7 @@ class Observer:
         count = lag_bytes = 0
         for file in files:
             past, _ = self._past_of(now_s, wall_s, file)
-            _rate(past, now_s, (counters.files.get(file.generation) or NO_LINES).decided)
+            self._rate(past, now_s, (counters.files.get(file.generation) or NO_LINES).decided)
             count += 1
             lag_bytes += file.lag_bytes
         self._forget(count, now_s)
@@ -150,7 +153,7 @@ class Observer:
             size_bytes=file.size_bytes,
             lag_bytes=file.lag_bytes,
             lag_s=lag_s,
-            rate=_rate(past, now_s, tally.decided),
+            rate=self._rate(past, now_s, tally.decided),
             sent=tally.sent,
             dropped=tally.dropped_total + tally.unmatched,
             sampled_out=tally.sampled_out_total,
@@ -162,6 +165,22 @@ class Observer:
             problem_for_s=now_s - file.refusal.since_s if file.refusal else None,
             tries=file.refusal.tries if file.refusal else None,
         )
+
+    def _rate(self, past: _Past, now_s: float, decided: int) -> float | None:
+        """Lines a second since 10 to 20 seconds ago; None before there is anything to compare with."""
+        if past.rate_since == _NEVER:
+            past.rate_since = past.rate_next = self._moment(now_s, decided)
+            return None
+        if now_s - past.rate_next[0] >= RATE_WINDOW_S:
+            past.rate_since, past.rate_next = past.rate_next, self._moment(now_s, decided)
+        since_s, before = past.rate_since
+        return (decided - before) / (now_s - since_s) if now_s > since_s else None
+
+    def _moment(self, now_s: float, decided: int) -> tuple[float, int]:
+        """One for all files of which as much is decided by now: most are idle."""
+        if now_s != self._moments_s:
+            self._moments_s, self._moments = now_s, {}
+        return self._moments.setdefault(decided, (now_s, decided))
 
     def _receiver(self, now_s: float, wall_s: float, receiver: Receiver, counters: Counters) -> ReceiverReport:
         status, feed = receiver.status, receiver.feed
@@ -212,32 +231,16 @@ def _kept_share(tallies: Iterable[Tally]) -> float | None:
 def _age_of_lag(past: _Past, now_s: float, file: FileStatus) -> float:
     """How long ago the first byte that is not confirmed was first seen."""
     sizes = past.sizes
-    if file.position >= file.size_bytes:
-        past.sizes = None
-        return 0.0
-    if sizes is None:
-        sizes = past.sizes = []
-    if not sizes or sizes[-1][1] < file.size_bytes:
-        sizes.append((now_s, file.size_bytes))
-    elif sizes[-1][1] > file.size_bytes:  # truncated
-        sizes.clear()
-        sizes.append((now_s, file.size_bytes))
-    while sizes and sizes[0][1] <= file.position:
-        del sizes[0]
-    if len(sizes) > MAX_SIZES:
-        past.sizes = sizes[::2]
-    return now_s - sizes[0][0] if sizes else 0.0
-
-
-def _rate(past: _Past, now_s: float, decided: int) -> float | None:
-    """Lines a second since 10 to 20 seconds ago; None before there is anything to compare with."""
-    if past.rate_since == (0.0, 0):
-        past.rate_since = past.rate_next = (now_s, decided)
-        return None
-    if now_s - past.rate_next[0] >= RATE_WINDOW_S:
-        past.rate_since, past.rate_next = past.rate_next, (now_s, decided)
-    since_s, before = past.rate_since
-    return (decided - before) / (now_s - since_s) if now_s > since_s else None
+    if file.position >= file.size_bytes or (sizes and sizes[-1] > file.size_bytes):  # confirmed, or truncated
+        sizes = ()
+    if file.position < file.size_bytes and (not sizes or sizes[-1] < file.size_bytes):
+        sizes = (*sizes, now_s, file.size_bytes)
+    begun = next((at for at in range(0, len(sizes), 2) if sizes[at + 1] > file.position), len(sizes))
+    sizes = sizes[begun:]
+    if len(sizes) > 2 * MAX_SIZES:
+        sizes = tuple(one for at in range(0, len(sizes), 4) for one in sizes[at : at + 2])
+    past.sizes = sizes
+    return now_s - sizes[0] if sizes else 0.0
 
 
 def _problem(file: FileStatus) -> str:

@@ -10,7 +10,7 @@ from logship.checkpoint import Range
 from logship.event import ANCHOR_BYTES
 from logship.records import record
 from logship.tail.content import Content, open_content
-from logship.tail.elsewhere import Elsewhere
+from logship.tail.elsewhere import elsewhere_of
 from logship.tail.generation import Generation, Log
 from logship.tail.identity import FIRST_LINE_BYTES, Place, anchor_of, digest
 from logship.tail.naming import any_names
@@ -105,8 +105,9 @@ class Appended:
         assert generation.content is not None
         at, end = generation.read_to, generation.read_to + size
         before = max(0, end - ANCHOR_BYTES)
-        generation.elsewhere = generation.elsewhere or Elsewhere(())
-        generation.elsewhere.add(Range(at, end, anchor_of(generation.content.read_at(before, end - before))))
+        known = generation.elsewhere or elsewhere_of(())
+        anchor = anchor_of(generation.content.read_at(before, end - before))
+        generation.elsewhere = known.with_next(Range(at, end, anchor))
         return Owner.ANOTHERS
 
 

@@ -32,12 +32,22 @@ class Elsewhere:
             self._is_next_trusted = False
         return None
 
-    def add(self, one: Range) -> None:
-        """A range that is known to be this content's, and comes before all others."""
-        self._ranges.append(one)
-        self._is_next_trusted = True
+    def with_next(self, one: Range) -> Elsewhere:
+        """These and a range that is known to be this content's, and comes before all others."""
+        more = Elsewhere([one, *reversed(self._ranges)])
+        more._is_next_trusted = True
+        return more
 
     @staticmethod
     def _is_of(content: Content, one: Range) -> bool:
         """Asked once for each range: of an archive it costs a second pass."""
         return has_anchor(content, Anchor(one.end, one.anchor)) and content.read_at(one.end - 1, 1) in (b"\n", b"\0")
+
+
+_NONE = Elsewhere(())  # one for all logs: hardly any was sent from elsewhere, and there may be 50,000
+
+
+def elsewhere_of(ranges: Iterable[Range]) -> Elsewhere:
+    """What is confirmed of a log by these ranges."""
+    found = list(ranges)
+    return Elsewhere(found) if found else _NONE

@@ -202,11 +202,11 @@ class Followed:
 
     def _take_names(self) -> None:
         self._settled.clear()
-        before, self._found = self._found, self.discovery.names()
+        before, found, names = self._found, self.discovery.names(), self.register.names
+        self._found = {names[path].path if path in names else path: found[path] for path in found}  # one text each
         self.refusals.folders(self.discovery.closed)
         for path in before.keys() - self._found.keys():  # deleted, or of a source that is no more
             self.refusals.forget(path)
-        names = self.register.names
         for path in [path for path, name in names.items() if path not in self._found and not name.is_sibling]:
             self._vanished(path)
 
@@ -514,7 +514,7 @@ class Followed:
         self._keep_nameless(generation)
         self.register.take(generation)
         generation.lost_at_s = now_s
-        generation.log.rejected.clear()
+        generation.log.rejected = None
         self.register.tell(What.TRUNCATED, generation, "was truncated, its unread rest is looked for in copies")
         for path in generation.names:
             self.register.unbind(self.register.names[path])
@@ -592,7 +592,7 @@ class Followed:
             if self._is_known_elsewhere(its, watched, stranger, now_s):
                 continue
             if stranger.is_sibling and not self.beginnings.is_wanted(stranger.path, stranger.facts, newest, its):
-                its.rejected[stranger.path] = stranger.facts
+                its.rejected = {**(its.rejected or {}), stranger.path: stranger.facts}
                 stranger.content.close()
                 continue
             self._begin(its, watched, stranger, now_s)
@@ -652,7 +652,9 @@ class Followed:
                 facts = facts_of(os.stat(path))
             except OSError:
                 continue  # gone again, or no file: no sibling
-            if facts == its.rejected.get(path) or not self.beginnings.is_wanted(path, facts, newest, its):
+            if its.rejected is not None and facts == its.rejected.get(path):
+                continue
+            if not self.beginnings.is_wanted(path, facts, newest, its):
                 continue
             if self._is_its(its, path) or path in nameless:
                 if path in nameless:

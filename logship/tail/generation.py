@@ -141,9 +141,11 @@ class Generation:
         """Takes a settled span; True where the position moved."""
         positions = self.positions
         has_moved = positions.confirm(span)
+        if has_moved:
+            self.seen = None  # the anchors tell more
         is_read_out = has_moved and positions.confirmed == self.read_to and isinstance(self.content, PlainContent)
         if is_read_out and positions.last_anchor.digest:
-            self.before = None  # the anchor tells as much: 300 bytes less of each log that has nothing new
+            self.before = self.file = None  # the anchor tells as much: 400 bytes less of each log with nothing new
         return has_moved
 
     def read_from(self, position: int) -> None:
@@ -221,7 +223,8 @@ class Generation:
                 self.stalled_at = -1
             else:
                 self.is_final = False  # whoever wrote to it may write more
-        self.facts = facts
+        if facts != self.facts:  # the names' own stay shared
+            self.facts = facts
         size = content.seen_bytes if isinstance(content, ArchiveContent) else facts.size_bytes
         has_changed = size != self.size_bytes
         self.size_bytes = size
@@ -318,7 +321,7 @@ class Log:
     place: Place
     generations: list[Generation] = field(default_factory=list)
     live_names: Paths = ()  # its own, and links to it
-    rejected: dict[str, Facts] = field(default_factory=dict)  # siblings that are none of the generations, as they were
+    rejected: dict[str, Facts] | None = None  # siblings that are none of the generations, as they were
     kin: tuple[Log, ...] | None = None  # logs that this one may have been made of by hand; None: not looked for yet
     is_waiting_for_turn: bool = False
     is_parked: bool = False  # its source is not configured any more

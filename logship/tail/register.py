@@ -221,7 +221,7 @@ class Register:
         generation = name.generation
         generation.names = without_path(generation.names, name.path)
         generation.log.live_names = without_path(generation.log.live_names, name.path)
-        generation.log.rejected.clear()  # by its name it may have seemed younger than what it is older than
+        generation.log.rejected = None  # by its name it may have seemed younger than what it is older than
         self.note_loose(generation)
         if not generation.names:
             self.unsettled.setdefault(generation.log, name.watched)

@@ -16,7 +16,7 @@ from logship.formats.directives import Heading, heading_at
 from logship.tail.appended import Appended, Owner
 from logship.tail.content import Content, Facts, PlainContent
 from logship.tail.discovery import Discovery
-from logship.tail.elsewhere import Elsewhere
+from logship.tail.elsewhere import elsewhere_of
 from logship.tail.followed import Followed
 from logship.tail.generation import Generation, Log
 from logship.tail.hints import NO_HINTS, Hints, Watcher
@@ -346,7 +346,7 @@ class Tailer:
         assert generation.content is not None
         if generation.elsewhere is None:
             assert generation.key is not None  # or it had no data
-            generation.elsewhere = Elsewhere(self._state.ranges(generation.log.source.receiver, generation.key))
+            generation.elsewhere = elsewhere_of(self._state.ranges(generation.log.source.receiver, generation.key))
         return generation.elsewhere.next_at(generation.read_to, generation.content)
 
     def _read_stretch(self, generation: Generation, bounds: Bounds, confirmed: Range | None) -> Stretch | None:
