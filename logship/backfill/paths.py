@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import field
 
 from logship.records import record
-from logship.tail.globs import expand_braces
+from logship.tail.globs import MAGIC, expand_braces
 
 STDIN = "-"
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]+)://", re.IGNORECASE)
-MAGIC = re.compile(r"[*?\[{]")
 
 
 @record

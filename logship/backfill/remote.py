@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO, cast
 
-from logship.backfill.paths import MAGIC
 from logship.errors import LogshipError
+from logship.tail.globs import MAGIC
 
 READ_AHEAD_BYTES = 4 * 1024 * 1024  # one request to the store; its latency is some 30 ms, that of a line's reading none
 

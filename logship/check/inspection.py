@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from logship.config.loading import Loaded, examine
 from logship.config.settings import EndpointSettings, SourceSettings
 from logship.errors import Problem
 from logship.records import record
+from logship.tail.globs import MAGIC
 
 if TYPE_CHECKING:
     from logship.servers import ServedLog
@@ -178,7 +178,7 @@ def _nearest(pattern: str) -> str:
     """What is missing on the way to a pattern's files."""
     if Path(pattern).is_dir():
         return f"it is a directory; write {pattern.rstrip('/')}/*.log"
-    directory = Path(re.split(r"[*?\[{]", pattern, maxsplit=1)[0]).parent
+    directory = Path(MAGIC.split(pattern, maxsplit=1)[0]).parent
     if directory.is_dir():
         return "it is read as soon as there is one"
     existing = next(parent for parent in directory.parents if parent.is_dir())

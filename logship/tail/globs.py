@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from logship.records import record
 
 _MAGIC = re.compile(r"[*?\[]")
+MAGIC = re.compile(r"[*?\[{]")  # what makes a path a pattern, braces included
 _BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
 
 
