@@ -2,7 +2,7 @@
 #
 #   make demo [SECONDS=15]   collector, live traffic and the daemon, with the page's address
 #   make test [ARGS=...]     the tests; what needs a server that is not installed is skipped with the reason
-#   make check               ruff, mypy, the floors, the documentation
+#   make check               ruff, mypy, the floors, dead code, the documentation
 #   make bench [ARGS=...]    CPU, speed and memory beside other shippers; backfill, the idle daemon, the collector
 #   make soak                the long runs
 #   make wheel              dist/*.whl with the native kernel, for x86-64 and aarch64
@@ -42,7 +42,7 @@ check: $(TESTS)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/house/test_documents.py tests/house/test_sentences.py tests/house/test_manual.py tests/config/test_schema.py
+	$(BIN)/python -m pytest -q tests/house/test_dead_code.py tests/house/test_types.py tests/house/test_documents.py tests/house/test_sentences.py tests/house/test_manual.py tests/config/test_schema.py
 
 bench: $(TESTS)
 	@$(BIN)/python -m benchmarks $(or $(ARGS),--rounds 3)

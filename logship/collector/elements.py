@@ -20,7 +20,7 @@ VALUE_MARKS = (b",", b"{", b"[")
 WHITESPACE = b" \t\r\n"
 DEEPER = {ord("{"), ord("[")}
 HIGHER = {ord("}"), ord("]")}
-COMMA, QUOTE = ord(","), ord('"')
+COMMA = ord(",")
 
 
 def elements(body: bytes, noun: str = "event") -> Iterator[bytes]:

@@ -7,6 +7,7 @@ from typing import Any
 from logship.config import schema_texts as texts
 from logship.config.matcher_schema import NETWORKS, conditions, matchers
 from logship.config.shipped import mapping_names, presets
+from logship.conversion.examples import OUTCOMES
 from logship.fields import FIELDS
 from logship.mapping.event_keys import EVENT_KEYS, FALLBACKS, REQUIRED_KEYS, Path, Shape, shape_of
 from logship.sections import Schema
@@ -36,7 +37,7 @@ def refined(schema: Schema) -> Schema:
         "description": "its format: a preset, or as in a source",
         "anyOf": [{"enum": list(presets())}, {}],
     }
-    example["event"] |= {"anyOf": [{"enum": ["dropped", "sampled out", "unfit"]}, {"type": "object"}]}
+    example["event"] |= {"anyOf": [{"enum": [*OUTCOMES]}, {"type": "object"}]}
     definitions |= matchers() | texts.templates()
     opened: Schema = _open(schema)
     return opened

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 from logship.config.yaml_door import parse
 from logship.errors import ConfigError
@@ -23,11 +22,6 @@ def mapping_names() -> tuple[str, ...]:
 def mapping_path(name: str) -> Path:
     """The file of a shipped mapping."""
     return SHIPPED / "mappings" / f"{name}.yml"
-
-
-def schema_path(kind: Literal["config", "mapping"]) -> Path:
-    """The JSON Schema that files of this kind name in their first line, for editors."""
-    return SHIPPED / "schema" / ("logship.schema.json" if kind == "config" else "mapping.schema.json")
 
 
 @cache

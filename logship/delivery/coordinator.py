@@ -154,7 +154,6 @@ class Coordinator:
         with self._lock:
             now_s = self._clock.monotonic()
             scheduler = self._scheduler
-            hold = scheduler.pace.hold
             return DeliveryStatus(
                 state=self._state(now_s),
                 api=str(self._exchange.paths.api),
@@ -163,7 +162,6 @@ class Coordinator:
                 last_success_s=self._last_success_s,
                 last_error=str(scheduler.last_error or ""),
                 hint=scheduler.hint,
-                held_since_s=hold.since_s if hold else None,
                 next_try_s=self._next_try_s(now_s),
                 in_flight=scheduler.pace.in_flight,
                 waiting=scheduler.waiting,

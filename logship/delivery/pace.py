@@ -26,7 +26,6 @@ class Attempt:
 class Hold:
     """The door is wrong or the mapping is; one try at a time until one goes well."""
 
-    since_s: float
     next_try_s: float
 
 
@@ -114,7 +113,7 @@ class Pace:
         if attempt:
             self.in_flight -= 1
         if self.hold is None:
-            self.hold = Hold(now_s, now_s + HOLD_INTERVAL_S)
+            self.hold = Hold(now_s + HOLD_INTERVAL_S)
         elif attempt is None or self._is_of_this_round(attempt):
             self.hold.next_try_s = now_s + HOLD_INTERVAL_S
         self._round = self._number + 1

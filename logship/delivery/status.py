@@ -30,7 +30,6 @@ class DeliveryStatus:
     last_success_s: float | None = None
     last_error: str = ""  # of the newest try that failed since the last success
     hint: str = ""  # what a person may do about it
-    held_since_s: float | None = None
     next_try_s: float | None = None
     in_flight: int = 0
     waiting: int = 0  # batches submitted, not settled, not in flight

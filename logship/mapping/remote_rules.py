@@ -119,7 +119,6 @@ class RemoteRules:
 RATES = ("sample_rate", "user_sample_rate", "company_sample_rate", "regex_config")
 BOTS = "block_bot_traffic"
 NAMES = ("app_id", "org_id")  # whose configuration it is
-NO_RULES = RemoteRules(orjson.dumps({"sample_rate": 100}), ALL, {}, {}, ())
 ROUTE = "request.route"  # of the URI, as the receiver's own clients have it
 UNDECIDED = {
     "transaction_id": "it names the event, and is made when the event is decided",

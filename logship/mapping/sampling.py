@@ -12,8 +12,6 @@ _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
 _FRACTION = re.compile(r"1\s*/\s*([1-9][0-9]{0,8})\Z")
 
 # Fibonacci hashing: CRC and position are mixed by 2^64 / golden ratio, the upper 32 bits decide.
-MIXER = 0x9E3779B97F4A7C15
-MASK = 0xFFFF_FFFF_FFFF_FFFF
 
 
 @record
@@ -46,8 +44,3 @@ def parse_share(text: str, location: Location, errors: list[MappingError]) -> Sh
         errors.append(MappingError(said, location=location, hint=f"write 1/{round(float(weight))}"))
         return None
     return Share(int(weight))
-
-
-def decides(crc: int, position: int) -> int:
-    """The number below 2^64 that sampling compares with a share's threshold."""
-    return (crc << 32 ^ position) * MIXER & MASK

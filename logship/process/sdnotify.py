@@ -48,11 +48,6 @@ class Notifier:
         watchdog_s = int(interval) / MICROSECONDS if is_ours and interval.isdigit() and int(interval) else None
         return cls(address, watchdog_s)
 
-    @property
-    def is_watched(self) -> bool:
-        """True when the manager expects watchdog()."""
-        return self.watchdog_s is not None
-
     def ready(self, status: str = "") -> None:
         """Start or reload is complete."""
         self._send("READY=1", *_status(status))

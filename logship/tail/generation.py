@@ -301,7 +301,6 @@ class Generation:
             is_live=self.is_live,
             is_held=self.is_held,
             problem=self.problem,
-            changed_at_s=self.facts.mtime_ns / 1e9,
         )
 
 

@@ -14,7 +14,6 @@ class What(StrEnum):
     LEFT_OLDER = "left_older"  # start_at: end; the bytes before are left to backfill
     ROTATED = "rotated"  # its content has another name now, and is followed there
     TRUNCATED = "truncated"
-    REPLACED = "replaced"  # the name holds other content: a new generation from 0
     DELETED = "deleted"  # no name holds it; read to its end while it is open
     GONE = "gone"  # not followed any more
     MISSING = "missing"  # not found again after a restart; nothing that was seen of it is lost
@@ -83,4 +82,3 @@ class FileStatus:
     is_held: bool = False  # stopped by hold(): its lines fit no format
     problem: str = ""  # why it can't be read now
     refusal: Refusal | None = None  # of a problem that is tried again at every look
-    changed_at_s: float = 0.0  # mtime, wall clock

@@ -393,13 +393,6 @@ class Tailer:
         generation.ahead = ahead if ahead.scanned_to else None
         return stretch
 
-    @staticmethod
-    def _is_unchanged(generation: Generation) -> bool:
-        """Whether a file that got no more for long enough has not got more just now."""
-        content = generation.content
-        assert content is not None
-        return content.is_archive or content.facts().size_bytes == generation.facts.size_bytes
-
     def _is_last(self, generation: Generation, stretch: Stretch, facts: Facts) -> bool:
         """Whether a last line without its newline counts: nobody has written to the file meanwhile, or may yet."""
         content = generation.content

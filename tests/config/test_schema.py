@@ -21,7 +21,7 @@ from logship.config import load_settings
 from logship.config.models import BatchModel, DeliveryModel, EndpointModel, LogshipModel, SourceModel
 from logship.config.reference import markdown
 from logship.config.schema import config_schema, mapping_schema
-from logship.config.shipped import SHIPPED, schema_path
+from logship.config.shipped import SHIPPED
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,7 +112,7 @@ def test_shipped_files_name_their_schema(path: Path) -> None:
     first = path.read_text().splitlines()[0]
     match = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first)
     assert match is not None
-    schema = schema_path("config" if path.name == "logship.yml" else "mapping")
+    schema = SHIPPED / "schema" / ("logship.schema.json" if path.name == "logship.yml" else "mapping.schema.json")
     assert (path.parent / match[1]).resolve() == schema.resolve()
 
 

@@ -120,6 +120,11 @@ def test_every_file_unit_variable_and_link_exists(document: Path) -> None:
         assert link.startswith("https://") or (document.parent / link).exists(), link
 
 
+def test_every_command_stands_in_readme_or_docs() -> None:
+    written = "\n".join(path.read_text() for path in console.DOCUMENTS)
+    assert {name for name in COMMANDS if not re.search(rf"\blogship {name}\b", written)} == set()
+
+
 def test_the_house_drawn_for_contributors_is_the_one_that_lint_imports_checks() -> None:
     (path,) = (one for one in console.DOCUMENTS if one.name == "CONTRIBUTING.md")
     (drawing,) = (one for one in console.blocks(path) if one.heading == "The house")

@@ -18,7 +18,7 @@ from logship.event import LogFile
 from logship.formats import Format, compile_format, read_spec
 from logship.formats.re2_door import compile_pattern, compile_set
 from logship.mapping import Constants
-from logship.mapping.remote_rules import MAX_RULES, NO_RULES, RemoteRules, RemoteRulesError, weight_of
+from logship.mapping.remote_rules import MAX_RULES, RemoteRules, RemoteRulesError, weight_of
 from tests.formats.hostile import ordinary_line
 from tests.formats.presets import preset, presets
 from tests.kernel.agreement import agreed, done
@@ -354,7 +354,7 @@ def test_rates_outside_of_a_percentage_mean_its_nearer_end_and_weights_are_the_s
     assert [rules.users[name] == value for name, value in (("a", 0), ("c", 0.5), ("e", 100))] == [True] * 3
     assert [weight_of(rules.users[name]) for name in "acde"] == [1, 200, 2, 1]
     assert weight_of(rules.users["b"]) < 1 << 53
-    assert (NO_RULES.count, rules.count) == (0, 5)
+    assert (RemoteRules.of(b'{"sample_rate": 100}').count, rules.count) == (0, 5)
 
 
 PATTERNS = ["", "^/a", "b$", "a|é", "[0-9]{3}", "^$", r"\x00", ".", "(?i)HEALTH", "^a{1000}b{1000}"]
