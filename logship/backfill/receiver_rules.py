@@ -1,4 +1,4 @@
-"""The rules of the receivers that a backfill sends to: asked for before it begins, then each minute."""
+"""The rules of the receivers that a backfill or a retry sends to: asked for before it begins, then each minute."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from logship.clock import SystemClock
 from logship.config import EndpointSettings
 from logship.delivery.rules_feed import KnownRules, RulesFeed
 from logship.errors import RefusedError
+from logship.mapping.remote_rules import RemoteRules
 from logship.route.assembly import feed_of
 from logship.route.stored_rules import stored_rules
 from logship.state import State
@@ -69,14 +70,17 @@ class ReceiverRules:
         for feed in self._feeds.values():
             feed.close()
 
-    def _with_rules(self, log: BackfillLog) -> BackfillLog:
-        feed = self._feeds.get(log.endpoint)
+    def of(self, endpoint: EndpointSettings) -> RemoteRules | None:
+        """The rules of now, None where there are none."""
+        feed = self._feeds.get(endpoint)
         if feed is not None:
             feed.take()
-        known = feed.adopted if feed is not None else self._stored.get(log.endpoint)
-        return (
-            log if known is None else replace(log, converter_spec=replace(log.converter_spec, rules=known.rules.text))
-        )
+        known = feed.adopted if feed is not None else self._stored.get(endpoint)
+        return known.rules if known else None
+
+    def _with_rules(self, log: BackfillLog) -> BackfillLog:
+        rules = self.of(log.endpoint)
+        return log if rules is None else replace(log, converter_spec=replace(log.converter_spec, rules=rules.text))
 
     def _remark(self, receiver: str, known: KnownRules | None, problem: str) -> Remark:
         if known is None:

@@ -171,6 +171,7 @@ def _retry_of_output(
     import math
     import random
 
+    from logship.backfill.receiver_rules import ReceiverRules
     from logship.clock import SystemClock, iso_time
     from logship.counters import Counters
     from logship.delivery import Delivery
@@ -180,7 +181,6 @@ def _retry_of_output(
     from logship.route.batcher import Batcher, span
     from logship.route.output import Output
     from logship.route.redelivery import Retried, redeliver
-    from logship.route.stored_rules import stored_rules
 
     mine = [letter for letter in letters if letter.file.source in names]
     if not mine:
@@ -191,9 +191,13 @@ def _retry_of_output(
     age_s = endpoint.max_event_age_s
     window = Window(oldest=iso_time(clock.time() - age_s)) if age_s is not None else None
     converters = {name: settings.compile_source(source) for name, source in sources.items()}
-    known = stored_rules(settings.state_dir, endpoint)
-    for converter in converters.values():
-        converter.obey(known.rules if known else None)
+    rules = ReceiverRules([endpoint], settings.state_dir, clock)
+    try:
+        rules.begin()
+        for converter in converters.values():
+            converter.obey(rules.of(endpoint))
+    finally:
+        rules.close()
 
     def convert(letter: DeadLetter) -> Conversion:
         heading, line = headed(letter.raw)

@@ -280,6 +280,13 @@ class SenderPool:
                 self._idle.remove(sender)
             return sender.is_wanted
 
+    def _close_idle(self) -> None:
+        """Close the connections of sleeping senders: a receiver may serve one at a time, and be waiting for them."""
+        with self._lock:
+            for sender in self._idle:
+                sender.is_stale = True
+                sender.cut()
+
     def _guard_all(self) -> None:
         try:
             while not self._is_over:
@@ -303,4 +310,5 @@ class SenderPool:
         for sender in self._senders:
             if sender.deadline_s is not None and sender.deadline_s <= now_s:
                 sender.cut()
+        self._close_idle()
         self._clock.wait(self._guard_bell, LOOK_AGAIN_S)

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
@@ -132,6 +133,45 @@ def test_after_a_storm_of_faults_everything_has_arrived_unchanged(
     assert all(json.loads(written[event["transaction_id"]]) == event for event in receiver.events)
     assert receiver.conflicts == []
     assert sorted(outcome.batch.number for outcome in outcomes) == sorted([batch.number for batch in batches] + [count])
+
+
+class OneAtATime(HTTPServer):
+    """A receiver that serves one connection until its end, and nobody else meanwhile."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            events = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            assert isinstance(self.server, OneAtATime)
+            self.server.numbers += [event["number"] for event in (events if isinstance(events, list) else [events])]
+            self.send_response(201)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), self.Handler)
+        self.numbers: list[int] = []
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def handle_error(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize("begins", [True, False])
+def test_a_receiver_that_serves_one_connection_at_a_time_is_kept_busy(begins: bool) -> None:
+    """An idle connection of one sender must not lock the others out."""
+    with OneAtATime() as receiver:
+        delivery = deliver_to(receiver.url, timeout_s=10.0, api=Api.MOESIFAPI)
+        try:
+            for first in range(0, 600, 150):  # in between, all senders sleep
+                ship(delivery, [make_batch(first + number * 10, 10) for number in range(15)], 60.0, begins=begins)
+        finally:
+            assert delivery.close(10.0) == []
+        receiver.shutdown()
+    assert sorted(set(receiver.numbers)) == list(range(600))
 
 
 def test_an_attempt_that_hangs_or_drips_is_cut_and_made_again() -> None:

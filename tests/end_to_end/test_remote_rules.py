@@ -304,12 +304,31 @@ def test_a_dead_letter_of_somebody_excluded_meanwhile_is_not_sent_again(
             log.write(f'203.0.113.9 - {user} {TIME} "GET /{user} HTTP/1.1" 200 1 "-" "x"\n')
     assert site.run("run", "--once").returncode == 1
     receiver.refuses = lambda event: False
-    page.config = {"user_sample_rate": {"ann": 0}}
-    assert site.run("run", "--once").returncode == 0
+    page.config = {"user_sample_rate": {"ann": 0}}  # no daemon has seen this
     command = logship_command("dead-letters", "retry", "-c", str(site.config))
     retried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert "delivered 1 · dropped by the mapping 0 · left out by the receiver's rules 1 " in retried.stdout
     assert [event["user_id"] for event in receiver.events] == ["cy", "bob"]
+
+
+def test_a_dead_letter_is_not_tried_again_where_the_rules_can_not_be_known(
+    tmp_path: Path, receiver: Receiver, page: ConfigPage
+) -> None:
+    """The state and its copy are gone, and with them who is excluded."""
+    page.config = {"user_sample_rate": {"ann": 0}}
+    receiver.refuses = lambda event: True
+    site = obedient(tmp_path, receiver.url)
+    site.log.write_text(f'203.0.113.9 - bob {TIME} "GET / HTTP/1.1" 200 1 "-" "x"\n')
+    assert site.run("run", "--once").returncode == 1
+    receiver.refuses = lambda event: False
+    for path in (tmp_path / "state").glob("*state*"):
+        path.unlink()
+    page.always = "garbage"
+    command = logship_command("dead-letters", "retry", "-c", str(site.config))
+    retried = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert retried.returncode == 1
+    assert "nothing is sent, the rules of" in retried.stderr
+    assert receiver.events == []
 
 
 def test_what_the_receiver_writes_into_its_rules_reaches_no_terminal_as_control_bytes(
