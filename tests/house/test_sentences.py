@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import configparser
 import importlib.util
 import re
 import shlex
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -131,6 +133,26 @@ def test_the_house_drawn_for_contributors_is_the_one_that_lint_imports_checks() 
     drawn = [set(re.findall(r"\w+", line.split("  ")[0])) for line in drawing.text.splitlines()]
     checked = SETUP["importlinter:contract:floors"]["layers"].split("\n")
     assert drawn == [set(re.findall(r"\w+", line)) for line in checked if line]
+
+
+WALK = re.compile(r"^(\d+)\. `([\w/]+\.py)` `([\w.]+)`", re.MULTILINE)
+MOST_STOPS = [10, 20, 12, 5]  # a line, a mapping, a piece, a body: what one can follow in a sitting
+
+
+def test_the_walks_for_contributors_lead_through_files_and_functions_that_exist() -> None:
+    (path,) = (one for one in console.DOCUMENTS if one.name == "CONTRIBUTING.md")
+    stops = WALK.findall(console.prose(path))
+    assert len(stops) == len(re.findall(r"^\d+\. ", console.prose(path), re.MULTILINE)), "a stop without its function"
+    ends = [at for at, (number, _, _) in enumerate(stops) if number == "1"] + [len(stops)]
+    lengths = [end - begin for begin, end in pairwise(ends)]
+    assert len(lengths) == len(MOST_STOPS)
+    assert all(length <= most for length, most in zip(lengths, MOST_STOPS, strict=True)), lengths
+    for _, file, function in stops:
+        here = ast.parse((ROOT / "logship" / file).read_text())
+        for name in function.split("."):
+            named = [one for one in here.body if getattr(one, "name", None) == name]
+            assert named, (file, function)
+            (here,) = named
 
 
 def test_a_third_party_library_is_imported_behind_its_door_alone() -> None:
