@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from logship.check.exposure import leading_beyond, readable_by_all, writable_by_all
 from logship.check.logs import OddLine, Survey, survey
 from logship.check.permissions import User, service_user, state_obstacle
+from logship.check.same_requests import pairs_of_same
 from logship.config.loading import Loaded, examine
 from logship.config.settings import EndpointSettings, SourceSettings
 from logship.errors import Problem
@@ -69,7 +70,7 @@ def inspect(
         if source is not None:
             findings += _source(source, loaded, surveys[name], user)
             findings += _drift(source, loaded, served)
-    return loaded, [*findings, *_shared_files(surveys)]
+    return loaded, [*findings, *_shared_files(surveys), *_same_requests(surveys)]
 
 
 def _names(loaded: Loaded) -> list[str]:
@@ -207,6 +208,12 @@ def _shared_files(surveys: Mapping[str, Survey]) -> Iterator[Finding]:
             if owner != name:
                 message = f"{found.path} is read by {owner}, which matches it too"
                 yield Finding("warning", name, message, "exclude it in one of them")
+
+
+def _same_requests(surveys: Mapping[str, Survey]) -> Iterator[Finding]:
+    for first, second in pairs_of_same({name: seen.requests for name, seen in surveys.items()}):
+        message = f"its newest requests are in the log of {first} too: each becomes two events"
+        yield Finding("warning", second, message, "read one of the two logs")
 
 
 UNITS = ("B", "kB", "MB", "GB", "TB")

@@ -15,10 +15,11 @@ import orjson
 
 from logship.check.newest import COMPRESSED, NewestLines, newest_of
 from logship.check.permissions import Obstacle, User, obstacles
+from logship.check.same_requests import NewestRequest, newest_requests
 from logship.config.settings import SourceSettings
 from logship.conversion import SourceConverter, detect
 from logship.errors import MappingError
-from logship.event import Conversion, LogFile
+from logship.event import LogFile
 from logship.formats import Detection, Misfit
 from logship.formats.directives import headed
 from logship.records import record
@@ -26,7 +27,7 @@ from logship.tail.globs import Globs, spellings
 
 NEWEST_LINES = 1_000  # of each source; so many are read fast enough for a check before every reload
 NEWEST_BYTES = 1_000_000  # read at most from the end of a file
-DISCLOSED_EVENTS = 500  # of these are looked at for secrets
+LOOKED_AT_EVENTS = 500  # of these are looked at for secrets, and for requests that other logs hold too
 MAX_FILES = 10_000  # looked at; more are counted, not opened
 SEVERAL = re.compile(r"[{\[]")  # what may be meant as a pattern, or be a part of a name
 MAGIC = re.compile(r"[*?\[]")
@@ -69,6 +70,7 @@ class Survey:
     doubts: tuple[MappingError, ...] = ()  # of the newest lines
     newest: str = ""  # the file that the newest lines are of
     special: tuple[tuple[str, str], ...] = ()
+    requests: tuple[NewestRequest, ...] = ()
     disclosed: tuple[tuple[str, str], ...] = ()  # what looks like a secret in the newest events, and what to write
 
     @property
@@ -111,18 +113,19 @@ def _fitted(
         odd = OddLine(path, line, misfit, others)
     fits = conversion.lines - len(conversion.unmatched)
     doubts = converter.line_doubts(path, lines)
+    events = [orjson.loads(event) for event in conversion.events[-LOOKED_AT_EVENTS:]]
     return replace(
         seen, lines=conversion.lines, fits=fits, odd=odd, detected=detected, newest=path, doubts=doubts,
-        disclosed=_disclosed(conversion),
+        disclosed=_disclosed(events), requests=newest_requests(events),
     )  # fmt: skip
 
 
-def _disclosed(conversion: Conversion) -> tuple[tuple[str, str], ...]:
+def _disclosed(events: Sequence[dict[str, object]]) -> tuple[tuple[str, str], ...]:
     from logship.mapping.disclosure import Disclosures
 
     found = Disclosures()
-    for event in conversion.events[-DISCLOSED_EVENTS:]:
-        found.look_at(orjson.loads(event))
+    for event in events:
+        found.look_at(event)
     return tuple(found.sentences())
 
 

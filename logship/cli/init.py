@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from logship.servers.proposal import Proposal
 
 STDOUT = Path("-")
+FORWARDED = "{extends: default, trusted_proxies: [private]}"
 HEAD = """\
 # yaml-language-server: $schema=logship.schema.json
 # Made by `logship init`. With `logship schema > logship.schema.json` beside it, editors complete and explain its keys.
@@ -197,7 +198,9 @@ def _source(proposal: Proposal, name: str, base: Path) -> str:
     if proposal.exclude:
         lines.append(f"    exclude: [{', '.join(in_quotes(path) for path in proposal.exclude)}]   # in another format")
     lines += [f"    envelope: {proposal.envelope}"] if proposal.envelope else []
-    lines += [f"    format: {fmt}", "    mapping: default"]
+    lines += [f"    format: {fmt}", f"    mapping: {FORWARDED if proposal.is_forwarded else 'default'}"]
+    if proposal.is_forwarded:
+        lines.append("    # private networks are taken for your proxies; add other proxies' addresses")
     if proposal.lacks_zone:
         zone = "local" if base == Path("/") else zone_of("local", base)
         lines.append(f"    timezone: {zone}    # these lines hold no zone; write the server's if it is another")

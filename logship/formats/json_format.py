@@ -9,7 +9,7 @@ import orjson
 
 from logship.errors import FormatError
 from logship.fields import FAMILIES, FIELDS, Kind, canonical, lookup
-from logship.formats.format import Format, Read, Wanted
+from logship.formats.format import Assumption, Format, Read, Wanted
 from logship.formats.json_keys import AUTO_FIELDS, AUTO_LINES, AUTO_ONLY_IF, AUTO_TIME_KEYS
 from logship.formats.json_reading import FEWEST_FIELDS, Source, emit_json_reading
 from logship.formats.json_repair import loads, place_of
@@ -26,6 +26,7 @@ from logship.kernel.values import Bare, json_of
 
 ENDS = frozenset({"time_local", "time_iso8601", "msec", "end_time", "time_end_received"})  # nginx logs at the end
 TIMES_KEPT = 256
+MAX_UNUSED = 8  # keys that a message names
 Document = dict[str, object]
 _URL = PARTS.index("request_url")
 
@@ -139,6 +140,17 @@ class JsonFormat(Format):
                 return True
         return False
 
+    def assumes(self, line: bytes) -> tuple[Assumption, ...]:
+        document = self.document(line) if self._is_auto else None
+        if document is None:
+            return ()
+        pairs = zip(self.slots, self._values_of, strict=True)
+        there = {slot.field: slot.kind for slot, value_of in pairs if value_of(document) != ""}
+        taken = {path for source in self._sources.values() for path in (*source.paths, *source.line_paths)}
+        unused = [".".join(path) for path in _leaves(document) if path not in taken][:MAX_UNUSED]
+        beside = f"; keys it does not use: {', '.join(unused)}" if unused else ""
+        return tuple(_lacking(self.name, there, beside))
+
     def parse(self, line: bytes) -> Values | None:
         document = self.document(line)
         return None if document is None else tuple([values_of(document) for values_of in self._values_of])
@@ -174,6 +186,19 @@ class JsonFormat(Format):
         timed = any(self._values_of[index](document) != "" for index, _ in self._times)
         expected = f"the fields {', '.join(slot.spelled for slot in self.slots[:4])}, …" if timed else f"a time: {keys}"
         return Misfit(max(len(line) - 1, 0), expected, fits, of)
+
+
+def _lacking(name: str, there: Mapping[str, Kind], beside: str) -> Iterator[Assumption]:
+    """What no key was known for, where {json: auto} chose them."""
+    if not there.keys() & {"host", "request_header_host", "server_name"}:
+        hint = "name its key, {json: {host: KEY, …}}, or add: fields: {host: …}"
+        yield Assumption("host", f"{name} finds no host{beside}", hint)
+    if not any(kind.is_duration for kind in there.values()):
+        hint = "log request_time, or name its key: {json: {time_ms: KEY, …}}"
+        yield Assumption("duration", f"{name} finds no duration: both times are equal{beside}", hint)
+    if not there.keys() & {"remote_host", "request_header_x_forwarded_for"}:
+        hint = "name its key: {json: {remote_host: KEY, …}}"
+        yield Assumption("client_ip", f"{name} finds no address of the client{beside}", hint)
 
 
 def _sources(keys: Mapping[str, KeySpec]) -> list[Source]:

@@ -12,7 +12,7 @@ from dataclasses import field, replace
 from pathlib import Path
 
 from logship.records import record
-from logship.servers.served import EVERY_SCOPE, Directive, Passed, Served, ServedLog, Word, Write, read_conf
+from logship.servers.served import EVERY_SCOPE, UNCLOSED, Directive, Passed, Served, ServedLog, Word, Write, read_conf
 
 COMMON = '%h %l %u %t "%r" %>s %b'  # what TransferLog writes without a LogFormat
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -113,6 +113,8 @@ def _of_lines(lines: Sequence[tuple[int, str]], path: Path, reading: Reading) ->
             Word(_VARIABLE.sub(lambda match: reading.variables.get(match[1], match[0]), word.text), word.is_quoted)
             for word in _words(text)
         )
+        if any(not word.is_quoted and word.text[:1] in ('"', "'") for word in words):
+            reading.passed.append(Passed(Directive(words, path, line).place(reading.base), f"{UNCLOSED}: {text[:40]}"))
         if words and words[0].text.lower() == "<macro":
             name, *parameters = [word.text.rstrip(">") for word in words[1:]] or [""]
             macro = []

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from logship.servers.served import Directive, Passed, Served, ServedLog, Word, Write, below, read_conf
+from logship.servers.served import UNCLOSED, Directive, Passed, Served, ServedLog, Word, Write, below, read_conf
 
 COMBINED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
@@ -103,7 +103,7 @@ def _directives(
 
     Raises: OSError for the outermost file.
     """
-    for directive in _read(path, blocks, scope):
+    for directive in _read(path, base, passed, blocks, scope):
         pattern = directive.argument(0)
         if directive.name != "include" or not pattern:
             yield directive
@@ -119,7 +119,7 @@ def _directives(
                 passed.append(Passed(directive.place(base), f"{included}: {exc.strerror}"))
 
 
-def _read(path: Path, outer: tuple[str, ...], scope: str) -> Iterator[Directive]:
+def _read(path: Path, base: Path, passed: list[Passed], outer: tuple[str, ...], scope: str) -> Iterator[Directive]:
     """The directives of one file, in order; a block's head is one. `outer` are the blocks that the file stands in."""
     scopes = [scope]
     text = read_conf(path)
@@ -130,6 +130,9 @@ def _read(path: Path, outer: tuple[str, ...], scope: str) -> Iterator[Directive]
         match = _WORD.match(text, at)
         if match is None:
             word, end = _word(text, at)
+            if word.is_quoted and not _closes(text, end):
+                said = Directive((word,), path, line)
+                passed.append(Passed(said.place(base), f"{UNCLOSED}: {text[at : at + 20].splitlines()[0]}"))
             if not words:
                 first_line = line
             words.append(word)
@@ -167,6 +170,11 @@ def _word(text: str, at: int) -> tuple[Word, int]:
         out.append(char)
         end += 1
     return Word("".join(out), is_quoted=bool(quote)), end
+
+
+def _closes(text: str, end: int) -> bool:
+    """Whether the quote before `end` is where its word ends: nginx allows nothing but these behind one."""
+    return text[end - 1 : end] in ('"', "'") and (end == len(text) or text[end].isspace() or text[end] in ";{)")
 
 
 def _is_variable(text: str, at: int) -> bool:

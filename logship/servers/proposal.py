@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from logship.conversion import detect
-from logship.conversion.detection import envelope_of, opened_lines
+from logship.conversion.detection import PEERS, envelope_of, opened_lines
 from logship.errors import FormatError
 from logship.formats import Detection, Format, FormatSpec, compile_format
 from logship.formats.directives import with_heading
@@ -31,6 +31,7 @@ USUAL_LOGS = (
 )
 
 
+DEFAULT_PROXY_HEADER_FIELD = "request_header_x_forwarded_for"
 REQUESTS = frozenset({"request_first_line", "request_url", "request_method", "url_path", "target", "path", "method"})
 ServerKind = Literal["nginx", "apache"]
 Kind = ServerKind | Literal[""]
@@ -65,6 +66,7 @@ class Proposal:
     has_duration: bool = False
     envelope: str = ""  # what wraps its lines
     lacks_zone: bool = False  # its times are local ones
+    is_forwarded: bool = False  # the client's address stands in X-Forwarded-For alone, at least in some lines
     exclude: tuple[str, ...] = ()  # what its globs match and other proposals read
 
     @property
@@ -180,7 +182,7 @@ def _served(
     )
     return Proposal(
         paths, place, wordings, fits, len(lines), others, wrong if lines and not fits else "", has_host, has_duration,
-        lacks_zone=local,
+        lacks_zone=local, is_forwarded=any(map(_is_forwarded, compiled)),
     )  # fmt: skip
 
 
@@ -244,6 +246,12 @@ def _preset_like(fmt: Format, named: Mapping[str, FormatSpec], kind: Kind) -> st
         if spec.kind == kind and compile_format(spec, named, name).shape == fmt.shape:
             return name
     return ""
+
+
+def _is_forwarded(fmt: Format) -> bool:
+    """Whether a proxy's word is all that it holds of the client."""
+    fields = {slot.field for slot in fmt.slots}
+    return DEFAULT_PROXY_HEADER_FIELD in fields and not fields & PEERS
 
 
 def _logs(fmt: Format) -> tuple[bool, bool]:

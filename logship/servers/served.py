@@ -8,6 +8,7 @@ from typing import Literal
 from logship.records import record
 
 EVERY_SCOPE = "*"
+UNCLOSED = "the quote that begins here is not closed, what follows may be read wrongly"
 MAX_CONF_BYTES = 4 << 20  # a configuration file is smaller; what is bigger is none
 
 

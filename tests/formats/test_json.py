@@ -251,3 +251,15 @@ def test_auto_believes_the_key_whose_value_can_be_the_field(members: str, expect
     values = fmt.reader(list(expected))(line)
     assert values is not None
     assert dict(zip(expected, values, strict=True)) == {field: value or "" for field, value in expected.items()}
+
+
+def test_what_no_key_is_known_for_is_told_with_the_keys_that_are_not_used() -> None:
+    line = (
+        b'{"ts":"2026-10-10T11:55:36Z","ip":"203.0.113.9","method":"GET","uri":"/","status":200,"took":5,"a":{"b":1}}'
+    )
+    found = compiled({"json": "auto"}).assumes(line)
+    assert [one.field for one in found] == ["host", "duration"]
+    assert "keys it does not use: took, a.b" in found[1].said
+    whole = line.replace(b'"took":5', b'"request_time":"0.5","host":"a.example"').replace(b'"ip":"203.0.113.9",', b"")
+    assert [one.field for one in compiled({"json": "auto"}).assumes(whole)] == ["client_ip"]
+    assert compiled({"json": "auto"}).assumes(b"{}") == ()

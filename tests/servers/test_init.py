@@ -208,3 +208,24 @@ def test_what_holds_no_requests_is_no_source(tmp_path: Path, capsys: pytest.Capt
     assert "/logs/stream.log is a log of connections (stream), not of requests" in printed.err
     assert "/logs/more.log is a log of connections (stream), not of requests" in printed.err
     assert not Path("-").exists()
+
+
+def test_pairs_of_proxied_and_direct_requests_trust_the_proxies(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "etc/httpd/conf").mkdir(parents=True)
+    (tmp_path / "etc/httpd/conf/httpd.conf").write_text(
+        'LogFormat "%h %l %u %t \\"%r\\" %>s %b" direct\n'
+        'LogFormat "%{X-Forwarded-For}i %l %u %t \\"%r\\" %>s %b" proxied\n'
+        'SetEnvIf X-Forwarded-For "." forwarded\n'
+        "CustomLog /var/log/httpd/access_log direct env=!forwarded\n"
+        "CustomLog /var/log/httpd/access_log proxied env=forwarded\n"
+    )
+    logs = tmp_path / "var/log/httpd"
+    logs.mkdir(parents=True)
+    rest = '- - [10/Oct/2026:13:55:36 +0000] "GET /x HTTP/1.1" 200 23'
+    (logs / "access_log").write_text(f"203.0.113.9 {rest}\n203.0.113.9, 10.0.0.7 {rest}\n")
+    assert execute(["init", "--base", str(tmp_path)]) == Exit.FINE
+    (source,) = sources(capsys.readouterr().out)
+    assert source["mapping"] == {"extends": "default", "trusted_proxies": ["private"]}
+    assert len(source["format"]) == 2  # type: ignore[arg-type]

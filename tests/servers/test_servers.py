@@ -162,3 +162,22 @@ def test_a_broken_file_is_read_as_far_as_it_goes(tmp_path: Path, text: str) -> N
     for name in ("nginx.conf", "httpd.conf"):
         (tmp_path / name).write_text(f"{text}")
         assert read_conf_file(tmp_path / name).logs == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("http {\n log_format a '$remote_addr\n $status;\n access_log /a.log a;\n}\n", 2),
+        ('http {\n log_format a \'$remote_addr\';\n log_format b "$status;\n access_log "/a.log" b;\n}\n', 3),
+    ],
+)
+def test_a_quote_that_nginx_does_not_find_closed_is_named(tmp_path: Path, text: str, line: int) -> None:
+    (tmp_path / "nginx.conf").write_text(text)
+    passed = read_conf_file(tmp_path / "nginx.conf", tmp_path).passed
+    assert (passed[0].place, "not closed" in passed[0].reason) == (f"/nginx.conf:{line}", True)
+
+
+def test_a_quote_that_httpd_does_not_find_closed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "httpd.conf").write_text('ServerRoot /x\nLogFormat "%h %t combined\nCustomLog /a.log "%h %t"\n')
+    (passed,) = read_conf_file(tmp_path / "httpd.conf", tmp_path).passed
+    assert (passed.place, "not closed" in passed.reason) == ("/httpd.conf:2", True)
