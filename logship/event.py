@@ -73,7 +73,7 @@ class Conversion:
     Where lines are headed lines these are they: bytes that belong to no line are directives.
     """
 
-    text: bytes
+    text: bytes | bytearray
     ends: Sequence[int]
     event_lines: Sequence[int]
     line_starts: Sequence[int]
@@ -178,7 +178,11 @@ class Batch:
 
     @classmethod
     def of(
-        cls, texts: Sequence[bytes | memoryview], spans: tuple[Span, ...], pieces: tuple[Piece, ...], number: int = 0
+        cls,
+        texts: Sequence[bytes | bytearray | memoryview],
+        spans: tuple[Span, ...],
+        pieces: tuple[Piece, ...],
+        number: int = 0,
     ) -> Batch:
         """The batch of these pieces, at least one event; texts[i] are the events of pieces[i] with commas between."""
         is_bare = len(pieces) == 1 and pieces[0].last - pieces[0].first == 1

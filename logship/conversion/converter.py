@@ -185,9 +185,9 @@ def _by_name(counts: dict[tuple[str, str], int], what: str) -> dict[str, int]:
     return {name: number for (kind, name), number in counts.items() if kind == what}
 
 
-def _merged(encoded: Encoded, made: Sequence[tuple[int, str]]) -> tuple[bytes, array[int], array[int]]:
+def _merged(encoded: Encoded, made: Sequence[tuple[int, str]]) -> tuple[bytes | bytearray, array[int], array[int]]:
     """The events of both in the order of their lines."""
-    texts: list[bytes] = []
+    texts: list[bytes | bytearray] = []
     ends, lines = array("I"), array("I")
     end = -1  # of the text so far, which begins without a comma
     taken = 0
@@ -204,7 +204,8 @@ def _merged(encoded: Encoded, made: Sequence[tuple[int, str]]) -> tuple[bytes, a
 
 
 def _take(
-    encoded: Encoded, first: int, until: int, end: int, texts: list[bytes], ends: array[int], lines: array[int]
+    encoded: Encoded, first: int, until: int, end: int,
+    texts: list[bytes | bytearray], ends: array[int], lines: array[int],
 ) -> int:  # fmt: skip
     """Takes the kernel's events [first, until); gives the new end."""
     if first == until:

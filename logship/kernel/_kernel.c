@@ -11,7 +11,7 @@
 #include "core.h"
 
 #define PROGRAM "logship.kernel.program"
-#define MOST_KEPT ((size_t)8 << 20) /* bytes of output memory that stay for the next chunk */
+#define MOST_USUAL ((size_t)1 << 20) /* bytes of text that a chunk is thought to need before it is known */
 
 typedef struct {
     ls_program *program;
@@ -22,9 +22,11 @@ typedef struct {
 typedef struct {
     loaded *of;
     PyObject *answer; /* what the last call gave; its text is in use until the next one */
+    PyObject *text;   /* the events, as they are written */
 } calling;
 
-static ls_output kept_output; /* the memory of a chunk's output, used again by the next one */
+static ls_output kept_output; /* the memory of a chunk's lists, used again by the next one */
+static size_t usual_room;     /* of the last chunk's text */
 static bool is_output_used;
 
 static ls_answer call_python(void *context, unsigned function, ls_bytes first, const ls_bytes *second)
@@ -46,6 +48,14 @@ static ls_answer call_python(void *context, unsigned function, ls_bytes first, c
         answer.kind = answer.number == -1 && PyErr_Occurred() ? LS_FAILED : LS_NUMBER;
     }
     return answer;
+}
+
+static uint8_t *grow_text(void *context, size_t room)
+{
+    calling *now = context;
+    if (!now->text) now->text = PyByteArray_FromStringAndSize(NULL, (Py_ssize_t)room);
+    else if (PyByteArray_Resize(now->text, (Py_ssize_t)room) < 0) return NULL;
+    return now->text ? (uint8_t *)PyByteArray_AsString(now->text) : NULL;
 }
 
 static void forget(PyObject *capsule)
@@ -76,10 +86,12 @@ static PyObject *load(PyObject *module, PyObject *arguments)
     return capsule;
 }
 
-static PyObject *result_of(const ls_output *out, size_t counters)
+static PyObject *result_of(PyObject *text, const ls_output *out, size_t counters)
 {
+    usual_room = out->length < MOST_USUAL ? out->length + out->length / 8 : MOST_USUAL;
+    if (PyByteArray_Resize(text, (Py_ssize_t)out->length) < 0) return NULL;
     return Py_BuildValue(
-        "y#y#y#y#y#y#", out->text ? (const char *)out->text : "", (Py_ssize_t)out->length,
+        "Oy#y#y#y#y#", text,
         (const char *)out->ends, (Py_ssize_t)(out->events * sizeof *out->ends),
         (const char *)out->lines, (Py_ssize_t)(out->events * sizeof *out->lines),
         (const char *)out->starts, (Py_ssize_t)((out->count + 1) * sizeof *out->starts),
@@ -89,21 +101,26 @@ static PyObject *result_of(const ls_output *out, size_t counters)
 
 static PyObject *run_loaded(loaded *one, ls_input *input)
 {
-    calling now = {one, NULL};
+    calling now = {one, NULL, NULL};
     ls_output own = {0}, *output = is_output_used ? &own : &kept_output;
     bool is_kept = output == &kept_output;
     PyObject *result = NULL;
-    input->call = call_python, input->context = &now;
+    input->call = call_python, input->grow = grow_text, input->context = &now;
+    output->text_room = usual_room > 1024 ? usual_room : 1024;
+    output->text = grow_text(&now, output->text_room);
+    if (!output->text) return NULL;
     one->is_running = true, is_output_used = true;
     switch (ls_run(one->program, input, output)) {
-    case LS_FINE: result = result_of(output, ls_counters(one->program)); break;
+    case LS_FINE: result = result_of(now.text, output, ls_counters(one->program)); break;
     case LS_NO_MEMORY: PyErr_NoMemory(); break;
     case LS_CALL_FAILED: break; /* its exception is set */
     case LS_WRONG_INPUT: PyErr_SetString(PyExc_ValueError, "kernel: starts and crcs are of other lines, or a label is no UTF-8");
     }
     one->is_running = false;
+    output->text = NULL, output->text_room = 0;
     Py_CLEAR(now.answer);
-    if (!is_kept || output->text_room > MOST_KEPT) ls_release(output);
+    Py_CLEAR(now.text);
+    if (!is_kept) ls_release(output);
     if (is_kept) is_output_used = false;
     return result;
 }
@@ -151,7 +168,7 @@ static PyMethodDef methods[] = {
      "Raises: ValueError for a blob that is no program."},
     {"run", run, METH_VARARGS,
      "run(program, data, start, digits, origin, path, oldest, since, until, starts, crcs)\n\n"
-     "(text, ends, lines, starts, left, counts) as bytes; None while another thread runs the same program.\n"
+     "(text, ends, lines, starts, left, counts) as a bytearray and bytes; None while another thread runs the same program.\n"
      "Raises: what call raised."},
     {NULL, NULL, 0, NULL},
 };

@@ -7,6 +7,7 @@
 #include "times.h"
 
 #define MOST_TEXT ((size_t)1 << 30) /* of a chunk's events */
+#define FIRST_ROOM 1024             /* of a list */
 #define SCRATCH ((size_t)1 << 18)   /* for the texts that a line's values become */
 #define MOST_OPEN 32
 #define MOST_PENDING 32             /* counts of one line */
@@ -61,7 +62,7 @@ static inline uint8_t *scratch(run *of, size_t length)
 /* The list with room for at least `least` items; NULL: no memory, the old one stays. */
 static void *more_room(void *at, size_t *room, size_t least, size_t size)
 {
-    size_t wanted = *room ? *room : 1024;
+    size_t wanted = *room ? *room : FIRST_ROOM;
     while (wanted < least) wanted *= 2;
     void *made = realloc(at, wanted * size);
     if (made) *room = wanted;
@@ -75,12 +76,15 @@ static inline void go_back(run *of, size_t to) { of->to = of->output->text ? of-
 static bool more_output(run *of, size_t least)
 {
     ls_output *out = of->output;
-    size_t written = place(of);
-    uint8_t *text = written + least > MOST_TEXT ? NULL : more_room(out->text, &out->text_room, written + least, 1);
-    if (!text) return false;
-    out->text = text;
-    of->to = text + written, of->room_end = text + out->text_room;
-    return true;
+    size_t written = place(of), room = out->text_room ? out->text_room : FIRST_ROOM;
+    while (room < written + least) room *= 2;
+    if (room > MOST_TEXT) return false;
+    bool is_own = !of->input->grow;
+    uint8_t *text = is_own ? realloc(out->text, room) : of->input->grow(of->input->context, room);
+    if (!text && is_own) return false;
+    out->text = text, out->text_room = text ? room : 0, of->has_failed |= !text;
+    of->to = text ? text + written : NULL, of->room_end = text ? text + room : NULL;
+    return text != NULL;
 }
 
 /* Room for the next `length` bytes of the event and SLACK. */
@@ -863,7 +867,7 @@ static outcome run_line(run *of)
     of->cursor = of->line;
     of->has_crc = false;
     of->program->lines++;
-    if (out->events && !put_byte(of, ',')) return LEFT;
+    if (out->events && !put_byte(of, ',')) return of->has_failed ? FAILED : LEFT;
     of->event = place(of);
     outcome became = run_code(of);
     if (became != EVENT) go_back(of, before);

@@ -35,6 +35,8 @@ typedef struct {
     ls_bytes origin, path;  /* UTF-8 */
     int64_t oldest, since, until; /* milliseconds; until is exclusive */
     ls_call call;
+    uint8_t *(*grow)(void *context, size_t room); /* NULL: realloc(); else the output's text with so much room, of the
+                                                     caller's own memory; NULL ends the run as LS_FAILED does */
     void *context;
 } ls_input;
 

@@ -16,7 +16,7 @@ class Encoded:
     in order. counts[c] is what counter c of the program counted.
     """
 
-    text: bytes
+    text: bytes | bytearray
     ends: array[int]
     lines: array[int]
     starts: array[int]

@@ -57,7 +57,7 @@ def run(one: Program, *lines: bytes, start: int = 0, data: bytes | None = None) 
 
 def events(found: Encoded) -> list[bytes]:
     starts = [0, *(end + 1 for end in found.ends)]
-    return [found.text[start:end] for start, end in zip(starts, found.ends, strict=False)]
+    return [bytes(found.text[start:end]) for start, end in zip(starts, found.ends, strict=False)]
 
 
 # -- which kernel

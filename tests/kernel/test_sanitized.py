@@ -22,7 +22,7 @@ NAMES = ("load", "free", "run", "release", "counters", "crc32")
 PLAIN = ("-DLS_PLAIN", *(f"-Dls_{name}=plain_{name}" for name in NAMES))  # no blocks, and names of its own
 FUZZ_S = scaled(60, 3_600)
 LONGEST = 4_096  # bytes of an input
-TESTS = ("tests/kernel/test_agreement.py", "tests/kernel/test_native.py")
+TESTS = ("tests/kernel/test_agreement.py", "tests/kernel/test_known.py", "tests/kernel/test_native.py")
 EXAMPLES = "short"  # hypothesis profile: the whole runs without sanitizers
 
 
