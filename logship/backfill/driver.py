@@ -126,7 +126,7 @@ class Driver:
     def _step(self) -> bool:
         """False when nothing is left, or nothing may go on."""
         if self._stops:
-            self._summary.stopped_by = self._summary.stopped_by or "stopped; the same command goes on from here"
+            self._summary.stopped_by = self._summary.stopped_by or "stopped; the same command continues from here"
             self._drain()
         if self._stops > 1:
             return False

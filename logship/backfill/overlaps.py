@@ -74,7 +74,8 @@ class Overlaps:
             first_line = self._first_lines[log.number]
             other = seen.setdefault(first_line, log)
             if other is not log and self._places[other.number] != self._places[log.number]:
-                message = f"begins like {other.path} but stands elsewhere: other ids; of a copy say its --original-dir"
+                differs = "but lives elsewhere, so its ids differ; if it is a copy, give --original-dir"
+                message = f"starts like {other.path} {differs}"
                 result.remarks.append(Remark(log.path, message, is_failure=False))
 
 

@@ -67,7 +67,7 @@ def reach(endpoint: Endpoint, origin: str, *, send_test: bool, obeys: bool = Fal
     try:
         yield from _ask(endpoint, way, obeys)
     except ssl.SSLCertVerificationError as exc:
-        hint = "name the authority's certificate in endpoint.ca_file, or mend the receiver's certificate"
+        hint = "name the authority's certificate in endpoint.ca_file, or fix the receiver's certificate"
         if exc.verify_code in CLOCK_ERRORS:
             hint = f"this machine's clock says {datetime.now(UTC):%Y-%m-%d}; set it (timedatectl) where that is wrong"
         yield Finding("error", SUBJECT, f"TLS: {exc.verify_message}", hint)

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 def command(config: Path | None, url: str, application_id_file: Path | None, as_json: bool, **given: object) -> int:
     """Ship old logs: plain, .gz, .bz2, .xz, .zst, globs, directories, s3://..., or - for stdin.
 
-    Killed or stopped at any time, the same command goes on where the receiver's confirmations end. What the daemon
+    Killed or stopped at any time, the same command continues where the receiver's confirmations end. What the daemon
     shipped is not sent again. Ctrl-C finishes what is under way, a second one stops at once. Exit 0 only if everything
     was delivered.
     """

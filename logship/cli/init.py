@@ -37,7 +37,7 @@ sources:
     "logship init --bodies ./bodies logs/",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here instead of to the terminal.")
-@click.option("--force", is_flag=True, help="Replace FILE; what stood there is kept as FILE.old.")
+@click.option("--force", is_flag=True, help="Replace FILE; the old one is kept as FILE.old.")
 @click.option(
     "--base",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
@@ -120,7 +120,7 @@ def _head(output: Path | None) -> str:
     state = f"state_dir: /var/lib/{unit.replace('@', '-')}\n"
     if "@" in unit:
         state += 'status: {listen: "127.0.0.1:9641"}   # each instance needs a port of its own\n'
-    return HEAD.format(id_place=f"it stands in {id_file_of(unit)}, readable by root alone", state=state)
+    return HEAD.format(id_place=f"it is in {id_file_of(unit)}, readable by root alone", state=state)
 
 
 def _next(output: Path) -> list[str]:

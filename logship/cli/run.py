@@ -14,7 +14,7 @@ from logship.cli.options import config_option, subcommand
     "logship run --once",
 )
 @config_option()
-@click.option("--once", is_flag=True, help="Ship what stands in every file now, then stop.")
+@click.option("--once", is_flag=True, help="Ship what every file holds now, then stop.")
 @click.option(
     "--log-format",
     type=click.Choice(["text", "json", "journald"]),

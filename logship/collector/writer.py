@@ -159,7 +159,7 @@ class Writer:
         try:
             last_id = self._database.insert(rows)
         except StoreUnavailableError as exc:
-            log.error("nothing stored, the senders are told to try again error=%s", exc)
+            log.error("nothing stored, the senders will try again error=%s", exc)
             for submission in group:
                 submission.done.set_exception(exc)
             return

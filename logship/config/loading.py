@@ -211,7 +211,7 @@ class Loader:
     def _origin(self, value: object, document: Document) -> str:
         name = value if isinstance(value, str) and value else host_name()
         if name != value and is_no_name(name):
-            message = f"origin: this host is named '{name}', which tells it from no other and may change"
+            message = f"origin: the host name '{name}' is not unique and may change"
             hint = "add  origin: a-name-of-its-own  (ids of events depend on it)"
             self.problems.append(document.problem((), message, hint=hint, severity="warning"))
         return name

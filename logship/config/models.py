@@ -205,7 +205,7 @@ class SourceModel(ConfigSection):
     start_at: Literal["end", "beginning"] = declare(
         Choice("end", "beginning"),
         "end",
-        "for files that stand there at the daemon's first start; later ones begin at the beginning",
+        "for files that exist at the daemon's first start; later files are read from the beginning",
     )
     timezone: str = declare(Text(), "UTC", "for times without a zone: local, an IANA name or an offset such as +02:00")
     on_unmatched: Literal["dead_letter", "drop"] = declare(

@@ -207,7 +207,7 @@ WORDS = (
 
 def _in_words(fault: SyntaxFault, lines: Sequence[str]) -> SyntaxFault:
     if 1 < fault.line <= len(lines) and _are_pieces(lines[fault.line - 2], lines[fault.line - 1]):
-        hint = "write them as one text, or below  nginx: |  as they stand in nginx.conf"
+        hint = "write them as one text, or below  nginx: |  as they are in nginx.conf"
         return replace(fault, message="a second quoted text follows the first", hint=hint)
     for parser_says, message, hint in WORDS:
         if parser_says in fault.message:

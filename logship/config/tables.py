@@ -56,7 +56,9 @@ class _Table:
                 continue
             key, value = cells[columns[0]], cells[columns[1]]
             if table.setdefault(key, value) != value:
-                self._tell(line, f"'{key}' stands in line {lines[key]} with another value", "remove one of the two")
+                self._tell(
+                    line, f"'{key}' is in line {lines[key]} already, with another value", "remove one of the two"
+                )
             lines.setdefault(key, line)
         if text is not None and columns is not None and not rows and len(self._reader.problems) == told:
             self._tell(None, "the table has no rows: it knows no key", "write key,value lines", severity="warning")

@@ -118,7 +118,7 @@ class _Reader:
                 merged.extend(value.nodes if isinstance(value, Items) else [value])
             elif key_node.value in nodes:
                 first = keys[key_node.value].line
-                self._tell(key_mark, f"'{key_node.value}' stands twice, first in line {first}", "keep one of them")
+                self._tell(key_mark, f"'{key_node.value}' appears twice, first in line {first}", "keep one of them")
             else:
                 nodes[key_node.value] = value
                 keys[key_node.value] = key_mark
@@ -128,7 +128,7 @@ class _Reader:
 
     def _merge(self, other: Node, mark: Mark, nodes: dict[str, Node], keys: dict[str, Mark]) -> None:
         if not isinstance(other, Entries):
-            self._tell(mark, "<< merges maps only", "name an anchor that stands at a map")
+            self._tell(mark, "<< merges maps only", "use the anchor of a map")
             return
         for key, value in other.nodes.items():
             if key not in nodes:

@@ -34,7 +34,7 @@ class DeliveryLog:
             self._report_failure(reply.answer, scheduler.hint, now_s)
         elif reply.decision.verdict is Verdict.CONFIRMED and self._failures:
             if self._unreported < self._failures:  # trouble that nobody heard of ends in silence too
-                log.info("delivery goes on url=%s after_failed_attempts=%d", self._url, self._failures)
+                log.info("delivery continues url=%s after_failed_attempts=%d", self._url, self._failures)
             self._failures = 0
 
     def _report_hold(self, scheduler: Scheduler) -> None:

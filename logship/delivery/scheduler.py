@@ -266,7 +266,7 @@ class Scheduler:
         self._note(
             Answer(suspects[0].refusal.status, excerpt=suspects[0].refusal.reason),
             f"the last {len(suspects)} events of source {trial.of_source.source} were all refused: its mapping makes"
-            " events this receiver doesn't take; mend it and reload",
+            " events this receiver doesn't take; fix it and reload",
         )
 
     def _note(self, answer: Answer | Failure, hint: str = "") -> None:

@@ -71,7 +71,7 @@ def is_headed(spec: FormatSpec, named: Mapping[str, FormatSpec]) -> bool:
 
 def _resolve(name: str, named: Mapping[str, FormatSpec], depth: int) -> FormatSpec:
     if depth > MAX_DEPTH:
-        raise FormatError(f"format {name!r} stands for itself", text=name, column=0, width=len(name))
+        raise FormatError(f"format {name!r} refers to itself", text=name, column=0, width=len(name))
     if name in named:
         return named[name]
     kind, colon, text = name.partition(":")

@@ -21,7 +21,9 @@ class EitherFormat(Format):
             raise FormatError("a list of formats needs at least one")
         headed = next((member.name for member in members if member.is_headed and len(members) > 1), "")
         if headed:
-            raise FormatError(f"{headed} stands alone: its lines say what they are only below their #Fields")
+            raise FormatError(
+                f"{headed} can not be one of several: its lines say what they are only below their #Fields"
+            )
         self.name = name
         self._members = tuple(members)
         slots: dict[str, Slot] = {}

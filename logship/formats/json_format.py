@@ -206,7 +206,7 @@ def _sources(keys: Mapping[str, KeySpec]) -> list[Source]:
     for name, key in keys.items():
         slot = keyed_slot(name, key)
         if any(source.slot.field == slot.field for source in sources):
-            raise FormatError(f"{name} stands twice: it is {slot.field}", text=name, column=0, width=len(name))
+            raise FormatError(f"{name} appears twice: it is {slot.field}", text=name, column=0, width=len(name))
         sources.append(Source(slot, tuple(_path(path) for path in (key.key, *key.others))))
     return sources + _line_parts(sources)
 

@@ -73,7 +73,7 @@ class RegexFormat(Format):
         fields: dict[str, str] = {}
         for name, slot in zip(self._pattern.groups, self._groups, strict=True):
             if slot.field in fields or names.count(name) > 1:
-                raise FormatError(f"the group {name} stands twice", text=text, column=text.rfind(f"<{name}>"))
+                raise FormatError(f"the group {name} appears twice", text=text, column=text.rfind(f"<{name}>"))
             fields[slot.field] = name
         for name, key in keys.items():
             if key.key not in names:

@@ -149,7 +149,7 @@ def _translate(text: str, column: int, whole: str) -> tuple[list[str], list[str]
         letter = piece[1]
         meaning = _SAME.get(letter, letter)
         if meaning in groups and meaning not in "aAuw":
-            raise FormatError(f"{piece} stands twice in the time", text=whole, column=at, width=2)
+            raise FormatError(f"{piece} appears twice in the time", text=whole, column=at, width=2)
         parts.append(f"({_PATTERNS[letter]})")
         groups.append(meaning)
         example.append(_EXAMPLES[meaning])

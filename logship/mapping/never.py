@@ -54,7 +54,7 @@ def _walk(name: str, kind: Kind, tree: object, location: Location) -> Iterator[M
 def _text(name: str, kind: Kind, text: str) -> Said | None:
     """Of an exact text."""
     if text == "-":
-        return "'-' stands for an absent field", "write {absent: true}"
+        return "'-' means an absent field", "write {absent: true}"
     if kind in _NUMBERS:
         return _number(kind, text)
     if (kind is Kind.ADDRESS and name != "remote_host") or (name == "remote_host" and _is_network(text)):

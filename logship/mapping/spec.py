@@ -120,7 +120,7 @@ class JwtSpec(Section):
 class ExampleSpec(Section):
     """A line and what it must become, run by `logship test`."""
 
-    line: str = declare(TEXT, REQUIRED, "a line of a log, as it stands there")
+    line: str = declare(TEXT, REQUIRED, "a line of a log, verbatim")
     format: Any = declare(AnyTree(), "combined", "its format, as in a source")
     fields: dict[str, str] = declare(TEXT_MAP, {}, "constants of the source")
     name: str = declare(TEXT, "", "shown when it fails")

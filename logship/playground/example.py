@@ -21,7 +21,7 @@ def with_example(made: Made, mapping: str, format_text: str, line: str) -> str:
     Raises: UsageError while the mapping has mistakes, or for `examples:` that are not a list of lines.
     """
     if made.converter is None:
-        raise UsageError("mend the mapping first: an example says what comes of the line now")
+        raise UsageError("fix the mapping first: an example records what the line becomes now")
     raw = line.encode("utf-8", "replace")
     trace = made.converter.trace_inner(raw, raw, 0, LogFile(0, "example.log", "preview", KEY, "localhost"))
     outcome: object = "unfit" if trace.error else "dropped" if trace.dropped_by else "sampled out"

@@ -186,7 +186,7 @@ def _source_mapping(source: SourceSettings | None, reader: FileReader) -> Mappin
     document = reader.read(Path(source.path))
     node = document.node((*source.location, "mapping")) if document else None
     text = json.dumps(node.tree() if node else {}, indent=2, ensure_ascii=False) + "\n"
-    return _unsaved(directory, text, f"the mapping of {source.name} stands in {Path(source.path).name}: copy it there")
+    return _unsaved(directory, text, f"the mapping of {source.name} is in {Path(source.path).name}: copy it there")
 
 
 def _newest_log(settings: Settings | None, source: SourceSettings | None) -> str:

@@ -205,7 +205,7 @@ class Pipeline:
                 "lines stopped fitting the format, the file is held path=%s position=%s", chunk.file.path, run.start
             )
         if settled.rewind_to is not None:
-            log.info("a line fits again, going on path=%s position=%s", chunk.file.path, settled.rewind_to)
+            log.info("a line fits again, continuing path=%s position=%s", chunk.file.path, settled.rewind_to)
             self.tailer.release(chunk.file.file_id, settled.rewind_to)
         if settled.end == settled.start:
             return

@@ -371,7 +371,7 @@ class State:
         """What waits waits on; the connection is opened anew: after an I/O error it can't be trusted."""
         if not self.problem:
             log.error(
-                "the state can't be written, shipping goes on; after a restart lines may be sent again"
+                "the state can't be written, shipping continues; after a restart lines may be sent again"
                 " path=%s error=%s",
                 self.folder,
                 error,

@@ -53,7 +53,7 @@ def _of_daemon(faults: Faults) -> Iterator[Advice]:
             "error",
             "state",
             f"positions can't be saved: {faults.state}",
-            "shipping goes on; a restart now would send again what was not saved. Make room or mend its permissions",
+            "shipping continues; a restart now would send again what was not saved. Make room or fix its permissions",
         )
     if faults.state_removed:
         yield Advice(

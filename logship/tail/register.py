@@ -286,7 +286,9 @@ class Register:
             if not generation.is_damaged:
                 self.refusals[generation] = Refusal(generation.log.source.name, str(error), self.now_s)
             if generation.is_damaged:
-                self.tell(What.DAMAGED, generation, f"can't be read to its end, what stands before is sent: {error}")
+                self.tell(
+                    What.DAMAGED, generation, f"can't be read to its end, everything before that point is sent: {error}"
+                )
             else:
                 self.tell(What.UNREADABLE, generation, f"can't be read, it is tried again: {error}")
         generation.problem = str(error)

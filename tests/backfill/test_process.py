@@ -39,7 +39,7 @@ def test_ctrl_c_once_finishes_what_is_under_way(world: World, receiver: Receiver
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert b"stopped; the same command goes on from here" in out
+    assert b"stopped; the same command continues from here" in out
     sent = len(receiver.times)
     assert sent < len(LINES)
     rest = world.here(log)

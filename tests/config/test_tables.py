@@ -33,7 +33,7 @@ def test_a_table_is_what_spreadsheets_and_people_write(text: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "line", "said"),
     [
-        ("k1,a\nk1,b\n", ":2:1", "'k1' stands in line 1 with another value"),
+        ("k1,a\nk1,b\n", ":2:1", "'k1' is in line 1 already, with another value"),
         ("k1;a\n", ":1:1", "1 column, not 2; separate the columns with commas"),
         ("k1\ta\n", ":1:1", "separate the columns with commas"),
         ("k1,a,b\n", ":1:1", "3 columns, not 2; name the two that count"),

@@ -129,7 +129,7 @@ def test_mistakes_behind_a_mended_line_are_told_too() -> None:
 
 def test_a_key_that_stands_twice_names_the_other_line() -> None:
     _, message, _ = only_problem("a: 1\nb: 2\na: 3\n")
-    assert message == "'a' stands twice, first in line 1"
+    assert message == "'a' appears twice, first in line 1"
 
 
 def test_anchors_and_merge_keys_work() -> None:

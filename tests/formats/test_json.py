@@ -216,7 +216,7 @@ def test_headers_that_are_lists_are_joined() -> None:
         ({"json": {"status": {"key": "s", "fromat": "x"}}}, "status needs a key"),
         ({"json": {"status": {"key": "s", "format": "%Y"}}}, "status is no time"),
         ({"json": {"time_received": {"key": "s", "format": "%d %T"}}}, "holds no year"),
-        ({"json": {"http_referer": "a", "request_header_referer": "b"}}, "stands twice"),
+        ({"json": {"http_referer": "a", "request_header_referer": "b"}}, "appears twice"),
     ],
 )
 def test_a_wrong_json_format_is_refused_with_the_reason(tree: object, reason: str) -> None:

@@ -36,7 +36,7 @@ def test_a_wrong_shape_says_what_to_write(tree: object, reason: str) -> None:
 
 
 def test_a_name_that_stands_for_itself_is_refused() -> None:
-    with pytest.raises(FormatError, match="stands for itself"):
+    with pytest.raises(FormatError, match="refers to itself"):
         compile_format(read_spec("a"), {"a": read_spec("b"), "b": read_spec("a")})
 
 

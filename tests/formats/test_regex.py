@@ -85,8 +85,8 @@ def test_a_line_too_long_for_its_pattern_does_not_fit_and_says_why() -> None:
         (r"(?P<status>[0-9)", "missing \\]", 11),
         (r"(?P<status>\d+) \1", "invalid escape sequence", 16),
         (r"\d+", "no named groups", 0),
-        (r"(?P<status>a)(?P<status>b)", "stands twice", 16),
-        (r"(?P<http_referer>a)(?P<request_header_referer>b)", "stands twice", 22),
+        (r"(?P<status>a)(?P<status>b)", "appears twice", 16),
+        (r"(?P<http_referer>a)(?P<request_header_referer>b)", "appears twice", 22),
     ],
 )
 def test_a_bad_regex_is_refused_with_re2s_reason(pattern: str, reason: str, column: int) -> None:

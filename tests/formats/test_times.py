@@ -184,7 +184,7 @@ def test_strftime_formats_are_read_back(text: str, written: str, expected: int |
         ("%Y-%m %T", 0, "holds no day"),
         ("%Y-%m-%d", 0, "holds no hour"),
         ("%Y-%m-%d %T %!", 12, "no strftime directive"),
-        ("%Y-%m-%d %T %Y", 12, "stands twice"),
+        ("%Y-%m-%d %T %Y", 12, "appears twice"),
         ("%Y-%m-%d %", 9, "no strftime directive"),
         ("%U %Y %T", 0, "is a week"),
     ],

@@ -193,7 +193,7 @@ def test_fields_of_ones_own_read_a_log_that_names_none_and_yield_to_those_that_i
 
 
 def test_w3c_stands_alone() -> None:
-    with pytest.raises(FormatError, match="stands alone"):
+    with pytest.raises(FormatError, match="can not be one of several"):
         compile_format(read_spec(["w3c", "combined"]), presets())
 
 
