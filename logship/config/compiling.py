@@ -33,6 +33,11 @@ HARMLESS: dict[str | int, Any] = {  # in the place of an item that can't be read
     "trusted_proxies": "private",
 }
 HARMLESS_TEXT = "user_id"
+HARMLESS_FIELDS: dict[str | int, tuple[tuple[str, ...], Any]] = {  # templates name them: without them they'd be wrong
+    "lookups": (("lookups", "NAME"), {"from": "$host", "table": {}}),
+    "jwt": (("jwt", "claims", "NAME"), "sub"),
+}
+HARMLESS_MATCHER = {"absent": "false"}
 MAX_SHOWN = 80  # characters of a value in a sentence
 NEARLY = 0.75  # of letters in common
 
@@ -284,10 +289,12 @@ def without(tree: dict[str, Any], location: Location) -> dict[str, Any]:
     node: Any = copy
     for step in location[:-1]:
         node = node[step]
-    if isinstance(node, dict):
+    if location[0] in HARMLESS_FIELDS and len(location) == len(HARMLESS_FIELDS[location[0]][0]):
+        node[location[-1]] = HARMLESS_FIELDS[location[0]][1]
+    elif isinstance(node, dict):
         del node[location[-1]]
     else:
-        node[location[-1]] = HARMLESS.get(location[0], HARMLESS_TEXT)
+        node[location[-1]] = HARMLESS_MATCHER if "if" in location else HARMLESS.get(location[0], HARMLESS_TEXT)
     return copy
 
 

@@ -27,7 +27,12 @@ def refined(schema: Schema) -> Schema:
     properties["lookups"]["description"] += "; $name in templates and rules"
     properties["lookups"]["propertyNames"] = _own_name()
     properties["trusted_proxies"] |= NETWORKS
-    definitions["JwtSpec"]["properties"]["claims"]["propertyNames"] = _own_name()
+    properties["client_ip_header"] |= texts.HEADER
+    properties["defaults"]["additionalProperties"] = texts.LITERAL
+    definitions["JwtSpec"]["properties"]["claims"] |= {
+        "propertyNames": _own_name(),
+        "additionalProperties": texts.CLAIM,
+    }
     for name in ("LookupSpec", "JwtSpec"):
         definitions[name]["properties"]["from"] |= texts.SOURCE
     _refine_rule(definitions["RuleSpec"])

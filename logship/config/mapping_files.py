@@ -68,6 +68,8 @@ class LayeredMapping:
         """The layer that says what stands at `location` of the sum, and where in it."""
         if len(location) > 1 and location[0] == "rules" and isinstance(location[1], int):
             return self._rule_home(location[1], location)
+        if location[:1] == ("examples",):  # the base's are not inherited
+            return self.layers[-1], location
         wanted = _at(self.tree, location)
         for layer in reversed(self.layers):
             if layer.document.node((*layer.prefix, *location)) is not None and _at(layer.tree, location) == wanted:

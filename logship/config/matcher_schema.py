@@ -12,7 +12,7 @@ _QUANTITY = {
 }
 _PATTERN = {
     "type": "string",
-    "not": {"pattern": r"(^|[^\\\[])\(\?(<?[=!]|<[A-Za-z])"},
+    "not": {"pattern": r"(^|[^\\\[])\(\?(<?[=!]|<[A-Za-z])|^/(\^.*|.*\$)/[a-z]*$"},
     "description": "RE2: no lookahead",
 }
 _NETWORK = {
@@ -29,14 +29,15 @@ _EXACT: dict[Kind, Schema] = {  # what a text that a field is compared with must
     Kind.NUMBER: _NUMBER,
     **dict.fromkeys((Kind.DURATION_S, Kind.DURATION_MS, Kind.DURATION_US, Kind.DURATION_NS), _NUMBER),
 }
-_METHOD = {"type": "string", "pattern": "^[^a-z]*$"}
+_AGENTS = ("request_header_user_agent", "http_user_agent", "request_header_referer", "http_referer", "remote_user")
+_METHOD = {"type": "string", "pattern": r"^[^a-z,;|\s]*$"}
 _EXACT_OF: dict[str, Schema] = {
     "method": _METHOD,
     "request_method": _METHOD,
-    "path": {"type": "string", "pattern": r"^/\*$|^/[^*?]*$"},
-    "target": {"type": "string", "pattern": r"^/\*$|^/[^*]*$"},
+    "path": {"type": "string", "pattern": r"^/\*$|^/([^*?,;|\s]|[,;|](?!\s*/))*$"},
+    "target": {"type": "string", "pattern": r"^/\*$|^/([^*,;|\s]|[,;|](?!\s*/))*$"},
     "scheme": {"enum": ["http", "https"]},
-    "host": {"type": "string", "pattern": "^[^/*A-Z]*$"},
+    "host": {"type": "string", "pattern": r"^[^/*A-Z,;|\s]*$"},
 }
 
 
@@ -47,9 +48,12 @@ def conditions(description: str) -> Schema:
         spelled = (spelling.removeprefix("$") for spelling in field.nginx if spelling.startswith("$"))
         for one in (name, *spelled):
             properties.setdefault(one, {"$ref": f"#/$defs/{_matcher_of(name)}"})
+    for one in _AGENTS:
+        properties[one] = {"$ref": "#/$defs/Matcher of header"}
     return {
         "description": description,
         "type": "object",
+        "propertyNames": {"not": {"enum": ["not", "or", "any", "and", "all"]}},
         "properties": properties,
         "patternProperties": {f"^({'|'.join(family.prefix for family in FAMILIES)})": {"$ref": "#/$defs/Matcher"}},
         "additionalProperties": {"$ref": "#/$defs/Matcher"},
@@ -58,7 +62,8 @@ def conditions(description: str) -> Schema:
 
 def matchers() -> dict[str, Schema]:
     """Every matcher by the name that conditions() refers to."""
-    made = {"Matcher": _matcher(PLAIN, "Matcher")}
+    starless = PLAIN | {"not": {"type": "string", "pattern": r"^\*.|.\*$"}}
+    made = {"Matcher": _matcher(PLAIN, "Matcher"), "Matcher of header": _matcher(starless, "Matcher of header")}
     for name in FIELDS:
         exact, matcher = _exact(name), _matcher_of(name)
         if exact is not None:

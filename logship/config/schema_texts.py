@@ -17,6 +17,14 @@ _NAME = r"[A-Za-z_@][A-Za-z0-9_.@-]*"
 _REFERENCE = rf"\$\{{{_NAME}(\|({'|'.join(FILTERS)}))*(:-([^{{}}$]|\$\$)*)?\}}"
 _ELSEWHERE = r"\$\{(env|file):[^}]*\}"
 _WRITTEN = rf"^([^$]|\$\$|\$[A-Za-z_][A-Za-z0-9_]*|{_REFERENCE}|{_ELSEWHERE})*$"
+_ELSEWHERE_MEANT = (
+    r"\{\{.*\}\}",
+    r"%\{.*\}[a-z]?",
+    "%[<>]?[A-Za-z]",
+    r"\.[A-Za-z_]\w*",
+    r"@\{?[A-Za-z_]\w*\}?",
+    r"\\+[0-9]",
+)
 _A_FIELD = r"(^|[^$])(\$\$)*\$([A-Za-z_]|\{)"
 _NO_FIELD = r"^([^$]|\$\$)*$"
 
@@ -24,6 +32,7 @@ TEMPLATE: Schema = {
     "description": "a constant, or a template: $name, ${name}, ${name:-default}, ${name|lower}, $$",
     "type": ["string", "number", "boolean", "null"],
     "pattern": _WRITTEN,
+    "not": {"type": "string", "pattern": rf"^({'|'.join(_ELSEWHERE_MEANT)})$"},
 }
 SOURCE: Schema = {"type": "string", "allOf": [{"pattern": _WRITTEN}, {"pattern": _A_FIELD}]}
 
@@ -60,7 +69,10 @@ def value(shape: Shape, *, may_be_null: bool) -> Schema:
     if shape is Shape.UUID:
         by_clients = r"^\$\{?(http|request_header|arg|cookie)_"
         return {"type": ["string", "null"], "allOf": SOURCE["allOf"], "not": {"type": "string", "pattern": by_clients}}
-    return TEMPLATE | ({"maxLength": MAX_ID_CHARS} if shape is Shape.ID else {})
+    if shape is Shape.ID:
+        fields = {"enum": sorted(FIELDS), "description": "a field is written with a $"}
+        return TEMPLATE | {"maxLength": MAX_ID_CHARS, "not": {"anyOf": [TEMPLATE["not"], fields]}}
+    return TEMPLATE
 
 
 _TIMES = frozenset(kind for kind in Kind if kind.is_time)
@@ -117,6 +129,11 @@ def parameters(description: str) -> Schema:
 def keys(description: str) -> Schema:
     """Keys of bodies."""
     return names(_NO_KEY, description)
+
+
+HEADER: Schema = {"type": "string", "pattern": r"^[!#%&'*+.^_`|~0-9A-Za-z-]*$"}
+LITERAL: Schema = PLAIN | {"pattern": rf"^([^$]|{_ELSEWHERE})*$"}
+CLAIM: Schema = PLAIN | {"pattern": "^[^$]"}
 
 
 def headers(description: str) -> Schema:

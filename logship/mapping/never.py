@@ -19,6 +19,9 @@ _NUMBERS = _DURATIONS | {Kind.INTEGER, Kind.NUMBER, Kind.STATUS}
 _METHODS = frozenset({"method", "request_method"})
 _PATHS = frozenset({"path", "target"})
 _TEXTS = _METHODS | _PATHS | {"query", "scheme", "host", "request_header_user_agent", "request_header_referer"}
+_HEADERS = frozenset({"request_header_user_agent", "request_header_referer", "remote_user"})
+_SLASHED = re.compile(r"/(\^.*|.*\$)/[a-z]*\Z")
+_SEVERAL = re.compile(r"[^\s,;|]+(?:\s*[,;|]\s*|\s+)(?:[A-Z]{3,}|/|[a-z0-9.-]+\.)")
 _COMPARED = re.compile(r"\s*(>=?|<=?|=>|=<)\s*(\S+)\s*\Z")
 _SPAN = re.compile(r"\s*([0-9.]+\s*[A-Za-z]*)\s*(?:-|\.\.\.?)\s*([0-9.]+\s*[A-Za-z]*)\s*\Z")
 _STATUS = re.compile(r"[1-9](?:[0-9]{2}|xx)\Z")
@@ -55,6 +58,11 @@ def _text(name: str, kind: Kind, text: str) -> Said | None:
     """Of an exact text."""
     if text == "-":
         return "'-' means an absent field", "write {absent: true}"
+    if _SEVERAL.match(text) and (name in _METHODS | _PATHS or name in ("host", "scheme")):
+        return f"'{text}' is one text here", f"write [{', '.join(re.split(r'[,;|]? +|[,;|]', text))}]"
+    if name in _HEADERS and len(text) > 1 and (text[0] == "*" or text[-1] == "*"):
+        pattern = ("" if text[0] == "*" else "^") + re.escape(text.strip("*")) + ("" if text[-1] == "*" else "$")
+        return f"'{text}' is no pattern here", f"write {{matches: '{pattern}'}}"
     if kind in _NUMBERS:
         return _number(kind, text)
     if (kind is Kind.ADDRESS and name != "remote_host") or (name == "remote_host" and _is_network(text)):
@@ -142,6 +150,8 @@ def _nothing(name: str, kind: Kind, tree: object) -> Said | None:
 
 
 def _matches(name: str, kind: Kind, tree: object) -> Said | None:
+    if isinstance(tree, str) and (slashed := _SLASHED.match(tree)):
+        return f"the slashes around '{tree}' are part of it", f"write '{slashed[1]}'"
     prefix, _ = literal_prefix(tree) if isinstance(tree, str) else ("", "")
     if prefix and name in _PATHS and not prefix.startswith("/"):
         return f"no {name} begins with '{prefix}': it begins with '/'", f"write '^/{prefix}…'"

@@ -17,6 +17,14 @@ from logship.mapping.spec import MappingSpec, RuleSpec
 from logship.mapping.template import Template, parse_template
 from logship.records import record
 
+_WORDS = {  # of the conditions of other tools, in the place of a field
+    "not": "write it around the matcher: {path: {not: /x}}",
+    "or": "write {path: [/x, /y]}, or a rule for each",
+    "any": "write {path: [/x, /y]}, or a rule for each",
+    "and": "write the fields side by side: all of them must hold",
+    "all": "write the fields side by side: all of them must hold",
+}
+
 
 @record
 class Leaf:
@@ -128,6 +136,9 @@ def _rule(spec: RuleSpec, index: int, errors: list[MappingError]) -> Rule:
     conditions = []
     for name, tree in spec.condition.items():
         location = (*here, "if", name)
+        if name in _WORDS:
+            errors.append(MappingError(f"'{name}' is no field", location=location, hint=_WORDS[name]))
+            continue
         known = lookup(canonical(name) or name)
         is_list = known is not None and known.kind is Kind.LIST
         matcher = parse_matcher(tree, location, errors, is_list=is_list)

@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from logship.errors import Location, MappingError
 from logship.fields import canonical, closest
-from logship.mapping import proxies, redact_review
+from logship.mapping import proxies, redact_review, rule_review, texts_review
 from logship.mapping.event_keys import EVENT_KEYS, REQUIRED_KEYS, Path, Shape, shape_of
 from logship.mapping.literals import misfits
-from logship.mapping.never import bare_limits
-from logship.mapping.plan import Branch, Condition, Leaf, Plan, Rule, leaves, read_plan
+from logship.mapping.plan import Branch, Leaf, Plan, leaves, read_plan
 from logship.mapping.spec import MappingErrors, MappingSpec, as_error
 from logship.mapping.template import Template
 
@@ -41,11 +40,11 @@ def review(spec: MappingSpec) -> tuple[list[MappingError], tuple[MappingError, .
     plan = read_plan(spec)
     errors = [
         *plan.errors, *_required(plan), *_misfits(plan), *_proxies(spec), *redact_review.refused(spec),
-        *_same_ids(plan),
+        *_same_ids(plan), *texts_review.refused(spec),
     ]  # fmt: skip
     warnings = (
-        *_unknown_keys(plan), *redact_review.vain(spec, plan), *_vain_rules(plan), *_client_ids(plan),
-        *_bare_limits(plan),
+        *_unknown_keys(plan), *redact_review.vain(spec, plan), *rule_review.doubts(plan), *_client_ids(plan),
+        *texts_review.doubts(spec, plan),
     )  # fmt: skip
     return errors, warnings
 
@@ -114,8 +113,7 @@ def _written(plan: Plan) -> Iterator[tuple[Path, object, Location]]:
             if isinstance(node, Leaf):
                 yield here, node.value, node.location
             else:
-                first = next((leaf.location for _, leaf in leaves(node)), ("event", *here))
-                yield here, {}, ("event", *here) if first[:1] == ("event",) else first
+                yield here, {}, _place_of(node, ("event", *here))
                 todo.append((here, node))
     for rule in plan.rules:
         for path, leaf in rule.sets:
@@ -145,55 +143,16 @@ def _unknown_keys(plan: Plan) -> Iterator[MappingError]:
             near = _MEANT.get(key.lower()) or closest(key, known)
             near = near if near in known or "." in (near or "") else None
             hint = f"did you mean '{near}'?" if near else "what is your own goes below metadata"
-            location = ("event", *path, key)
+            if "." in key and key.partition(".")[0] in known:
+                hint = f"write {key.replace('.', ': {')}: …{'}' * key.count('.')}"
+            location = _place_of(branch[key], ("event", *path, key))
             yield MappingError(f"the API knows no '{key}'", location=location, hint=hint, severity="warning")
 
 
-def _bare_limits(plan: Plan) -> Iterator[MappingError]:
-    for rule in plan.rules:
-        for condition in rule.conditions:
-            yield from bare_limits(condition.field, condition.tree, condition.location)
-
-
-def _vain_rules(plan: Plan) -> Iterator[MappingError]:
-    for number, rule in enumerate(plan.rules):
-        for earlier in plan.rules[:number]:
-            reason = _overruled(earlier, rule)
-            if reason:
-                said = f"rule '{rule.name}' {reason} '{earlier.name}'"
-                location = ("rules", rule.index)
-                yield MappingError(said, location=location, hint="swap or remove one", severity="warning")
-                break
-
-
-def _overruled(earlier: Rule, rule: Rule) -> str:
-    if not _covers(earlier, rule):
-        return ""
-    if earlier.drops:
-        return "can never match: its lines are dropped by"
-    if earlier.keeps and (rule.drops or rule.share) and not rule.sets:
-        return "never acts: its lines are kept by"
-    if earlier.share and rule.share and not rule.sets:
-        return "never decides: its lines are sampled by"
-    return ""
-
-
-def _covers(earlier: Rule, rule: Rule) -> bool:
-    """Whether every line that matches `rule` surely matches `earlier`."""
-    for condition in earlier.conditions:
-        same = [other for other in rule.conditions if _name(other.field) == _name(condition.field)]
-        if not any(_implies(other, condition) for other in same):
-            return False
-    return True
-
-
-def _implies(narrow: Condition, wide: Condition) -> bool:
-    texts = narrow.matcher.texts
-    return narrow.tree == wide.tree or bool(texts and all(wide.matcher.test(text) is not None for text in texts))
-
-
-def _name(field: str) -> str:
-    return canonical(field) or field
+def _place_of(node: Leaf | Branch, otherwise: Location) -> Location:
+    """Where a key was written: a rule's, if one made it."""
+    first = node if isinstance(node, Leaf) else next((leaf for _, leaf in leaves(node)), None)
+    return first.location if first is not None and first.location[:1] == ("rules",) else otherwise
 
 
 def _same_ids(plan: Plan) -> Iterator[MappingError]:

@@ -31,7 +31,7 @@ def parse_share(text: str, location: Location, errors: list[MappingError]) -> Sh
     if fraction:
         return Share(int(fraction[1]))
     if not percent:
-        errors.append(MappingError(f"'{text}' is no share", location=location, hint="write 10% or 1/20"))
+        errors.append(MappingError(f"'{text}' is no share", location=location, hint=f"write {_meant(text.strip())}"))
         return None
     share = Fraction(percent[1]) / 100
     if not 0 < share <= 1:
@@ -44,3 +44,11 @@ def parse_share(text: str, location: Location, errors: list[MappingError]) -> Sh
         errors.append(MappingError(said, location=location, hint=f"write 1/{round(float(weight))}"))
         return None
     return Share(int(weight))
+
+
+def _meant(text: str) -> str:
+    """A bare number as a share of 1, or as a percentage."""
+    if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]+)?|\.[0-9]+", text) or not 0 < float(text) <= 100:
+        return "10% or 1/20"
+    number = float(text)
+    return f"{number * 100:g}%" if number < 1 else f"{number:g}%"

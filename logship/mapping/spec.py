@@ -200,6 +200,22 @@ _SAID: dict[str, tuple[str, str]] = {
 }
 
 
+_IF = "did you mean 'if'?"
+_RULE_WORDS = {  # of the rules of other tools
+    "when": _IF,
+    "where": _IF,
+    "match": _IF,
+    "condition": _IF,
+    "unless": "write if: {path: {not: /x}}",
+    "action": "write drop: true, keep: true, sample: 10% or set: {…}",
+    "do": "write drop: true, keep: true, sample: 10% or set: {…}",
+    "exclude": "did you mean 'drop'?",
+    "discard": "did you mean 'drop'?",
+    "rate": "did you mean 'sample'?",
+    "add": "did you mean 'set'?",
+}
+
+
 def as_error(mistake: Mistake) -> MappingError:
     """What is wrong, in words."""
     location = mistake.location
@@ -228,6 +244,8 @@ def _unknown_key(key: str, location: Location) -> MappingError:
 
     close = get_close_matches(key, known, 1)
     hint = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(known)}"
-    if location[0] == "rules" and not close:
+    if location[0] == "rules" and key in _RULE_WORDS:
+        hint = _RULE_WORDS[key]
+    elif location[0] == "rules" and not close:
         hint = f"known are {', '.join(known)}; fields to match go into if: {{{key}: …}}"
     return MappingError(f"unknown key '{key}'", location=location, hint=hint)

@@ -94,6 +94,25 @@ MISTAKES = [
     ("redact: {headers: ['X-Api-Key:']}", ("redact", "headers", 0), "write X-Api-Key"),
     ("redact: {headers: ['X-*']}", ("redact", "headers", 0), "list the headers"),
     ("redact: {headers: 'X-A, X-B'}", ("redact", "headers", 0), "write [X-A, X-B]"),
+    ("rules: [{if: {not: {path: /x}}, drop: true}]", ("rules", 0, "if", "not"), "{path: {not: /x}}"),
+    ("rules: [{if: {or: [{path: /x}]}, drop: true}]", ("rules", 0, "if", "or"), "a rule for each"),
+    ("rules: [{if: {method: 'GET, POST'}, drop: true}]", ("rules", 0, "if", "method"), "write [GET, POST]"),
+    ("rules: [{if: {path: '/a, /b'}, drop: true}]", ("rules", 0, "if", "path"), "write [/a, /b]"),
+    ("rules: [{if: {host: 'a.example b.example'}, drop: true}]", ("rules", 0, "if", "host"), "[a.example, b.example]"),
+    (
+        "rules: [{if: {http_user_agent: '*bot*'}, drop: true}]",
+        ("rules", 0, "if", "http_user_agent"),
+        "{matches: 'bot'}",
+    ),
+    ("rules: [{if: {path: {matches: '/^x/'}}, drop: true}]", ("rules", 0, "if", "path", "matches"), "write '^x'"),
+    ("rules: [{if: {path: {contains: x}}, drop: true}]", ("rules", 0, "if", "path", "contains"), "mean 'matches'?"),
+    ("rules: [{when: {path: /x}, drop: true}]", ("rules", 0, "when"), "did you mean 'if'?"),
+    ("rules: [{if: {path: /x}, action: drop, keep: true}]", ("rules", 0, "action"), "write drop: true"),
+    ("rules: [{sample: 0.25}]", ("rules", 0, "sample"), "write 25%"),
+    ("rules: [{sample: 10}]", ("rules", 0, "sample"), "write 10%"),
+    ("defaults: {host: $server_name}", ("defaults", "host"), "a default is a text"),
+    ("jwt: {from: $http_authorization, claims: {who: $sub}}", ("jwt", "claims", "who"), "write sub"),
+    ("{trusted_proxies: [private], client_ip_header: $http_x_real_ip}", ("client_ip_header",), "write X-Real-Ip"),
     ("redact: {hash: [$user_id], key: k}", ("redact", "hash", 0), "such as user_id"),
 ]
 
@@ -140,6 +159,22 @@ DOUBTFUL = [
     ("redact: {path: ['token=([^&]+)']}", "ends before the '?'"),
     ("redact: {path: ['/reset\\?key=(.+)']}", "ends before the '?'"),
     ("redact: {key: k}", "the key hashes nothing"),
+    ("event: {user_id: '%u'}", "a field is written $remote_user"),
+    ("event: {user_id: '{{ remote_user }}'}", "a field is written $remote_user"),
+    ("event: {company_id: .remote_user}", "a field is written $remote_user"),
+    ("event: {company_id: '%{IP:client_ip}'}", "a field is written $client_ip"),
+    ("event: {user_id: remote_user}", "write $remote_user for the field"),
+    ("rules: [{if: {path: {matches: '^/([a-z]+)'}}, set: {company_id: '\\1'}}]", "name the group"),
+    ("rules: [{set: {user: x}}]", "did you mean 'user_id'?"),
+    ("event: {metadata.host: $host}", "write metadata: {host: …}"),
+    (
+        "rules: [{name: a, if: {path: /x}, drop: true}, {name: a, if: {path: /y}, drop: true}]",
+        "two rules are named 'a'",
+    ),
+    ("rules: [{name: s, sample: 10%}, {name: e, if: {status: 5xx}, keep: true}]", "rule 'e' keeps too late"),
+    ("lookups: {company: {from: $host, table: {a: b}}}", "nothing uses $company"),
+    ("jwt: {from: $path, claims: {who: sub}}", "nothing uses $who"),
+    ("defaults: {hosst: a.example}", "did you mean 'host'?"),
     ("event: {transaction_id: $http_x_request_id}", "erase their own traffic"),
     ("event: {reponse: {}}", "did you mean 'response'?"),
     ("{}", "combined logs no host: URIs begin https://web-1/"),
@@ -151,6 +186,21 @@ DOUBTFUL = [
 @pytest.mark.parametrize(("text", "said"), DOUBTFUL)
 def test_what_is_surely_not_meant_is_a_warning(text: str, said: str) -> None:
     assert any(said in warning for warning in warnings(text)), warnings(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "event: {metadata: {kind: status, source: nginx}}",
+        "event: {company_id: acme_inc, tags: [host]}",
+        "rules: [{name: a, if: {path: /x}, set: {user_id: x}}, {name: a, if: {path: /y}, set: {user_id: y}}]",
+        "rules: [{if: {path: /x}, sample: 10%}, {if: {status: 5xx}, keep: true}]",
+        "rules: [{if: {remote_user: 'ann, bob'}, drop: true}]",
+        "{lookups: {a: {from: $host, table: {}}, b: {from: $a, table: {}}}, rules: [{if: {b: x}, drop: true}]}",
+    ],
+)
+def test_nothing_is_said_of_what_may_be_meant(text: str) -> None:
+    assert not mapping(text).warnings
 
 
 @pytest.mark.parametrize("pattern", ["/users?/([^/?&]+)", "/(?:a|b)/([^/]+)", "(?i);jsessionid=([^;/]+)", "/.*?/(x)"])
