@@ -104,6 +104,7 @@ class Aging:
                 f"is gone before it was read: {least}{lost:,} bytes are lost, unless they are found later; {where}"
             )
             self._lost(generation, lost, message)
+            generation.size_bytes = min(generation.size_bytes, generation.read_to)
         elif not generation.is_met and self._has_grown_unseen(generation):
             message = (
                 f"was changed or taken away while nobody looked: what it got after byte {seen:,} is lost, unless it is"

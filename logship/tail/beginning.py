@@ -72,10 +72,14 @@ class Beginnings:
         What was written while the program did not run is new, whatever its name says. Names and times of archives
         mislead: one that kubelet compressed is younger than the file that was rotated after it.
         """
-        is_written_since = facts.mtime_ns / 1e9 >= self._looked_s.get(its.source.name, float("inf"))
+        is_written_since = self.is_written_since(facts, its)
         if newest is None:  # nothing was in this log at the last look: what is older is not ours
             return self._beginning.takes_all or is_written_since
         return (is_written_since and not self._has_looked) or is_newer(path, facts, newest, its.place.stem)
+
+    def is_written_since(self, facts: Facts, its: Log) -> bool:
+        """Whether a file was written after the last full look at a log's source."""
+        return facts.mtime_ns / 1e9 >= self._looked_s.get(its.source.name, float("inf"))
 
     def begin(self, its: Log, source: TailSource, stranger: Stranger, now_s: float) -> Generation:
         """A new generation, read from its start; the caller binds its name."""

@@ -9,6 +9,7 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 
 from logship.checkpoint import Anchor
 from logship.tail.aging import CUT_AFTER_S, Aging, descriptors_max
@@ -32,6 +33,7 @@ from logship.tail.rotation import (
     compare,
     end_alike,
     first_line_hash,
+    has_nothing_new,
     is_copy_in_the_making,
     last_common,
     verdicts,
@@ -264,11 +266,21 @@ class Followed:
             generation.changed_s = now_s
             self.register.recovers(generation)
             self._grew(generation, facts)
-            if generation.size_bytes < seen:
-                self.aging.note_cut_off(generation, seen - generation.size_bytes)
+            self._note_shrunk(generation, seen)
         except OSError as exc:
             self.register.fails(generation, exc)
         return True
+
+    def take_facts(self, generation: Generation, facts: Facts) -> None:
+        """What reading saw of a content that is the generation's still."""
+        seen = generation.size_bytes
+        generation.take_facts(facts)
+        self._note_shrunk(generation, seen)
+
+    def _note_shrunk(self, generation: Generation, seen: int) -> None:
+        """Bytes that were seen at its end are not there any more."""
+        if generation.size_bytes < seen and isinstance(generation.content, PlainContent):
+            self.aging.note_cut_off(generation, seen - max(generation.size_bytes, generation.read_to))
 
     def _unlearn(self, generation: Generation) -> None:
         """An empty file said nothing of what it would be; it is an archive in the making, and is judged as one."""
@@ -341,14 +353,20 @@ class Followed:
         first_line = first_line_hash(content)
         judged = verdicts(its, self.register.hinted.get(facts.hint), content, facts, first_line)
         same = next((each for each, verdict in judged.items() if verdict is RotationVerdict.SAME), None)
-        if same is not None:
+        if is_sibling and (same is None or same.is_finished) and has_nothing_new(content, facts, judged):
+            if path in self.register.names:
+                self.register.unbind(self.register.names[path])
+            its.rejected = {**(its.rejected or {}), path: facts}
+            content.close()
+            return
+        is_own = not is_sibling and path in its.live_names
+        if same is not None and not self._ends_unconfirmed(same, content, facts, is_own=is_own):
             self._undecided.pop(path, None)
             self._take_over(same, path, watched, content, facts, now_s, is_sibling=is_sibling)
             return
         if path in self.register.names:
             self.register.unbind(self.register.names[path])
-        is_own = not is_sibling and path in its.live_names
-        cut_back = self._most_of(content, facts, judged, is_own=is_own)
+        cut_back = same or self._most_of(content, facts, judged, is_own=is_own)
         if cut_back is not None:
             generation = self._cut_back(cut_back, path, content, facts, now_s)
             self._bind(path, watched, facts, generation, is_sibling=is_sibling)
@@ -394,15 +412,27 @@ class Followed:
         self._bind(path, watched, facts, generation, is_sibling=is_sibling)
 
     def _has_parted(self, generation: Generation, content: Content, now_s: float) -> bool:
-        """Whether a file that has the generation's confirmed lines has others than its open one after them."""
+        """Whether a file that has the generation's confirmed lines has others than were read, or than its open one."""
+        if generation.content is None and not generation.may_be_read_on_in(content):
+            return True
         known = generation.content
         if generation.key is None or not isinstance(known, PlainContent) or not self._refresh(generation, now_s):
             return False
-        return generation.content is known and not end_alike(content, known)
+        if not generation.still_holds():  # it may have grown as another
+            self.detach(generation, now_s)
+            return False
+        return not end_alike(content, known)
 
     def _is_waited_for(self, path: str, now_s: float) -> bool:
         """A copy that is still too short to tell is waited for, but not for ever."""
         return now_s - self._undecided.setdefault(path, now_s) < UNDECIDED_S
+
+    @staticmethod
+    def _ends_unconfirmed(generation: Generation, content: Content, facts: Facts, *, is_own: bool) -> bool:
+        """Whether a log was cut back to less than was read of it, and to no less than is confirmed."""
+        is_its_file = is_own or facts.hint == generation.facts.hint
+        is_cut = not content.is_archive and facts.size_bytes < generation.read_to
+        return is_its_file and is_cut and generation.content is None and not generation.is_finished
 
     @staticmethod
     def _most_of(
@@ -456,7 +486,9 @@ class Followed:
         was_read = generation.is_finished and not generation.lost_bytes and not was_appended_to
         if not generation.is_finished:
             generation.expected_bytes = max(generation.size_bytes, generation.expected_bytes)
-        generation.before, generation.stalled_at, generation.elsewhere = None, -1, None
+        if generation.positions.confirmed >= generation.read_to:
+            generation.before = None  # the anchor tells
+        generation.stalled_at, generation.elsewhere = -1, None
         generation.is_read_out = was_read and content.is_archive
         generation.changed_s = now_s
         self.aging.make_room(self._descriptors_max - self._strangers_open)  # what a search found, too, counts
@@ -487,6 +519,7 @@ class Followed:
                 self.replaced.keep(generation, now_s)
                 self._adopt(generation, content, facts, now_s)
                 self._bind(name.path, name.watched, facts, generation, is_sibling=name.is_sibling)
+                self._compare_others(generation, facts, now_s)
                 return
             if self.replaced.differs(generation, content):
                 branch = self._branch_off(generation, name.path, content, facts, now_s)
@@ -494,6 +527,12 @@ class Followed:
             else:
                 content.close()
         self.register.note_loose(generation)
+
+    def _compare_others(self, generation: Generation, facts: Facts, now_s: float) -> None:
+        """What had nothing but what was read of the old file may have other lines than the one that is read on."""
+        for name in [self.register.names[path] for path in generation.names]:
+            if name.facts.hint != facts.hint:
+                self._identify(name.path, name.watched, now_s, is_sibling=name.is_sibling)
 
     def _branch_off(
         self, generation: Generation, path: str, content: Content, facts: Facts, now_s: float
@@ -513,6 +552,7 @@ class Followed:
             return
         self._keep_nameless(generation)
         self.register.take(generation)
+        generation.facts = generation.sure  # a file rotated since then is younger than it
         generation.lost_at_s = now_s
         generation.log.rejected = None
         self.register.tell(What.TRUNCATED, generation, "was truncated, its unread rest is looked for in copies")
@@ -591,7 +631,8 @@ class Followed:
         for stranger in by_age(strangers, its.place.stem):
             if self._is_known_elsewhere(its, watched, stranger, now_s):
                 continue
-            if stranger.is_sibling and not self.beginnings.is_wanted(stranger.path, stranger.facts, newest, its):
+            wanted = self.beginnings.is_wanted(stranger.path, stranger.facts, newest, its)
+            if stranger.is_sibling and not wanted and not self._has_parted_unseen(stranger, newest):
                 its.rejected = {**(its.rejected or {}), stranger.path: stranger.facts}
                 stranger.content.close()
                 continue
@@ -654,12 +695,31 @@ class Followed:
                 continue  # gone again, or no file: no sibling
             if its.rejected is not None and facts == its.rejected.get(path):
                 continue
-            if not self.beginnings.is_wanted(path, facts, newest, its):
+            is_wanted = self.beginnings.is_wanted(path, facts, newest, its)
+            if not is_wanted and not self._begins_as(path, facts, newest):
                 continue
             if self._is_its(its, path) or path in nameless:
                 if path in nameless:
                     self.register.given[path] = its
                 self._identify(path, watched, now_s, is_sibling=True)
+
+    def _begins_as(self, path: str, facts: Facts, newest: Generation | None) -> bool:
+        """Whether a file that was written since the last look begins as the newest generation.
+
+        That may be read on in another file meanwhile, which is younger: their times say nothing then.
+        """
+        if newest is None or not self.beginnings.is_written_since(facts, newest.log):
+            return False
+        with suppress(OSError), closing(open_content(path)) as content:
+            return self._has_parted_unseen(
+                Stranger(path, content, facts, True, False, first_line_hash(content)), newest
+            )
+        return False
+
+    def _has_parted_unseen(self, stranger: Stranger, newest: Generation | None) -> bool:
+        if newest is None or newest.first_line != stranger.first_line:
+            return False
+        return self.beginnings.is_written_since(stranger.facts, newest.log)
 
     def _without_names(self, its: Log, watched: Watched) -> Iterator[str]:
         """Files that may be this log's though their names do not say so: made as one that was its, or put away for its

@@ -42,7 +42,7 @@ class Generation:
     first_line: bytes = b""
     size_bytes: int = 0
     expected_bytes: int = 0  # what was seen of it before it was found elsewhere, shorter than that
-    sure_bytes: int = 0  # of size_bytes, when what stands before read_to was compared last
+    sure: Facts = NOWHERE  # the facts when what stands before read_to was compared last: since then it may be another
     seen: Anchor | None = None  # of its size at some time, while nothing is confirmed
     read_to: int = 0
     before: bytes | None = None
@@ -199,6 +199,12 @@ class Generation:
         before = self.content.read_at(start, self.read_to - start)
         return len(before) == self.read_to - start and other.read_at(start, len(before)) == before
 
+    def may_be_read_on_in(self, other: Content) -> bool:
+        """Whether another content has what was read and is not confirmed, as far as it goes by now. Raises: OSError."""
+        if self.before is None or self.positions.confirmed >= self.read_to:
+            return True
+        return self.before.startswith(other.read_at(self.read_to - len(self.before), len(self.before)))
+
     def still_has_seen(self, size_bytes: int) -> bool:
         """Whether what is known of it while nothing is confirmed stands there yet: it finds the copy if not."""
         if self.positions.has_anchors or self.seen is None or self.content is None:
@@ -277,7 +283,7 @@ class Generation:
             range_start=self.positions.start,
             position=self.positions.confirmed,
             anchors=tuple(self.anchors),
-            is_finished=self.is_finished,
+            is_finished=self.is_finished and self.positions.confirmed >= self.read_to,  # else it may end with us
             lost_bytes=self.lost_bytes,
             gone_at_s=self.gone_at_s,
         )
@@ -338,7 +344,8 @@ def restored(row: Checkpoint, log: Log) -> Generation:
     is_same_receiver = row.receiver == log.source.receiver
     positions = Positions(row.range_start if is_same_receiver else 0)
     positions.confirmed = row.position if is_same_receiver else 0
-    positions.anchors = list(row.anchors)
+    seen = row.anchors[-1] if row.anchors and row.anchors[-1].position > row.position else None
+    positions.anchors = [each for each in row.anchors if each is not seen]
     return Generation(
         number=row.generation,
         log=log,
@@ -349,6 +356,7 @@ def restored(row: Checkpoint, log: Log) -> Generation:
         key=row.key,
         first_line=row.first_line,
         size_bytes=row.size_bytes,
+        seen=seen,
         read_to=positions.confirmed,
         lost_bytes=row.lost_bytes,
         gone_at_s=row.gone_at_s,

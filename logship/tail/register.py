@@ -171,6 +171,7 @@ class Register:
         if not content.is_archive:
             self.inodes[hint] = generation
         generation.take_facts(facts)
+        generation.sure = facts
         self.changed[generation.log] = None
 
     def take(self, generation: Generation) -> None:

@@ -79,9 +79,13 @@ class Replaced:
         """What was written to a file after its log was read on elsewhere becomes a generation of its own."""
         for generation, former in list(self._formers.items()):
             try:
-                if former.content.facts().size_bytes > former.size_bytes and not generation.log.is_parked:
+                facts = former.content.facts()
+                is_read = facts.hint in self._register.inodes  # under a name that it has
+                if is_read or generation.log.is_parked:
+                    self._close(generation)
+                elif facts.size_bytes > former.size_bytes:
                     self._split_off(generation, former, now_s)
-                elif now_s - former.since_s >= WATCHED_S or generation.log.is_parked:
+                elif now_s - former.since_s >= WATCHED_S:
                     self._close(generation)
             except OSError:
                 self._close(generation)

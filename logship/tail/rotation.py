@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 
 from logship.checkpoint import Anchor, Checkpoint
 from logship.event import ANCHOR_BYTES
 from logship.records import record
-from logship.tail.content import ArchiveContent, Content, Facts, FromStart, PlainContent, has_anchor, is_punched
+from logship.tail.content import (
+    ArchiveContent,
+    Content,
+    Facts,
+    FromStart,
+    PlainContent,
+    has_anchor,
+    is_punched,
+    open_content,
+)
 from logship.tail.generation import Generation, Log
 from logship.tail.identity import Place, anchor_of, digest, first_line_of
 from logship.tail.naming import rotation_number
@@ -69,8 +78,9 @@ def _is_punched(content: Content, generation: Generation) -> bool:
 
 
 def last_common(content: Content, size: int, generation: Generation) -> Anchor | None:
-    """The last anchor of a generation that a content of `size` bytes still has. Raises: OSError."""
-    below = (anchor for anchor in reversed(generation.positions.anchors) if anchor.digest and anchor.position <= size)
+    """The last anchor of a generation's confirmed positions that a content of `size` bytes has. Raises: OSError."""
+    end = min(size, generation.positions.confirmed)
+    below = (anchor for anchor in reversed(generation.positions.anchors) if anchor.digest and anchor.position <= end)
     return next((anchor for anchor in below if has_anchor(content, anchor)), None)
 
 
@@ -80,16 +90,41 @@ def is_copy_in_the_making(verdict: RotationVerdict, facts: Facts, generation: Ge
     return verdict is RotationVerdict.UNDECIDED or is_short
 
 
+def has_nothing_new(content: Content, facts: Facts, judged: Mapping[Generation, RotationVerdict]) -> bool:
+    """Whether a file that rotation or an editor left is the beginning of what is confirmed of another.
+
+    Raises: OSError.
+    """
+    return not content.is_archive and any(
+        verdict is RotationVerdict.SHORTER and each.facts.hint != facts.hint and _is_beginning(content, facts, each)
+        for each, verdict in judged.items()
+    )
+
+
+def _is_beginning(content: Content, facts: Facts, generation: Generation) -> bool:
+    if facts.size_bytes > generation.positions.confirmed:
+        return False
+    if not isinstance(generation.content, PlainContent) and not generation.names:
+        anchor = last_common(content, facts.size_bytes, generation)
+        return anchor is not None and anchor.position == facts.size_bytes
+    known = generation.content or open_content(generation.names[0])
+    try:
+        return isinstance(known, PlainContent) and end_alike(content, known)
+    finally:
+        if generation.content is None:
+            known.close()
+
+
 def verdicts(
     its: Log, moved: Generation | None, content: Content, facts: Facts, first_line: bytes | None
 ) -> dict[Generation, RotationVerdict]:
     """What each candidate is to a content, up to the first that is the same.
 
-    Those whose numbers agree come first, then the newest; `moved` is the one whose numbers agree, perhaps another log's
-    (the file was given that log's name).
+    Those whose numbers agree come first, then the newest, and last those of which nothing but numbers is known; `moved`
+    is the one whose numbers agree, perhaps another log's (the file was given that log's name).
     """
     known = (each for each in its.generations if not each.is_offshoot)
-    own = sorted(known, key=lambda each: (each.facts.hint != facts.hint, -each.number))
+    own = sorted(known, key=lambda each: (each.key is None, each.facts.hint != facts.hint, -each.number))
     judged: dict[Generation, RotationVerdict] = {}
     for each in [*own, moved] if moved is not None and moved not in own else own:
         judged[each] = compare(content, facts, first_line, each)
@@ -134,7 +169,9 @@ def _compare_archive(content: Content, generation: Generation) -> RotationVerdic
         before = content.read_at(max(0, anchor.position - ANCHOR_BYTES), min(ANCHOR_BYTES, anchor.position))
         if len(before) == min(ANCHOR_BYTES, anchor.position):
             return _verdict(not anchor.digest or anchor_of(before) == anchor.digest)
-        return RotationVerdict.UNDECIDED if content.is_cut else RotationVerdict.OTHER
+        if content.is_cut or not isinstance(generation.content, PlainContent):
+            return RotationVerdict.UNDECIDED if content.is_cut else RotationVerdict.OTHER
+        return _verdict(end_alike(content, generation.content))  # its beginning, all of which is known
     return RotationVerdict.SAME
 
 

@@ -163,10 +163,12 @@ class Search:
                 if is_far and not _may_be_ours(path, facts, each):
                     continue
                 verdict = compare(content, facts, first_line, each)
-                is_cut_back = verdict is RotationVerdict.SHORTER and facts.hint == each.facts.hint
+                is_part = verdict in (RotationVerdict.SHORTER, RotationVerdict.UNDECIDED)
+                is_known = is_part or (each.first_line == first_line and not each.positions.has_anchors)
+                is_cut_back = is_known and facts.hint == each.facts.hint and not content.is_archive
                 if verdict is RotationVerdict.SAME or is_cut_back:
-                    return Match(path, content, facts, each, is_cut_back)
-                if verdict in (RotationVerdict.SHORTER, RotationVerdict.UNDECIDED) and not is_far:
+                    return Match(path, content, facts, each, verdict is not RotationVerdict.SAME)
+                if is_part and not is_far:
                     tried.parts[path] = None
                 if is_copy_in_the_making(verdict, facts, each):
                     each.lost_at_s = None  # a copy in the making: there is hope for as long as it grows

@@ -267,7 +267,9 @@ class Tailer:
         self._followed.note_look()
         self._unsaved.update(self._take_dirty())
         numbered = self._register.numbered.values()
-        self._unsaved.update((each, None) for each in numbered if each.size_bytes > each.read_to and each.key)
+        self._unsaved.update(
+            (each, None) for each in numbered if each.size_bytes > each.positions.confirmed and each.key
+        )
         self._write()
         if self._watcher:
             self._watcher.close()
@@ -362,14 +364,14 @@ class Tailer:
             if bounds.is_final and stretch is not None and not self._is_last(generation, stretch, facts):
                 return None
             if generation.still_holds() and (content.is_archive or not stretch or facts.size_bytes >= stretch.end):
-                generation.take_facts(facts)
-                generation.sure_bytes = generation.size_bytes
+                self._followed.take_facts(generation, facts)
+                generation.sure = generation.facts
                 if stretch is None:
                     generation.exhausted()
                     self._followed.aging.note_cut(generation, self._clock.monotonic())
                 return stretch
         if content.facts().size_bytes >= generation.size_bytes:  # it may have grown as another
-            generation.size_bytes = max(generation.sure_bytes, generation.read_to)
+            generation.size_bytes = max(generation.sure.size_bytes, generation.read_to)
         self._followed.detach(generation, self._clock.monotonic())
         self._look_due_s = float("-inf")
         return None

@@ -282,13 +282,21 @@ def settings_for(here: Path, *paths: Path, rotated: Path) -> Settings:
 class Life:
     """One start of the daemon, until it stops or is killed."""
 
-    def __init__(self, settings: Settings, clock: HandClock, receiver: Receiver, *, is_deaf: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: HandClock,
+        receiver: Receiver,
+        before_full_look: Callable[[Life], None],
+        *,
+        is_deaf: bool,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.receiver = receiver
         self.read_to: dict[int, int] = {}
         self.read: set[bytes] = set()  # whole lines that were handed out
-        self.lost_bytes = 0
+        self.losses = 0  # that were told
         clock.while_waiting = self.send_all
         self.state = State.open(settings.state_dir, clock)
         with (
@@ -299,6 +307,8 @@ class Life:
         self.tailer = self.pipeline.tailer
         self.watches.is_deaf = is_deaf
         self._look, self._read = self.tailer.look, self.tailer.read
+        self._look_everywhere, self._before_full_look = self.tailer._look_everywhere, before_full_look
+        self.tailer._look_everywhere = self.look_everywhere  # type: ignore[method-assign]
         self.tailer.look, self.tailer.read, self.tailer.wait = self.look, self.read_one, clock.pause  # type: ignore[method-assign,assignment]
 
     @property
@@ -315,8 +325,12 @@ class Life:
 
     def look(self, now_s: float) -> Look:
         look = self._look(now_s)
-        self.lost_bytes += sum(each.size_bytes for each in look.notices if each.what is What.LOST)
+        self.losses += sum(each.what in (What.LOST, What.DAMAGED) for each in look.notices)
         return look
+
+    def look_everywhere(self, hints: Hints, now_s: float) -> None:
+        self._before_full_look(self)
+        self._look_everywhere(hints, now_s)
 
     def read_one(self, limit_bytes: int, only: frozenset[str] | None = None) -> Chunk | None:
         chunk = self._read(limit_bytes, only)

@@ -28,6 +28,7 @@ from logship.state.folder import COPY, DATABASE, SIDE_FILES
 from logship.tail.identity import digest, first_line_of
 from logship.tail.tailer import Tailer
 from tests.rigs.machine import in_soak, scaled
+from tests.tail.debts import Debts
 from tests.tail.lives import MAX_LINE_BYTES, Disk, HandClock, Killed, Life, Receiver, settings_for
 from tests.tail.world import ANYWHERE, KINDS, PACK, ServerLog, World
 
@@ -69,6 +70,8 @@ class Tailing(RuleBasedStateMachine):
         self.disk = Disk()
         self.life: Life | None = None
         self.known_targets: set[Path] = set()
+        self.debts = Debts(self.world)
+        self.told_earlier = 0  # by lives that are over
 
     @initialize(
         glob=st.sampled_from(["*.log", "*.log*", "{access,shop}.log"]),
@@ -140,7 +143,7 @@ class Tailing(RuleBasedStateMachine):
     @rule(which=WHICH, kind=st.sampled_from(KINDS), length=LENGTHS, count=st.integers(0, 5))
     def rotate_by_copytruncate(self, which: int, kind: str, length: int, count: int) -> None:
         log = self.world.logs[which]
-        self.world.copytruncate(log, self._knowable(log, kind))
+        self._destroy(lambda: self.world.copytruncate(log, self._knowable(log, kind)))
         self._prune(log)
         for _ in range(count):
             self.world.write(log, length)
@@ -159,13 +162,14 @@ class Tailing(RuleBasedStateMachine):
     )
     def replace_by_copy(self, which: int, kept: int | None, fresh: int, keeps_backup: bool) -> None:
         """rsync, an editor, mv and cp; a shorter one from an older backup."""
-        self._lose(self.world.replace_by_copy(self.world.logs[which], kept, fresh, keeps_backup=keeps_backup))
+        log = self.world.logs[which]
+        self._destroy(lambda: self.world.replace_by_copy(log, kept, fresh, keeps_backup=keeps_backup))
         self._notice()
 
     @rule(which=WHICH, kept=st.sampled_from([1, 2, 5, 9]), count=st.integers(0, 12), length=LENGTHS)
     def cut_back(self, which: int, kept: int, count: int, length: int) -> None:
         log = self.world.logs[which]
-        self._lose(self.world.cut_back(log, kept))
+        self._destroy(lambda: self.world.cut_back(log, kept))
         for _ in range(count):
             self.world.write(log, length)
         self._notice()
@@ -188,14 +192,14 @@ class Tailing(RuleBasedStateMachine):
         self.world.finish_packing()
         archives = self.world.archives(self.world.logs[which])
         if archives:
-            self._lose(self.world.damage(archives[pick % len(archives)], tenths))
+            self._destroy(lambda: self.world.damage(archives[pick % len(archives)], tenths))
         self._notice()
 
     @rule(which=WHICH, count=st.integers(0, 12), length=LENGTHS, leaves_hole=st.booleans())
     def truncate_and_refill(self, which: int, count: int, length: int, leaves_hole: bool) -> None:
         log = self.world.logs[which]
         size = os.fstat(log.fd).st_size
-        self._lose(self.world.truncate(log))
+        self._destroy(lambda: self.world.truncate(log))
         if leaves_hole:
             self.world.leave_hole(log, size)
         for _ in range(count):
@@ -217,10 +221,7 @@ class Tailing(RuleBasedStateMachine):
         if self.world.bodies.get(log.path) is log.writes_to:
             inode = log.path.stat().st_ino
             self.world.finish(log)
-            is_open = self._has_open(inode)
-            gone = self.world.recreate_with_same_inode(log)
-            if not is_open:
-                self._lose(gone)
+            self._destroy(lambda: self.world.recreate_with_same_inode(log), is_held=self._has_open(inode))
             self._notice()
 
     # the receiver
@@ -313,6 +314,7 @@ class Tailing(RuleBasedStateMachine):
             for path in (self.known_targets - {self.world.linked.path}) | self.world.vague:
                 self._lose(self.world.bodies[path].lines)
             self.known_targets.clear()
+            self.debts.forget()
         self._start()
 
     @precondition(lambda self: self.life is not None)
@@ -337,7 +339,8 @@ class Tailing(RuleBasedStateMachine):
         """A server may write on into a file that has no name; only a daemon that had it open can know."""
         for inode, body in self.world.orphans:
             if not self._has_open(inode):
-                self._lose([line for line in body.lines if not self.world.is_held(line)])
+                gone = [line for line in body.lines if not self.world.is_held(line)]
+                self.debts.owe_held(self._lose(gone))
 
     @invariant()
     def no_checkpoint_passes_an_unconfirmed_line(self) -> None:
@@ -389,8 +392,10 @@ class Tailing(RuleBasedStateMachine):
         assert not self.life.unsettled(), f"lines = sent + ... does not add up: {self.life.unsettled()}"
         set_aside = self._set_aside()
         self.life.stop()
-        self.life = None
+        self._bury()
         got = [*self.receiver.lines, *set_aside]
+        untold = self.debts.untold({line[:MAX_LINE_BYTES] for line in got}, self.told_earlier)
+        assert not untold, f"destroyed without a word: {untold}"
         assert self.world.must <= set(got), f"missing: {sorted(self.world.must - set(got))}"
         known = self.world.must | self.world.may | self.world.halves() | {b""}
         assert set(got) <= known, f"never written: {sorted(set(got) - known)}"
@@ -412,7 +417,7 @@ class Tailing(RuleBasedStateMachine):
     # below
 
     def _start(self) -> None:
-        self.life = Life(self.settings, self.clock, self.receiver, is_deaf=self.is_deaf)
+        self.life = Life(self.settings, self.clock, self.receiver, self.debts.look, is_deaf=self.is_deaf)
         self._notice()
 
     def _step(self) -> None:
@@ -431,11 +436,22 @@ class Tailing(RuleBasedStateMachine):
         if name is not None and name.facts.inode == self.world.linked.path.stat().st_ino:
             self.known_targets.add(self.world.linked.path)
 
-    def _has_ended(self) -> None:
+    @property
+    def told(self) -> int:
+        """How often a loss was told so far."""
+        return self.told_earlier + (self.life.losses if self.life is not None else 0)
+
+    def _bury(self) -> None:
+        self.told_earlier = self.told
         self.life = None
+
+    def _has_ended(self) -> None:
+        self._bury()
         self._forget_unsaved_targets()
         arrived = {*self.receiver.lines, *self._set_aside()}
-        self.world.excuse([line for line in self.world.must - arrived if not self.world.is_held(line)])
+        gone = [line for line in self.world.must - arrived if not self.world.is_held(line)]
+        self.world.excuse(gone)
+        self.debts.life_ended(self._rows(), gone, self.told)
 
     def _forget_unsaved_targets(self) -> None:
         """What the link pointed to is known to the next life only where the state could be written."""
@@ -444,7 +460,10 @@ class Tailing(RuleBasedStateMachine):
         state = State.open(self.settings.state_dir, self.clock, daemon=False)
         inodes = {checkpoint.inode for checkpoint in state.load()}
         state.close()
-        self.known_targets = {path for path in self.known_targets if path.stat().st_ino in inodes}
+        unsaved = {path for path in self.known_targets if path.stat().st_ino not in inodes}
+        self.known_targets -= unsaved
+        for path in unsaved - {self.world.linked.path}:
+            self._lose(self.world.bodies[path].lines)
 
     def _set_aside(self) -> list[bytes]:
         """Dead letters, over-long lines as they were written."""
@@ -499,15 +518,22 @@ class Tailing(RuleBasedStateMachine):
                 self._delete(path)
 
     def _delete(self, path: Path) -> None:
-        is_open = self._has_open(path.stat().st_ino)
-        _, gone = self.world.delete(path)
-        if not is_open:
-            self._lose(gone)
+        self._destroy(lambda: self.world.delete(path), is_held=self._has_open(path.stat().st_ino))
 
-    def _lose(self, lines: list[bytes]) -> None:
+    def _destroy(self, act: Callable[[], list[bytes]], *, is_held: bool = False) -> None:
+        """What `act` destroys need not arrive, but what was known must be told, unless the daemon has it still."""
+        known = self.debts.known(self.life)
+        gone = act()
+        lost = [] if is_held else self._lose(gone)
+        self.debts.owe(lost, known, self.told)
+        self.debts.hold(set(gone).difference(lost), known, self.told)
+
+    def _lose(self, lines: list[bytes]) -> list[bytes]:
         """Nothing holds these lines any more: they need not arrive, unless they are on their way already."""
         kept = {*self.receiver.lines, *self._set_aside(), *(self.life.read if self.life else ())}
-        self.world.excuse([line for line in lines if line not in kept and line[:MAX_LINE_BYTES] not in kept])
+        lost = [line for line in lines if line not in kept and line[:MAX_LINE_BYTES] not in kept]
+        self.world.excuse(lost)
+        return lost
 
     def _has_open(self, inode: int) -> bool:
         """Whether the daemon can read on in a file that has no name any more."""

@@ -136,9 +136,10 @@ class World:
             self._move(log.path, target)
             self._note_rotated(log, target, kind)
 
-    def copytruncate(self, log: ServerLog, kind: str) -> None:
+    def copytruncate(self, log: ServerLog, kind: str) -> list[bytes]:
+        """Gives the lines that no file holds any more: none."""
         if log.path not in self.bodies or self.bodies[log.path] is not log.writes_to:
-            return
+            return []
         self.finish_packing()
         copy = self._room_for(log, kind)
         shutil.copyfile(log.path, copy)
@@ -146,6 +147,7 @@ class World:
         self.bodies[copy] = Body(list(body.lines), body.partial)
         self._note_rotated(log, copy, kind)
         self._empty(log)
+        return []
 
     def link_hard(self, log: ServerLog, kind: str) -> None:
         """rotatelogs -L: the log has a second name, which stays with its content."""
@@ -252,8 +254,8 @@ class World:
         self.bodies[path] = Body()
         return [line for line in body.lines if not self.is_held(line)]
 
-    def delete(self, path: Path) -> tuple[int, list[bytes]]:
-        """The inode, and the lines that no name holds any more."""
+    def delete(self, path: Path) -> list[bytes]:
+        """Gives the lines that no name holds any more."""
         if self.packing is not None and self.packing[0] == path:
             self.packing[1].unlink()
             self.packing = None
@@ -263,11 +265,12 @@ class World:
         self.homes.pop(path, None)
         self.vague.discard(path)
         self.orphans.append((inode, body))
-        return inode, [line for line in body.lines if not self.is_held(line)]
+        return [line for line in body.lines if not self.is_held(line)]
 
     def recreate_with_same_inode(self, log: ServerLog) -> list[bytes]:
         """Deletes and makes anew until the inode number comes back (or a bounded number of tries is over)."""
-        inode, gone = self.delete(log.path)
+        inode = log.path.stat().st_ino
+        gone = self.delete(log.path)
         self.finish(log)
         os.close(log.fd)
         for _ in range(20):
