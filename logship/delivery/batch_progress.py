@@ -91,17 +91,17 @@ class BatchProgress:
         self._pending.append(self._cut(stretch, is_refused=is_refused))
 
     def suspect(self) -> None:
-        """The event that was out alone is refused and waits for its judgement."""
+        """The event that was out alone is refused: a suspect."""
         self.is_out = False
         self.suspects += 1
 
     def reject(self, refusal: RefusedEvent) -> None:
-        """A suspect's judgement: a dead letter."""
+        """A suspect is rejected: it becomes a dead letter."""
         self.suspects -= 1
         self.refused.append(refusal)
 
     def clear(self, index: int, *, is_accepted: bool) -> None:
-        """A suspect's other judgement: the receiver took it after all, or it is to be sent again."""
+        """A suspect is cleared: the receiver accepted it after all, or it is sent again."""
         self.suspects -= 1
         if not is_accepted:
             self._pending.append(EventRange(index, index + 1))

@@ -77,7 +77,7 @@ class Coordinator:
 
     @property
     def is_drained(self) -> bool:
-        """Whether nothing is to be sent or out; suspects may still wait for their judgement."""
+        """Whether nothing is to be sent or out; suspects may still be undecided."""
         with self._lock:
             return self._scheduler.is_drained
 

@@ -102,7 +102,7 @@ class Delivery(Coordinator):
     def close(self, within_s: float) -> list[Batch]:
         """Drain for at most `within_s` seconds from now; in a pause or a hold only what is in flight.
 
-        Gives back what is unsettled: its positions just don't move. Refused events that wait for their judgement are
+        Gives back what is unsettled: its positions just don't move. Undecided suspects are
         given back too, not rejected in haste. Call outcomes() once more afterwards.
         """
         deadline_s = self._clock.monotonic() + within_s

@@ -1,4 +1,4 @@
-"""What delivery tells the log: when a door closes or opens again, an outage at most once a minute, never content."""
+"""What delivery logs: holds and their end, an outage at most once a minute, never content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPEAT_S = 60.0  # a repeated warning comes once in so long, with its count
 
 
 class DeliveryLog:
-    """Compares what was with what is. WARNING mends itself, ERROR needs a person; nothing is lost in either."""
+    """Logs changes. A WARNING needs no action, an ERROR needs a person; nothing is lost in either."""
 
     def __init__(self, url: str) -> None:
         self._url = url

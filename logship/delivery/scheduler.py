@@ -87,7 +87,7 @@ class Scheduler:
 
     @property
     def is_drained(self) -> bool:
-        """Whether nothing is to be sent or out; suspects may still wait for their judgement."""
+        """Whether nothing is to be sent or out; suspects may still be undecided."""
         return not any(progress.is_undecided for progress in self._open)
 
     def has_work(self, now_s: float) -> bool:

@@ -108,7 +108,7 @@ class SenderPool:
         self.failure: BaseException | None = None
 
     def ring(self) -> None:
-        """There may be work: wake an idle sender, or hire one."""
+        """There may be work: wake an idle sender, or start one."""
         with self._lock:
             if self._is_over:
                 return

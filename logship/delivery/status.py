@@ -12,7 +12,7 @@ class DeliveryState(StrEnum):
 
     STARTING = "starting"  # nothing was answered yet
     OK = "ok"
-    PAUSED = "paused"  # waits before the next try; mends itself
+    PAUSED = "paused"  # waits before the next try; needs no action
     HELD = "held"  # a person is needed; tried again every minute
 
 

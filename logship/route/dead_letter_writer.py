@@ -1,4 +1,4 @@
-"""Dead letters on their way to disk: they hold the checkpoint until they are written, never the shipping."""
+"""Dead letters on their way to disk: positions wait until they are written, shipping does not."""
 
 from __future__ import annotations
 

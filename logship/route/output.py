@@ -121,7 +121,7 @@ class Output:
         self.batcher.max_bytes = self.delivery.max_body_bytes
 
     def obey(self, routes: Mapping[str, Route]) -> None:
-        """What the receiver asks for by now holds from the next chunk on."""
+        """New rules of the receiver apply from the next chunk on."""
         if self.feed is None:
             return
         self.feed.start()
@@ -130,7 +130,7 @@ class Output:
             self._convert_by(known.rules, routes)
 
     def obey_as_before(self, routes: Mapping[str, Route]) -> None:
-        """The rules that hold, for converters that are new."""
+        """The rules in force, for new converters."""
         if self.feed is not None and self.feed.adopted is not None:
             self._convert_by(self.feed.adopted.rules, routes)
 
@@ -145,17 +145,17 @@ class Output:
 
     @property
     def needs_a_person(self) -> bool:
-        """Nothing gets through before somebody has done something about it."""
+        """Nothing can be delivered until a person acts."""
         feed = self.feed_status
         return (feed is not None and feed.is_refused) or self.delivery.status().state is DeliveryState.HELD
 
     @property
     def feed_status(self) -> FeedStatus | None:
-        """How it stands with the receiver's rules; None where they are not asked for."""
+        """The state of the receiver's rules; None where they are not asked for."""
         return None if self.feed is None else self.feed.status()
 
     def resume(self) -> None:
-        """What was waited for may be over: try now."""
+        """The cause of a pause or hold may be gone: try now."""
         self.delivery.resume()
         if self.feed is not None:
             self.feed.resume()

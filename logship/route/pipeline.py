@@ -10,14 +10,12 @@ import logging
 from collections.abc import Mapping
 from functools import lru_cache
 
-import orjson
-
 from logship.clock import Clock, iso_time
-from logship.counters import Counters, with_counts
+from logship.counters import Counters
 from logship.event import Batch, Chunk, Conversion, Span, Window
-from logship.mapping.event_keys import MAX_ID_CHARS
 from logship.records import record
 from logship.route.dead_letter_writer import DeadLetterWriter
+from logship.route.event_warnings import EventWarnings
 from logship.route.output import Output, Route, SettledBatch
 from logship.route.unmatched import Settled, UnmatchedRun
 from logship.tail.notices import Look, What
@@ -27,9 +25,6 @@ log = logging.getLogger(__name__)
 
 CHUNK_BYTES = 262_144  # one read, 1,000 lines: 131,072 took 12 % more CPU behind the kernel; 524,288 saves nothing more
 CLOSE_WAIT_S = 0.05
-DISCLOSED_EVERY_S = 10.0  # how often the first events of a chunk are looked at for secrets: it takes 0.1 ms each
-DISCLOSED_EVENTS = 5
-MAX_WARNED = 50  # of kinds and places: names of parameters are whoever sent the request's
 ROTATED_EVERY_S = 10.0  # how often the ends of rotated files are looked at
 
 
@@ -53,7 +48,7 @@ class Step:
 
 
 class Pipeline:
-    """The parts of the route and what is between them."""
+    """Tailer, converters, outputs and dead letters, and the state between them."""
 
     def __init__(
         self,
@@ -72,9 +67,7 @@ class Pipeline:
         self._clock = clock
         self._runs: dict[int, UnmatchedRun] = {}
         self._confirmed: list[Span] = []
-        self._warned_keys: set[str] = set()  # of ids that were too long for the API
-        self._warned_disclosures: set[tuple[str, str, str]] = set()
-        self._disclosed_due_s = clock.monotonic() + DISCLOSED_EVERY_S
+        self._warnings = EventWarnings(counters, clock)
         self._rotated_due_s = float("-inf")
         for output in self.outputs.values():
             output.obey_as_before(self.routes)
@@ -100,7 +93,7 @@ class Pipeline:
         return step
 
     def flush(self) -> None:
-        """Undecided runs of odd lines are dead letters, and everything that waits for company goes as it is."""
+        """Undecided unmatched lines become dead letters, and waiting events become batches that are not full."""
         for status in self.tailer.files():
             run = self._runs.get(status.generation)
             if run and run.unmatched and not run.is_held:
@@ -132,7 +125,7 @@ class Pipeline:
 
     @property
     def is_blocked(self) -> bool:
-        """No output with work left gets anything through just now."""
+        """No output that has work can deliver anything now."""
         return not any(
             output.delivery.is_draining() or (output.ready and output.delivery.room())
             for output in self.outputs.values()
@@ -210,7 +203,7 @@ class Pipeline:
         if settled.end == settled.start:
             return
         self._count(chunk, conversion, settled)
-        self._look_for_secrets(chunk, conversion)
+        self._warnings.look(chunk, conversion)
         cut = output.add(chunk, conversion, settled.start, settled.end, now_s)
         self.dead_letters.add((*settled.letters, *cut.too_large))
         self._confirmed += cut.settled
@@ -220,14 +213,14 @@ class Pipeline:
         return b"" if known is None else self.tailer.heading(chunk, known)
 
     def _keep(self, chunk: Chunk, run: UnmatchedRun) -> None:
-        """Only while another could not begin where it ends, behind the chunk: there may be 10,000 logs."""
+        """A run is kept only while it says more than its position: there may be 10,000 logs."""
         if run.is_over_at(chunk.end):
             self._runs.pop(chunk.file.file_id, None)
         else:
             self._runs[chunk.file.file_id] = run
 
     def _settle_rotated(self, now_s: float) -> None:
-        """Odd lines at the end of a rotated file are dead letters: nothing will follow that could decide them."""
+        """Unmatched lines at the end of a rotated file are dead letters: no later line can decide otherwise."""
         if now_s < self._rotated_due_s:  # asked at each step: with 10,000 logs, all of them can't be looked through
             return
         self._rotated_due_s = now_s + ROTATED_EVERY_S
@@ -258,7 +251,7 @@ class Pipeline:
                 step.submitted += 1
 
     def _rest(self) -> None:
-        """Nothing is to be done just now: whoever called step() may wait."""
+        """There is nothing to do now: the caller of step() may wait."""
         for output in self.outputs.values():
             output.delivery.rest()
 
@@ -305,34 +298,6 @@ class Pipeline:
         for tally in self.counters.of(chunk.file):
             tally.lines += settled.lines
             tally.add_conversion(conversion)
-        for key in conversion.left_out.keys() - self._warned_keys:
-            self._warned_keys.add(key)
-            why = f"more than {MAX_ID_CHARS} characters, the API takes no more"
-            if key.endswith(".body"):
-                why = "longer than max_body_bytes, or nothing that redact.body can look through"
-            log.warning("left out of an event key=%s why=%s path=%s", key, why, chunk.file.path)
-
-    def _look_for_secrets(self, chunk: Chunk, conversion: Conversion) -> None:
-        """Counts what looks like a secret in a few events now and then; the first of a kind and place is told."""
-        if not conversion.ends or self._clock.monotonic() < self._disclosed_due_s:
-            return
-        from logship.mapping.disclosure import disclosures  # its patterns take a while to compile
-
-        source = chunk.file.source
-        tally = self.counters.of_source(source)
-        for index in range(min(DISCLOSED_EVENTS, len(conversion.ends))):
-            found = disclosures(orjson.loads(conversion.event(index)))
-            tally.looked_at += 1
-            tally.disclosing = with_counts(tally.disclosing, dict.fromkeys((one.kind for one in found), 1))
-            for one in found:
-                known = self._warned_disclosures
-                if (source, one.kind, one.place) not in known and len(known) < MAX_WARNED:
-                    self._warned_disclosures.add((source, one.kind, one.place))
-                    log.warning(
-                        "events seem to hold a secret source=%s kind=%s place=%s remedy=%s",
-                        source, one.kind, one.place, f"redact: {{{one.remedy}}}" if one.remedy else "leave it out",
-                    )  # fmt: skip
-        self._disclosed_due_s = self._clock.monotonic() + DISCLOSED_EVERY_S
 
     def _notice(self, look: Look) -> None:
         for notice in look.notices:
@@ -346,7 +311,7 @@ class Pipeline:
             self._forget_gone()
 
     def _forget_gone(self) -> None:
-        """Nothing follows odd lines at the end of what is gone; what is in flight of it is still counted."""
+        """No line follows the unmatched ones at the end of a deleted file; events of it in flight are still counted."""
         for file_id in [each for each in self._runs if self.tailer.is_gone(each)]:
             run = self._runs.pop(file_id)
             if run.unmatched and not run.is_held:
