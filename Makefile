@@ -2,6 +2,7 @@
 #
 #   make demo [SECONDS=15]   collector, live traffic and the daemon, with the page's address
 #   make test [ARGS=...]     the tests; what needs a server that is not installed is skipped with the reason
+#   make test-lowest         the fast tests with the lowest versions that setup.cfg allows
 #   make check               ruff, mypy, the floors, dead code, the documentation
 #   make bench [ARGS=...]    CPU, speed and memory beside other shippers; backfill, the idle daemon, the collector
 #   make soak                the long runs
@@ -18,9 +19,13 @@ JOBS ?= $(shell n=$$(nproc 2>/dev/null || echo 2); [ $$n -gt 4 ] && n=4; echo $$
 BIN := .venv/bin
 RUNS := .venv/.made-to-run
 TESTS := .venv/.made-to-test
+LOWEST := .venv-lowest/.made-to-test
+LOWEST_TESTS := $(addprefix tests/,config formats mapping check preview pipeline state delivery tail/test_archives.py \
+  $(addprefix collector/test_,body.py cli.py garbage.py ingest.py intake.py listening.py profiles.py reading.py stores.py writer.py) \
+  $(addprefix house/test_,command_line.py logs.py manual.py status.py startup.py))
 SOURCES := setup.cfg setup.py pyproject.toml packaging/make-venv $(wildcard logship/kernel/*.[ch])
 
-.PHONY: demo test check bench soak wheel deb install man clean help
+.PHONY: demo test test-lowest check bench soak wheel deb install man clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -32,11 +37,18 @@ $(RUNS): $(SOURCES)
 $(TESTS): $(SOURCES)
 	@PYTHON='$(PYTHON)' packaging/make-venv collector,postgres,cluster,dev $(RUNS) $@
 
+$(LOWEST): $(SOURCES) packaging/lowest.py
+	@PYTHON='$(PYTHON)' VENV=.venv-lowest LOWEST=1 packaging/make-venv collector,postgres,unit $@
+
 demo: $(RUNS)
 	@$(BIN)/logship demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(TESTS)
 	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(ARGS)
+
+test-lowest: $(LOWEST)
+	@.venv-lowest/bin/python -m pytest --numprocesses $(JOBS) --dist loadgroup $(LOWEST_TESTS) \
+	  --ignore tests/mapping/test_moesifapi_sampling.py
 
 check: $(TESTS)
 	$(BIN)/ruff check .

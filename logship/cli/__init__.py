@@ -177,9 +177,15 @@ def _complain(sentence: str) -> None:
 
 def _sentence(exc: click.ClickException) -> str:
     """click's complaint as our own are: one sentence, and what to do."""
+    if isinstance(exc, click.NoSuchOption):
+        hint = f"; did you mean '{exc.possibilities[0]}'?" if exc.possibilities else ""
+        return _with_help(f"no option '{exc.option_name}'{hint}", exc.ctx)
     text = exc.format_message().removesuffix(".")
     text = text[:1].lower() + text[1:]
-    context = exc.ctx if isinstance(exc, click.UsageError) else None
+    return _with_help(text, exc.ctx if isinstance(exc, click.UsageError) else None)
+
+
+def _with_help(text: str, context: click.Context | None) -> str:
     return f"{text}; see: {context.command_path} --help" if context else text
 
 

@@ -17,7 +17,7 @@ from tests.rigs.daemon import logship_command
     ("typed", "words"),
     [
         ("stauts", "no command 'stauts'; did you mean 'status'?; see: logship --help"),
-        ("status --jsn", "no such option '--jsn'. Did you mean '--json'?; see: logship status --help"),
+        ("status --jsn", "no option '--jsn'; did you mean '--json'?; see: logship status --help"),
         ("run --log-format x", "invalid value for '--log-format'"),
         ("trace", "missing argument 'TEXT'; see: logship trace --help"),
         ("dead-letters lst", "see: logship dead-letters --help"),

@@ -153,7 +153,7 @@ def test_all_but_some_query_values(target: str, redacted: str) -> None:
 QUERIES = [[name] for name in ("q", "ß")] + [KeepQuery(keep=["page"])]
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=str)
+@pytest.mark.parametrize("query", QUERIES, ids=["q", "ß", "keep"])
 def test_no_query_takes_more_than_linear_time(query: list[str] | KeepQuery) -> None:
     """A million characters would take an hour if anything were quadratic: the test's timeout says so."""
     redact = query_redactor(query)
