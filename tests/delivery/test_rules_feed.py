@@ -245,13 +245,13 @@ def test_rules_survive_in_a_note_and_anything_else_there_is_none() -> None:
 @pytest.mark.parametrize(
     ("data", "encoding", "said"),
     [
-        (gzip.compress(b"{}")[:-3], "gzip", "its gzip is cut"),
+        (gzip.compress(b"{}", mtime=0)[:-3], "gzip", "its gzip is cut"),
         (b"{}", "GZIP", "its gzip is damaged"),
         (b"\x0b\x01\x80{}", "br", "its Content-Encoding is 'br', and none was asked for"),
     ],
 )
 def test_a_compressed_page_is_read_or_refused_in_words(data: bytes, encoding: str, said: str) -> None:
-    assert plain(gzip.compress(b"{}"), "x-gzip", 100) == plain(b"{}", "identity", 100) == b"{}"
+    assert plain(gzip.compress(b"{}", mtime=0), "x-gzip", 100) == plain(b"{}", "identity", 100) == b"{}"
     assert len(plain(gzip.compress(bytes(9_000_000)), "gzip", 1_000)) == 1_000
     with pytest.raises(ValueError, match=said):
         plain(data, encoding, 100)
