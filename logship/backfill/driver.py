@@ -17,9 +17,8 @@ from logship.backfill.remote import RemoteError
 from logship.backfill.reports import Ending, Report
 from logship.backfill.run_settings import BackfillLog, LogPiece, RunPurpose, RunSettings
 from logship.backfill.schedule import Schedule
-from logship.backfill.speed import Speed
 from logship.backfill.split import Split, are_of
-from logship.backfill.summary import BackfillSummary, LogSummary, RunProgress
+from logship.backfill.summary import BackfillSummary, LogSummary, RunProgress, Speed
 from logship.backfill.tasks import Task, TaskAttempt, done_bytes, retries, summarised
 from logship.backfill.worker import work
 from logship.checkpoint import Range

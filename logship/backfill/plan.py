@@ -10,10 +10,10 @@ from dataclasses import field, replace
 from logship.backfill import remote
 from logship.backfill.converter_spec import converter_of
 from logship.backfill.line_times import TimeOf, line_clock
-from logship.backfill.misfit import caret_lines
 from logship.backfill.opening import open_log
 from logship.backfill.overlaps import Overlaps
 from logship.backfill.paths import STDIN, Expansion, FoundPath, Remark, is_remote
+from logship.backfill.reports import caret_lines
 from logship.backfill.run_settings import BackfillLog
 from logship.backfill.sources import Chooser, NoFormatError, SourceChoice
 from logship.checkpoint import Checkpoint

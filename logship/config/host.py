@@ -1,11 +1,11 @@
-"""What this host gives where the config is silent: its name, and a place for the state."""
+"""What is used where the config is silent: the host's name, a place for the state, names of sources."""
 
 from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Container, Mapping
+from pathlib import Path, PurePath
 
 NO_NAMES = re.compile(r"localhost(\..*)?|debian|ubuntu|raspberrypi|[0-9a-f]{12}|\(none\)|")  # images, containers
 
@@ -28,3 +28,25 @@ def state_dir(value: str | None, directory: Path, environ: Mapping[str, str]) ->
         return Path(systemd.split(":")[0])
     home = environ.get("XDG_STATE_HOME") or str(Path(environ.get("HOME", "/root")) / ".local/state")
     return Path(home) / "logship"
+
+
+GLOB_SIGNS = re.compile(r"[*?{}\[\],]+")
+NO_NAME = frozenset({"", "access", "log", "logs", "other_vhosts_access", "requests"})
+
+
+def name_from_path(pattern: str) -> str:
+    """`nginx` for /var/log/nginx/*access.log, `shop` for /var/log/nginx/shop.access.log."""
+    for part in reversed(PurePath(pattern).parts):
+        stem = GLOB_SIGNS.sub("", part.split(".log")[0])
+        name = re.sub(r"[-_.]?access$", "", stem.strip("-_./")).strip("-_./")
+        if name not in NO_NAME:
+            return name
+    return "source"
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """The name, with a number when another source has it."""
+    number, free = 2, name
+    while free in taken:
+        free, number = f"{name}-{number}", number + 1
+    return free

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from logship.config.document import Document
 from logship.config.endpoints import EndpointBuilder, hide_application_ids
-from logship.config.host import host_name, is_no_name, state_dir
+from logship.config.host import free_name, host_name, is_no_name, name_from_path, state_dir
 from logship.config.models import EndpointModel, LogshipModel, SourceModel
-from logship.config.naming import free_name, name_from_path
 from logship.config.reading import FileReader, SourceTree
 from logship.config.settings import (
     BatchSettings,

@@ -8,12 +8,11 @@ from collections.abc import Callable
 
 from logship.clock import WaitingClock
 from logship.counters import Counters
-from logship.delivery.answer import Answer
+from logship.delivery.answer import Answer, retry_after_s
 from logship.delivery.decision import Verdict
 from logship.delivery.delivery_log import DeliveryLog
 from logship.delivery.endpoint import DeliveryLimits, Endpoint
 from logship.delivery.exchange import AttemptTarget, Exchange, Reply
-from logship.delivery.retry_after import retry_after_s
 from logship.delivery.scheduler import Job, Rest, Scheduler
 from logship.delivery.status import DeliveryState, DeliveryStatus
 from logship.delivery.transport import Transport

@@ -15,8 +15,7 @@ from logship.errors import FormatError
 from logship.formats import Detection, Format, FormatSpec, compile_format
 from logship.formats.directives import with_heading
 from logship.records import record
-from logship.servers.once import left_out
-from logship.servers.served import ServedLog, Write
+from logship.servers.served import ServedLog, Write, left_out
 
 SAMPLE_BYTES = 65_536  # the end of a file tells best what its server writes now
 SAMPLE_LINES = 200

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.delivery.retry_after import MAX_RETRY_AFTER_S, retry_after_s
+from logship.delivery.answer import MAX_RETRY_AFTER_S, retry_after_s
 
 NOW_S = 784_111_777.0  # Sun, 06 Nov 1994 08:49:37 GMT
 

@@ -10,8 +10,7 @@ import yaml
 from logship.cli import execute
 from logship.conversion.envelope import Envelope
 from logship.errors import Exit
-from logship.servers.once import left_out
-from logship.servers.served import EVERY_SCOPE, Write
+from logship.servers.served import EVERY_SCOPE, Write, left_out
 from tests.formats.presets import presets
 
 TIMED = "log_format timed '$remote_addr [$time_local] \"$request\" $status $host $request_time';"
