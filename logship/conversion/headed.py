@@ -34,7 +34,7 @@ class HeadedLines:
             self.known = Heading(end, heading_after(self.known.text, data))
 
     def open(self, data: bytes, start: int, heading: bytes = b"") -> Opened:
-        """The headed lines of whole lines, the first at position `start`; directives themselves are none.
+        """The headed lines of whole lines, the first at position `start`; directives and blank lines are none.
 
         Shapes: `heading` is in force at `start`, where the last stretch did not end there.
         """
@@ -44,7 +44,7 @@ class HeadedLines:
             line = raw.removesuffix(b"\r")
             if is_directive(line):
                 text = heading_after(text, line + b"\n")
-            else:
+            elif line.strip():
                 opened.lines.append(text + line)
                 opened.outer.append(line)
                 opened.starts.append(at)

@@ -25,6 +25,7 @@ from logship.records import record
 
 LAYOUTS_KEPT = 64  # a log changes its fields now and then, not with each line
 MAX_FIELDS = 256
+NEEDED = "date, time, a request and sc-status"
 TIME = "end_time"  # servers write a line when the request is done
 _FIELDS = {  # of the vocabulary, by W3C's identifiers; of two for one field the first that a log has counts
     "c-ip": "remote_host",
@@ -48,6 +49,9 @@ _FIELDS = {  # of the vocabulary, by W3C's identifiers; of two for one field the
     "s-port": "server_port",
     "x-forwarded-for": "request_header_x_forwarded_for",
     "cs(referrer)": "request_header_referer",
+    "cs-referer": "request_header_referer",
+    "cs-user-agent": "request_header_user_agent",
+    "cs-cookie": "request_header_cookie",
     "ssl-protocol": "ssl_protocol",
     "ssl-cipher": "ssl_cipher",
 }
@@ -60,9 +64,12 @@ _SPELLED = {
 _OF_IIS = frozenset({"sc-win32-status", "sc-substatus", "s-sitename"})
 _STEMS = ("cs-uri-stem", "cs-uri-path")
 _QUERY = "cs-uri-query"
+_REQUESTS = frozenset({"cs-method", "cs-uri", "cs-uri-stem", "cs-uri-path"})
+_OTHERS = ("ftp", "smtp", "nntp")  # of whose servers there are W3C logs, too
 _HOSTS = frozenset({"host", "request_header_host"})
 _HEADER = re.compile(r"(cs|sc|c|s)\(([^()]+)\)")
 _COLUMN = re.compile(r'"((?:[^"]|"")*)"(?= |$)|([^" ][^ ]*)')
+_STATUS = re.compile("[1-9][0-9]{2}|0{1,3}")  # 0: the client was gone
 _PLUS = re.compile(r"(?<![(])\+")
 
 
@@ -91,11 +98,15 @@ class Layout:
         zone = "" if self.is_local else "Z"
         found: Document = {TIME: f"{columns[self.date]}T{columns[self.time]}{zone}"}
         for name, value in zip(self.names, columns, strict=True):
-            if name and value and (name, value) != NO_METHOD:
+            if name and value not in {"", "-"} and (name, value) != NO_METHOD:
                 found[name] = value
+        if not found.keys() & {"request_method", "status"}:  # http.sys tells of connections without a request
+            return None
+        if "status" in found and _STATUS.fullmatch(str(found["status"])) is None:
+            return None
         agent = found.get(_AGENT)
         if isinstance(agent, str):
-            found[_AGENT] = self._agent(agent)
+            found[_AGENT] = self._agent(agent, is_quoted='"' in line)
         if "request_url" not in found and (target := self._target(found)):
             found["request_url"] = target
         return found
@@ -107,6 +118,10 @@ class Layout:
         query = str(found.pop(_QUERY, "-"))
         stem = stem.replace("?", "%3F").replace("#", "%23")
         return f"{stem or '/'}?{query.removeprefix('?')}" if query != "-" else stem
+
+    def has_columns(self, line: str) -> bool:
+        """Whether a line has as many columns as there are fields."""
+        return self._columns(line) is not None
 
     def _columns(self, line: str) -> list[str] | None:
         wanted = len(self.names)
@@ -121,12 +136,12 @@ class Layout:
         columns = plain if '"' not in line else _quoted_columns(line)
         return columns if len(columns) == wanted else None
 
-    def _agent(self, text: str) -> str:
+    def _agent(self, text: str, *, is_quoted: bool) -> str:
         """IIS writes a blank as +, and a + as itself: `;++http://…` was `; +http://…`. CloudFront writes %20."""
-        if self.is_iis and " " not in text:
-            return _PLUS.sub(" ", text.replace("++", "+\0")).replace("\0", "+")
         if self.is_cloudfront:
             return unquote(unquote(text) if "%25" in text else text)
+        if " " not in text and (self.is_iis or not is_quoted):
+            return _PLUS.sub(" ", text.replace("++", "+\0")).replace("\0", "+")
         return text
 
 
@@ -153,15 +168,17 @@ def _unquoted(column: str) -> str:
 
 @lru_cache(LAYOUTS_KEPT)
 def layout_of(heading: bytes, *, may_have_more: bool = False) -> Layout | None:
-    """What a heading says; None where lines can't be read by it: no fields, too many, or none for date and time."""
+    """What a heading says; None where lines can't be read by it: too many fields, or none for what is NEEDED."""
     directives = dict(line.partition(":")[::2] for line in heading.decode("utf-8", "replace").splitlines())
     identifiers = [identifier.lower() for identifier in directives.get("#Fields", "").split()]
     local = "date" not in identifiers and "date-local" in identifiers
     date, time = ("date-local", "time-local") if local else ("date", "time")
-    if not 0 < len(identifiers) <= MAX_FIELDS or date not in identifiers or time not in identifiers:
+    if not 0 < len(identifiers) <= MAX_FIELDS or not {date, time, "sc-status"}.issubset(identifiers):
         return None
     is_cloudfront = "x-edge-location" in identifiers
     software = directives.get("#Software", "").lower()
+    if _REQUESTS.isdisjoint(identifiers) or any(other in software for other in _OTHERS):
+        return None
     is_iis = "microsoft" in software or not _OF_IIS.isdisjoint(identifiers)
     is_ms = is_iis or "sgos" in software
     return Layout(
@@ -201,7 +218,7 @@ class W3cFormat(JsonFormat):
     A line that stands alone is read by `fields`, the names that the format itself gives; without them it does not fit.
     """
 
-    time_hint = "write the log's own fields, date and time among them: {w3c: 'date time c-ip …'}"
+    time_hint = "write the log's own fields: {w3c: 'date time c-ip cs-method cs-uri-stem sc-status …'}"
     is_headed = True
 
     def __init__(self, name: str, fields: str = "") -> None:
@@ -210,7 +227,7 @@ class W3cFormat(JsonFormat):
         self._own = f"#Fields: {fields}\n".encode() if fields else b""
         if fields and layout_of(self._own) is None:
             raise FormatError(
-                "w3c: the fields hold no date and time", text=fields, column=0, width=len(fields), hint=self.time_hint
+                f"w3c: the fields must hold {NEEDED}", text=fields, column=0, width=len(fields), hint=self.time_hint
             )  # fmt: skip
 
     @property
@@ -235,9 +252,11 @@ class W3cFormat(JsonFormat):
         layout = self._layout(heading)
         of = len(layout.names) if layout else len(self.slots)
         if layout is None:
-            lacks = "date and time among the #Fields above it" if heading else "a line with #Fields above it"
+            lacks = f"{NEEDED} among the #Fields above it" if heading else "a line with #Fields above it"
             return Misfit(0, lacks, 0, of)
         document = layout.document(own.decode("utf-8", "replace"))
+        if document is None and layout.has_columns(own.decode("utf-8", "replace")):
+            return Misfit(0, "a method, or a status", 0, of)
         if document is None:
             return Misfit(len(own), f"{of} columns, as the #Fields above it say", min(len(own.split()), of - 1), of)
         return self._explain_object(document, own, of)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from logship.fields import Kind
 from logship.formats import Format, Slot
+from logship.formats.directives import headed
 from logship.formats.line_pattern import Reach
 from logship.formats.pieces import Literal
 from logship.formats.text_format import TextFormat
@@ -22,20 +24,20 @@ WORDS = ("x", "-", "203.0.113.7", "shop.example", "200", '"-"', "[", "nginx:", "
 TEXT_PRESETS = [name for name in presets() if isinstance(preset(name), TextFormat)]
 
 
-def changed(line: str) -> Iterator[str]:
+def changed(line: str, between: str = " ") -> Iterator[str]:
     """The line with one word removed, doubled, inserted, or two of them swapped."""
-    words = line.split(" ")
+    words = line.split(between)
     for at in range(len(words)):
-        yield " ".join(words[:at] + words[at + 1 :])
-        yield " ".join([*words[:at], words[at], *words[at:]])
+        yield between.join(words[:at] + words[at + 1 :])
+        yield between.join([*words[:at], words[at], *words[at:]])
         for word in WORDS:
-            yield " ".join([*words[:at], word, *words[at:]])
+            yield between.join([*words[:at], word, *words[at:]])
         for other in range(at):
             swapped = list(words)
             swapped[at], swapped[other] = swapped[other], swapped[at]
-            yield " ".join(swapped)
+            yield between.join(swapped)
     for word in WORDS:
-        yield f"{line} {word}"
+        yield f"{line}{between}{word}"
 
 
 def is_address(text: str) -> bool:
@@ -102,6 +104,32 @@ def test_one_word_changed_shifts_no_field_of_a_preset(name: str) -> None:
         for line in (example, example.replace(" - [", " ann [")):
             for other in changed(line):
                 claim(fmt, other)
+
+
+@pytest.mark.parametrize(
+    "name", ["haproxy_http", "haproxy_ingress", "nginx_proxy_manager", "ltsv", "cloudfront", "w3c"]
+)
+def test_one_word_changed_makes_no_value_that_its_field_can_not_have(name: str) -> None:
+    fmt = preset(name)
+    for example in presets()[name].examples:
+        heading, line = headed(example.encode())
+        for other in changed(line.decode(), "\t" if "\t" in example else " "):
+            values = fmt.parse(heading + other.encode())
+            for slot, value in zip(fmt.slots, values or (), strict=False):
+                is_gone = value == "" or (slot.kind is Kind.STATUS and value.strip("0") == "")
+                assert is_gone or slot.part_of or is_sensible(slot, value), (other, slot.field, value)
+
+
+@pytest.mark.parametrize("name", [name for name in presets() if name.endswith("_json")])
+def test_members_of_json_mean_the_same_in_any_order_and_beside_others(name: str) -> None:
+    for example in presets()[name].examples:
+        members = json.loads(example)
+        expected = preset(name).parse(example.encode())
+        assert expected is not None
+        for at in range(len(members)):
+            order = list(members.items())[at:] + list(members.items())[:at]
+            for line in (dict(order), {"x-other": "203.0.113.7"} | dict(order)):
+                assert preset(name).parse(json.dumps(line).encode()) == expected
 
 
 COLUMNS = {

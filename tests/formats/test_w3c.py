@@ -117,6 +117,30 @@ def test_a_line_that_is_not_what_the_fields_say_does_not_fit(line: str) -> None:
     assert 0 <= misfit.at <= len(line.rpartition("\n")[2])
 
 
+@pytest.mark.parametrize(
+    ("software", "fields", "line"),
+    [
+        ("Microsoft FTP Service", "date time c-ip cs-method cs-uri sc-status", "2026-05-26 10:00:00 ::1 USER - 331"),
+        ("x", "date time c-ip s-ip s-port sc-status", "2026-05-26 10:00:00 ::1 ::1 80 200"),
+        ("x", "date time c-ip cs-method cs-uri", "2026-05-26 10:00:00 ::1 GET /x"),
+        ("Microsoft HTTP API 2.0", "date time c-ip c-port cs-method cs-uri sc-status s-reason",
+         "2026-05-26 10:00:00 ::1 55012 - - - Timer_ConnectionIdle"),
+    ],
+)  # fmt: skip
+def test_what_is_no_request_of_http_makes_no_event(software: str, fields: str, line: str) -> None:
+    text = below(fields, line, software).encode()
+    assert preset("w3c").parse(text) is None
+    assert preset("w3c").explain(text) is not None
+
+
+def test_blanks_of_an_agent_are_plus_signs_where_no_quotes_could_hold_them() -> None:
+    fields = "date time c-ip cs-method cs-uri-stem sc-status cs-User-Agent"
+    line = "2023-01-02 00:00:01 ::1 GET /x 200 Mozilla/5.0+(Windows;+U)"
+    assert parsed(preset("w3c"), below(fields, line))["request_header_user_agent"] == "Mozilla/5.0 (Windows; U)"
+    quoted = line.replace("Mozilla/5.0+(Windows;+U)", '"a+b"')
+    assert parsed(preset("w3c"), below(fields, quoted))["request_header_user_agent"] == "a+b"
+
+
 def test_a_client_that_sends_quotes_shifts_no_column_of_iis() -> None:
     line = IIS_LINE.replace("Mozilla/5.0+(X11;+Linux) -", '"a b"'.replace(" ", "+") + ' "c')
     assert parsed(preset("w3c"), below(IIS, line))["request_header_referer"] == '"c'
@@ -141,7 +165,7 @@ def test_no_change_of_one_column_shifts_others() -> None:
 def test_directives_are_no_lines_and_hold_until_the_next() -> None:
     log = (
         b"\xef\xbb\xbf#Software: IIS\r\n#Fields: date time c-ip\r\n2023-01-02 00:00:01 ::1\r\n"
-        b"#Date: 2023-01-02\n#Fields: c-ip date time\n::2 2023-01-02 00:00:02\n#remark without a colon\n"
+        b"#Date: 2023-01-02\n#Fields: c-ip date time\n::2 2023-01-02 00:00:02\n\r\n#remark without a colon\n"
     )
     opened = HeadedLines().open(log, 0)
     assert opened.lines == [
@@ -188,7 +212,7 @@ def test_fields_of_ones_own_read_a_log_that_names_none_and_yield_to_those_that_i
     other = below("time date c-ip cs-method sc-status", "00:00:01 2023-01-02 ::1 GET 404")
     assert parsed(fmt, other)["status"] == "404"
     for wrong in ("c-ip cs-method", "date c-ip", "%h %l"):
-        with pytest.raises(FormatError, match="date and time"):
+        with pytest.raises(FormatError, match="date, time"):
             own(wrong)
 
 
@@ -199,6 +223,11 @@ def test_w3c_stands_alone() -> None:
 
 @given(st.binary(max_size=200), st.binary(max_size=60))
 def test_no_line_and_no_directive_raises(fields: bytes, line: bytes) -> None:
-    text = b"#Fields: date time c-ip " + fields.replace(b"\n", b"") + b"\n" + line.replace(b"\n", b" ")
+    text = (
+        b"#Fields: date time c-ip cs-method cs-uri sc-status "
+        + fields.replace(b"\n", b"")
+        + b"\n"
+        + line.replace(b"\n", b" ")
+    )
     values = preset("w3c").parse(text)
     assert (values is None) == (preset("w3c").explain(text) is not None)

@@ -119,6 +119,7 @@ FOR_EXACT = {  # whole formats, and why
     "w3c": "its columns are named in the log",
     "cloudfront": "its columns may be named in the log",
     "haproxy_http": "RE2 matches it",
+    "haproxy_ingress": "RE2 matches it",
     "nginx_proxy_manager": "RE2 matches it",
     "ltsv": "its columns have labels, in any order",
 }
