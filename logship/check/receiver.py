@@ -21,7 +21,7 @@ from logship.check.inspection import Finding
 from logship.clock import SystemClock
 from logship.delivery import Endpoint
 from logship.delivery.answer import Answer
-from logship.delivery.decision import HINTS, Verdict
+from logship.delivery.decision import CATCH_ALL, HINTS, Verdict
 from logship.delivery.exchange import ID_HEADER, Exchange
 from logship.delivery.http import HttpTransport, TlsContext, plain
 from logship.delivery.rules_feed import HAS_NONE
@@ -115,6 +115,8 @@ def _ask(endpoint: Endpoint, way: Way, obeys: bool) -> Iterator[Finding]:
     yield _config_answer(answer.status, path)
     if answer.status == 200:
         is_html = "html" in (answer.getheader("Content-Type") or "").lower()
+        if is_html and not obeys:
+            yield Finding("warning", SUBJECT, f"GET {path}: a web page", CATCH_ALL)
         yield from _rules(b"" if is_html else body, encoding, obeys)
     yield from _clock_skew(answer.getheader("Date"))
 

@@ -11,10 +11,11 @@ from urllib.parse import SplitResult, urlsplit
 from logship.config.models import EndpointModel
 from logship.config.secret import Cloak, Secret
 from logship.config.settings import EndpointSettings, is_moesif
-from logship.config.urls import environment_proxy
+from logship.config.urls import environment_proxy, normalised
 from logship.errors import Severity
 from logship.process.loopback import LOOPBACK
 from logship.records import record
+from logship.sections import UnfitError
 
 MOESIF_MAX_AGE_S = 30 * 86_400.0  # the hosted service rejects older events
 RUNNING_CREDENTIALS = Path("/run/credentials")  # systemd's copies, made when the service starts
@@ -54,8 +55,19 @@ class EndpointBuilder:
             ca_file=self._file(model, "ca_file", tell),
             client_cert=self._file(model, "client_cert", tell),
             client_key=self._file(model, "client_key", tell),
-            proxy=model.proxy or environment_proxy(parts, self.environ),
+            proxy=model.proxy or self._environment_proxy(parts, tell),
         )
+
+    def _environment_proxy(self, parts: SplitResult, tell: Tell) -> str | None:
+        given = environment_proxy(parts, self.environ)
+        if given is None:
+            return None
+        try:
+            return normalised(given if "://" in given else f"http://{given}", may_hold_password=True)
+        except UnfitError as exc:
+            if self.is_sending:
+                tell("url", f"the environment's proxy: {exc}", exc.hint, "error")
+            return None
 
     def _url(self, model: EndpointModel, tell: Tell) -> tuple[str, SplitResult]:
         if model.url is None:

@@ -134,6 +134,12 @@ def test_rules_that_are_none_are_an_error_where_they_would_be_obeyed(
     assert sentences(report)[-1].startswith("error rules: the answer is no configuration: it is no JSON")
 
 
+def test_a_web_page_in_place_of_the_api_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Receiver(config=ConfigPage(always="html")) as receiver:
+        report = check(tmp_path, capsys, receiver.url, "--connect")
+    assert "warning GET /v1/config: a web page" in sentences(report)
+
+
 def test_a_port_where_nobody_listens_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = check(tmp_path, capsys, "http://127.0.0.1:9", "--connect", "--send-test")
     assert report["exit"] == 1

@@ -1,12 +1,15 @@
-"""NO_PROXY as other programs read it: names, suffixes, addresses, networks, ports."""
+"""The environment's proxies as other programs read them; NO_PROXY: names, suffixes, addresses, networks, ports."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from logship.config import load_settings
 from logship.config.urls import environment_proxy
+from logship.errors import ConfigError
 
 PROXY = "http://proxy:3128"
 LEFT_OUT = [
@@ -60,3 +63,46 @@ def test_an_entry_leaves_a_host_out(entries: str, url: str) -> None:
 def test_an_entry_leaves_no_other_host_out(entries: str, url: str) -> None:
     environ = {"https_proxy": PROXY, "no_proxy": entries}
     assert environment_proxy(urlsplit(url), environ) == PROXY
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "logship.yml"
+    path.write_text(
+        f"endpoint: {{url: 'https://api.example.com', application_id: x}}\nstate_dir: {tmp_path}\n"
+        "sources: [{paths: [a.log], format: combined, mapping: default}]\n"
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("proxy:3128", "http://proxy:3128"),
+        ("user:pass@proxy:3128", "http://user:pass@proxy:3128"),
+        ("HTTP://Proxy:3128/", "http://proxy:3128"),
+        ("https://proxy", "https://proxy"),
+    ],
+)
+def test_a_proxy_of_the_environment_has_one_spelling(given: str, taken: str, config: Path) -> None:
+    assert load_settings(config, {"https_proxy": given}).endpoint.proxy == taken
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("socks5://me:geheim@proxy:1080", "only http proxies work"),
+        ("http://me:geheim@proxy:99999", "Port out of range"),
+        ("foo bar:3128", "names no host"),
+        ("http://:3128", "names no host"),
+    ],
+)
+def test_a_proxy_of_the_environment_that_is_none_is_an_error_for_those_who_send(
+    given: str, said: str, config: Path
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        load_settings(config, {"https_proxy": given})
+    assert "the environment's proxy: " in str(error.value)
+    assert said in str(error.value)
+    assert "geheim" not in str(error.value)
+    assert load_settings(config, {"https_proxy": given}, sending=False).endpoint.proxy is None
