@@ -19,6 +19,7 @@ NO_STATUS = -1
 BUCKETS = 256
 BUCKET_GROWTH = 1.085  # of durations: a percentile is at most 4.2 % off
 NO_DURATION = BUCKETS - 1  # the bucket of events without one
+EXACT = 1 << 53  # above, not every whole number is a float
 LENGTHS = struct.Struct("<II")  # of an array and of its bytes
 SEPARATOR = b"\0"  # of the texts of a column, which hold none
 
@@ -66,7 +67,7 @@ def joined(texts: Iterable[bytes]) -> bytes:
 
 def packed_numbers(numbers: Array) -> bytes:
     """Their type as one character, then they themselves: of the smallest type that fits, once if all are equal."""
-    if numbers.dtype.kind == "f" and len(numbers) and (numbers == np.floor(numbers)).all():
+    if numbers.dtype.kind == "f" and (numbers == np.floor(numbers)).all() and np.abs(numbers).max(initial=0) <= EXACT:
         numbers = numbers.astype(np.int64)  # milliseconds mostly: two bytes instead of eight
     if len(numbers) and (numbers == numbers[0]).all():
         numbers = numbers[:1]

@@ -62,11 +62,7 @@ def part_of(segment: Segment, mask: Array | None, grid: TimeGrid, column: str) -
     weights = None if are_one(segment.numbers("weight")) else numbers("weight").astype(np.float64)
     statuses = numbers("status").astype(np.int64) + 1
     classes = CLASS_OF_STATUS[statuses]
-    if wanted_ones is not None and 2 * len(wanted_ones) > segment.events:  # indices of places are shorter than times
-        starts, places = grid.placed(segment.numbers("time_ms"))
-        places = places[wanted_ones]
-    else:
-        starts, places = grid.placed(numbers("time_ms"))
+    starts, places = grid.placed(numbers("time_ms"))  # others may be thousands of years away, too many for its bars
     width = len(CLASSES)
     bars = counted(places * width + classes, weights, len(starts) * width).reshape(len(starts), width)
     has_any = bars.any(axis=1)

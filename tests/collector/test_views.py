@@ -17,9 +17,11 @@ from urllib.parse import parse_qsl
 import numpy as np
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from logship.collector.asked import LISTS_SHOWN, Asked
-from logship.collector.columns import BUCKET_GROWTH
+from logship.collector.columns import BUCKET_GROWTH, numbers_of, packed_numbers
 from logship.collector.database import Database
 from logship.collector.filters import FIELDS, EventFilter, read_filter
 from logship.collector.intake import Intake
@@ -40,14 +42,24 @@ BATCH = max(EVENTS // 10, 1)
 NOW_MS = 1_791_640_600_000
 SPAN_MS = 40 * 86_400_000
 APPS = ("shop", "other")
-PATHS = ("/", "/cart", "/pay", "/search", "/api/users/{}", "/api/items/{}/reviews", "/\u00e9/{}", "/100%_sure")
+PATHS = (
+    "/", "/cart", "/pay", "/search", "/api/users/{}", "/api/items/{}/reviews", "/\u00e9/{}", "/100%_sure",
+    "/\x00nul/{}", "/\U0001f6a2/\u202e{}", "/long/" + "x" * 500, "/<b>{}</b>",
+)  # fmt: skip
+WRONG_TIMES_MS = (
+    0, 1, -2_500_000_000_123, -62_000_000_000_000, 253_402_300_799_999, NOW_MS, NOW_MS + 30_000, NOW_MS + 86_400_000,
+    1_792_889_999_999, 1_792_890_000_000, 1_792_893_599_000,  # around the end of Berlin's summer time
+)  # fmt: skip
 AGENTS = ("curl/8.5.0", "Mozilla/5.0 (X11) Firefox/128.0", "Mozilla/5.0 (compatible; Googlebot/2.1)", "", "okhttp/4")
+ZONES = (
+    "Europe/Berlin", "Asia/Kolkata", "America/New_York", "Australia/Lord_Howe", "Europe/Amsterdam", "Pacific/Apia",
+)  # fmt: skip
 TEXTS = ("cart", "GOOGLE", "items/7", '"status":50', "nowhere", "100%_", "\u00e9")
 
 
 def stored(choose: random.Random, number: int) -> dict[str, Any]:
     """An event of any kind."""
-    at = NOW_MS - choose.randrange(SPAN_MS)
+    at = choose.choice(WRONG_TIMES_MS) if choose.random() < 0.03 else NOW_MS - choose.randrange(SPAN_MS)
     path = choose.choice(PATHS).format(choose.randrange(300))
     headers = {"User-Agent": choose.choice(AGENTS)}
     if choose.random() < 0.3:
@@ -63,11 +75,13 @@ def stored(choose: random.Random, number: int) -> dict[str, Any]:
         "transaction_id": f"00000000-0000-8000-8000-{number:012x}",
     }
     if choose.random() < 0.95:
-        lasted = choose.choice((0, 1, 12, 40, 250, 1_900, 60_000))
+        lasted = choose.choice((0, 1, 12, 40, 250, 1_900, 60_000, -5_000, 10**10))
         status = choose.choice((200, 200, 200, 204, 301, 404, 429, 500, 502, 599, 600, 999, 0))
         event["response"] = {"time": iso_time(at + lasted), "status": status}
     if choose.random() < 0.5:
-        event["user_id"] = f"user-{choose.randrange(100)}"
+        event["user_id"] = choose.choice(
+            (f"user-{choose.randrange(100)}", f"\x00{choose.randrange(3)}", "\u202e\U0001f6a2")
+        )
     if choose.random() < 0.2:
         event["company_id"] = f"company-{choose.randrange(5)}"
     if choose.random() < 0.2:
@@ -105,8 +119,21 @@ def question(choose: random.Random) -> dict[str, str]:
         "verb": ("GET", "POST", "BREW", "PUT"),
         "status": ("200", "404", "5xx", "2xx", "none", "502", "418"),
         "route": ("/", "/cart", "/api/users/{id}", "/none"),
-        "path": ("/cart", "/api/users/17", "/api/*", "/\u00e9*", "/100%_sure", "/api/users/{id}", "/none", "*"),
-        "user": ("user-3", "user-7", "nobody"),
+        "path": (
+            "/cart",
+            "/api/users/17",
+            "/api/*",
+            "/\u00e9*",
+            "/100%_sure",
+            "/api/users/{id}",
+            "/none",
+            "*",
+            "/\ufffdnul/*",
+            "/\U0001f6a2/*",
+            "/long/*",
+            "/<b>*",
+        ),
+        "user": ("user-3", "user-7", "nobody", "\u202e\U0001f6a2", "\ufffd1"),
         "company": ("company-1", "company-9"),
         "client": ("203.0.113.5", "203.0.113.250"),
         "source": ("web-1", "a.example", "none"),
@@ -120,7 +147,7 @@ def question(choose: random.Random) -> dict[str, str]:
     if choose.random() < 0.15:
         asked["q"] = choose.choice(TEXTS)
     if choose.random() < 0.4:
-        asked["tz"] = choose.choice(("Europe/Berlin", "Asia/Kolkata", "America/New_York"))
+        asked["tz"] = choose.choice(ZONES)
     kind = choose.random()
     if kind < 0.5:
         asked["range"] = choose.choice(
@@ -203,7 +230,8 @@ def assert_figures(summary: Summary, oracle: Oracle, zone: tzinfo | None) -> Non
     assert shown == {start_s: tuple(counted[number] for number in range(5)) for start_s, counted in bars.items()}
     assert starts == sorted(set(starts))
     steps = {later - earlier for earlier, later in pairwise(starts)}
-    assert all(abs(step - summary.step_s) <= (3_600 if zone and summary.step_s % 86_400 == 0 else 0) for step in steps)
+    # Samoa has left a day out and had one twice
+    assert all(abs(step - summary.step_s) <= (90_000 if zone and summary.step_s % 86_400 == 0 else 0) for step in steps)
     assert_durations(summary, oracle.durations())
 
 
@@ -257,6 +285,13 @@ def test_every_view_equals_sql(filled: Database, piece: int) -> None:
             assert_figures(summary, oracle, read_zone(asked))
             assert_lists(summary, oracle, column)
         assert_events(listing, wanted, oracle, choose)
+
+
+@given(st.lists(st.floats() | st.integers(-(1 << 62), 1 << 62).map(float) | st.integers(0, 300).map(float), max_size=5))
+def test_packed_numbers_come_back_whatever_they_are(numbers: list[float]) -> None:
+    given_ones = np.array(numbers, np.float64)
+    found = numbers_of(packed_numbers(given_ones), len(numbers))
+    assert np.array_equal(found.astype(np.float64), given_ones, equal_nan=True)
 
 
 @pytest.mark.parametrize("column", LISTS)
