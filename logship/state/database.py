@@ -33,6 +33,7 @@ def connect(folder: Path, *, is_alone: bool = False) -> sqlite3.Connection:
     try:
         if is_alone:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA cache_size = -256")  # KiB; rows are read once and written in order
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")  # a confirmation is on disk, not only on its way there
         schema.prepare(connection, str(folder / place.DATABASE))

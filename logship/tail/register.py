@@ -208,6 +208,8 @@ class Register:
         generation = name.generation
         self.names[name.path] = name
         generation.names = with_path(generation.names, name.path)
+        if generation.names == generation.log.live_names:
+            generation.names = generation.log.live_names  # one tuple for both
         self.note_loose(generation)
         generation.lost_at_s = None
         self.changed[generation.log] = None
