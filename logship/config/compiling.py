@@ -106,7 +106,7 @@ class Compiler:
         constants = recipe.constants
         fields = path_fields or PathFields()
         converter = SourceConverter(recipe.name, fmt, mapping, constants, fields, self.named, recipe.envelope)
-        is_right &= self._is_timezone(recipe) and path_fields is not None
+        is_right &= self._is_timezone(recipe) and path_fields is not None and self._is_unwrapped(fmt, recipe)
         self._doubt_names(recipe)
         if not self._fits(converter, layered, recipe, is_right=is_right):
             return None
@@ -138,6 +138,15 @@ class Compiler:
             self._tell(recipe.document.problem(recipe.at("timezone"), message, hint=exc.hint, source=recipe.name))
             return False
         return True
+
+    def _is_unwrapped(self, fmt: Format | None, recipe: Recipe) -> bool:
+        """Directives hold for the lines of their file, whatever a container's runtime wrote between them."""
+        if fmt is None or not fmt.is_headed or recipe.envelope == "none":
+            return True
+        message = f"envelope: {fmt.name} reads lines below their #Fields in the log itself"
+        problem = recipe.document.problem(recipe.at("envelope"), message, hint="leave it out", source=recipe.name)
+        self._tell(problem)
+        return False
 
     def _doubt_names(self, recipe: Recipe) -> None:
         """Constants may have any name; one that is nearly a field's is told."""

@@ -69,7 +69,10 @@ _OTHERS = ("ftp", "smtp", "nntp")  # of whose servers there are W3C logs, too
 _HOSTS = frozenset({"host", "request_header_host"})
 _HEADER = re.compile(r"(cs|sc|c|s)\(([^()]+)\)")
 _COLUMN = re.compile(r'"((?:[^"]|"")*)"(?= |$)|([^" ][^ ]*)')
-_STATUS = re.compile("[1-9][0-9]{2}|0{1,3}")  # 0: the client was gone
+_NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+_SHAPES = {  # of values that are not absent; a status of 0 says that the client was gone
+    "status": re.compile("[1-9][0-9]{2}|0{1,3}"), "time_ms": _NUMBER, "time_s": _NUMBER,
+}  # fmt: skip
 _PLUS = re.compile(r"(?<![(])\+")
 
 
@@ -102,7 +105,7 @@ class Layout:
                 found[name] = value
         if not found.keys() & {"request_method", "status"}:  # http.sys tells of connections without a request
             return None
-        if "status" in found and _STATUS.fullmatch(str(found["status"])) is None:
+        if any(pattern.fullmatch(str(found.get(name, "0"))) is None for name, pattern in _SHAPES.items()):
             return None
         agent = found.get(_AGENT)
         if isinstance(agent, str):
@@ -256,7 +259,7 @@ class W3cFormat(JsonFormat):
             return Misfit(0, lacks, 0, of)
         document = layout.document(own.decode("utf-8", "replace"))
         if document is None and layout.has_columns(own.decode("utf-8", "replace")):
-            return Misfit(0, "a method, or a status", 0, of)
+            return Misfit(0, "a method or a status, and numbers where the #Fields have them", 0, of)
         if document is None:
             return Misfit(len(own), f"{of} columns, as the #Fields above it say", min(len(own.split()), of - 1), of)
         return self._explain_object(document, own, of)

@@ -105,6 +105,7 @@ def test_time_taken_counts_milliseconds_at_iis_and_seconds_elsewhere() -> None:
         below(IIS.removeprefix("date "), IIS_LINE.removeprefix("2023-01-02 ")),  # no date
         below(IIS, IIS_LINE.replace("2023-01-02", "2023-02-30")),
         below(IIS, IIS_LINE.replace("203.0.113.9", "/x")),
+        below(IIS, IIS_LINE.removesuffix(" 15") + " fast"),
         below("date time c-ip cs(User-Agent) sc-status", '2023-01-02 00:00:01 ::1 "curl 200'),  # a quote left open
         below("", IIS_LINE),
         below("date time " * 300, IIS_LINE),
