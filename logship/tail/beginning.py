@@ -41,6 +41,7 @@ class Beginnings:
         self._looked_s: dict[str, float] = {}  # by source, kernel time
         self._has_looked = False
         self._last_life_s: dict[str, float] = {}  # by source, wall clock
+        self.looked_to = 0  # the number of the newest generation that was known when the last full look was over
         self.known_to = int(state.note(_KNOWN) or 0)  # the number of the newest generation that the last life knew
 
     def know(self, discovery: Discovery) -> None:
@@ -60,6 +61,7 @@ class Beginnings:
     def looked(self, began_s: float) -> None:
         """A full look is over; it began at this time of the clock that stamps files."""
         self._beginning, self._has_looked = Beginning(takes_all=self._beginning.takes_all), True
+        self.looked_to = self._register.next_number - 1
         self._looked_s = dict.fromkeys(self._looked_s, began_s)
 
     def last_life_s(self, its: Log) -> float:

@@ -79,6 +79,7 @@ class Followed:
         self.replaced = Replaced(self.register)
         self._begun: dict[bytes, list[Generation]] | None = None  # by first line, while strangers are settled
         self.register.restore(state.each(), discovery)
+        self.beginnings.looked_to = self.register.next_number - 1
 
     def follow(self, discovery: Discovery) -> None:
         """Other sources from now on: what they match too goes on where it is, the rest is closed and kept in mind."""
@@ -416,8 +417,10 @@ class Followed:
         if generation.content is None and not generation.may_be_read_on_in(content):
             return True
         known = generation.content
-        if generation.key is None or not isinstance(known, PlainContent) or not self._refresh(generation, now_s):
+        if generation.key is None or known is None or not self._refresh(generation, now_s):
             return False
+        if isinstance(known, ArchiveContent):
+            return isinstance(content, PlainContent) and not end_alike(content, known)
         if not generation.still_holds():  # it may have grown as another
             self.detach(generation, now_s)
             return False
@@ -622,7 +625,9 @@ class Followed:
     def _settle(self, its: Log, now_s: float) -> None:
         """Looks for what has lost its name, then begins with what nobody claims, oldest first."""
         watched = self.register.unsettled.pop(its)
-        known = (each for each in reversed(its.generations) if each.key is not None and each.is_stored)
+        looked_to = self.beginnings.looked_to
+        stored = (each for each in reversed(its.generations) if each.key is not None and each.is_stored)
+        known = (each for each in stored if each.number <= looked_to)
         newest = next(known, None)  # known before this look: what was empty then says nothing of age
         self._search_missing(its, watched, now_s)
         self._look_at_siblings(its, watched, newest, now_s)

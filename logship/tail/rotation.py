@@ -60,7 +60,7 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
         return RotationVerdict.SAME if size >= generation.positions.confirmed else RotationVerdict.SHORTER
     if below:
         return RotationVerdict.OTHER if last_common(content, size, generation) is None else RotationVerdict.SHORTER
-    if isinstance(generation.content, PlainContent):
+    if generation.content is not None:
         return _verdict(end_alike(content, generation.content))
     # too short to tell; of one that nothing is known of, reading from the start is right either way
     return RotationVerdict.UNDECIDED if generation.anchors else RotationVerdict.SAME
@@ -175,18 +175,17 @@ def _compare_archive(content: Content, generation: Generation) -> RotationVerdic
     return RotationVerdict.SAME
 
 
-def end_alike(content: Content, known: PlainContent) -> bool:
+def end_alike(content: Content, known: Content) -> bool:
     """Whether the last bytes before the shorter one's end agree; an archive ends where it can't be read on.
 
-    Raises: OSError.
+    One of them is no archive. Raises: OSError.
     """
-    end = known.facts().size_bytes
-    if isinstance(content, ArchiveContent):
-        with suppress(OSError):  # damaged: its reading will say so
-            content.read_at(end, 0)
-        end = min(end, content.seen_bytes)
-    else:
-        end = min(end, content.facts().size_bytes)
+    end = min(each.facts().size_bytes for each in (content, known) if not each.is_archive)
+    for each in (content, known):
+        if isinstance(each, ArchiveContent):
+            with suppress(OSError):  # damaged: its reading will say so
+                each.read_at(end, 0)
+            end = min(end, each.seen_bytes)
     at = max(0, end - ANCHOR_BYTES)
     return content.read_at(at, end - at) == known.read_at(at, end - at)
 

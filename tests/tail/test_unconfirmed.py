@@ -4,6 +4,7 @@ lost; never taken for what stands there now."""
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,32 @@ def test_a_backup_with_nothing_of_its_own_is_sent_by_no_life(rig: Rig, log: Path
         rig.restart()
         assert sorted(rig.settle()) == sorted(expected)
     assert len(rig.receiver.arrivals) == len(expected)
+
+
+def test_of_rotations_between_two_looks_with_names_of_two_kinds_each_file_is_read(rig: Rig, log: Path) -> None:
+    expected = write(log, "line 0")
+    rig.step()
+    log.write_bytes(b"")
+    for number, name in enumerate(["access.log.1", "access.log-20261129"], 1):
+        expected += write(log, f"line {number}")
+        shutil.copy(log, log.with_name(name))
+        os.truncate(log, 0)
+    expected += write(log, "line 3 is longer")
+    assert sorted(rig.settle()) == sorted(expected)
+
+
+def test_beside_a_compressed_backup_that_is_read_on_another_backup_is_read(rig: Rig, log: Path) -> None:
+    begins = b"line 0\n"
+    expected = write(log, "line 0")
+    rig.step()
+    expected += write(log, "line 1", "line 2")
+    rig.look()
+    rig.stop()
+    with_a_backup(log, begins)
+    expected += write(log, "of the second")
+    compress(log.with_name("access.log~"))
+    with_a_backup(log, begins)
+    log.unlink()
+    expected += write(log, "fresh")
+    rig.start()
+    assert sorted(rig.settle()) == sorted(expected)
