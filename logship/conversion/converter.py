@@ -187,6 +187,9 @@ def _by_name(counts: dict[tuple[str, str], int], what: str) -> dict[str, int]:
 
 def _merged(encoded: Encoded, made: Sequence[tuple[int, str]]) -> tuple[bytes | bytearray, array[int], array[int]]:
     """The events of both in the order of their lines."""
+    if not encoded.lines:
+        alone = Conversion.of([event for _, event in made], (), ())
+        return alone.text, array("I", alone.ends), array("I", [number for number, _ in made])
     texts: list[bytes | bytearray] = []
     ends, lines = array("I"), array("I")
     end = -1  # of the text so far, which begins without a comma

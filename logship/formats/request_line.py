@@ -7,6 +7,7 @@ import re
 PARTS = ("request_method", "request_url", "request_http_ver")
 NO_REQUEST = ("", "", "")
 _METHOD = re.compile(r"[A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]*")  # RFC 9110 token, starting like a word
+_USUAL = re.compile(rf"({_METHOD.pattern}) (/[^ ]*) HTTP/([0-9](?:\.[0-9])?)")
 _VERSION = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2})?")
 
 
@@ -15,6 +16,9 @@ def split_request_line(line: str) -> tuple[str, str, str]:
 
     `-`, an empty line, TLS bytes and probes such as `SSH-2.0-x` hold no request. Linear in the length of the line.
     """
+    usual = _USUAL.fullmatch(line)
+    if usual is not None:
+        return usual[1], usual[2], usual[3]
     method, _, rest = line.partition(" ")
     if _METHOD.fullmatch(method) is None:
         return NO_REQUEST

@@ -21,6 +21,7 @@ from logship.formats.slot import DecodeTime, Misfit, Slot, Values
 from logship.formats.text_reading import emit_text_reading
 from logship.kernel.assembler import Assembler
 from logship.kernel.program import Escaping
+from logship.kernel.values import Memo
 
 BOM = b"\xef\xbb\xbf"
 TIMES_KEPT = 256  # neighbouring lines share their second
@@ -52,7 +53,9 @@ class TextFormat(Format):
         ]
         self._open = {number for number, part in enumerate(reaches) if part.kind is Kind.TEXT and part.stop == " "}
         meanings = [meaning_of(part.variable.slot, is_enclosed=part.quoted) for part in reaches]
-        self._meanings = [(at, meaning.holds) for at, meaning in enumerate(meanings) if meaning is not None]
+        self._meanings = [
+            (at, Memo(meaning.holds).__getitem__) for at, meaning in enumerate(meanings) if meaning is not None
+        ]
 
     @cached_property
     def _with_escaped_quotes(self) -> Callable[[str], re.Match[str] | None]:
@@ -93,8 +96,9 @@ class TextFormat(Format):
 
     def parse(self, line: bytes) -> Values | None:
         line = bare_line(line)
+        is_plain = line.isascii() and b"\\" not in line
         match = self._strict(line.decode("latin-1"))
-        values = self._values(match.groups()) if match is not None else None
+        values = self._values(match.groups(), is_plain=is_plain) if match is not None else None
         if values is not None or len(line) > TOLERANT_BYTES:
             return values
         for pattern in self._tolerant:
@@ -116,15 +120,18 @@ class TextFormat(Format):
     def is_exact(self, line: bytes) -> bool:
         return self._strict(bare_line(line).decode("latin-1")) is not None
 
-    def _values(self, raw_values: Sequence[str]) -> Values | None:
+    def _values(self, raw_values: Sequence[str], *, is_plain: bool = False) -> Values | None:
+        """Decoded; `is_plain`: nothing is to be decoded. None where one is not what its field can be."""
         values = [
-            "" if raw == "-" else raw if raw.isascii() and "\\" not in raw else decode(raw, self.escaping)
+            "" if raw == "-" else raw if is_plain or (raw.isascii() and "\\" not in raw) else decode(raw, self.escaping)
             for raw in raw_values
         ]
-        if any(decode_time(values[at]) is None for at, decode_time in self._times):
-            return None
-        if any(values[at] and not holds(values[at]) for at, holds in self._meanings):
-            return None
+        for at, decode_time in self._times:
+            if decode_time(values[at]) is None:
+                return None
+        for at, holds in self._meanings:
+            if values[at] and not holds(values[at]):
+                return None
         for at in reversed(self._request_lines):  # their parts stand behind them
             parts = split_request_line(values[at]) if values[at] else NO_REQUEST
             values[at + 1 : at + 1] = [parts[index] for index in self._kept_parts]

@@ -6,6 +6,7 @@ below say all there is to know of an operation. Texts of a mapping enter as name
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
@@ -50,6 +51,7 @@ WRITES: dict[Op, str] = {  # what is written
     Op.TIME: "iso(n{a})",
     Op.ID: "f'{{crc:08x}}-{{digits}}-{{start:012x}}'",
 }
+_NAMES = re.compile(r"\b[rng][0-9]+\b")  # of texts, numbers and flags in what is written
 CLOSES = (
     'marks.pop(); out += "}"',
     'mark = marks.pop(); out = out[:mark] if out[-1:] == "{" else out + "}"',
@@ -103,16 +105,16 @@ class _Writer:
 
     def lines(self) -> list[str]:
         program = self._program
-        given = {0, 1, *program.fields}
-        texts = [f"r{number}" for number in range(program.registers) if number not in given]
+        self._region(program.make, len(self._code), 1)
+        used = set(_NAMES.findall("\n".join(self._lines)))
+        given = {"r0", "r1", *(f"r{field}" for field in program.fields)}
+        made, self._lines = self._lines, []
         if program.fields:
             self._put(1, ", ".join(f"r{field}" for field in program.fields) + ", = values")
-        self._put(1, " = ".join([*texts, "out"]) + ' = ""')
-        zeros = [f"n{number}" for number in range(program.registers)] + [f"g{flag}" for flag in range(program.flags)]
-        self._put(1, " = ".join([*zeros, "at"]) + " = 0")
+        self._put(1, " = ".join([*sorted(name for name in used - given if name[0] == "r"), "out"]) + ' = ""')
+        self._put(1, " = ".join([*sorted(name for name in used if name[0] != "r"), "at"]) + " = 0")
         self._put(1, "marks = []")
-        self._region(program.make, len(self._code), 1)
-        return self._lines
+        return self._lines + made
 
     def _put(self, depth: int, line: str) -> None:
         self._lines.append("    " * depth + line)
