@@ -249,7 +249,7 @@ def test_man_pages_and_completions_are_where_debian_looks(shop: Shop) -> None:
     assert shop.machine.shell("ls /usr/share/bash-completion/completions/logship")
 
 
-def test_removing_leaves_state_and_config_and_purging_leaves_nothing(shop: Shop) -> None:
+def test_removing_leaves_state_and_config_and_purging_only_collected_events(shop: Shop) -> None:
     shop.machine.run("dpkg", "--remove", "logship")
     assert not shop.is_active()
     assert not shop.is_active("logship-collector")
@@ -262,6 +262,13 @@ def test_removing_leaves_state_and_config_and_purging_leaves_nothing(shop: Shop)
     ]
     assert unexpected == []
     assert shop.machine.shell("ls /var/lib/logship /etc/logship/logship.yml")
+    purged = shop.machine.run("dpkg", "--purge", "logship").stdout
+    assert "/var/lib/logship-collector holds collected events and is kept" in purged
+    assert shop.machine.shell("ls -d /etc/logship /var/lib/logship* 2>/dev/null || true").split() == [
+        "/var/lib/logship-collector"
+    ]
+    shop.machine.run("rm", "/var/lib/logship-collector/collector.db")
+    shop.machine.run("dpkg", "--install", "/logship.deb")
     shop.machine.run("dpkg", "--purge", "logship")
     gone = "! ls -d /etc/logship /var/lib/logship* 2>/dev/null && ! getent passwd logship"
     assert shop.machine.run("sh", "-c", gone, check=False).returncode == 0
