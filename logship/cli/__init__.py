@@ -42,6 +42,14 @@ COMMANDS = {
 }
 
 
+JARGON = {  # click's words for types
+    "is not a valid integer range": "is not a whole number",
+    "is not a valid integer": "is not a whole number",
+    "is not a valid float range": "is not a number",
+    "is not a valid float": "is not a number",
+}
+
+
 class SeenEnough(Exception):  # noqa: N818 (no error: `logship fields | head`)
     """The reader of the output has closed it; click would make an exit code 1 of that."""
 
@@ -181,6 +189,8 @@ def _sentence(exc: click.ClickException) -> str:
         hint = f"; did you mean '{exc.possibilities[0]}'?" if exc.possibilities else ""
         return _with_help(f"no option '{exc.option_name}'{hint}", exc.ctx)
     text = exc.format_message().removesuffix(".")
+    for jargon, plain in JARGON.items():
+        text = text.replace(jargon, plain)
     text = text[:1].lower() + text[1:]
     return _with_help(text, exc.ctx if isinstance(exc, click.UsageError) else None)
 

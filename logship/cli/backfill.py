@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 @click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="At most so many events a second.")
 @click.option("--dry-run", is_flag=True, help="Count what would be sent, show what doesn't fit, send nothing.")
 @click.option("--restart", is_flag=True, help="Start over: send what was confirmed again, under the same ids.")
-@click.option("--skip-old", "old", flag_value="skip", help="Leave out events too old for the receiver.")
-@click.option("--send-old", "old", flag_value="send", help="Send events too old for the receiver anyway.")
+@click.option("--skip-old", is_flag=True, help="Leave out events too old for the receiver.")
+@click.option("--send-old", is_flag=True, help="Send events too old for the receiver anyway.")
 @click.option("--original-dir", default="", metavar="DIRECTORY", help="Directory the copies originally lived in.")
 @click.option("--origin", default="", metavar="NAME", help="`origin` of the host that wrote them.")
 @click.option("--new-ids", "label", default="", metavar="LABEL", help="Send again under other ids (a wrong mapping).")
@@ -87,6 +87,7 @@ def _options(given: dict[str, object], now_s: float) -> Options:
     from logship.backfill.time_arguments import moment
     from logship.cli.terminal import standard_input
     from logship.config.overrides import Overrides, fields_of
+    from logship.errors import UsageError
 
     text = {key: value for key, value in given.items() if isinstance(value, str)}
     pairs, paths, jobs, rate = given["fields"], given["paths"], given["jobs"], given["rate"]
@@ -94,17 +95,24 @@ def _options(given: dict[str, object], now_s: float) -> Options:
     assert isinstance(paths, tuple)
     if "-" in paths:
         standard_input()
+    if given["skip_old"] and given["send_old"]:
+        raise UsageError("--skip-old and --send-old contradict each other; give one")
+    if given["dry_run"] and given["restart"]:
+        raise UsageError("--restart sends again and --dry-run sends nothing; give one")
     since, until = text["since"], text["until"]
+    begin, end = (moment(text, now_s, name) if text else "" for text, name in ((since, "--since"), (until, "--until")))
+    if begin and end and begin >= end:
+        raise UsageError(f"--since {since} is not before --until {until}: no event is between them")
     return Options(
         paths=paths,
         jobs=jobs if isinstance(jobs, int) else default_jobs(),
         overrides=Overrides(text["source"], text["format_"], text["mapping"], fields_of(pairs)),
         identity=Identity(text["original_dir"], text["origin"], text["label"]),
-        since=moment(since, now_s, "--since") if since else "",
-        until=moment(until, now_s, "--until") if until else "",
+        since=begin,
+        until=end,
         rate=rate if isinstance(rate, float) else 0.0,
         cluster=text["cluster"],
-        old_events="skip" if given["old"] == "skip" else "send" if given["old"] == "send" else "refuse",
+        old_events="skip" if given["skip_old"] else "send" if given["send_old"] else "refuse",
         is_dry=bool(given["dry_run"]),
         is_restart=bool(given["restart"]),
     )

@@ -44,7 +44,14 @@ from logship.errors import UsageError
 )
 @click.option("--page-token-file", type=click.Path(path_type=Path), metavar="FILE", help="holds the token for the page")
 @click.option("--path-prefix", default="", metavar="/PREFIX", help="before every path")
-@click.option("--max-age", "max_age_days", default=30.0, show_default=True, help="days to keep events; 0: for ever")
+@click.option(
+    "--max-age",
+    "max_age_days",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="days to keep events; 0: for ever",
+)
 @click.option("--max-store-bytes", type=click.IntRange(1), help="the oldest events go when the store is larger")
 def command(
     listen: str,

@@ -18,23 +18,31 @@ from logship.cli.options import subcommand
     "logship demo --seconds 15",
 )
 @click.option("--seconds", type=click.FloatRange(min=1), help="End by itself after so many seconds, with a summary.")
-@click.option("--listen", default="127.0.0.1:8080", show_default=True, help="Address of the collector and its page.")
+@click.option(
+    "--listen",
+    default="127.0.0.1:8080",
+    show_default=True,
+    metavar="ADDRESS:PORT",
+    help="Of the collector and its page.",
+)
 def command(seconds: float | None, listen: str) -> int:
     """Collector, live traffic and the daemon, with the page's address; Ctrl-C ends it all.
 
     Exit 1 when a line did not arrive or a part of the demo failed.
     """
+    from logship.cli.collector import split_address
     from logship.demo import Demo
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    host, port = split_address(listen)
     directory = Path(tempfile.mkdtemp(prefix="logship-demo-"))
     demo = Demo(directory)
     is_fine = False
     try:
-        demo.start(listen)
+        demo.start(host, port)
         click.echo(f"page      {demo.page}")
         click.echo(f"log       {demo.log_path}, two days made up, then written by {demo.server}")
         click.echo("Ctrl-C ends the demo.\n")

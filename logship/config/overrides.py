@@ -38,7 +38,7 @@ def fields_of(texts: Iterable[str]) -> dict[str, str]:
     for text in texts:
         name, sign, value = text.partition("=")
         if not (name and sign):
-            raise UsageError(f"--field: '{text}' is no K=V, such as host=shop.example.com")
+            raise UsageError(f"--field: '{text}' is not KEY=VALUE, such as host=shop.example.com")
         fields[name] = value
     return fields
 

@@ -87,21 +87,21 @@ class Demo:
         self._counted_to = 0
         self._lines = 0
 
-    def start(self, listen: str) -> None:
+    def start(self, host: str, port: int) -> None:
         """Bring up the collector, the traffic and the daemon.
 
         Raises: RuntimeError with the part's own words when one doesn't come up.
         """
-        host, _, port = listen.rpartition(":")
-        if port == "0" or not _is_free(host, int(port)):
-            port = str(free_port())
-        self.page = f"http://{host}:{port}/"
+        if port == 0 or not _is_free(host, port):
+            port = free_port()
+        address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.page = f"http://{address}/"
         self._spawn(
             "collector",
-            *("--listen", f"{host}:{port}", "--store", str(self.directory / "events.db")),
+            *("--listen", address, "--store", str(self.directory / "events.db")),
             *("--application-id", APPLICATION_ID),
         )
-        self._await(host, int(port), "collector")
+        self._await(host, port, "collector")
         self.log_path.write_text("".join(history(random.Random(), time.time())))
         self._start_server()
         status_port = free_port()

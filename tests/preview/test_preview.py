@@ -211,7 +211,7 @@ def test_diff_counts_and_shows_what_changes(tmp_path: Path, log: Path, capsys: p
     ("arguments", "code", "said"),
     [
         (["preview", "/nonexistent.log"], 2, "No such file"),
-        (["preview", "{log}", "--field", "x"], 2, "is no K=V"),
+        (["preview", "{log}", "--field", "x"], 2, "is not KEY=VALUE"),
         (["preview", "{log}", "--source", "x"], 2, "no configuration"),
         (["preview", "{log}", "--format", "combind"], 2, "combined"),
         (["preview", "{log}", "--mapping", "defalt"], 2, "did you mean 'default'?"),
