@@ -37,7 +37,7 @@ LINE_SHOWN = 120  # bytes of an odd log line around where it stops fitting
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="Look for logs and server configs below this directory instead of / (an image, a mounted disk).",
 )
-@click.option("--strict", is_flag=True, help="Warnings fail, too.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @json_option("One JSON object, for machines.")
 @click.option(
     "--connect", is_flag=True, help="Ask the receiver: name, TLS, its rules (GET /v1/config). Sends no event."

@@ -52,7 +52,7 @@ from logship.errors import UsageError
     type=click.FloatRange(0),
     help="days to keep events; 0: for ever",
 )
-@click.option("--max-store-bytes", type=click.IntRange(1), help="the oldest events go when the store is larger")
+@click.option("--max-store-bytes", type=click.IntRange(1), help="delete the oldest events above this size")
 def command(
     listen: str,
     store: str,

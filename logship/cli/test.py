@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.argument("mappings", nargs=-1, metavar="[MAPPING]...", shell_complete=complete_mappings)
 @config_option(may_lack=True)
-@click.option("--update", is_flag=True, help="Write the present outcome into the examples.")
+@click.option("--update", is_flag=True, help="Update the examples with the current results.")
 @json_option("One object an example, for machines.")
 def command(mappings: tuple[str, ...], config: Path | None, update: bool, as_json: bool) -> int:
     """Run the examples of mappings: of those named, else of the config's, else of the shipped ones.

@@ -159,7 +159,7 @@ async def sweep(database: Database, writer: Writer, options: CollectorOptions) -
             while await asyncio.wrap_future(writer.run(lambda: _expire_now(database, options))):
                 pass
         except StoreUnavailableError as exc:
-            log.warning("nothing could be expired, trying again in a minute error=%s", exc)
+            log.warning("expiring old events failed, trying again in a minute error=%s", exc)
         await asyncio.sleep(SWEEP_EVERY_S)
 
 

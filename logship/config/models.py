@@ -162,11 +162,11 @@ class BatchModel(ConfigSection):
     max_bytes: int = declare(
         _size(MIN_BATCH_BYTES, MAX_BATCH_BYTES), 250_000, "of the decoded body, brackets and commas included"
     )
-    max_age: float = declare(NOT_NEGATIVE, 1.0, "an event waits no longer than this for company", shown="1s")
+    max_age: float = declare(NOT_NEGATIVE, 1.0, "longest time an event waits for its batch to fill", shown="1s")
 
 
 class DeliveryModel(ConfigSection):
-    """How hard the receiver is tried."""
+    """Concurrency and retries."""
 
     concurrency: int = declare(Whole(1, MAX_CONCURRENCY), 4, "batches in flight; 1 keeps the order of lines")
     retry_initial: float = declare(

@@ -98,7 +98,7 @@ class _Reader:
         inner = (*above, id(node))
         if isinstance(node, yaml.ScalarNode):
             if not node.style and node.value[:1] in TYPOGRAPHIC_QUOTES:
-                self._tell(mark, f"{node.value[0]} is no quote to YAML but a part of the text", "write ' or \"")
+                self._tell(mark, f"{node.value[0]} is not a YAML quote but part of the text", "write ' or \"")
             return Scalar(mark, node.value, node.style or "")
         if isinstance(node, yaml.SequenceNode):
             return Items(mark, tuple(self._node(child, inner) for child in node.value))
@@ -137,7 +137,7 @@ class _Reader:
 
     def _refuse_tag(self, node: yaml.Node, mark: Mark) -> None:
         if not str(node.tag).startswith("tag:yaml.org,2002:") or "python" in str(node.tag):
-            self._tell(mark, f"the tag '{node.tag}' has no meaning here", "quote the text if the ! belongs to it")
+            self._tell(mark, f"unknown tag '{node.tag}'", "quote the text if the ! belongs to it")
 
     def _tell(self, mark: Mark, message: str, hint: str) -> None:
         width = mark.end_column - mark.column if mark.end_line == mark.line else 1

@@ -139,7 +139,7 @@ class Exchange:
         with self._lock:
             self.paths = paths
             self._is_logged = True
-        log.info("the receiver speaks api=%s url=%s", paths.api, self._endpoint.url)
+        log.info("receiver accepts api=%s url=%s", paths.api, self._endpoint.url)
 
     def _reread(self, used: str) -> str:
         """The application id as it stands now; the one in use where it can't be read."""

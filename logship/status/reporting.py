@@ -72,7 +72,7 @@ class Reporter:
     def _tell_systemd(self) -> None:
         """That it lives, while every thread moves; a stuck one is left to systemd, which leaves a traceback of it."""
         if stuck := self._stuck():
-            log.error("not alive any more, the service manager will end it: %s", stuck)
+            log.error("thread stuck, the service manager will restart the service: %s", stuck)
             self._notifier.status(self._glance())
         else:
             self._notifier.watchdog(self._sentence)

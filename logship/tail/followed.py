@@ -335,7 +335,7 @@ class Followed:
             return None
         if self.register.descriptors + 1 >= self._descriptors_max and not self._has_warned:
             self._has_warned = True
-            log.warning("more logs than descriptors, they are opened in turns limit=%d", self._descriptors_max)
+            log.warning("more logs than descriptors, opening them in rotation limit=%d", self._descriptors_max)
             self.register.notices.append(Notice(What.LIMIT, path, watched.source.name, "more logs than descriptors"))
         try:
             return open_content(path)

@@ -178,7 +178,7 @@ def test_blanks_that_are_none_are_told(blank: str) -> None:
 @pytest.mark.parametrize("written", ["“x”", "‘x’", "„x“"])
 def test_quotes_of_word_processors_are_told(written: str) -> None:
     _, message, _ = only_problem(f"a: {written}\n")
-    assert message == f"{written[0]} is no quote to YAML but a part of the text"
+    assert message == f"{written[0]} is not a YAML quote but part of the text"
 
 
 def test_pieces_of_an_nginx_string_are_sent_to_a_block() -> None:
