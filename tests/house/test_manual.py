@@ -142,7 +142,7 @@ def test_every_help_ends_with_examples_that_can_be_typed(tmp_path: Path, monkeyp
         ("dead", {"dead-letters"}),
         ("status --w", {"--watch"}),
         ("preview --format nginx_t", {"nginx_timed", "nginx_timed_quoted"}),
-        ("formats haproxy", {"haproxy_http"}),
+        ("formats haproxy", {"haproxy_http", "haproxy_ingress"}),
         ("preview --mapping priv", {"privacy"}),
         ("preview -c shop.yml --source s", {"shop", "static"}),
         ("dead-letters list --config shop.yml --source sh", {"shop"}),
