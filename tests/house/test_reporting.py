@@ -125,7 +125,7 @@ def test_a_stuck_thread_starves_it_and_shows_everywhere(
     reporter.report()
     said = systemd.recv(1_000).decode()
     assert "WATCHDOG" not in said
-    assert "the service manager will end it: sender-1" in caplog.text
+    assert "the service manager will restart the service: sender-1" in caplog.text
     status = reporter.observe()
     assert status.needs_a_person
     assert "sender-1 has been in one attempt for 331 s; nothing is lost" in str(status.advice[0])
