@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -18,7 +19,6 @@ from logship.records import record
 
 SEARCH_BUDGET_S = 0.1  # of one answer for a text; then the cursor says where to go on
 PAGE_CHARS = 4_000_000  # of the events of a page together: five hundred may have a megabyte each
-TRIES = 5  # of a reader whose segments are merged meanwhile
 LAST_ID = (1 << 62) - 1
 COLUMNS = (
     "id, time_ms, received_at, verb, status, path, source, user_id, duration_ms, weight, transaction_id, "
@@ -103,22 +103,38 @@ class Listing:
 
         `budget` ends the search for a text early.
         """
-        for attempt in range(TRIES):
-            try:
-                places, following, is_complete = self._places(wanted, limit, after, budget)
-                fitting = self._fitting(places)
-                following = following if len(fitting) == len(places) else fitting[-1]
-                return EventPage(self._stored(fitting), following, is_complete)
-            except GoneError:
-                if attempt == TRIES - 1:
-                    raise
-        raise AssertionError
+        return self._segments.look(
+            wanted.application_id, lambda known: self.page_of(known, wanted, limit, after=after, budget=budget)
+        )
+
+    def page_of(
+        self,
+        known: Sequence[KnownSegment],
+        wanted: EventFilter,
+        limit: int,
+        *,
+        after: PageEnd | None = None,
+        budget: SearchBudget | None = None,
+    ) -> EventPage:
+        """The page of these segments.
+
+        Raises: GoneError when one of them, or an event of the page, is gone.
+        """
+        places, following, is_complete = self._places(known, wanted, limit, after, budget)
+        fitting = self._fitting(places)
+        following = following if len(fitting) == len(places) else fitting[-1]
+        return EventPage(self._stored(fitting), following, is_complete)
 
     def _places(
-        self, wanted: EventFilter, limit: int, after: PageEnd | None, budget: SearchBudget | None
+        self,
+        known: Sequence[KnownSegment],
+        wanted: EventFilter,
+        limit: int,
+        after: PageEnd | None,
+        budget: SearchBudget | None,
     ) -> tuple[list[PageEnd], PageEnd | None, bool]:
         """Where the events of the page are, where the next one begins, and whether the page is as full as it can be."""
-        known = [one for one in self._segments.of(wanted.application_id) if overlaps(one, wanted)]
+        known = [one for one in known if overlaps(one, wanted)]
         if after is not None:
             known = [one for one in known if one.oldest_ms <= after.time_ms]
         found: list[PageEnd] = []
@@ -157,13 +173,15 @@ class Listing:
         return places[: max(1, sum(total <= PAGE_CHARS for total in sums))]
 
     def _stored(self, places: list[PageEnd]) -> tuple[StoredEvent, ...]:
-        """The events themselves; one that was removed meanwhile is left out."""
+        """The events themselves."""
         if not places:
             return ()
         marks = ",".join("?" * len(places))
         statement = f"SELECT {COLUMNS} FROM events WHERE id IN ({marks})"  # noqa: S608 - names of columns
         records = {int(one[0]): one for one in self._database.read(statement, [place.id for place in places])}
-        return tuple(StoredEvent(*records[place.id]) for place in places if place.id in records)
+        if len(records) < len(places):
+            raise GoneError
+        return tuple(StoredEvent(*records[place.id]) for place in places)
 
     def one(self, application_id: str, number: int) -> StoredEvent | None:
         """The event with this number, None when it is another application's or not there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from datetime import tzinfo
 
@@ -11,7 +12,7 @@ from logship.collector.chart import draw
 from logship.collector.database import Database
 from logship.collector.filters import FIELDS, EventFilter, read_filter
 from logship.collector.listing import SEARCH_BUDGET_S, EventPage, Listing, PageEnd
-from logship.collector.segments import Segments
+from logship.collector.segments import KnownSegment, Segments
 from logship.collector.summary import Summaries, Summary, ValueCount
 from logship.collector.text_search import SearchBudget, TextSearch
 from logship.collector.time_range import read_zone
@@ -26,7 +27,7 @@ class Overview:
     """A question and what there is to show of it.
 
     Shapes: `before` is of the time before, as long, None where that can't be; `values` are the rows of the shown list;
-    `per_second` are requests, over the whole time.
+    `per_second` are requests, over the whole time; `lists` are the summaries of further lists by name.
     """
 
     asked: Asked
@@ -39,6 +40,7 @@ class Overview:
     before: Summary | None
     values: list[ValueCount]
     per_second: float
+    lists: Mapping[str, Summary]
 
     def names(self) -> dict[str, object]:
         """What the templates know of it."""
@@ -49,9 +51,9 @@ class Overviews:
     """Looks things up for the page, its API and reports; any thread."""
 
     def __init__(self, database: Database) -> None:
-        segments, search = Segments(database), TextSearch(database)
-        self.listing = Listing(segments, search)
-        self.summaries = Summaries(segments, search)
+        self._segments, search = Segments(database), TextSearch(database)
+        self.listing = Listing(self._segments, search)
+        self.summaries = Summaries(self._segments, search)
 
     def of(
         self,
@@ -62,11 +64,12 @@ class Overviews:
         *,
         after: PageEnd | None = None,
         search_s: float | None = SEARCH_BUDGET_S,
+        lists: Iterable[str] = (),
     ) -> Overview:
-        """What there is to show of a question.
+        """What there is to show of a question, all of it of the same events, whatever arrives or is erased meanwhile.
 
         Shapes: `after` is where the page of events before this one ended; `search_s` is how long a text is looked for,
-        None until it is found.
+        None until it is found; `lists` are the names of further ones.
         Raises: RefusalError 400 for a question that can't be.
         """
         wanted = read_filter(asked.given, application_id, now)
@@ -74,23 +77,27 @@ class Overviews:
         if not any(asked.get(name) for name in ("range", "since", "until")) and not self.has_events(wanted):
             asked = replace(asked, given={**asked.given, **ALL_TIMES})  # who backfilled last year wants to see it
             wanted = read_filter(asked.given, application_id, now)
-        column, budget = FIELDS[shown.name][0], search_budget(search_s)
-        found = self.listing.page(wanted, limit=ROWS, after=after, budget=budget)
-        summary = self.summaries.of(wanted, now, column=column, zone=zone, budget=budget)
-        earlier = previous(wanted, now)
-        before = self.summaries.of(earlier, now) if earlier is not None else None
-        return Overview(
-            asked=asked,
-            wanted=wanted,
-            zone=zone,
-            now=now,
-            shown=shown,
-            page=found,
-            summary=summary,
-            before=before,
-            values=shown.listed(summary.values),
-            per_second=summary.requests / span_s(wanted, summary, now),
-        )
+
+        def at(known: list[KnownSegment]) -> Overview:
+            column, budget = FIELDS[shown.name][0], search_budget(search_s)
+            found = self.listing.page_of(known, wanted, ROWS, after=after, budget=budget)
+            summary = self.summaries.of_known(known, wanted, now, column=column, zone=zone, budget=budget)
+            earlier = previous(wanted, now)
+            return Overview(
+                asked=asked,
+                wanted=wanted,
+                zone=zone,
+                now=now,
+                shown=shown,
+                page=found,
+                summary=summary,
+                before=self.summaries.of_known(known, earlier, now) if earlier is not None else None,
+                values=shown.listed(summary.values),
+                per_second=summary.requests / span_s(wanted, summary, now),
+                lists={name: self.summaries.of_known(known, wanted, now, column=FIELDS[name][0]) for name in lists},
+            )
+
+        return self._segments.look(application_id, at)
 
     def has_events(self, wanted: EventFilter) -> bool:
         return bool(self.listing.page(wanted, limit=1).events)

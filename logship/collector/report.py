@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from logship.collector.applications import Application
 from logship.collector.asked import LISTS_SHOWN, AskedOnce, Shown
-from logship.collector.filters import FIELDS
 from logship.collector.overview import Overview, Overviews
 from logship.collector.summary import ValueCount
 from logship.collector.templates import FILES, environment
@@ -23,15 +22,14 @@ def report_of(overviews: Overviews, given: Mapping[str, str], application: Appli
     Shapes: `given` is the page's query string; `now` is in milliseconds since 1970.
     Raises: RefusalError 400 for a question that can't be.
     """
-    found = overviews.of(AskedOnce("", given), application.id, now, Shown(rows=REPORT_ROWS), search_s=None)
+    first = Shown(rows=REPORT_ROWS)
+    others = [name for name in LISTS_SHOWN if name != first.name]
+    found = overviews.of(AskedOnce("", given), application.id, now, first, search_s=None, lists=others)
     lists: dict[str, tuple[int, list[ValueCount]]] = {}
     for name in LISTS_SHOWN:
-        shown = Shown(name, rows=REPORT_ROWS)
-        summary = found.summary
-        if name != found.shown.name:
-            summary = overviews.summaries.of(found.wanted, now, column=FIELDS[name][0])
+        summary = found.lists.get(name, found.summary)
         if any(one.value for one in summary.values):
-            lists[name] = summary.values_in_all, shown.listed(summary.values)
+            lists[name] = summary.values_in_all, first.listed(summary.values)
     style = (FILES / "style.css").read_text(encoding="utf-8")
     values = {
         **found.names(),

@@ -7,6 +7,7 @@ number of segments grows with the logarithm of a trickle and with the events onl
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,9 +24,14 @@ from logship.collector.database import Database, Record, Run
 from logship.collector.digest import WHOLE, packed_digest
 from logship.records import record
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
 SEGMENT_EVENTS = 65_536  # at most, so that a code takes two bytes
 FOLDED_AT_ONCE = 50_000  # events in one transaction
 TAIL_EVENTS = 100_000  # not in a segment yet and read all the same; what is behind them has to wait for its segment
+TRIES = 5  # of a reader whose segments are merged meanwhile
 CACHED_BYTES = 48_000_000  # of columns
 COLUMNS = ", ".join(NAMES)
 
@@ -67,6 +73,15 @@ class Segments:
         self._cached: OrderedDict[tuple[int, str], bytes] = OrderedDict()
         self._cached_bytes = 0
         self._lock = threading.Lock()
+
+    def look(self, application_id: str, at: Callable[[list[KnownSegment]], T]) -> T:
+        """What `at` gives of the segments of an application; again with new ones when one of them is gone meanwhile."""
+        for _ in range(TRIES - 1):
+            try:
+                return at(self.of(application_id))
+            except GoneError:
+                log.debug("a segment was merged or rewritten during a look; looking again")
+        return at(self.of(application_id))
 
     def of(self, application_id: str) -> list[KnownSegment]:
         """Every segment of an application, the events behind the last one as a segment with the id 0."""

@@ -13,7 +13,7 @@ from datetime import tzinfo
 
 import numpy as np
 
-from logship.collector.columns import BUCKETS, NO_DURATION, NO_STATUS, Array, GoneError, bucket_ms
+from logship.collector.columns import BUCKETS, NO_DURATION, NO_STATUS, Array, bucket_ms
 from logship.collector.digest import part_of_all
 from logship.collector.filters import EventFilter
 from logship.collector.matching import is_inside, matching, overlaps
@@ -27,7 +27,6 @@ from logship.records import record
 TOP = 8
 SLOW_REQUESTS = 20  # a route with fewer timed requests is not called slow: one of them would decide
 PERCENTILES = (50, 95, 99)
-TRIES = 5  # of a reader whose segments are merged meanwhile
 PARTS_KEPT = 4_000
 LISTS = ("route", "path", "user_id", "client", "company", "host", "source", "agent", "referrer", "verb")
 
@@ -115,18 +114,26 @@ class Summaries:
         Bars begin at round times of `zone`, None for UTC. `budget` ends the search for a text early; what it covers is
         said.
         """
-        for attempt in range(TRIES):
-            try:
-                return self._of(wanted, now_ms, column, zone, budget)
-            except GoneError:
-                if attempt == TRIES - 1:
-                    raise
-        raise AssertionError
+        return self._segments.look(
+            wanted.application_id,
+            lambda known: self.of_known(known, wanted, now_ms, column=column, zone=zone, budget=budget),
+        )
 
-    def _of(
-        self, wanted: EventFilter, now_ms: int, column: str, zone: tzinfo | None, budget: SearchBudget | None
+    def of_known(
+        self,
+        known: Sequence[KnownSegment],
+        wanted: EventFilter,
+        now_ms: int,
+        *,
+        column: str = "",
+        zone: tzinfo | None = None,
+        budget: SearchBudget | None = None,
     ) -> Summary:
-        known = [one for one in self._segments.of(wanted.application_id) if overlaps(one, wanted)]
+        """The summary of these segments.
+
+        Raises: GoneError when one of them is gone.
+        """
+        known = [one for one in known if overlaps(one, wanted)]
         first_ms = wanted.since_ms
         if first_ms is None:
             first_ms = min((one.oldest_ms for one in known), default=now_ms)

@@ -16,7 +16,7 @@ from logship.collector.asked import Asked, Shown
 from logship.collector.database import Database, StoreUnavailableError
 from logship.collector.filters import EventFilter, FilterCondition
 from logship.collector.intake import Intake
-from logship.collector.listing import PAGE_CHARS, Listing
+from logship.collector.listing import PAGE_CHARS, EventPage, Listing
 from logship.collector.overview import Overviews
 from logship.collector.postgres_store import PostgresStore
 from logship.collector.retention import erase, expire, traces_of
@@ -289,6 +289,36 @@ def test_figures_and_list_of_an_answer_cover_the_same_and_each_answer_gets_one_s
     assert seen == [*sorted((one for one in seen[:3] if one is not None), reverse=True), None]
     assert len(set(seen)) == 4
     assert found.summary.requests == len(found.page.events) == 1
+
+
+@pytest.mark.parametrize("change", ["arrive", "erase"])
+def test_all_numbers_of_an_answer_are_of_the_same_events(
+    change: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events arrive, or a user is erased, after the list was made and before the figures."""
+    database.insert(rows_of([event(number, user_id="ann" if number % 3 else "bob") for number in range(30)]))
+    fold(database)
+    database.insert(rows_of([event(number, user_id="ann") for number in range(30, 40)]))
+    overviews = Overviews(database)
+    made, changes = overviews.listing.page_of, iter([None])
+
+    def page_of(*arguments: Any, **named: Any) -> EventPage:
+        found = made(*arguments, **named)
+        for _ in changes:
+            if change == "erase":
+                assert erase(database, "ann").events == 30
+            else:
+                database.insert(rows_of([event(number, user_id="new") for number in range(50, 63)]))
+        return found
+
+    monkeypatch.setattr(overviews.listing, "page_of", page_of)
+    lists = ("client", "verb")
+    for expected in ({"arrive": 40, "erase": 10}[change], {"arrive": 50, "erase": 10}[change]):
+        found = overviews.of(Asked("", {"range": "all"}), APP, ARRIVED_MS, Shown("user"), lists=lists)
+        assert len(found.page.events) == expected
+        requests = 53 if expected == 50 else expected  # a page has fifty
+        assert found.summary.requests == sum(one.requests for one in found.values) == requests
+        assert [one.requests for one in found.lists.values()] == [requests, requests]
 
 
 def test_collectors_behind_a_balancer_share_one_database(postgres_url: str) -> None:

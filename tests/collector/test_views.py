@@ -30,6 +30,7 @@ from logship.collector.retention import erase
 from logship.collector.row import EventRow
 from logship.collector.segments import FOLDED_AT_ONCE, Segments, fold
 from logship.collector.server import open_database
+from logship.collector.sqlite_store import SqliteStore
 from logship.collector.summary import LISTS, SLOW_REQUESTS, TOP, Summaries, Summary
 from logship.collector.summary_part import status_class
 from logship.collector.text_search import TextSearch
@@ -93,10 +94,27 @@ def stored(choose: random.Random, number: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A store of random events: in large and small segments, the last ones in none, some of them erased."""
-    path = tmp_path_factory.mktemp("views") / "events.db"
+    database = open_database(str(tmp_path_factory.mktemp("views") / "events.db"))
+    fill(database)
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def filled_postgres(postgres_url: str) -> Iterator[Database]:
+    import psycopg
+
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE views")
+    database = open_database(f"{postgres_url.rpartition('/')[0]}/views")
+    fill(database)
+    yield database
+    database.close()
+
+
+def fill(database: Database) -> None:
+    """Stores random events: in large and small segments, the last ones in none, some of them erased."""
     choose = random.Random(EVENTS)
-    database = open_database(str(path))
     intake = Intake()
     for first in range(0, EVENTS, BATCH):
         rows: list[EventRow] = []
@@ -109,8 +127,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
             fold(database)
     assert erase(database, "user-7", "shop").events > 0
     database.insert([row._replace(transaction_id=None) for row in rows[:500]])
-    yield database
-    database.close()
 
 
 def question(choose: random.Random) -> dict[str, str]:
@@ -171,7 +187,8 @@ class Oracle:
     def __init__(self, database: Database, wanted: EventFilter) -> None:
         where, values = wanted.sql()
         if wanted.search:
-            where += " AND instr(lower(event), ?) > 0"
+            position = "instr" if isinstance(database, SqliteStore) else "strpos"
+            where += f" AND {position}(lower(CAST(event AS TEXT)), ?) > 0"
             values.append(wanted.search.lower())
         statement = f"SELECT {', '.join(COLUMNS + MORE)} FROM events WHERE {where} ORDER BY time_ms DESC, id DESC"
         self.events = [dict(zip(COLUMNS + MORE, one, strict=True)) for one in database.read(statement, values)]
@@ -272,7 +289,16 @@ def assert_events(listing: Listing, wanted: EventFilter, oracle: Oracle, choose:
 
 @pytest.mark.parametrize("piece", range(10))
 def test_every_view_equals_sql(filled: Database, piece: int) -> None:
-    choose = random.Random(piece)
+    assert_views(filled, piece)
+
+
+def test_every_view_of_postgresql_equals_sql(filled_postgres: Database) -> None:
+    assert_views(filled_postgres, 0)
+
+
+def assert_views(filled: Database, seed: int) -> None:
+    """Twenty random views of a store are what SQL says."""
+    choose = random.Random(seed)
     segments, search = Segments(filled), TextSearch(filled)
     listing, summaries = Listing(segments, search), Summaries(segments, search)
     for _ in range(VIEWS // 10):
