@@ -114,7 +114,7 @@ def _masked_form(text: str, masks: MaskedNames) -> str:
         decoded = unquote_plus(value)
         if masks.hide_name(unquote_plus(name)):
             pair = f"{name}{equals}{REDACTED}" if value else pair
-        elif decoded.lstrip()[:1] in _LOOKS_LIKE_JSON:
-            pair = f"{name}{equals}{quote_plus(_masked_text(decoded, masks))}"
+        elif decoded.lstrip()[:1] in _LOOKS_LIKE_JSON and (masked := _masked_text(decoded, masks)) != decoded:
+            pair = f"{name}{equals}{quote_plus(masked)}"
         pairs.append(pair)
     return "".join(pairs)

@@ -222,6 +222,8 @@ def test_values_of_masked_keys_of_a_form_are_replaced(pairs: list[tuple[str, str
         ("a=1;password=x", "a=1;password=[redacted]"),
         ("a=1&amp;password=x", "a=1&amp;password=[redacted]"),
         ("+password=x&%20Password=y&?password=z", "+password=[redacted]&%20Password=[redacted]&?password=[redacted]"),
+        ('"=["', '"=["'),
+        ("a=%7B%22b%22:1%7D&c=[", "a=%7B%22b%22:1%7D&c=["),
         ('{"a":"password=x&b=1"}', '{"a":"password=[redacted]&b=1"}'),
         ('"password=x"', '"password=[redacted]"'),
         ('{"card.number":1,"card.name":2}', '{"card.number":"[redacted]","card.name":2}'),
