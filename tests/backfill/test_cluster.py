@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from logship.cli import execute
 from tests.backfill.cluster import Cluster
 from tests.backfill.receiver import Receiver
 from tests.backfill.world import World, access_lines, joined, truth, write_old
@@ -46,8 +47,11 @@ def test_a_worker_killed_and_one_added_in_the_middle_change_nothing(
     assert "Exception while handling" not in cluster.scheduler_log.read_text(), "listening leaves no tracebacks there"
 
 
-def test_no_scheduler_is_said(world: World) -> None:
+def test_no_scheduler_is_said(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("logship.backfill.cluster.CONNECT_S", 0.2)
     write_old(world.logs / "access.log.1", joined(access_lines(10)))
-    run = world.run("--cluster", "tcp://127.0.0.1:9", world.logs)
-    assert run.code == 1
-    assert "no scheduler answers at tcp://127.0.0.1:9" in run.err
+    code = execute(["backfill", "-c", str(world.config), "--cluster", "tcp://127.0.0.1:9", str(world.logs)])
+    assert code == 1
+    assert "no scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
