@@ -14,6 +14,7 @@ from logship.tail.elsewhere import elsewhere_of
 from logship.tail.generation import Generation, Log
 from logship.tail.identity import FIRST_LINE_BYTES, Place, anchor_of, digest
 from logship.tail.naming import any_names
+from logship.tail.trimmed import confirmed_part
 
 GROWING_S = 2.0  # what changed since then is still being appended
 UNDECIDED_S = 60.0  # a part has grown enough by then to be told
@@ -85,7 +86,18 @@ class Appended:
                 size, newest = found, other
         if size and (newest.has_data or newest.positions.confirmed != newest.read_to):
             return Owner.WAITS  # the old one is read to its end first
-        return self._note(generation, size - (newest.size_bytes - newest.read_to)) if size else Owner.OWN
+        if not size:
+            return self._end_of_a_missing(generation, content)
+        return self._note(generation, size - (newest.size_bytes - newest.read_to))
+
+    def _end_of_a_missing(self, generation: Generation, content: Content) -> Owner:
+        """The same, where it was done while nobody looked: the anchors tell."""
+        for other in reversed(generation.log.generations):
+            is_missing = other.key is not None and not (other.names or other.is_finished or other.is_met)
+            if other is not generation and is_missing and (size := confirmed_part(content, other)):
+                self.finish(other)  # what is unread of it is read here
+                return self._note(generation, size)
+        return Owner.OWN
 
     def _settled(self, generation: Generation, other: Generation, size: int, now_s: float) -> Owner:
         assert generation.content is not None

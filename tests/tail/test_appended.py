@@ -189,6 +189,15 @@ def last_bytes(text: bytes) -> bytes:
     return text[-150:]
 
 
+def last_half(text: bytes) -> bytes:
+    lines = text.splitlines(keepends=True)
+    return b"".join(lines[-len(lines) // 2 :])
+
+
+def last_600_bytes(text: bytes) -> bytes:
+    return text[-600:]
+
+
 def without_the_first(text: bytes) -> bytes:
     """sed -i 1,3d"""
     return b"".join(text.splitlines(keepends=True)[3:])
@@ -215,6 +224,43 @@ def test_a_log_that_is_made_shorter_at_its_beginning_is_sent_once(
     assert sorted(rig.settle()) == sorted(expected)
     rig.restart()
     expected += write(log, "the end")
+    assert sorted(rig.settle()) == sorted(expected)
+
+
+@pytest.mark.parametrize("trim", [last_half, last_600_bytes, without_the_first])
+@pytest.mark.parametrize("is_in_place", [True, False])
+@pytest.mark.parametrize("is_killed", [True, False])
+@pytest.mark.parametrize("limit_bytes", [100, 262_144])
+def test_a_log_that_is_made_shorter_at_its_beginning_while_nobody_looks_is_sent_once(
+    rig: Rig, log: Path, limit_bytes: int, is_killed: bool, is_in_place: bool, trim: Callable[[bytes], bytes]
+) -> None:
+    expected = write(log, *(f"line {number} with quite some more text, as usual" for number in range(30)))
+    for turn in range(3):
+        for _ in range(4):
+            rig.step(limit_bytes)
+        rig.kill() if is_killed else rig.stop()
+        expected += write(log, f"turn {turn}, before it")
+        text = trim(log.read_bytes())
+        if is_in_place:
+            log.write_bytes(text)
+        else:
+            (log.parent.parent / "t").write_bytes(text)
+            (log.parent.parent / "t").replace(log)
+        expected += write(log, *(f"turn {turn}, line {number} after it" for number in range(20)))
+        rig.start()
+    assert sorted(rig.settle()) == sorted(expected)
+    rig.restart()
+    assert sorted(rig.settle()) == sorted(expected)
+    assert not rig.told(What.LOST)
+
+
+def test_lines_of_a_load_test_in_a_log_begun_anew_while_nobody_looks_are_sent(rig: Rig, log: Path) -> None:
+    expected = write(log, "first", *["the same"] * 100)
+    rig.step()
+    rig.stop()
+    log.unlink()
+    expected += write(log, *["the same"] * 120)
+    rig.start()
     assert sorted(rig.settle()) == sorted(expected)
 
 
