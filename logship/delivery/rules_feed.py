@@ -18,7 +18,7 @@ import orjson
 
 from logship import __version__
 from logship.clock import WaitingClock
-from logship.delivery.answer import Failure, FailureKind, RulesPage
+from logship.delivery.answer import Failure, FailureKind, RulesPage, retry_after_s
 from logship.delivery.endpoint import Endpoint
 from logship.delivery.exchange import ID_HEADER
 from logship.mapping.remote_rules import MAX_CONFIG_BYTES, RemoteRules, RemoteRulesError
@@ -125,6 +125,7 @@ class RulesFeed:
         self._failures = 0
         self._heard = ""  # ETag that an answer to events named last
         self._asked_s = float("-inf")
+        self._asked_for_s = 0.0  # the pause that the receiver's newest answer asks for
         self._bell = threading.Event()
         self._is_over = False
         self._thread: threading.Thread | None = None
@@ -189,8 +190,8 @@ class RulesFeed:
     def pause_s(self) -> float:
         """How long until the next try, unless something is heard before."""
         if self._status.is_ready or not self._failures:
-            return POLL_EVERY_S
-        return float(min(POLL_EVERY_S, RETRY_INITIAL_S * 2 ** (self._failures - 1)))
+            return max(POLL_EVERY_S, self._asked_for_s)
+        return max(float(min(POLL_EVERY_S, RETRY_INITIAL_S * 2 ** (self._failures - 1))), self._asked_for_s)
 
     def step(self, source: PageSource) -> None:
         """One try."""
@@ -198,6 +199,8 @@ class RulesFeed:
         known = self._status.known
         headers = self._headers(known.etag if known else "")
         page = source.get(PATH, headers, MAX_CONFIG_BYTES + 1)
+        patience = page.headers.get("retry-after") if isinstance(page, RulesPage) and page.status >= 400 else None
+        self._asked_for_s = retry_after_s(patience, self._clock.time()) or 0.0
         if self._is_over:
             return
         if isinstance(page, RulesPage) and page.status == 304 and known is not None and known.etag:

@@ -225,6 +225,19 @@ def test_while_nothing_is_known_it_is_asked_again_soon_and_then_each_minute() ->
     assert rig.feed.pause_s() == POLL_EVERY_S
 
 
+@pytest.mark.parametrize(("status", "header", "pause_s"), [
+    (429, "600", 600), (503, "Thu, 01 Jan 1970 00:33:00 GMT", None), (429, "31536000", 3_600),
+    (429, "soon", POLL_EVERY_S), (200, "600", POLL_EVERY_S),
+])  # fmt: skip
+def test_a_receiver_that_asks_for_patience_is_asked_no_sooner(status: int, header: str, pause_s: float | None) -> None:
+    rig = Rig()
+    rig.ask()
+    rig.feed.step(Answering(RulesPage(status, {"retry-after": header}, orjson.dumps(RULES))))
+    assert rig.feed.pause_s() == (pause_s or max(POLL_EVERY_S, 33 * 60 - rig.clock.time()))
+    rig.ask()
+    assert rig.feed.pause_s() == POLL_EVERY_S
+
+
 @pytest.mark.parametrize("etag", ["", "a b", "x" * 5_000, "\x1b[31m", "é"])
 def test_an_etag_that_no_header_should_carry_is_not_sent_back(etag: str) -> None:
     rig = Rig()
