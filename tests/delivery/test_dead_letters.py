@@ -105,7 +105,7 @@ def test_an_empty_store_is_no_error(store: DeadLetters) -> None:
 
 
 def test_a_last_line_torn_at_any_byte_costs_only_itself(store: DeadLetters, tmp_path: Path) -> None:
-    """F39: power loss in the middle of a write; the next letter starts on a line of its own."""
+    """Power loss in the middle of a write; the next letter starts on a line of its own."""
     path = tmp_path / "state" / LETTERS
     store.append([letter(1), letter(2)])
     whole = path.read_bytes()

@@ -57,7 +57,7 @@ def test_one_connection_serves_many_requests(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("fault", ["ok", "chunked", "close_after", "old", "big"])
 def test_a_yes_is_understood_in_every_form_and_the_next_request_works(receiver: Receiver, fault: str) -> None:
-    """F41: with a body, chunked, larger than anybody reads, closed afterwards, HTTP/1.0."""
+    """With a body, chunked, larger than anybody reads, closed afterwards, HTTP/1.0."""
     transport = transport_to(receiver.url)
     receiver.script(fault, "ok")
     assert [status_of(post(transport)), status_of(post(transport))] == [201, 201]
@@ -65,7 +65,7 @@ def test_a_yes_is_understood_in_every_form_and_the_next_request_works(receiver: 
 
 
 def test_an_idle_connection_that_the_server_closed_costs_nothing(receiver: Receiver) -> None:
-    """F41: seen before the request is sent, or replaced once when it is seen after."""
+    """Seen before the request is sent, or replaced once when it is seen after."""
     transport = transport_to(receiver.url)
     for _ in range(10):
         assert status_of(post(transport)) == 201
@@ -399,7 +399,7 @@ def test_a_certificate_for_another_name_is_refused(authority: Authority) -> None
 def test_a_swapped_certificate_is_taken_and_a_swapped_authority_after_its_file_changed(
     authority: Authority, stranger: Authority, tmp_path: Path
 ) -> None:
-    """F41: no restart is needed for either."""
+    """No restart is needed for either."""
     trusted = tmp_path / "ca.pem"
     trusted.write_text(authority.pem.read_text())
     with Receiver(certificate=authority.certificate("first")) as receiver:

@@ -19,7 +19,7 @@ from tests.delivery.plugs import CREATED, DOWN, WALL_S, PlayReceiver, Rig, in_tu
 
 
 def test_nothing_is_settled_before_the_receiver_said_yes() -> None:
-    """F30: the position is moved by outcomes alone, and a receiver that is down gives none."""
+    """The position is moved by outcomes alone, and a receiver that is down gives none."""
     rig = Rig(PlayReceiver(lambda request: DOWN))
     rig.coordinator.submit(make_batch(0, 20))
     rig.run(for_s=3600)
@@ -29,7 +29,7 @@ def test_nothing_is_settled_before_the_receiver_said_yes() -> None:
 
 @pytest.mark.parametrize("status", [301, 308, 401, 402, 403, 404, 405, 407, 409, 410, 451])
 def test_a_wrong_door_for_a_minute_then_the_right_one_loses_nothing(status: int) -> None:
-    """F31: held with a hint, tried again every minute, and it mends itself."""
+    """Held with a hint, tried again every minute, and it mends itself."""
     rig = Rig(PlayReceiver(in_turn([Answer(status)] * 2)), endpoint=Endpoint("http://127.0.0.1:1", api=Api.V1))
     rig.coordinator.submit(make_batch(0, 3))
     rig.run(for_s=30)
@@ -47,7 +47,7 @@ def test_a_wrong_door_for_a_minute_then_the_right_one_loses_nothing(status: int)
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 599])
 def test_an_answer_that_asks_for_patience_is_retried_until_it_is_yes(status: int) -> None:
-    """F31: no number of them makes an event undeliverable."""
+    """No number of them makes an event undeliverable."""
     rig = Rig(PlayReceiver(in_turn([Answer(status)] * 50)))
     rig.coordinator.submit(make_batch(0, 3))
     rig.run(for_s=0)
@@ -69,7 +69,7 @@ def limit(most_bytes: int) -> PlayReceiver:
 
 
 def test_a_body_that_is_too_large_is_halved_and_the_limit_is_learned() -> None:
-    """F32: everything arrives, and no later batch pays for the lesson again."""
+    """Everything arrives, and no later batch pays for the lesson again."""
     rig = Rig(limit(100_000))
     rig.coordinator.submit(make_batch(0, 400, pad=600))
     rig.run()
@@ -159,7 +159,7 @@ def test_an_event_between_the_learned_and_the_true_limit_is_still_sent() -> None
 
 
 def test_one_event_over_the_limit_is_a_dead_letter_and_the_others_arrive() -> None:
-    """F33: the one that is too large alone costs nobody else."""
+    """The one that is too large alone costs nobody else."""
     rig = Rig(PlayReceiver(lambda request: Answer(413, excerpt="big") if 250 in request.numbers else CREATED))
     rig.coordinator.submit(make_batch(0, 500))
     rig.run()
@@ -170,7 +170,7 @@ def test_one_event_over_the_limit_is_a_dead_letter_and_the_others_arrive() -> No
 
 @pytest.mark.parametrize("status", [400, 415, 422])
 def test_a_poison_event_goes_alone_and_costs_two_requests_a_level(status: int) -> None:
-    """F34: bisected at no more than 2 log2(n) extra requests, wherever it stands."""
+    """Bisected at no more than 2 log2(n) extra requests, wherever it stands."""
     for count in (2, 3, 7, 64, 100, 1000):
         for poison in {0, 1, count // 2, count - 2, count - 1}:
             rig = Rig(PlayReceiver(refusing({poison}, status)))
@@ -182,7 +182,7 @@ def test_a_poison_event_goes_alone_and_costs_two_requests_a_level(status: int) -
 
 
 def test_a_dead_letter_is_known_by_its_line() -> None:
-    """F34: file and position of the poison, not of its batch."""
+    """File and position of the poison, not of its batch."""
     rig = Rig(PlayReceiver(refusing({13})))
     batch = make_batch(0, 40)
     rig.coordinator.submit(batch)
@@ -192,7 +192,7 @@ def test_a_dead_letter_is_known_by_its_line() -> None:
 
 
 def test_a_batch_is_settled_only_when_each_piece_of_it_is() -> None:
-    """F35: a piece with 429, the next with 201, and the batch waits for the first."""
+    """A piece with 429, the next with 201, and the batch waits for the first."""
     dice = random.Random(4)
     rig = Rig(
         PlayReceiver(lambda request: Answer(413) if len(request.numbers) > 5 else dice.choice([CREATED, Answer(429)]))
@@ -210,7 +210,7 @@ def test_a_batch_is_settled_only_when_each_piece_of_it_is() -> None:
 
 
 def test_half_an_hour_of_outage_drops_nothing_and_takes_no_memory() -> None:
-    """F36: room stays bounded by the concurrency, the tries get rarer, all arrives afterwards."""
+    """Room stays bounded by the concurrency, the tries get rarer, all arrives afterwards."""
     rig = Rig()
     start_s = rig.clock.now_s
     rig.receiver.judge = lambda request: DOWN if rig.clock.now_s < start_s + 1800 else CREATED
@@ -228,7 +228,7 @@ def test_half_an_hour_of_outage_drops_nothing_and_takes_no_memory() -> None:
 
 
 def test_a_lost_answer_brings_the_same_events_again() -> None:
-    """F37: the same body, byte by byte, so the ids in it drop the repeat."""
+    """The same body, byte by byte, so the ids in it drop the repeat."""
     lost = [True, True, False]
     rig = Rig(PlayReceiver(lose=lambda request: lost.pop(0)))
     rig.coordinator.submit(make_batch(0, 4))
@@ -239,7 +239,7 @@ def test_a_lost_answer_brings_the_same_events_again() -> None:
 
 
 def test_events_refused_after_a_lost_answer_are_not_dead_letters_of_the_accepted_ones() -> None:
-    """F37: half stored, answer lost, then a poison in the repeat: only the poison goes."""
+    """Half stored, answer lost, then a poison in the repeat: only the poison goes."""
     rig = Rig(PlayReceiver(refusing({5}), lose=lambda request: len(request.numbers) == 4))
     rig.receiver.lose = lambda request: len(rig.receiver.requests) < 6
     rig.coordinator.submit(make_batch(0, 8))

@@ -208,7 +208,7 @@ def test_as_many_answers_are_waited_for_at_once_as_the_setting_allows() -> None:
 
 @pytest.mark.parametrize("fault", [RuntimeError("sender"), MemoryError(), KeyError("x")])
 def test_an_exception_in_a_sender_reaches_the_main_loop(monkeypatch: pytest.MonkeyPatch, fault: Exception) -> None:
-    """F42: no thread ever ends in silence."""
+    """No thread ever ends in silence."""
 
     def post(self: HttpTransport, *rest: object) -> None:
         raise fault
@@ -223,7 +223,7 @@ def test_an_exception_in_a_sender_reaches_the_main_loop(monkeypatch: pytest.Monk
 
 
 def test_an_exception_in_the_guard_reaches_the_main_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F42: without the guard a mute receiver would hold its senders for ever."""
+    """Without the guard a mute receiver would hold its senders for ever."""
 
     def look(self: SenderPool) -> None:
         raise RuntimeError("guard")
@@ -247,7 +247,7 @@ def test_a_failure_wakes_the_main_loop(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_stopping_an_idle_delivery_leaves_no_thread() -> None:
-    """F38, idle."""
+    """Idle."""
     with Receiver() as receiver:
         before = threading.active_count()
         delivery = deliver_to(receiver.url)
@@ -258,7 +258,7 @@ def test_stopping_an_idle_delivery_leaves_no_thread() -> None:
 
 
 def test_stopping_in_mid_batch_waits_for_the_answer() -> None:
-    """F38, mid-batch: what is under way is confirmed, not sent again after the restart."""
+    """Mid-batch: what is under way is confirmed, not sent again after the restart."""
     with Receiver() as receiver:
         receiver.script("slow_read:20000")
         delivery = deliver_to(receiver.url, timeout_s=200.0)
@@ -269,7 +269,7 @@ def test_stopping_in_mid_batch_waits_for_the_answer() -> None:
 
 
 def test_stopping_while_the_receiver_is_down_gives_everything_back() -> None:
-    """F38, receiver down."""
+    """Receiver down."""
     with Receiver() as gone:
         url = gone.url
     delivery = deliver_to(url, concurrency=1)
@@ -281,7 +281,7 @@ def test_stopping_while_the_receiver_is_down_gives_everything_back() -> None:
 
 
 def test_stopping_while_the_receiver_is_mute_takes_no_longer_than_allowed() -> None:
-    """F38, receiver slow."""
+    """Receiver slow."""
     with Receiver() as receiver:
         receiver.script("hang:30")
         delivery = deliver_to(receiver.url, timeout_s=1000.0)
@@ -291,7 +291,7 @@ def test_stopping_while_the_receiver_is_mute_takes_no_longer_than_allowed() -> N
 
 
 def test_stopping_while_a_name_does_not_resolve_leaves_the_thread_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """F38, DNS dead: name resolution can't be interrupted, so nobody waits for it."""
+    """DNS dead: name resolution can't be interrupted, so nobody waits for it."""
     answer = threading.Event()
     asked = threading.Event()
 
@@ -310,7 +310,7 @@ def test_stopping_while_a_name_does_not_resolve_leaves_the_thread_behind(monkeyp
 
 
 def test_stopping_while_held_is_done_at_once() -> None:
-    """F38, held: no try would come before the deadline."""
+    """Held: no try would come before the deadline."""
     with Receiver(application_ids={"another"}) as receiver:
         delivery = deliver_to(receiver.url)
         delivery.submit(make_batch(0, 5))

@@ -169,7 +169,7 @@ sources:
 def test_a_daemon_ends_loudly_when_a_thread_of_it_fails(
     tmp_path: Path, receiver: Receiver, module: str, method: str
 ) -> None:
-    """F42: also where the thread only helps, as the one that hears of changed files: nobody would mend it."""
+    """Also where the thread only helps, as the one that hears of changed files: nobody would mend it."""
     owner = method.partition(".")[0]
     (tmp_path / "sitecustomize.py").write_text(
         f"from {module} import {owner}\ndef fail(*_, **__): raise RuntimeError('planted')\n{method} = fail\n"

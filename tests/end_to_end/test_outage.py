@@ -1,4 +1,4 @@
-"""The measured experiment (F30): 20,000 lines, the receiver down, the process ended, the receiver up, a restart."""
+"""The measured experiment: 20,000 lines, the receiver down, the process ended, the receiver up, a restart."""
 
 from __future__ import annotations
 

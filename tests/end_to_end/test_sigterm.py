@@ -1,4 +1,4 @@
-"""SIGTERM in every state the process can be in: it ends in time, with 0, and the next start loses nothing (F38)."""
+"""SIGTERM in every state the process can be in: it ends in time, with 0, and the next start loses nothing."""
 
 from __future__ import annotations
 
