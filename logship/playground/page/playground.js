@@ -6,7 +6,7 @@ const nonce = document.querySelector("meta[name=nonce]").content;
 const QUIET_MS = 120;      // after the last key, then the text is compiled
 const LATER_MS = 600;      // then it is measured over all lines
 const LOOK_MS = 2000;      // between looks whether somebody else wrote the file
-const state = { words: null, saved: "", file: "", lines: [], chosen: 0, pasted: null, asked: 0, problems: [] };
+const state = { words: null, saved: "", file: "", lines: [], chosen: null, pasted: null, asked: 0, problems: [] };
 let format, mapping;
 
 const make = (tag, properties = {}, ...children) => {
@@ -41,6 +41,7 @@ async function look() {
   tell("");
   state.problems = found.problems;
   state.lines = found.lines;
+  if (state.chosen === null) state.chosen = Math.max(0, found.lines.findIndex((line) => line.event));
   state.chosen = Math.min(state.chosen, Math.max(0, found.lines.length - 1));
   format.show(found.problems.filter((one) => one.where === "format"));
   mapping.show(found.problems.filter((one) => one.where === "mapping" && one.line));
@@ -278,7 +279,7 @@ async function start() {
     edited();
   });
   $("example").addEventListener("click", async () => {
-    const line = state.lines[state.chosen];
+    const line = state.lines[state.chosen ?? 0];
     const found = await ask("example", { format: format.text(), mapping: mapping.text(), line: line.line });
     if (found.error) return tell(found.error);
     mapping.replace(found.mapping);
