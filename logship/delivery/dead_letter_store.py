@@ -17,6 +17,7 @@ from pathlib import Path
 
 from logship.counters import Counters
 from logship.delivery.dead_letter import DeadLetter, from_json, to_json
+from logship.process.whole_file import sync_folder
 from logship.records import record
 
 __all__ = ["DeadLetter", "DeadLetters"]
@@ -184,7 +185,7 @@ class DeadLetters:
         finally:
             os.close(descriptor)
         os.replace(self._dir / f"{name}.new", self._dir / name)
-        _sync_dir(self._dir)
+        sync_folder(self._dir)
 
     def _open(self, name: str, flags: int) -> int:
         """A file of the store, made with mode 0600 and the directory's owner where it doesn't exist."""
@@ -195,7 +196,7 @@ class DeadLetters:
             if os.geteuid() == 0:  # a command run as root must not lock the service out of its own store
                 owner = self._dir.stat()
                 os.fchown(descriptor, owner.st_uid, owner.st_gid)
-            _sync_dir(self._dir)
+            sync_folder(self._dir)
         return descriptor
 
 
@@ -214,11 +215,3 @@ def _write_all(descriptor: int, content: bytes, offset: int) -> None:
     except OSError:
         os.ftruncate(descriptor, offset)
         raise
-
-
-def _sync_dir(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

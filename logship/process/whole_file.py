@@ -1,9 +1,8 @@
-"""Files that are written as a whole or not at all."""
+"""Files that are written as a whole or not at all, and names that survive a power loss."""
 
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +13,8 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     Shapes: `mode` None keeps the permissions that the file has; a new one gets those that the umask leaves.
     Raises: OSError, UnicodeEncodeError for half a surrogate pair.
     """
+    import tempfile  # the daemon needs none
+
     path = path.resolve()
     if mode is None:
         mode = path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask()
@@ -29,6 +30,15 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
         with suppress(OSError):
             os.unlink(name)
         raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Names in the directory survive a power loss. Raises: OSError."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from logship.errors import StateError
+from logship.process.whole_file import sync_folder
 from logship.state import folder as place
 from logship.state import schema
 
@@ -30,7 +33,7 @@ def connect(folder: Path, *, is_alone: bool = False) -> sqlite3.Connection:
     """
     _judge_header(folder / place.DATABASE)
     connection = sqlite3.connect(folder / place.DATABASE, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-    try:
+    with _closed_on_error(connection):
         if is_alone:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA cache_size = -256")  # KiB; rows are read once and written in order
@@ -38,12 +41,6 @@ def connect(folder: Path, *, is_alone: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")  # a confirmation is on disk, not only on its way there
         schema.prepare(connection, str(folder / place.DATABASE))
         check(connection)
-    except UnicodeDecodeError as exc:  # sqlite3 quotes what it can't read in its own messages
-        connection.close()
-        raise sqlite3.DatabaseError(str(exc)) from exc
-    except BaseException:
-        connection.close()
-        raise
     place.give_to_owner(folder, place.DATABASE, *(place.DATABASE + suffix for suffix in place.SIDE_FILES))
     return connection
 
@@ -52,7 +49,7 @@ def connect_read_only(folder: Path, *, is_alone: bool = False) -> sqlite3.Connec
     """As connect(), of a file that can't be written: what it says still counts."""
     _judge_header(folder / place.DATABASE)
     connection = sqlite3.connect(f"file:{folder / place.DATABASE}?mode=ro", uri=True, timeout=BUSY_S)
-    try:
+    with _closed_on_error(connection):
         try:
             if is_alone:
                 connection.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -62,14 +59,22 @@ def connect_read_only(folder: Path, *, is_alone: bool = False) -> sqlite3.Connec
                 raise
             connection.close()
             connection = sqlite3.connect(f"file:{folder / place.DATABASE}?immutable=1", uri=True)
+    with _closed_on_error(connection):
         check(connection)
+    return connection
+
+
+@contextlib.contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Nothing stays open of a database that is refused."""
+    try:
+        yield
     except UnicodeDecodeError as exc:  # sqlite3 quotes what it can't read in its own messages
         connection.close()
         raise sqlite3.DatabaseError(str(exc)) from exc
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 def check(connection: sqlite3.Connection) -> None:
@@ -142,7 +147,7 @@ def write_copy(connection: sqlite3.Connection, folder: Path) -> None:
         os.close(fd)
     temporary.replace(folder / place.COPY)
     place.give_to_owner(folder, place.COPY)
-    place.sync(folder)
+    sync_folder(folder)
 
 
 def take_copy(folder: Path) -> bool:

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from logship.errors import StateError
+from logship.process.whole_file import sync_folder
 
 log = logging.getLogger(__name__)
 
@@ -153,13 +154,4 @@ def set_marker(folder: Path) -> None:
     """Raises: OSError as the system gives it."""
     fd = os.open(folder / MARKER, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     os.close(fd)
-    sync(folder)
-
-
-def sync(folder: Path) -> None:
-    """Names in the directory survive a power loss."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_folder(folder)
