@@ -27,7 +27,7 @@ class Overview:
     """A question and what there is to show of it.
 
     Shapes: `before` is of the time before, as long, None where that can't be; `values` are the rows of the shown list;
-    `per_second` are requests, over the whole time; `lists` are the summaries of further lists by name.
+    `per_second` are requests, over the whole time; `further` are the summaries of further lists by name.
     """
 
     asked: Asked
@@ -40,7 +40,7 @@ class Overview:
     before: Summary | None
     values: list[ValueCount]
     per_second: float
-    lists: Mapping[str, Summary]
+    further: Mapping[str, Summary]
 
     def names(self) -> dict[str, object]:
         """What the templates know of it."""
@@ -64,12 +64,12 @@ class Overviews:
         *,
         after: PageEnd | None = None,
         search_s: float | None = SEARCH_BUDGET_S,
-        lists: Iterable[str] = (),
+        further: Iterable[str] = (),
     ) -> Overview:
         """What there is to show of a question, all of it of the same events, whatever arrives or is erased meanwhile.
 
         Shapes: `after` is where the page of events before this one ended; `search_s` is how long a text is looked for,
-        None until it is found; `lists` are the names of further ones.
+        None until it is found; `further` are the names of further lists.
         Raises: RefusalError 400 for a question that can't be.
         """
         wanted = read_filter(asked.given, application_id, now)
@@ -94,7 +94,7 @@ class Overviews:
                 before=self.summaries.of_known(known, earlier, now) if earlier is not None else None,
                 values=shown.listed(summary.values),
                 per_second=summary.requests / span_s(wanted, summary, now),
-                lists={name: self.summaries.of_known(known, wanted, now, column=FIELDS[name][0]) for name in lists},
+                further={name: self.summaries.of_known(known, wanted, now, column=FIELDS[name][0]) for name in further},
             )
 
         return self._segments.look(application_id, at)

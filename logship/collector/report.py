@@ -24,10 +24,10 @@ def report_of(overviews: Overviews, given: Mapping[str, str], application: Appli
     """
     first = Shown(rows=REPORT_ROWS)
     others = [name for name in LISTS_SHOWN if name != first.name]
-    found = overviews.of(AskedOnce("", given), application.id, now, first, search_s=None, lists=others)
+    found = overviews.of(AskedOnce("", given), application.id, now, first, search_s=None, further=others)
     lists: dict[str, tuple[int, list[ValueCount]]] = {}
     for name in LISTS_SHOWN:
-        summary = found.lists.get(name, found.summary)
+        summary = found.further.get(name, found.summary)
         if any(one.value for one in summary.values):
             lists[name] = summary.values_in_all, first.listed(summary.values)
     style = (FILES / "style.css").read_text(encoding="utf-8")

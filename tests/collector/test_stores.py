@@ -314,11 +314,11 @@ def test_all_numbers_of_an_answer_are_of_the_same_events(
     monkeypatch.setattr(overviews.listing, "page_of", page_of)
     lists = ("client", "verb")
     for expected in ({"arrive": 40, "erase": 10}[change], {"arrive": 50, "erase": 10}[change]):
-        found = overviews.of(Asked("", {"range": "all"}), APP, ARRIVED_MS, Shown("user"), lists=lists)
+        found = overviews.of(Asked("", {"range": "all"}), APP, ARRIVED_MS, Shown("user"), further=lists)
         assert len(found.page.events) == expected
         requests = 53 if expected == 50 else expected  # a page has fifty
         assert found.summary.requests == sum(one.requests for one in found.values) == requests
-        assert [one.requests for one in found.lists.values()] == [requests, requests]
+        assert [one.requests for one in found.further.values()] == [requests, requests]
 
 
 def test_collectors_behind_a_balancer_share_one_database(postgres_url: str) -> None:
