@@ -6,19 +6,22 @@ Lines that came and went between two looks, or in a file that was never seen, no
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from logship.checkpoint import Checkpoint
-from logship.tail.content import PlainContent, has_anchor, open_content
+from logship.tail.content import Content, PlainContent, has_anchor, open_content
 from logship.tail.rotation import first_line_hash
 from tests.tail.lives import MAX_LINE_BYTES, Life
 from tests.tail.world import World
 
+WHOLE_BYTES = 1_000_000  # more than any file here has
+
 
 @dataclass
 class Debt:
-    """A destroyed line, and what tells from its file that something was: it is gone, shorter, or begins otherwise."""
+    """A destroyed line, and what tells of it: no file has any more what was read, and as much as was seen."""
 
     line: bytes
     inode: int
@@ -27,12 +30,10 @@ class Debt:
     told: int = 0  # how often a loss was told before
     is_visible: bool = False
 
-    def look(self, files: Mapping[int, PlainContent]) -> bool:
+    def look(self, contents: Iterable[bytes]) -> bool:
         """Whether somebody who looks now can see that something is destroyed."""
-        data = b""
-        if (content := files.get(self.inode)) is not None:
-            data = content.read_at(0, content.facts().size_bytes)
-        self.is_visible = len(data) < self.size_bytes or not data.startswith(self.begins)
+        alike = (data for data in contents if len(data) >= self.size_bytes and data.startswith(self.begins))
+        self.is_visible = next(alike, None) is None
         return self.is_visible
 
 
@@ -85,9 +86,9 @@ class Debts:
             return
         named = [open_content(str(path)) for path in self._files().values()]
         opened = [each.content for each in life.tailer._register.open]
-        plain = [each for each in (*named, *opened) if isinstance(each, PlainContent)]
-        files = {each.facts().inode: each for each in plain}
-        unseen = [debt for debt in pending if not debt.look(files)]
+        deleted = [each for each in opened if isinstance(each, PlainContent)]  # and others: looking moves an archive on
+        contents = [_whole(each) for each in (*named, *deleted)]
+        unseen = [debt for debt in pending if not debt.look(contents)]
         self._debts = [debt for debt in self._debts if debt not in unseen]
         for each in named:
             each.close()
@@ -112,6 +113,12 @@ class Debts:
 
     def _files(self) -> dict[int, Path]:
         return {path.stat().st_ino: path for path in self._world.bodies}
+
+
+def _whole(content: Content) -> bytes:
+    with suppress(OSError):  # a damaged archive
+        return content.read_at(0, WHOLE_BYTES)
+    return b""
 
 
 def _unconfirmed(content: PlainContent, row: Checkpoint, read_to: int, size_bytes: int | None) -> dict[bytes, Debt]:
