@@ -92,9 +92,12 @@ def test_an_answer_before_the_body_is_read_counts(pair: tuple[socket.socket, soc
     begun = Begun(ours, HEAD, b"x" * 50_000_000)
     theirs.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
     theirs.shutdown(socket.SHUT_WR)
-    threading.Thread(target=lambda: [None for _ in iter(lambda: theirs.recv(1 << 20), b"")], daemon=True).start()
+    reader = threading.Thread(target=lambda: [None for _ in iter(lambda: theirs.recv(1 << 20), b"")], daemon=True)
+    reader.start()
     assert begun.answer() is None, "it is not sent yet"
     assert begun.finish().status == 413
+    ours.close()
+    reader.join()
 
 
 def test_a_connection_that_spoke_or_ended_by_itself_is_not_silent(pair: tuple[socket.socket, socket.socket]) -> None:
