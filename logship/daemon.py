@@ -1,4 +1,4 @@
-"""The daemon: loops the pipeline's step until it is told to stop, and with `once` until everything has arrived."""
+"""The daemon: loops the pipeline's step until it is asked to stop, and with `once` until everything has arrived."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Chunk:
     """Consecutive bytes of one log; positions count decompressed bytes.
 
     Shapes: data is whole lines, each with its newline (the tailer appends the one that a finished file's last line
-    lacks), data[0] stands at `start`; `end` is the position after everything the chunk accounts for, so it is one less
+    lacks), data[0] is at `start`; `end` is the position after everything the chunk accounts for, so it is one less
     than start + len(data) where the newline was appended. `before` is up to ANCHOR_BYTES that precede `start`.
     An over-long line comes alone: data is its first bytes plus newline, `oversize` is true, start and end span it all.
     A hole of NUL bytes comes alone: data is empty, `skipped_nul` is its length. So do lines that the receiver has
@@ -68,7 +68,7 @@ class Conversion:
     is lines + 1.
     `unmatched` are the lines (indexes) that fit no format, in order. The counts name rules; those of `left_out` name
     ids of more characters than the API takes, which their events lack.
-    `outer_lines` are a container log's own lines, without line end, where the converted ones stood inside of them; they
+    `outer_lines` are a container log's own lines, without line end, where the converted ones were inside of them; they
     may begin before the chunk, and the last start before its end: what follows belongs to a line that is not complete.
     Where lines are headed lines these are they: bytes that belong to no line are directives.
     """
@@ -221,7 +221,7 @@ class Batch:
         return start
 
     def origin(self, index: int) -> EventOrigin:
-        """Where event `index` of this batch stands in its log."""
+        """Where event `index` of this batch is in its log."""
         for piece in self.pieces:
             count = piece.last - piece.first
             if index < count:
@@ -249,7 +249,7 @@ class Piece:
 
 
 def origin_of_line(chunk: Chunk, conversion: Conversion, line: int) -> EventOrigin:
-    """Where line `line` of a conversion stands in its log."""
+    """Where line `line` of a conversion is in its log."""
     start, end = conversion.line_starts[line], conversion.line_starts[line + 1]
     if conversion.outer_lines is not None:
         return EventOrigin(chunk.file, start, conversion.outer_lines[line])

@@ -73,7 +73,7 @@ class Lens:
         return self.converter.trace(line.text, line.position, self.file)
 
     def place(self, location: Location) -> str:
-        """`file:line` of what stands at a location of the mapping, "" if that is nowhere."""
+        """`file:line` of a location of the mapping, "" if that is nowhere."""
         if self.layered is None:
             return ""
         problem = self.layered.problem(MappingError("", location=location), "")

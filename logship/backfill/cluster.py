@@ -67,7 +67,7 @@ class ClusterChannel:
 
 
 class ClusterPool:
-    """The threads of all workers of a cluster that stands already.
+    """The threads of all workers of a cluster that runs already.
 
     A lost worker's task is started again by the scheduler, elsewhere and as a new attempt. The scheduler takes new
     workers at any time.

@@ -22,7 +22,7 @@ KEPT_CONVERTERS = 4  # of a thread: sources rarely take turns piece by piece, an
 class ConverterSpec:
     """One source's format and mapping, read and checked, to be compiled where the lines are.
 
-    Shapes: `format` is of any kind but auto; what was detected stands there by its name. `envelope` is what a container
+    Shapes: `format` is of any kind but auto; a detected one is there by its name. `envelope` is what a container
     runtime wrapped around each line.
     """
 

@@ -59,7 +59,7 @@ def prepare(ends: Ends) -> None:
     _ends.append(ends)
     with suppress(PermissionError):  # systemd's sandbox forbids it (~@resources) and has a Nice= of its own
         os.nice(NICENESS)
-    logging.getLogger("logship").setLevel(logging.CRITICAL)  # what delivery meets stands in the reports
+    logging.getLogger("logship").setLevel(logging.CRITICAL)  # what delivery meets is in the reports
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY)
     threading.Thread(target=_die_with_driver, args=(ends.alive,), name="die-with-driver", daemon=True).start()

@@ -94,7 +94,7 @@ class OnceThrough:
 
 
 def open_log(path: str) -> Content:
-    """The log's bytes, decompressed; whether they are is told by their first bytes, not by the name.
+    """The log's bytes, decompressed; their first bytes say whether they are, not the name.
 
     Raises: OSError as the system gives it, RemoteError as the store does.
     """

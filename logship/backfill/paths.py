@@ -43,7 +43,7 @@ class Remark:
 
 @record(frozen=False)
 class Expansion:
-    """Everything that the PATHs name, once each, and what was odd about them."""
+    """Everything that the PATHs name, once each, and what was unusual about them."""
 
     found: list[FoundPath] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
@@ -69,7 +69,7 @@ def is_remote(path: str) -> bool:
 def expand(arguments: Iterable[str]) -> Expansion:
     """The logs that PATHs name.
 
-    A name that stands for nothing, or for something that can't be read as a log, becomes a remark, never an error.
+    A name that matches nothing, or something that can't be read as a log, becomes a remark, never an error.
     """
     expansion = Expansion()
     for argument in arguments:

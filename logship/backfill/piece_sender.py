@@ -20,7 +20,7 @@ from logship.route.batcher import Batcher, span
 from logship.route.output import Output, SettledBatch
 
 CATCH_UP_S = 0.25  # what a second may bring too many, in seconds; converting a chunk on a busy machine takes 20 ms
-LOOK_S = 0.1  # how soon a stop is seen while the receiver is waited for; progress is told as often
+LOOK_S = 0.1  # how soon a stop is seen while the receiver is waited for; progress is reported as often
 
 
 class StoppedError(Exception):

@@ -33,7 +33,7 @@ SAMPLE_LINES = 200
 QUIET_S = 60.0  # a file that did not change for so long is not being written to
 CONTROLS = bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32))  # what no text holds
 MAX_CONTROL_SHARE = 0.02
-ALL_PATHS = Globs(("/**",))  # any name may be a log's: rotation's suffixes are stripped wherever they stand
+ALL_PATHS = Globs(("/**",))  # any name may be a log's: rotation's suffixes are stripped wherever they are
 NO_PATHS = Globs(())
 
 
@@ -41,7 +41,7 @@ NO_PATHS = Globs(())
 class Identity:
     """What makes a log's ids what they would be elsewhere, for copies.
 
-    Shapes: `original_dir` is where the log stood, "" for where it stands; `origin` "" is the configuration's.
+    Shapes: `original_dir` is where the log was written, "" for where it is; `origin` "" is the configuration's.
     `label` sends the events again under other ids.
     """
 
@@ -206,7 +206,7 @@ class Planner:
         self, found: FoundPath, choice: SourceChoice, place: Place, first_line: bytes, content: Content
     ) -> Checkpoint | None:
         if self._identity != Identity() or found.path == STDIN:
-            return None  # who says where it stood knows better; stdin can't be read twice
+            return None  # who gives the directory knows better; stdin can't be read twice
         is_own = choice.belongs and unpacked(os.path.basename(found.path)) == place.stem
         try:
             return known_as(content, digest(first_line), place, self._known, is_own=is_own)
@@ -268,7 +268,7 @@ def _stored(path: str) -> tuple[int, float]:
 
 
 def _first_line(content: Content, *, is_final: bool) -> bytes:
-    """Raises: SkipError while it does not stand yet."""
+    """Raises: SkipError while it is not complete."""
     first_line = first_line_of(FromStart(content))
     if first_line is not None:
         return first_line

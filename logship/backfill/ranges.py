@@ -12,8 +12,8 @@ from logship.records import record
 class PieceRange:
     """A part of a piece that is confirmed already, or is still to be done.
 
-    Shapes: end None is the end of the log, wherever that is; `anchor` is what stands before a confirmed stretch's end,
-    b"" where it is not known.
+    Shapes: end None is the end of the log, wherever that is; `anchor` is the hash of the bytes before a
+    confirmed stretch's end, b"" where it is not known.
     """
 
     start: int

@@ -51,7 +51,7 @@ class LogReading:
     def passage(self, limit_bytes: int, end: int | None) -> Passage | None:
         """The next chunk; None at `end` (None: of the log).
 
-        Raises: OSError, RemoteError; what stands before a damage has been given by then.
+        Raises: OSError, RemoteError; everything before a damage has been given by then.
         """
         start = self.position
         found = next_stretch(self._content, start, Bounds(limit_bytes, self._max_line_bytes, end), Lookahead())
@@ -74,7 +74,7 @@ class LogReading:
         return heading_at(self._content.read_at, position, known)
 
     def lines_to(self, end: int) -> int:
-        """Newlines from `position` to `end`, where it stands then; fewer bytes where the log is shorter.
+        """Newlines from `position` to `end`, where it is then; fewer bytes where the log is shorter.
 
         Raises: OSError, RemoteError.
         """

@@ -18,7 +18,7 @@ class Ending(StrEnum):
     """Why a worker stopped working at its piece."""
 
     DONE = "done"  # everything of it is decided
-    STOPPED = "stopped"  # it was told to; what it had read is decided
+    STOPPED = "stopped"  # as it was asked to; what it had read is decided
     REFUSED = "refused"  # the receiver wants a person
     MISFIT = "misfit"  # the lines fit no format
     DAMAGED = "damaged"  # the archive ends or breaks in mid-stream; everything before is decided
@@ -27,7 +27,7 @@ class Ending(StrEnum):
 
 @record
 class Confirmed:
-    """A stretch of a log that the receiver has, and the hash of what stands before its end."""
+    """A stretch of a log that the receiver has, and the hash of the bytes before its end."""
 
     start: int
     end: int
@@ -36,7 +36,7 @@ class Confirmed:
 
 @record
 class Sample:
-    """What a dry run saw: events by month ('2026-10'), the first odd lines, what looks like a secret."""
+    """What a dry run saw: events by month ('2026-10'), the first unmatched lines, what looks like a secret."""
 
     months: dict[str, int] = field(default_factory=dict)
     odd: tuple[DeadLetter, ...] = ()
@@ -50,7 +50,7 @@ class Report:
     Shapes: `tally` counts everything in [piece.start, decided_to) and nothing else, so that what a dead worker did
     behind its last report can be done again without counting twice; `confirmed` and `letters` are what came since the
     report before. Reports of an attempt are numbered from 1; the one with an `ending` is the last.
-    `read_bytes` is how much of the file as it stands on disk is read.
+    `read_bytes` is how much of the file as it is on disk is read.
     """
 
     piece: int
@@ -83,7 +83,7 @@ def misfit_text(line: bytes, position: int, misfit: Misfit | None) -> str:
 
 
 def caret_lines(line: bytes, misfit: Misfit | None) -> list[str]:
-    """The line around the place where it stopped fitting, and a caret that says what should stand there."""
+    """The line around the place where it stopped fitting, and a caret with what was expected there."""
     at = misfit.at if misfit else 0
     cut = max(0, at - SHOWN_BEFORE)
     before = escaped(line[cut:at].decode("utf-8", "replace"))

@@ -44,7 +44,7 @@ class Chooser:
         self._format: FormatSpec | None = None  # known with the first log: sources know formats by name
 
     def choose(self, path: str, samples: Sequence[bytes]) -> SourceChoice:
-        """The source of the log that stands (or stood) at `path`, with the format of its first lines.
+        """The source of the log that is (or was) at `path`, with the format of its first lines.
 
         Raises: NoFormatError where it had to be detected and nothing fits, UsageError where no source is clear.
         """

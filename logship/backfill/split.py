@@ -84,9 +84,9 @@ class Split:
 
 
 def are_of(log: BackfillLog, ranges: Sequence[Range]) -> bool:
-    """Whether confirmed ranges are of this plain log: what stands before each end tells.
+    """Whether confirmed ranges are of this plain log: the bytes before each end decide.
 
-    A range may end behind the size that the plan saw: a daemon goes on with a live log.
+    A range may end behind the size that the plan saw: a daemon continues with a live log.
     Raises: OSError, RemoteError.
     """
     content = open_log(log.path)

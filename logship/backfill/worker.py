@@ -27,7 +27,7 @@ from logship.route.unmatched import Settled, UnmatchedRun
 LINE_BYTES = 256  # roughly; so that little is read at a time where the rate is low
 READS_A_SECOND = 4  # under a rate: what is read is sent at once
 SMALLEST_READ_BYTES = 16_384
-ODD_SHOWN = 5  # odd lines of a piece that a dry run shows
+ODD_SHOWN = 5  # unmatched lines of a piece that a dry run shows
 MIXED_LINES = 32  # a chunk that is partly out of range is cut down to so many lines
 
 

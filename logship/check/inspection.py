@@ -49,7 +49,7 @@ def inspect(
 ) -> tuple[Loaded, list[Finding]]:
     """All about a config and the logs it names.
 
-    Shapes: `base` stands for / when logs and servers' configs are looked for; `served` are the logs that the latter
+    Shapes: `base` replaces / when logs and servers' configs are looked for; `served` are the logs that the latter
     name, None to look for them.
     """
     loaded = examine(path, environ, proving=True)

@@ -1,4 +1,4 @@
-"""What stands on disk for a source: its files, whether the newest lines fit, who may not read them."""
+"""What is on disk for a source: its files, whether the newest lines fit, who may not read them."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def _newest_lines(files: Sequence[FoundFile]) -> tuple[str, NewestLines] | None:
         try:
             newest = newest_of(found.path, NEWEST_LINES, NEWEST_BYTES, has_end=True)
         except OSError:
-            continue  # told as an obstacle, or it vanished
+            continue  # reported as an obstacle, or it vanished
         if newest.lines:
             return found.path, newest
     return None

@@ -40,7 +40,7 @@ class User:
 class Obstacle:
     """What keeps a user from a log: the first directory that can't be entered or listed, or the file itself.
 
-    Shapes: `path` is what stands in the way, `log` what was asked for; `mode` is '0700', owner and group are names;
+    Shapes: `path` is what is in the way, `log` what was asked for; `mode` is '0700', owner and group are names;
     `setting` is what the unit needs where it is its sandbox that hides the log.
     """
 
@@ -61,7 +61,7 @@ class Obstacle:
 
     @property
     def hint(self) -> str:
-        """The command that mends it."""
+        """The command that fixes it."""
         if self.setting:
             return f"run: systemctl edit logship   and write  [Service]  and  {self.setting}"
         if self.deed == "write":
@@ -95,7 +95,7 @@ def _gids(names: Iterable[str]) -> Iterator[int]:
 
 
 def obstacles(logs: Sequence[str], user: User | None) -> list[Obstacle]:
-    """What keeps `user` (None: ourselves) from reading these files and directories; each obstacle is told once."""
+    """What keeps `user` (None: ourselves) from reading these files and directories; each obstacle is reported once."""
     seen: dict[tuple[str, str], Obstacle] = {}
     for log in logs if user else ():
         if user and (folder := _hiding(log, user)):

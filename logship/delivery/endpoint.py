@@ -1,4 +1,4 @@
-"""Where events go and how hard to try: all that delivery has to be told."""
+"""Where events go and how hard to try: all that delivery needs to know."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Endpoint:
 
     Shapes: `url` is http(s)://host[:port][/prefix]; files are paths, None where not given; `proxy` is a URL or None for
     a direct connection; an empty application_id sends no header.
-    `reread_application_id` gives the id as it stands now; it is called when the receiver refuses the one in use.
+    `reread_application_id` gives the id as it is now; it is called when the receiver refuses the one in use.
     `mend_application_id` says what a person does then.
     """
 

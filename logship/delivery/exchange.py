@@ -106,7 +106,7 @@ class Exchange:
         return Reply(second, other_decision, (first, second))
 
     def _decide(self, answer: Answer | Failure, paths: ApiPaths) -> Decision:
-        """What the answer means; what to do about a refused id depends on where it stands."""
+        """What the answer means; what to do about a refused id depends on where it is kept."""
         decision = decide(answer, paths, self._endpoint.api)
         if isinstance(answer, Answer) and answer.status == 401:
             return replace(decision, hint=f"{decision.hint}; {self._endpoint.mend_application_id}")
@@ -142,7 +142,7 @@ class Exchange:
         log.info("receiver accepts api=%s url=%s", paths.api, self._endpoint.url)
 
     def _reread(self, used: str) -> str:
-        """The application id as it stands now; the one in use where it can't be read."""
+        """The application id as it is now; the one in use where it can't be read."""
         if self._endpoint.reread_application_id is None:
             return used
         with self._lock:

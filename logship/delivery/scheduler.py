@@ -254,7 +254,7 @@ class Scheduler:
         """A try of a trial was refused."""
         if job.purpose is Purpose.RETRY and self._behind(trial):
             trial.is_retrying = False
-            self.pace.doubted()  # the hold goes on; the event from behind is tried at once
+            self.pace.doubted()  # the hold continues; the event from behind is tried at once
             return
         self._lose(trial, now_s, job.attempt)
 

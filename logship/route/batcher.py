@@ -61,7 +61,7 @@ class Batcher:
     def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int, now_s: float) -> Cut:
         """Take the events of `conversion`; [start, end) is the stretch of the file that they settle.
 
-        Shapes: `start` is where the file's last stretch ended, `end` stands after the line of the last event.
+        Shapes: `start` is where the file's last stretch ended, `end` is after the line of the last event.
         """
         cut = Cut()
         whole, text, ends = conversion, memoryview(conversion.text), conversion.ends

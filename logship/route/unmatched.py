@@ -24,7 +24,7 @@ class Settled:
 
     Shapes: [start, end) follows the last stretch without a gap; end == start while nothing is decided; `lines` are the
     lines in it, among them `letters`.
-    `rewind_to` is set where a held file goes on: read again from there.
+    `rewind_to` is set where a held file continues: read again from there.
     """
 
     start: int
@@ -52,7 +52,7 @@ class UnmatchedRun:
     )
 
     def is_over_at(self, position: int) -> bool:
-        """Whether everything up to the position is decided, and nothing is known of what stands behind it."""
+        """Whether everything up to the position is decided, and nothing is known of what follows."""
         return self.known_unmatched_until <= position == self.start
 
     def settle(self, chunk: Chunk, conversion: Conversion) -> Settled:

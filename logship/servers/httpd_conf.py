@@ -34,7 +34,7 @@ class Reading:
 
 
 def read_httpd(conf: Path, base: Path = Path("/"), variables: Mapping[str, str] | None = None) -> Served:
-    """The access logs of an httpd.conf; `base` stands for /; Debian's envvars beside it are read too.
+    """The access logs of an httpd.conf; `base` replaces /; Debian's envvars beside it are read too.
 
     Raises: OSError for the file itself; included ones that can't be read are in `passed`.
     """
@@ -171,7 +171,7 @@ def _included(directive: Directive, reading: Reading) -> Iterator[Directive]:
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines that hold something, with their numbers; a backslash at the end goes on in the next."""
+    """Lines that hold something, with their numbers; a backslash at the end continues in the next."""
     whole, first = "", 1
     for number, raw in enumerate(text.split("\n"), 1):
         whole = whole + raw.strip() if whole else raw.strip()

@@ -20,7 +20,7 @@ _WORD = re.compile(r"""(?P<space>\s+)|(?P<comment>#[^\n]*)|(?P<end>[;{}])""")
 
 
 def read_nginx(conf: Path, base: Path = Path("/")) -> Served:
-    """The access logs of an nginx.conf; `base` stands for /.
+    """The access logs of an nginx.conf; `base` replaces /.
 
     Raises: OSError for the file itself; included ones that can't be read are in `passed`.
     """
@@ -120,7 +120,7 @@ def _directives(
 
 
 def _read(path: Path, base: Path, passed: list[Passed], outer: tuple[str, ...], scope: str) -> Iterator[Directive]:
-    """The directives of one file, in order; a block's head is one. `outer` are the blocks that the file stands in."""
+    """The directives of one file, in order; a block's head is one. `outer` are the blocks that include the file."""
     scopes = [scope]
     text = read_conf(path)
     blocks = list(outer)
@@ -153,7 +153,7 @@ def _read(path: Path, base: Path, passed: list[Passed], outer: tuple[str, ...], 
 
 
 def _word(text: str, at: int) -> tuple[Word, int]:
-    """The word at `at`, and where the text goes on."""
+    """The word at `at`, and where the text continues."""
     quote = text[at] if text[at] in "'\"" else ""
     end = at + 1 if quote else at
     out: list[str] = []

@@ -65,7 +65,7 @@ class Proposal:
     has_duration: bool = False
     envelope: str = ""  # what wraps its lines
     lacks_zone: bool = False  # its times are local ones
-    is_forwarded: bool = False  # the client's address stands in X-Forwarded-For alone, at least in some lines
+    is_forwarded: bool = False  # the client's address is in X-Forwarded-For alone, at least in some lines
     exclude: tuple[str, ...] = ()  # what its globs match and other proposals read
 
     @property

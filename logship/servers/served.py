@@ -72,7 +72,7 @@ class Word:
 
 @record
 class Directive:
-    """One directive: its words, the first being its name, and where it stands.
+    """One directive: its words, the first being its name, and where it is.
 
     Shapes: `blocks` are the names of the blocks around it, the outermost first, where the reader keeps them; `scope`
     tells the innermost place that requests belong to from others, "" for the main one.

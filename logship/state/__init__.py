@@ -107,7 +107,7 @@ class State:
             return []
 
     def note(self, name: str) -> str | None:
-        """What remember() was told last; None if nothing."""
+        """What remember() was given last; None if nothing."""
         if name in self._waiting_notes:
             return self._waiting_notes[name]
         if self._connection is None:
@@ -118,7 +118,7 @@ class State:
         return None if row is None else str(row[0])
 
     def notes(self, prefix: str) -> dict[str, str]:
-        """All that remember() was told under names that begin so."""
+        """All that remember() was given under names that begin so."""
         waiting = {name: value for name, value in self._waiting_notes.items() if name.startswith(prefix)}
         if self._connection is None:
             return waiting

@@ -13,7 +13,7 @@ from logship.process.whole_file import sync_folder
 log = logging.getLogger(__name__)
 
 LOCK = "lock"
-MARKER = "first-start"  # stands there since the daemon's first look: start_at does not count any more
+MARKER = "first-start"  # is there since the daemon's first look: start_at does not count any more
 DATABASE = "state.db"
 COPY = "state.copy.db"
 LOCKS = Path("/proc/locks")

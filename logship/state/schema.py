@@ -36,7 +36,7 @@ CREATE TABLE notes (
 ) STRICT, WITHOUT ROWID;
 """
 
-COLUMNS = {"generations": 19, "ranges": 6, "notes": 2}  # by table; behind them stands the CRC-32 of their values
+COLUMNS = {"generations": 19, "ranges": 6, "notes": 2}  # by table; after them the CRC-32 of their values
 
 _SAVE_GENERATION = "INSERT OR REPLACE INTO generations VALUES (" + "?, " * 19 + "?)"
 _SAVE_RANGE = """
@@ -196,7 +196,7 @@ def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
 
 
 def _digest(stored: bytes) -> bytes:
-    """Zeros are an empty digest: what stood there was not known."""
+    """Zeros are an empty digest: what was there was not known."""
     return stored if any(stored) else b""
 
 

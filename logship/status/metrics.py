@@ -1,4 +1,4 @@
-"""The snapshot as Prometheus metrics; every name, unit and meaning stands in one table.
+"""The snapshot as Prometheus metrics; every name, unit and meaning is in one table.
 
 Labels are bounded by the configuration: source, rule, receiver, state, answer. Paths are no labels: see /status.
 """

@@ -15,7 +15,7 @@ from logship.words import bytes_words, counted
 
 PROGRAM = "logship"
 STOPPED = "stopped"
-PAUSED, HELD = "paused", "held"  # states of a receiver in which nothing is delivered: one mends itself, one doesn't
+PAUSED, HELD = "paused", "held"  # states of a receiver in which nothing is delivered: one needs no action, one does
 
 
 class FileState(StrEnum):
@@ -117,7 +117,8 @@ class SourceReport:
 class Advice:
     """Something that is wrong, in one sentence, and what to do about it.
 
-    Shapes: an `error` needs a person, a `warning` mends itself or is past mending; `where` is a source, receiver or ''.
+    Shapes: an `error` needs a person, a `warning` needs no action, or none would help; `where` is a source,
+    receiver or ''.
     """
 
     severity: Literal["error", "warning"]

@@ -54,7 +54,7 @@ class Reporter:
     def report(self) -> None:
         """Answer who asked, tell systemd now and then, and look though nobody asks.
 
-        Whoever asks first an hour into an outage is told of an hour: lag and trouble count from when they were seen.
+        Whoever asks first an hour into an outage hears of an hour: lag and trouble count from when they were seen.
         """
         if self._board.is_asked():
             self._board.post(self.observe())

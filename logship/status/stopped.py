@@ -71,7 +71,7 @@ def _file(checkpoint: Checkpoint, wall_s: float) -> FileReport:
     size, changed_s = checkpoint.size_bytes, checkpoint.mtime_ns / 1e9
     try:
         now = os.stat(checkpoint.path)
-    except OSError:  # gone or closed to this user: the size last seen stands
+    except OSError:  # gone or closed to this user: the size last seen counts
         now = None
     if now and (now.st_dev, now.st_ino) == (checkpoint.device, checkpoint.inode) and now.st_size >= size:
         size = now.st_size

@@ -155,7 +155,7 @@ def _parsed_head(head: bytes) -> tuple[int, int, dict[str, str]]:
     name = ""
     for line in lines:
         text = line.decode("latin-1").rstrip(" \t")
-        if text[:1] in (" ", "\t") and name:  # obsolete line folding: the value goes on
+        if text[:1] in (" ", "\t") and name:  # obsolete line folding: the value continues
             headers[name] += " " + text.strip()
             continue
         if not (header := HEADER.fullmatch(text)):

@@ -280,7 +280,7 @@ def _is_doubtful(answer: Answer | Failure) -> bool:
 
 
 def _one_line(text: str) -> str:
-    """What a broken server sent may stand in an error's text: no control byte gets any further."""
+    """What a broken server sent may be in an error's text: no control byte gets any further."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
