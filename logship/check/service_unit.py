@@ -11,6 +11,7 @@ from logship.records import record
 SYSTEM = Path("/etc/logship")  # where the services' configs are: logship.yml, and NAME.yml of logship@NAME
 UNIT = "logship.service"
 ASK_S = 5.0
+BOOTED = Path("/run/systemd/system")  # there while systemd runs the machine: sd_booted(3)
 HIDING = {  # setting -> (folders, values that leave them visible, what to write instead)
     "ProtectHome": (("/home", "/root", "/run/user"), ("no", "read-only"), "ProtectHome=read-only"),
     "PrivateTmp": (("/tmp", "/var/tmp"), ("no",), "PrivateTmp=no"),  # noqa: S108 # names of folders, nothing is made
@@ -43,7 +44,9 @@ def id_file_of(unit: str) -> Path:
 
 def service_unit(unit: str = UNIT) -> ServiceUnit:
     """Asks systemd; where none runs, or it knows no such unit, there is nothing to say."""
-    import subprocess  # 10 ms, for a question that few commands ask
+    if not BOOTED.is_dir():
+        return ServiceUnit()
+    import subprocess  # 10 ms, and asking takes 15 more
 
     names = ("User", "SupplementaryGroups", *HIDING)
     try:

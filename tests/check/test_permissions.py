@@ -95,6 +95,11 @@ def test_asking_leaves_this_process_who_it_was(logs: Path) -> None:
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before
 
 
+@pytest.fixture(autouse=True)
+def _systemd_runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logship.check.service_unit.BOOTED", tmp_path)
+
+
 def systemctl(folder: Path, says: str, code: int = 0) -> None:
     """A `systemctl` that answers so."""
     program = folder / "systemctl"
@@ -117,6 +122,14 @@ def test_the_unit_says_who_the_service_is_and_what_it_can_not_see(
     assert service_unit() == ServiceUnit(), "there is no systemd"
     monkeypatch.setenv("PATH", "/nowhere")
     assert service_unit() == ServiceUnit(), "there is no systemctl"
+
+
+def test_where_systemd_does_not_run_it_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr("logship.check.service_unit.BOOTED", tmp_path / "none")
+    systemctl(tmp_path, "User=nobody\\n")
+    assert service_unit() == ServiceUnit()
+    assert not (tmp_path / "asked").exists()
 
 
 @needs_root
