@@ -92,7 +92,7 @@ def _part_neighbours(left: Variable, right: Variable, text: str) -> str:
     if kind is Kind.STATUS or left.slot.field == "is_args":
         return ""
     raise FormatError(
-        f"{left.slot.spelled} and {right.slot.spelled} are adjacent, and nothing marks where one ends",
+        f"{left.slot.spelled} and {right.slot.spelled} are side by side, and nothing marks where one ends",
         text=text,
         column=left.column,
         width=len(left.slot.spelled) + len(right.slot.spelled),

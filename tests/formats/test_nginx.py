@@ -43,8 +43,8 @@ def test_a_format_may_be_pasted_as_it_stands_in_nginx_conf(text: str) -> None:
         ("$remote_addr ${status", 13, "never closed"),
         ("log_format main '$remote_addr", 16, "never closed"),
         ("log_format main escape=jsn '$remote_addr';", 23, "no way to escape"),
-        ("$remote_addr$remote_user", 0, "are adjacent"),
-        ("$status $request_uri$host", 8, "are adjacent"),
+        ("$remote_addr$remote_user", 0, "are side by side"),
+        ("$status $request_uri$host", 8, "are side by side"),
         ("nothing", None, "no fields"),
     ],
 )

@@ -55,7 +55,7 @@ def test_each_format_of_a_server_becomes_a_source(machine: Path, capsys: pytest.
         },
     ]
     assert "3 of the newest 3 lines fit" in printed.out
-    assert "NOT USED: $remote_addr and $remote_user are adjacent" in printed.out
+    assert "NOT USED: $remote_addr and $remote_user are side by side" in printed.out
     assert "/etc/nginx/nginx.conf:9: logs to syslog" in printed.err
 
 
