@@ -22,7 +22,7 @@ from logship.route.assembly import build_pipeline, reroute
 from logship.route.pipeline import Pipeline, Step
 from logship.state import State
 from logship.status.reporting import Reporter
-from logship.words import bytes_words
+from logship.words import bytes_words, counted
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +177,9 @@ class Daemon:
                 problems.append(f"nothing is sent to {name}, its rules are not known: {output.feed.status().problem}")
         if unsettled:
             batches = "1 batch was" if unsettled == 1 else f"{unsettled} batches were"
-            problems.append(f"{batches} not delivered; the next run sends {'it' if unsettled == 1 else 'them'}")
+            waiting = counted(self.pipeline.counters.total().waiting, "waiting line")
+            pronoun = "it" if unsettled == 1 else "them"
+            problems.append(f"{batches} not delivered; the next run sends {pronoun}, with {waiting}")
         if held := len(self.pipeline.held_files):
             files = "1 file is" if held == 1 else f"{held} files are"
             problems.append(f"{files} held: the lines fit no format; see logship preview")
