@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from logship.config.schema_texts import PLAIN
 from logship.fields import FAMILIES, FIELDS, Kind
+from logship.mapping.never import LEAST_S
 from logship.sections import Schema
 
 _QUANTITY = {
@@ -29,6 +30,7 @@ _EXACT: dict[Kind, Schema] = {  # what a text that a field is compared with must
     Kind.NUMBER: _NUMBER,
     **dict.fromkeys((Kind.DURATION_S, Kind.DURATION_MS, Kind.DURATION_US, Kind.DURATION_NS), _NUMBER),
 }
+_DURATION_NAMES = frozenset(f"Matcher of {kind}" for kind in Kind if kind.is_duration)
 _AGENTS = ("request_header_user_agent", "http_user_agent", "request_header_referer", "http_referer", "remote_user")
 _METHOD = {"type": "string", "pattern": r"^[^a-z,;|\s]*$"}
 _EXACT_OF: dict[str, Schema] = {
@@ -87,13 +89,14 @@ def _matcher(exact: Schema, name: str) -> Schema:
     """A scalar, a list of matchers, or tests that must all hold."""
     itself = {"$ref": f"#/$defs/{name}"}
     networks = _NETWORK if exact is _EXACT[Kind.ADDRESS] else {"anyOf": [_NETWORK, exact]}
+    limit = _QUANTITY | {"exclusiveMaximum": LEAST_S} if name in _DURATION_NAMES else _QUANTITY
     tests = {
         "type": "object",
         "properties": {
             "matches": _PATTERN,
             "in": {"anyOf": [networks, {"type": "array", "items": networks, "minItems": 1}]},
-            "min": _QUANTITY,
-            "max": _QUANTITY,
+            "min": limit,
+            "max": limit,
             "not": itself,
             "absent": {"enum": [True, False, "true", "false"]},
         },

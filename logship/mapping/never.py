@@ -26,7 +26,7 @@ _COMPARED = re.compile(r"\s*(>=?|<=?|=>|=<)\s*(\S+)\s*\Z")
 _SPAN = re.compile(r"\s*([0-9.]+\s*[A-Za-z]*)\s*(?:-|\.\.\.?)\s*([0-9.]+\s*[A-Za-z]*)\s*\Z")
 _STATUS = re.compile(r"[1-9](?:[0-9]{2}|xx)\Z")
 _STATUS_CLASS = re.compile(r"([1-5])(?:[xX*]{1,2}|[0-9][xX*])\Z")
-_LEAST_S = 100  # a bare limit of a duration from here on is surely meant in milliseconds
+LEAST_S = 100  # a bare limit of a duration from here on is surely meant in milliseconds
 
 
 def never(name: str, tree: object, location: Location) -> Iterator[MappingError]:
@@ -196,7 +196,7 @@ def bare_limits(name: str, tree: object, location: Location) -> Iterator[Mapping
     for key in ("min", "max"):
         text = text_of(tree.get(key, ""))
         limit = values.number(text)
-        if limit is not None and limit >= _LEAST_S:
+        if limit is not None and limit >= LEAST_S:
             said, hint = f"{text} is {text} seconds", f"write {text}ms, or {text}s to keep it"
             yield MappingError(said, location=(*location, key), hint=hint, severity="warning")
 

@@ -159,6 +159,7 @@ DOUBTFUL = [
     ("redact: {path: ['token=([^&]+)']}", "ends before the '?'"),
     ("redact: {path: ['/reset\\?key=(.+)']}", "ends before the '?'"),
     ("redact: {key: k}", "the key hashes nothing"),
+    ("rules: [{if: {duration: {min: 500}}, keep: true}]", "write 500ms"),
     ("event: {user_id: '%u'}", "a field is written $remote_user"),
     ("event: {user_id: '{{ remote_user }}'}", "a field is written $remote_user"),
     ("event: {company_id: .remote_user}", "a field is written $remote_user"),
