@@ -242,6 +242,23 @@ def test_a_receiver_that_is_down_and_a_name_that_is_gone_are_told_apart() -> Non
     assert kind_of(post(transport_to("http://nowhere.invalid"))) is FailureKind.DNS
 
 
+def test_a_connection_that_is_never_taken_says_nothing_of_the_bodys_size() -> None:
+    """A firewall that drops what comes, a full backlog: as for a receiver that is down."""
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(full.getsockname())
+        answer = post(transport_to(f"http://127.0.0.1:{full.getsockname()[1]}", timeout_s=0.2))
+    assert kind_of(answer) is FailureKind.CONNECT
+    assert isinstance(answer, Failure)
+    assert answer.detail == "timed out"
+
+
 def test_an_ipv6_address_is_an_address() -> None:
     with Receiver(host="::1") as receiver:
         assert status_of(post(transport_to(receiver.url))) == 201

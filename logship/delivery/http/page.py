@@ -8,6 +8,7 @@ import zlib
 from logship.delivery.answer import Answer, Failure, FailureKind, RulesPage
 from logship.delivery.http.transport import HttpTransport
 
+CUT_AGAIN_S = 0.25
 GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -18,13 +19,12 @@ class PageTransport(HttpTransport):
         """The page with the first `most_bytes` of its body; the attempt as a whole is bounded by the timeout."""
         self.most_answer_bytes = most_bytes
         self._is_cut = False
-        guard = threading.Timer(self._endpoint.timeout_s, self.cut)
-        guard.daemon = True
-        guard.start()
+        is_over = threading.Event()
+        threading.Thread(target=self._cut_until, args=(is_over,), daemon=True).start()
         try:
             response = self._exchange("GET", path, b"", headers)
         finally:
-            guard.cancel()
+            is_over.set()
             self.close()
         if isinstance(response, Failure):
             return response
@@ -35,6 +35,13 @@ class PageTransport(HttpTransport):
         except ValueError as exc:
             return Failure(FailureKind.GARBAGE, f"the answer to GET {path} can't be read: {exc}")
         return RulesPage(response.status, response.headers, body)
+
+    def _cut_until(self, is_over: threading.Event) -> None:
+        """Cuts what takes too long, again and again: what is dialling can't be cut yet."""
+        wait_s = self._endpoint.timeout_s
+        while not is_over.wait(wait_s):
+            self.cut()
+            wait_s = CUT_AGAIN_S
 
 
 def plain(data: bytes, encoding: str, most_bytes: int) -> bytes:

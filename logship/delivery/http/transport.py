@@ -139,10 +139,10 @@ class HttpTransport:
 
         What is still in the kernel's buffer is thrown away: over a slow link it would delay the next attempt.
         """
-        self._is_cut = True
         connection = self._connection
         if connection is None or connection.fd < 0:
             return
+        self._is_cut = True
         try:
             # The descriptor's twin: the TLS layer's own shutdown() would pull the session from under its reader.
             with socket.socket(fileno=os.dup(connection.fd)) as twin:
@@ -261,8 +261,8 @@ def _kind(exc: BaseException) -> FailureKind:
         return FailureKind.TLS
     if isinstance(exc, urllib3.exceptions.NameResolutionError):
         return FailureKind.DNS
-    if isinstance(exc, urllib3.exceptions.NewConnectionError):
-        return FailureKind.CONNECT
+    if isinstance(exc, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
+        return FailureKind.CONNECT  # whatever is to be sent over it
     if isinstance(exc, urllib3.exceptions.TimeoutError):
         return FailureKind.TIMEOUT
     if isinstance(wrapped, http.client.HTTPException) and not isinstance(
