@@ -121,8 +121,6 @@ class Intake:
         read_time, route_of, match, row = self._times.read, routes.of, USUAL_URI.match, tuple.__new__
         agent_of = self._agents.of
         rows: list[EventRow] = []
-        status: int | None
-        lasted_ms: float | None
         try:
             for event in events:
                 request, response = event.request, event.response
@@ -132,12 +130,8 @@ class Intake:
                 if len(text) > MANY_KEYS_CHARS:
                     return None
                 time_ms = read_time(request.time)
-                if response:
-                    status, lasted_ms = response.status, read_time(response.time) - time_ms
-                    if not 0 <= lasted_ms <= MAX_DURATION_MS:
-                        lasted_ms = bounded_duration(lasted_ms)
-                else:
-                    status, lasted_ms = None, None
+                status = response.status if response else None
+                lasted_ms = bounded_duration(read_time(response.time) - time_ms) if response else None
                 parts = match(request.uri)
                 host, path = parts.groups() if parts else split_uri(request.uri)
                 path = path[:MAX_PATH_CHARS]
@@ -262,4 +256,4 @@ def printable(columns: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def bounded_duration(duration_ms: int) -> float:
     """A duration the counts can add up: clocks that disagree make neither negative nor endless ones."""
-    return min(float(max(duration_ms, 0)), MAX_DURATION_MS)
+    return duration_ms if 0 <= duration_ms <= MAX_DURATION_MS else min(float(max(duration_ms, 0)), MAX_DURATION_MS)

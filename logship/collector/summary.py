@@ -97,7 +97,7 @@ class Summaries:
     def __init__(self, segments: Segments, search: TextSearch) -> None:
         self._segments = segments
         self._search = search
-        self._parts: OrderedDict[tuple[object, ...], Part] = OrderedDict()
+        self._parts: OrderedDict[tuple[object, ...], Part | None] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(
@@ -153,17 +153,14 @@ class Summaries:
             return part_of_known(known, wanted, grid, column)
         key = (known.id, wanted.conditions, grid, column)
         with self._lock:
-            kept = self._parts.get(key)
-            if kept is not None:
+            if key in self._parts:
                 self._parts.move_to_end(key)
-        if kept is not None:
-            return kept
+                return self._parts[key]
         made = part_of_known(known, wanted, grid, column)
-        if made is not None:
-            with self._lock:
-                self._parts[key] = made
-                while len(self._parts) > PARTS_KEPT:
-                    self._parts.popitem(last=False)
+        with self._lock:
+            self._parts[key] = made
+            while len(self._parts) > PARTS_KEPT:
+                self._parts.popitem(last=False)
         return made
 
 
