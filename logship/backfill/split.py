@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count
 
 from logship.backfill.cutting import Part, Seekable, cut, find_time
 from logship.backfill.line_times import TimeOf
 from logship.backfill.opening import open_log
-from logship.backfill.ranges import clipped
 from logship.backfill.run_settings import BackfillLog, LogPiece
 from logship.backfill.time_arguments import shifted
 from logship.checkpoint import Range, merged
 from logship.event import ANCHOR_BYTES, Window
 from logship.formats.directives import Heading, heading_at
+from logship.records import record
 from logship.tail.content import Content
 from logship.tail.identity import anchor_of
 
@@ -99,3 +99,36 @@ def are_of(log: BackfillLog, ranges: Sequence[Range]) -> bool:
 def _anchor(content: Content, position: int) -> bytes:
     size = min(position, ANCHOR_BYTES)
     return anchor_of(content.read_at(position - size, size))
+
+
+@record
+class PieceRange:
+    """A part of a piece that is confirmed already, or is still to be done.
+
+    Shapes: end None is the end of the log, wherever that is; `anchor` is the hash of the bytes before a
+    confirmed stretch's end, b"" where it is not known.
+    """
+
+    start: int
+    end: int | None
+    is_confirmed: bool
+    anchor: bytes = b""
+
+
+def clipped(ranges: Iterable[Range], start: int, end: int | None) -> tuple[Range, ...]:
+    """What of the ranges lies in [start, end); a cut end has no anchor."""
+    cut = (one if end is None or one.end <= end else Range(one.start, end) for one in ranges)
+    inside = (Range(max(one.start, start), one.end, one.anchor) for one in cut)
+    return tuple(one for one in inside if one.start < one.end)
+
+
+def stretches(start: int, end: int | None, confirmed: Sequence[Range]) -> Iterator[PieceRange]:
+    """[start, end) in order, cut where it changes between confirmed and not."""
+    at = start
+    for one in clipped(merged(confirmed), start, end):
+        if at < one.start:
+            yield PieceRange(at, one.start, False)
+        yield PieceRange(one.start, one.end, True, one.anchor)
+        at = one.end
+    if end is None or at < end:
+        yield PieceRange(at, end, False)

@@ -9,11 +9,11 @@ from logship.backfill.converter_spec import converter_of
 from logship.backfill.dry_run_counter import DryRunCounter
 from logship.backfill.executors import Channel
 from logship.backfill.piece_sender import LOOK_S, PieceSender, StoppedError
-from logship.backfill.ranges import PieceRange, stretches
 from logship.backfill.reading import LogReading, Passage, anchor_within
 from logship.backfill.remote import RemoteError
 from logship.backfill.reports import Confirmed, Ending, Report, Sample, misfit_text
 from logship.backfill.run_settings import LogPiece, RunPurpose, RunSettings
+from logship.backfill.split import PieceRange, stretches
 from logship.backfill.watermark import UndecidedRange, Watermark
 from logship.clock import SystemClock
 from logship.counters import Tally

@@ -13,7 +13,7 @@ from logship.config import Settings
 from logship.process.sdnotify import Notifier
 from logship.route.pipeline import Pipeline
 from logship.state import State
-from logship.status.board import StatusBoard
+from logship.status.model import StatusBoard
 
 if TYPE_CHECKING:
     from logship.status.model import Status

@@ -11,7 +11,7 @@ from socket import AF_INET, AF_INET6, socket
 from typing import TYPE_CHECKING, NamedTuple
 
 from logship.process.loopback import LOOPBACK, host_name
-from logship.status.board import StatusBoard
+from logship.status.model import StatusBoard
 
 if TYPE_CHECKING:  # snapshots are made by others, and not before somebody asks
     from logship.status.model import Status

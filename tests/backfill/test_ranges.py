@@ -8,7 +8,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.backfill.ranges import clipped, stretches
+from logship.backfill.split import clipped, stretches
 from logship.checkpoint import Range, merged
 
 some_ranges = st.lists(

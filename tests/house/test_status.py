@@ -14,9 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from logship.counters import Counters
 from logship.delivery import DeliveryState, DeliveryStatus
-from logship.status.board import StatusBoard
 from logship.status.metrics import METRICS, render
-from logship.status.model import FileState, Status
+from logship.status.model import FileState, Status, StatusBoard
 from logship.status.observer import Faults, Observer, Receiver
 from logship.status.server import StatusServer
 from logship.tail.notices import FileStatus, Refusal
