@@ -137,7 +137,7 @@ def step_text(step_s: int) -> str:
     for unit_s, name in ((DAY_S, "day"), (3_600, "hour"), (60, "minute")):
         if step_s >= unit_s:
             number = step_s // unit_s
-            return name if number == 1 else f"{number} {name}s"
+            return name if number == 1 else f"{number:,} {name}s"
     return f"{step_s} s"
 
 

@@ -72,13 +72,18 @@ def short_count(number: int) -> str:
 
 
 def short_duration(duration_ms: float | None) -> str:
-    """3 ms, 1.24 s, 2.1 min; – for none."""
+    """3 ms, 1.24 s, 2.1 min, 5.0 h, 3.5 d; – for none."""
     if duration_ms is None:
         return "–"
     if duration_ms < KILO:
         return f"{duration_ms:.0f} ms"
     seconds = duration_ms / KILO
-    return f"{seconds:.2f} s" if seconds < 60 else f"{seconds / 60:.1f} min"
+    if seconds < 60:
+        return f"{seconds:.2f} s"
+    for unit_s, name, most in ((60, "min", 120), (3_600, "h", 48)):
+        if seconds < most * unit_s:
+            return f"{seconds / unit_s:.1f} {name}"
+    return f"{seconds / 86_400:.1f} d"
 
 
 def exact_duration(duration_ms: float | None) -> str:

@@ -1,0 +1,35 @@
+"""Durations read well from a millisecond to days; an event's URI is shown as far as a page can."""
+
+from __future__ import annotations
+
+import urllib.request
+
+import pytest
+
+from logship.collector import CollectorServer
+from logship.collector.times import short_duration
+from tests.collector.sending import event, post
+
+
+@pytest.mark.parametrize(
+    ("duration_ms", "shown"),
+    [
+        (None, "–"), (0, "0 ms"), (999, "999 ms"), (1_240, "1.24 s"), (60_000, "1.0 min"), (7_140_000, "119.0 min"),
+        (7_200_000, "2.0 h"), (172_000_000, "47.8 h"), (172_800_000, "2.0 d"), (864_000_000, "10.0 d"),
+    ],
+)  # fmt: skip
+def test_a_duration_has_the_unit_that_people_would_use(duration_ms: float | None, shown: str) -> None:
+    assert short_duration(duration_ms) == shown
+
+
+def test_a_long_uri_is_shortened_above_the_event_and_whole_in_its_json(collector: CollectorServer) -> None:
+    long = event(1)
+    long["request"]["uri"] = "https://shop.example/" + "x" * 10_000
+    post(collector.url, [long])
+    with urllib.request.urlopen(f"{collector.url}/events/1") as answer:
+        text = answer.read().decode()
+    heading = text.partition("<h2>")[2].partition("</h2>")[0]
+    assert "… <small" in heading
+    assert "10,021 characters" in heading
+    assert len(heading) < 1_000
+    assert "x" * 10_000 in text
