@@ -8,6 +8,7 @@
 #   make soak                the long runs
 #   make wheel              dist/*.whl with the native kernel, for x86-64 and aarch64
 #   make deb                 dist/logship_*.deb with everything inside
+#   make release             dist/ with sdist, wheels, .deb, man pages and sums, each tried in an empty environment
 #   make install             /opt/logship, man pages, completions, units (DESTDIR= and PREFIX= honoured)
 
 PYTHON ?=
@@ -25,7 +26,7 @@ LOWEST_TESTS := $(addprefix tests/,config formats check preview pipeline state d
   $(addprefix house/test_,command_line.py logs.py manual.py status.py startup.py))
 SOURCES := setup.cfg setup.py pyproject.toml packaging/make-venv $(wildcard logship/kernel/*.[ch])
 
-.PHONY: demo test test-lowest check bench soak wheel deb install man clean help
+.PHONY: demo test test-lowest check bench soak wheel deb release install man clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -72,6 +73,9 @@ wheel: $(RUNS)
 
 deb:
 	@packaging/make-deb
+
+release: $(RUNS)
+	@packaging/make-release
 
 install:
 	@DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' packaging/make-install
