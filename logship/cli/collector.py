@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import socket
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -73,14 +74,11 @@ def command(
     with needing_extra("collector"):
         from logship.collector.applications import named_ids
         from logship.collector.listening import host_of, inherited
-        from logship.collector.server import serve
-    from logship.process.sdnotify import Notifier
 
     host, port = split_address(listen)
     listeners = inherited(os.environ)
     token_file = page_token_file or credential("page_token", os.environ)
     names = named_ids(application_ids)
-    notifier = Notifier.from_environ(os.environ)
     options = CollectorOptions(
         store=store,
         host=host_of(listeners) if listeners else host,
@@ -95,7 +93,16 @@ def command(
         max_age_days=max_age_days or None,
         max_store_bytes=max_store_bytes,
     )
+    _serve(options, listeners)
 
+
+def _serve(options: CollectorOptions, listeners: Sequence[socket.socket]) -> None:
+    """Until it is stopped; says when it listens."""
+    with needing_extra("collector"):
+        from logship.collector.server import serve
+    from logship.process.sdnotify import Notifier
+
+    notifier = Notifier.from_environ(os.environ)
     with ExitStack() as start:
         start.enter_context(notifier.starting())  # a large store of an older version is migrated first
 
