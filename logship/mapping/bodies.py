@@ -67,6 +67,19 @@ def body_mask(keys: Sequence[str]) -> Callable[[str], str]:
     return masked
 
 
+def member_mask(keys: Sequence[str]) -> Callable[[str], str]:
+    """A function from a field's text to its JSON, masked like a body's; '' where it is none, or nothing is masked."""
+    masks = MaskedNames(keys)
+
+    def masked(text: str) -> str:
+        if text.lstrip()[:1] not in _LOOKS_LIKE_JSON:
+            return ""
+        changed = _masked_text(text, masks)
+        return "" if changed == text else ascii_json(changed)
+
+    return masked
+
+
 def _masked(tree: object, masks: MaskedNames) -> object:
     """The tree with values replaced in place; without recursion, as the nesting is whoever sent the request's."""
     root: list[object] = [tree]

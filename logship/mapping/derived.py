@@ -26,7 +26,8 @@ _MS_OF = {
 class Value:
     """A field's value: the text of a register, or its number (`is_moment`), or a constant.
 
-    Shapes: `register` is None for a constant; `is_always`: it is never empty; `may_be_bare`: it may be JSON's own.
+    Shapes: `register` is None for a constant; `is_always`: it is never empty; `may_be_bare`: it may be JSON's own;
+    `masked` is a register with JSON to be written as it is, where that is not empty.
     """
 
     kind: Kind
@@ -36,6 +37,7 @@ class Value:
     is_moment: bool = False
     may_be_bare: bool = False
     name: str = ""  # of the derived field that it is
+    masked: int | None = None
 
 
 def constant(text: str, kind: Kind = Kind.TEXT) -> Value:

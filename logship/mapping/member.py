@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from json.encoder import encode_basestring_ascii as quoted
 
-from logship.fields import Kind
+from logship.fields import Kind, canonical, lookup
 from logship.kernel.assembler import Assembler, Label
 from logship.kernel.program import NONE, Known, Op
 from logship.kernel.values import body
@@ -127,11 +128,24 @@ class MemberWriter:
 
     def _reference(self, reference: Reference, path: Path) -> Value:
         """A field in a template, covered, with its default."""
-        value = self.groups.get(reference.name) or self._fields.value(reference.name)
-        cover = self._covers.of_field(reference.name, path)
+        name, group = reference.name, self.groups.get(reference.name)
+        value = group or self._fields.value(name)
+        is_known = lookup(canonical(name) or name) is not None
+        cover = self._covers.of_field(name, path) if group is None or is_known else None
         if cover is not None:
             value = _covered(self._fields, value, cover)
+        elif not is_known and group is None and name not in self._fields.setting.made:
+            value = self._with_masked_members(value, path)
         return self._fields.with_default(self._fields.filtered(value, reference.filters), reference.default)
+
+    def _with_masked_members(self, value: Value, path: Path) -> Value:
+        """A member of a JSON log that may be an object: what `redact.body` names is masked in it, too."""
+        mask = self._covers.member_mask
+        if mask is None or value.register is None or value.is_moment or self._covers.of_place(path) is not None:
+            return value
+        masked = self._fields.call(self._fields.function("member mask", mask, entries=SHARED_ENTRIES), value.register)
+        chosen = self._fields.chain([Value(Kind.TEXT, masked), value])
+        return replace(chosen, kind=value.kind, is_always=value.is_always, masked=masked)
 
     def _unless_any(self, references: Sequence[Value], skip: Label) -> None:
         """Goes on where one of the fields is there."""
@@ -225,6 +239,15 @@ class MemberWriter:
 
     def _any(self, value: Value) -> None:
         """A number stays a number, JSON stays JSON, all else is text."""
+        if value.masked is not None:
+            as_it_is, end = Label(), Label()
+            self._assembler.emit(Op.EMPTY, value.masked, as_it_is)
+            self._assembler.emit(Op.PLAIN, value.masked)
+            self._assembler.emit(Op.JUMP, end)
+            self._assembler.place(as_it_is)
+            self._any(replace(value, masked=None))
+            self._assembler.place(end)
+            return
         if value.register is None or value.is_moment:
             self._text([value])
         elif value.kind is Kind.STATUS:

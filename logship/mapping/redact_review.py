@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from logship.errors import FormatError, Location, MappingError
-from logship.fields import canonical
+from logship.fields import canonical, lookup
 from logship.formats.re2_door import compile_pattern
 from logship.mapping.event_keys import EVENT_KEYS, REQUIRED_KEYS, Path
 from logship.mapping.masked_names import steps_of
@@ -136,7 +136,8 @@ def _sends_body(plan: Plan) -> bool:
     ]
     sources = [value for value in values if isinstance(value, Template)] + [made.source for made in plan.made]
     names = (reference.name for source in sources for reference in source.references)
-    return any((canonical(name) or name) in _BODY_FIELDS or "body" in name for name in names)
+    known = [canonical(name) or name for name in names]
+    return any(name in _BODY_FIELDS or lookup(name) is None for name in known)
 
 
 def _headers(spec: MappingSpec, written: list[Path]) -> Iterator[MappingError]:

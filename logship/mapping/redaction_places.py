@@ -9,6 +9,7 @@ from logship.fields import Kind, canonical, lookup
 from logship.kernel.program import Known
 from logship.mapping import bodies, redaction
 from logship.mapping.event_keys import Path
+from logship.mapping.masked_names import MaskedNames
 from logship.mapping.plan import steps
 from logship.mapping.spec import KeepQuery, MappingSpec
 from logship.mapping.template import parse_template
@@ -55,6 +56,9 @@ class Covers:
         self.hidden = frozenset(name.lower() for name in redact.headers) | _headers(self._tokens)
         self._is_hidden_parameter = redaction.is_hidden_parameter(names)
         self._body = Cover("body mask", bodies.body_mask(redact.body)) if redact.body else None
+        self.member_mask = bodies.member_mask(redact.body) if redact.body else None
+        self._masked_names = MaskedNames(redact.body)
+        self._own = frozenset({*spec.lookups, *(spec.jwt.claims if spec.jwt else ())})
         self._hashed = frozenset(steps(name) for name in redact.hash)
         self._digest = Cover("digest", redaction.hashed_text(redact.key.encode())) if self._hashed else None
         self._address = Cover("address cover", address) if address else None
@@ -97,6 +101,8 @@ class Covers:
             return HIDDEN_FIELD if self._is_hidden_parameter(known.removeprefix("arg_")) else None
         if known in _BODY_FIELDS:
             return self._body
+        if lookup(known) is None and known not in self._own and self._masked_names.hide_name(known):
+            return HIDDEN_FIELD
         if known in _URL_FIELDS:
             return self._url
         if known in _QUERY_FIELDS:
@@ -140,6 +146,7 @@ class NoCovers(Covers):
 
     def __init__(self) -> None:
         self.hidden = frozenset()
+        self.member_mask = None
 
     def of_place(self, path: Path) -> Cover | None:
         return None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from benchmarks.rows import UNUSED_MAPPING
 from logship.cli import execute
+from logship.formats import compile_format, read_spec
 from logship.mapping import MappingErrors
 from logship.mapping.bodies import body_mask
 from logship.mapping.made_fields import claim_reader
@@ -321,6 +322,32 @@ def test_an_empty_mapping_file_is_a_mistake_with_a_sentence(tmp_path: Path, caps
     (tmp_path / "a.log").write_bytes(combined() + b"\n")
     assert execute(["preview", "--mapping", str(tmp_path / "empty.yml"), str(tmp_path / "a.log")]) == 78
     assert "the mapping has no event" in "".join(capsys.readouterr())
+
+
+MEMBERS = compile_format(read_spec({"json": "auto"}), {})
+
+
+def test_members_of_a_json_log_are_masked_wherever_a_template_writes_them() -> None:
+    payload = {"user": "ä", "password": SECRET, "n": [{"password": SECRET, "m": '{"password": "s3cr3t-value"}'}]}
+    logged_json = {"time": "2026-10-10T11:55:36Z", "status": 200, "remote_addr": "192.0.2.1", "request_uri": "/x"}
+    line = json.dumps(
+        logged_json | {"payload": payload, "password": SECRET, "number": 5, "text": "[info] a", "o": {"a": 1}}
+    )
+    text = """
+redact: {body: [password]}
+event:
+  metadata: {p: "${payload}", t: "x ${payload}", d: "${payload.password}", s: "${password}", u: "${payload|upper}",
+    v: "${payload:-none}", n: "${number}", i: "${text}", o: "${o}"}
+"""
+    found = event(line.encode(), text, MEMBERS)
+    assert SECRET.upper() not in json.dumps(found).upper()
+    metadata = found["metadata"]
+    assert isinstance(metadata, dict)
+    shown = {"user": "ä", "password": "[redacted]", "n": [{"password": "[redacted]", "m": '{"password":"[redacted]"}'}]}
+    assert metadata["p"] == shown
+    assert json.loads(metadata["t"].removeprefix("x ")) == shown
+    assert (metadata["d"], metadata["s"]) == ("[redacted]", "[redacted]")
+    assert (metadata["n"], metadata["i"], metadata["o"]) == (5, "[info] a", {"a": 1})
 
 
 def test_features_that_no_event_uses_leave_the_program_as_it_is() -> None:
