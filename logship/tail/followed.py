@@ -5,11 +5,9 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, suppress
 
 from logship.checkpoint import Anchor
 from logship.tail.aging import CUT_AFTER_S, Aging, descriptors_max
@@ -19,12 +17,12 @@ from logship.tail.copies import Copies, Likeness, is_beginning_of
 from logship.tail.discovery import Discovery, Watched, kernel_time_s
 from logship.tail.generation import Generation, Log
 from logship.tail.globs import Globs
-from logship.tail.identity import Place, owner_of, place_of
-from logship.tail.moved import entries_of, shaped_like
-from logship.tail.naming import any_names, is_packed, shape_of, unpacked
+from logship.tail.identity import Place
+from logship.tail.naming import is_packed
 from logship.tail.notices import Notice, What
 from logship.tail.refusals import Refusals, Remedy, not_regular
 from logship.tail.register import Name, Register
+from logship.tail.relatives import Relatives
 from logship.tail.replaced import Replaced
 from logship.tail.rotation import (
     RotationVerdict,
@@ -69,7 +67,6 @@ class Followed:
         self._young: set[Log] = set()  # with a sibling that can't be judged yet
         self._undecided: dict[str, float] = {}
         self._copies = Copies()
-        self._shapes: dict[Log, dict[tuple[str, re.Pattern[str]], None]] = {}  # of rotated names that say nothing
         self.refusals = Refusals(self.register, remedy)
         self._descriptors_max = descriptors_max()
         self._found: dict[str, Watched] = {}
@@ -77,13 +74,13 @@ class Followed:
         self._unheard: list[tuple[str, int]] = []
         self._late_due_s = float("-inf")
         self.replaced = Replaced(self.register)
-        self._begun: dict[bytes, list[Generation]] | None = None  # by first line, while strangers are settled
+        self._relatives = Relatives(self.register, discovery, self.beginnings, self._is_taken)
         self.register.restore(state.each(), discovery)
         self.beginnings.looked_to = self.register.next_number - 1
 
     def follow(self, discovery: Discovery) -> None:
         """Other sources from now on: what they match too goes on where it is, the rest is closed and kept in mind."""
-        self.discovery = discovery
+        self.discovery = self._relatives.discovery = discovery
         self.beginnings.know(discovery)
         self.register.unsettled.clear()
         for its in self.register.logs.values():
@@ -613,7 +610,7 @@ class Followed:
             self._settle(its, now_s)
         if self._search.is_over():
             self.discovery.release_searched()
-        self._begun = None
+        self._relatives.settled()
 
     def _log_without_its_name(self, folder: str, stem: str) -> list[Log]:
         """A log that was rotated away before anybody saw it under its own name."""
@@ -630,14 +627,14 @@ class Followed:
         known = (each for each in stored if each.number <= looked_to)
         newest = next(known, None)  # known before this look: what was empty then says nothing of age
         self._search_missing(its, watched, now_s)
-        self._look_at_siblings(its, watched, newest, now_s)
+        for path in self._relatives.of(its, watched, newest):
+            self._identify(path, watched, now_s, is_sibling=True)
         strangers = self._strangers.pop(its, [])
         self._strangers_open -= sum(each.content.descriptors for each in strangers)
         for stranger in by_age(strangers, its.place.stem):
             if self._is_known_elsewhere(its, watched, stranger, now_s):
                 continue
-            wanted = self.beginnings.is_wanted(stranger.path, stranger.facts, newest, its)
-            if stranger.is_sibling and not wanted and not self._has_parted_unseen(stranger, newest):
+            if stranger.is_sibling and not self._relatives.is_wanted(its, stranger, newest):
                 its.rejected = {**(its.rejected or {}), stranger.path: stranger.facts}
                 stranger.content.close()
                 continue
@@ -653,9 +650,8 @@ class Followed:
             self._look_for_late_lines_of(its, now_s)
             for match in self._search.find(its, watched, self.discovery, now_s):
                 self._take_match(match, watched, now_s)
-                folder, name = os.path.split(match.path)
-                if (shape := shape_of(name)) is not None and self._is_nobodys(match.path):
-                    self._shapes.setdefault(its, {})[folder, shape] = None
+                folder = os.path.dirname(match.path)
+                self._relatives.note_name(its, match.path)
                 if folder not in self.discovery.rotation_folders(watched, its.place.directory):
                     self.register.homes[folder] = its.place.directory
         if not missing_of(its):
@@ -681,79 +677,13 @@ class Followed:
     def _is_taken(self, path: str) -> bool:
         return path in self._found or path in self.register.names
 
-    def _look_at_siblings(self, its: Log, watched: Watched, newest: Generation | None, now_s: float) -> None:
-        """Opens the siblings that may be newer than what is known: files rotated before anybody saw them."""
-        moved = (now for now, before in self.register.homes.items() if before == its.place.directory)
-        beside = (path for folder in moved for path in entries_of(folder).logs(its.place.stem))
-        unknown = (path for path in self._without_names(its, watched) if not self._is_taken(path))
-        nameless = {path for path in unknown if self._is_nobodys(path)}
-        for path in (
-            *self.discovery.siblings(watched, its.place.directory, its.place.stem),
-            *beside,
-            *sorted(nameless),
-        ):
-            if self._is_taken(path):
-                continue
-            try:
-                facts = facts_of(os.stat(path))
-            except OSError:
-                continue  # gone again, or no file: no sibling
-            if its.rejected is not None and facts == its.rejected.get(path):
-                continue
-            is_wanted = self.beginnings.is_wanted(path, facts, newest, its)
-            if not is_wanted and not self._begins_as(path, facts, newest):
-                continue
-            if self._is_its(its, path) or path in nameless:
-                if path in nameless:
-                    self.register.given[path] = its
-                self._identify(path, watched, now_s, is_sibling=True)
-
-    def _begins_as(self, path: str, facts: Facts, newest: Generation | None) -> bool:
-        """Whether a file that was written since the last look begins as the newest generation.
-
-        That may be read on in another file meanwhile, which is younger: their times say nothing then.
-        """
-        if newest is None or not self.beginnings.is_written_since(facts, newest.log):
-            return False
-        with suppress(OSError), closing(open_content(path)) as content:
-            return self._has_parted_unseen(
-                Stranger(path, content, facts, True, False, first_line_hash(content)), newest
-            )
-        return False
-
-    def _has_parted_unseen(self, stranger: Stranger, newest: Generation | None) -> bool:
-        if newest is None or newest.first_line != stranger.first_line:
-            return False
-        return self.beginnings.is_written_since(stranger.facts, newest.log)
-
-    def _without_names(self, its: Log, watched: Watched) -> Iterator[str]:
-        """Files that may be this log's though their names do not say so: made as one that was its, or put away for its
-        source's only log."""
-        for folder, shape in self._shapes.get(its, ()):
-            yield from (path for path in shaped_like(folder, shape) if not watched.exclude.fits(path))
-        others = (each for each in self.register.logs.values() if each is not its and each.source is its.source)
-        if watched.rotated.globs and next(others, None) is None:
-            yield from self.discovery.put_away(watched)
-
-    def _is_nobodys(self, path: str) -> bool:
-        """Whether a name says nothing of the log that its file is of."""
-        owner = owner_of(path, self.discovery.watched)
-        stem = place_of(path, owner.paths, owner.rotated).stem if owner else unpacked(os.path.basename(path))
-        return stem == unpacked(os.path.basename(path))
-
-    def _is_its(self, its: Log, path: str) -> bool:
-        """Whether a file that nobody knows is, by its name, this log's rather than another's."""
-        path = self.register.at_home(path)
-        owner = owner_of(path, self.discovery.watched)
-        return owner is not None and place_of(path, owner.paths, owner.rotated) == its.place
-
     def _is_known_elsewhere(self, its: Log, watched: Watched, stranger: Stranger, now_s: float) -> bool:
         """Gives a content to a generation of another log where it is that one's: what is missing anywhere, or what was
         rotated away under a name that this one may have been made of."""
         if stranger.is_nameless or stranger.first_line is None:
             return False
         try:
-            for each in self._candidates_elsewhere(its, stranger, stranger.first_line):
+            for each in self._relatives.elsewhere(its, stranger, stranger.first_line):
                 if each.is_live:
                     if self._is_copy_of_live(each, watched, stranger, now_s):
                         return True
@@ -781,26 +711,6 @@ class Followed:
         if likeness is not Likeness.OWN:
             stranger.content.close()
         return likeness is not Likeness.OWN
-
-    def _candidates_elsewhere(self, its: Log, stranger: Stranger, first_line: bytes) -> Iterator[Generation]:
-        if self._begun is None:
-            self._begun = {}
-            for log_ in self.register.logs.values():
-                for each in log_.generations:
-                    if each.key is not None:
-                        self._begun.setdefault(each.first_line, []).append(each)
-        alike = self._begun.get(first_line)
-        if not alike:
-            return
-        folder, name = os.path.split(stranger.path)
-        formers = {os.path.join(folder, each) for each in (unpacked(name), *any_names(name))}
-        for each in reversed(alike):
-            if each.log is its or each.log.is_parked:
-                continue
-            own = os.path.join(each.log.place.directory, each.log.place.stem)
-            is_made_of_it = own in formers and (not each.is_live or stranger.path.startswith(own))
-            if is_made_of_it or (not each.is_live and each.path in formers) or not (each.names or each.is_finished):
-                yield each
 
     def _look_for_late_lines(self, now_s: float) -> None:
         """A server that was not told of a rotation may write to a file again that seemed finished.
@@ -835,8 +745,7 @@ class Followed:
             stranger.content.close()
         else:
             generation = self.beginnings.begin(its, watched.source, stranger, now_s)
-            if self._begun is not None and generation.key is not None:
-                self._begun.setdefault(generation.first_line, []).append(generation)
+            self._relatives.note_begun(generation)
         if not stranger.is_nameless:
             self._bind(stranger.path, watched, facts, generation, is_sibling=stranger.is_sibling)
         elif not generation.names:
