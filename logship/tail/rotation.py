@@ -170,7 +170,7 @@ def _compare_archive(content: Content, generation: Generation) -> RotationVerdic
         if len(before) == min(ANCHOR_BYTES, anchor.position):
             return _verdict(not anchor.digest or anchor_of(before) == anchor.digest)
         if content.is_cut or not isinstance(generation.content, PlainContent):
-            return RotationVerdict.UNDECIDED if content.is_cut else RotationVerdict.OTHER
+            return RotationVerdict.UNDECIDED if content.is_cut else RotationVerdict.SHORTER
         return _verdict(end_alike(content, generation.content))  # its beginning, all of which is known
     return RotationVerdict.SAME
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logship.tail.notices import What
-from tests.tail.driver import Rig
+from tests.tail.driver import Rig, source
 from tests.tail.test_copies import moved_over, with_a_backup
 from tests.tail.test_rotation import compress, write
 
@@ -153,3 +153,24 @@ def test_beside_a_compressed_backup_that_is_read_on_another_backup_is_read(rig: 
     expected += write(log, "fresh")
     rig.start()
     assert sorted(rig.settle()) == sorted(expected)
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_what_is_left_of_a_log_that_was_put_away_under_a_name_that_says_nothing_is_read(
+    tmp_path: Path, log: Path, is_packed: bool
+) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    rig = Rig(tmp_path / "state", source(log, rotated=[f"{away}/*"]))
+    expected = write(log, "line 0", "line 1")
+    rig.look()
+    rig.kill()
+    os.truncate(log, len("line 0\n"))
+    shutil.copy(log, away / "kept")
+    if is_packed:
+        compress(away / "kept")
+    os.truncate(log, 0)
+    expected = [expected[0], *write(log, "fresh")]
+    rig.start()
+    assert sorted(rig.settle()) == sorted(expected)
+    assert rig.told(What.LOST)
