@@ -59,7 +59,7 @@ NO_METHOD = ("request_method", "null")  # as Tomcat writes what is no request
 _AGENT = "request_header_user_agent"
 _SPELLED = {
     "time_ms": "time-taken", "time_s": "time-taken", _AGENT: "cs(User-Agent)", TIME: "date time", "host": "cs-host",
-    "request_header_host": "cs(Host)", "request_header_referer": "cs(Referer)",
+    "request_header_host": "cs(Host)", "request_header_cookie": "cs(Cookie)", "request_header_referer": "cs(Referer)",
 }  # fmt: skip
 _OF_IIS = frozenset({"sc-win32-status", "sc-substatus", "s-sitename"})
 _STEMS = ("cs-uri-stem", "cs-uri-path")
