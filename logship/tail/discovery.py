@@ -6,7 +6,7 @@ import operator
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 
 from logship.records import record
@@ -68,8 +68,11 @@ class Discovery:
         self._fresh: set[str] = set()  # directories that were looked at since refresh(): 50,000 logs are in one of them
         self._olddirs: dict[str, list[Watched]] = {}  # what `rotated` may be in, and whose
 
-    def names(self) -> dict[str, Watched]:
-        """Every matched path and who has it, sorted; the same dict while no directory has changed."""
+    def names(self, known_as: Callable[[str], str] = str) -> dict[str, Watched]:
+        """Every matched path and who has it, sorted; the same dict while no directory has changed.
+
+        `known_as` gives the text that a path is known by already: each is in memory once.
+        """
         places: list[tuple[Watched, Glob, str]] = []
         looked: dict[str, Watched] = {}
         self._olddirs.clear()
@@ -96,7 +99,7 @@ class Discovery:
             for (watched, glob, folder), listing in zip(places, used, strict=True):
                 for path in self._fitting(folder, listing, glob, watched):
                     found.setdefault(path, watched)
-            self._names = dict(sorted(found.items()))
+            self._names = {known_as(path): watched for path, watched in sorted(found.items())}
         return self._names
 
     def refresh(self) -> None:

@@ -202,8 +202,11 @@ class Followed:
 
     def _take_names(self) -> None:
         self._settled.clear()
-        before, found, names = self._found, self.discovery.names(), self.register.names
-        self._found = {names[path].path if path in names else path: found[path] for path in found}  # one text each
+        names = self.register.names
+        before, self._found = (
+            self._found,
+            self.discovery.names(lambda path: names[path].path if path in names else path),
+        )
         self.refusals.folders(self.discovery.closed)
         for path in before.keys() - self._found.keys():  # deleted, or of a source that is no more
             self.refusals.forget(path)
