@@ -47,6 +47,27 @@ def renamed_twice(log: Path) -> None:
 PUT_AWAY = [copied_and_truncated, renamed, renamed_to_a_date, compressed, renamed_twice]
 
 
+@pytest.mark.parametrize("is_unread", [False, True])
+@pytest.mark.parametrize("is_old_renamed", [False, True])
+@pytest.mark.parametrize("name", ["access.log.1", "access.log~", "access.log-20261129"])
+def test_two_files_that_continue_one_log_in_different_ways_while_nobody_looks_are_both_read(
+    rig: Rig, log: Path, name: str, is_old_renamed: bool, is_unread: bool
+) -> None:
+    expected = write(log, *BEGUN)
+    rig.step()
+    expected += write(log, "line 4") if is_unread else []
+    rig.stop()
+    begins, other = log.read_bytes(), log.with_name(name)
+    if is_old_renamed:
+        log.rename(other)
+    for path in (log, other):
+        path.write_bytes(begins)
+    expected += write(log, "of the log") + write(other, "of the other")
+    rig.start()
+    assert sorted(rig.settle()) == sorted(expected)
+    assert not rig.told(What.LOST)
+
+
 @pytest.mark.parametrize("is_read", [False, True])
 @pytest.mark.parametrize("limit_bytes", [7, 262_144])
 @pytest.mark.parametrize("fresh", [["line 5"], ["new"], ["line 5", "and more of them"]])
