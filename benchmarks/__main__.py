@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -57,7 +58,7 @@ def executors(bench: Bench, rows: str | None) -> list[str]:
 
     Raises: RuntimeError where they differ.
     """
-    wanted = rows.split(",") if rows else [row.name for row in CONVERSIONS]
+    wanted = names(rows) if rows else [row.name for row in CONVERSIONS]
     said = []
     for row in CONVERSIONS:
         if row.name in wanted:
@@ -70,7 +71,7 @@ def executors(bench: Bench, rows: str | None) -> list[str]:
 
 def one_round(bench: Bench, rows: str | None, *, with_peers: bool) -> tuple[list[Result], list[Result]]:
     """logship's rows and, unless only some are wanted, the floors; beside them the peers that are installed."""
-    wanted = rows.split(",") if rows else [row.name for row in ROWS]
+    wanted = names(rows) if rows else [row.name for row in ROWS]
     results = [_said(bench.ship(row)) for row in ROWS if row.name in wanted]
     peers: list[Result] = []
     for peer in PEERS if with_peers else ():
@@ -81,6 +82,11 @@ def one_round(bench: Bench, rows: str | None, *, with_peers: bool) -> tuple[list
     if not rows:
         results += [bench.floor(name, command) for name, command in FLOORS.items()]
     return results, peers
+
+
+def names(rows: str) -> list[str]:
+    """Those of a list; a comma before a space is a name's own."""
+    return re.split(",(?! )", rows)
 
 
 def cheapest(same: Sequence[Result]) -> Result:

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.__main__ import cheapest
+from benchmarks.__main__ import cheapest, names
 from benchmarks.generator import KINDS, requests, write_log
 from benchmarks.measure import Run
 from benchmarks.nginx_log import write_with_nginx
 from benchmarks.peers import PEERS
-from benchmarks.rows import Result
+from benchmarks.rows import ROWS, Result
 from benchmarks.sink import Sink, build
 from benchmarks.table import replaced
 from tests.rigs.machine import require
@@ -52,6 +52,10 @@ def test_a_table_of_whole_processes_is_printed_and_written(tmp_path: Path) -> No
         assert f"{name}: the same events with and without the kernel (" in done.stdout
     assert "A start and an end alone: " in done.stdout
     assert [f"of {name}" in done.stdout for name in installed] == [True] * len(installed)
+
+
+def test_rows_are_named_by_their_names() -> None:
+    assert names(",".join(row.name for row in ROWS)) == [row.name for row in ROWS]
 
 
 def test_the_table_in_a_document_is_replaced_whole_or_by_its_rows() -> None:
