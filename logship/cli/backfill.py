@@ -97,8 +97,6 @@ def _options(given: dict[str, object], now_s: float) -> Options:
         standard_input()
     if given["skip_old"] and given["send_old"]:
         raise UsageError("--skip-old and --send-old contradict each other; give one")
-    if given["dry_run"] and given["restart"]:
-        raise UsageError("--restart sends again and --dry-run sends nothing; give one")
     since, until = text["since"], text["until"]
     begin, end = (moment(text, now_s, name) if text else "" for text, name in ((since, "--since"), (until, "--until")))
     if begin and end and begin >= end:

@@ -24,6 +24,11 @@ class _UnresolvedError(Exception):
         self.hint = hint
 
 
+def _is_verbatim(location: Location) -> bool:
+    """Whether it is in the examples of a mapping: lines of logs, in which anybody may write `${file:/etc/passwd}`."""
+    return location[:1] == ("examples",) or (location[2:3] == ("mapping",) and location[3:4] == ("examples",))
+
+
 @record(frozen=False)
 class Expander:
     """Fills references in; every value that comes from outside is cloaked.
@@ -49,7 +54,7 @@ class Expander:
             return {key: self._tree(value, (*at, key), document) for key, value in tree.items()}
         if isinstance(tree, list):
             return [self._tree(value, (*at, index), document) for index, value in enumerate(tree)]
-        if isinstance(tree, str) and ("${env:" in tree or "${file:" in tree):
+        if isinstance(tree, str) and ("${env:" in tree or "${file:" in tree) and not _is_verbatim(at):
             return self._text(tree, at, document)
         return tree
 

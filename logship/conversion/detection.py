@@ -71,23 +71,33 @@ def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
     """How many lines fit, how many of them to the letter, and how much is found in them.
 
     A value of a kind that not any text could be counts twice. Identd's name is what nobody logs: a value there is
-    rather another field, and counts against the format. Nothing is found in lines that never name a client where the
-    format has one: their columns are others.
+    rather another field, and counts against the format. Nothing is found in lines that never name a client, or a host,
+    where the format has one: their columns are others.
     """
     fits = exact = found = 0
     peers = [number for number, slot in enumerate(fmt.slots) if slot.field in PEERS]
     has_peer = not peers or fmt.is_open  # keys don't shift
+    hosts = [] if fmt.is_open else [number for number, slot in enumerate(fmt.slots) if slot.field in HOSTS]
+    has_host = not hosts
     weights = [-1 if slot.field == "remote_logname" else 1 + (slot.kind not in _LOOSE) for slot in fmt.slots]
     for line in lines:
         values = fmt.parse(line)
         if values is not None:
             fits += 1
             has_peer = has_peer or any(values[number] for number in peers)
+            has_host = has_host or any(_is_host(str(values[number])) for number in hosts)
             exact += fmt.is_exact(line)
             found += sum(weight for weight, value in zip(weights, values, strict=True) if value != "")
     fmt.forget()
-    return fits, exact, found if has_peer else 0
+    return fits, exact, found if has_peer and has_host else 0
 
 
+def _is_host(text: str) -> bool:
+    """Whether it can be nothing but a host name: any word or address may stand before a line for other reasons."""
+    name = text.partition(":")[0]
+    return name == "localhost" or ("." in name and name.rpartition(".")[2].isalpha())
+
+
+HOSTS = frozenset({"server_name", "server_name2", "host"})
 PEERS = frozenset({"remote_host", "remote_ip", "peer_ip"})
 _LOOSE = frozenset({Kind.TEXT, Kind.TOKEN, Kind.LIST, Kind.ADDRESS})

@@ -19,6 +19,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,19}(?:\.0*)?")
 _FRACTION = re.compile(r"[0-9]{1,10}\.[0-9]{1,10}(?:[eE]-?[0-9]{1,2})?")
 _RATIO = re.compile(r"[0-9]{1,9}\.[0-9]{1,2}")  # nginx writes two digits; a time taken has three
 _STATUS = re.compile(r"[0-9]{1,3}")
+_VERB = re.compile(r"[A-Za-z][A-Za-z0-9_!#$%&'*+^`|~-]*", re.ASCII)  # RFC 9110: no dot, which a host has
 LONGEST = 255  # of an address or a name; a longer one is none
 
 
@@ -87,12 +88,13 @@ def _is_no_address(text: str) -> bool:
     return not is_address(text)
 
 
-def _is_no_list_item(text: str) -> bool:
-    return not text.endswith(",")
+def _is_server(text: str) -> bool:
+    """A name or address, `_`, or nginx's pattern; no time, number, path or list item, which others write there."""
+    return text in {"_", "*"} or text.startswith("~") or (not text.startswith("unix:") and _is_peer(text))
 
 
 def _is_method(text: str) -> bool:
-    return "/" not in text and ":" not in text and '"' not in text
+    return _VERB.fullmatch(text) is not None
 
 
 def _in(pattern: re.Pattern[str], longest: int = 64) -> Callable[[str], bool]:
@@ -104,7 +106,9 @@ _METHOD = Meaning("a method", _is_method)
 _BY_FIELD = {
     "remote_user": Meaning("a user", _is_user, Known.NO_SPACE),
     "remote_logname": Meaning("the name from identd", _is_no_address),
-    "server_name": Meaning("a server's name", _is_no_list_item),
+    "server_name": Meaning("a server's name", _is_server),
+    "server_name2": Meaning("a server's name", _is_server),
+    "scheme": Meaning("http or https", {"http", "https", "HTTP", "HTTPS"}.__contains__),
     "request_method": _METHOD,
     "method": _METHOD,
     "gzip_ratio": Meaning("a ratio such as 2.75", _in(_RATIO)),

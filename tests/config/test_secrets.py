@@ -193,3 +193,19 @@ def test_an_instance_by_hand_takes_its_own_application_id_and_never_the_first_on
     (tmp_path / "other.application_id").unlink()
     with pytest.raises(ConfigError, match="application_id is missing"):
         id_of("other.yml", by_hand)
+
+
+@pytest.mark.parametrize("reference", ["${file:id.txt}", "${env:THE_ID}", "${env:NOPE}", "${file:nowhere}"])
+def test_a_line_of_an_example_is_verbatim(
+    reference: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anybody can write such a request into a log, and a line of a log becomes an example by one click."""
+    monkeypatch.setenv("THE_ID", SECRET)
+    monkeypatch.chdir(tmp_path)
+    Path("id.txt").write_text(SECRET)
+    line = f'203.0.113.9 - - [10/Oct/2026:13:55:36 +0000] "GET /{reference} HTTP/1.1" 404 5 "-" "c"'
+    examples = f"examples:\n  - line: '{line}'\n    fields: {{host: h.example}}\n    event: {{request: {{uri: x}}}}\n"
+    Path("m.yml").write_text(f"extends: default\n{examples}")
+    assert execute(["test", "--update", "./m.yml"]) == 0
+    assert reference in Path("m.yml").read_text().split("event:")[1]
+    assert SECRET not in capsys.readouterr().out + Path("m.yml").read_text()

@@ -64,3 +64,22 @@ def test_a_log_whose_columns_never_name_a_client_is_no_log_of_clients() -> None:
     line = b'203.0.113.9 - - - [10/Oct/2000:13:55:36 -0700] "GET /x HTTP/1.1" 200 5 "-" "curl/8"'
     assert detect([line], presets()) == []
     assert detect([b'{"time":"2026-11-25T10:11:12Z","status":200,"uri":"/x","method":"GET"}'], presets())
+
+
+PREFIXES = [
+    "2026-10-10T11:55:36.123Z", "2026-10-10T11:55:36+02:00", "13:55:36", "2026-10-10", "1696945536.123", "nginx:",
+    "nginx[123]:", "web-1:", "INFO:", "[info]", "<190>1", "[pod/web-7d9f-x/nginx]", "default/web-7d9f/nginx:", "12",
+    "200", "0.250", "true", "GET", "3f2504e0-4f89-11d3-9a0c-0305e82c3301", "10.0.0.0/8", "a=b", "https://shop.example",
+    "shop.example:443:",
+]  # fmt: skip
+REST = '[10/Oct/2026:13:55:36 +0000] "GET /a HTTP/1.1" 200 1234 "-" "curl/8"'
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_what_other_programs_write_before_a_line_is_no_virtual_host(prefix: str) -> None:
+    assert detect([f"{prefix} 192.0.2.1 - - {REST}".encode()] * 3, presets()) == []
+
+
+@pytest.mark.parametrize("second", ["198.51.100.7", "0.250", "DE", "HIT", "443"])
+def test_a_word_behind_the_address_is_no_host(second: str) -> None:
+    assert "lighttpd" not in [one.name for one in detect([f"203.0.113.9 {second} - {REST}".encode()] * 3, presets())]

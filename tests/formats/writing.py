@@ -57,6 +57,14 @@ def write_clf(moment: datetime, offset: str) -> str:
 clf_times = st.builds(write_clf, st.datetimes(EARLIEST), st.sampled_from(["+0000", "+0530", "-0330"]))
 
 
+METHODS = ("GET", "POST", "M-SEARCH", "BASELINE-CONTROL")
+SERVERS = ("shop.example", "localhost", "_", "*.example", "203.0.113.9")
+BY_FIELD = {
+    "gzip_ratio": ("2.75",), "server_name": SERVERS, "server_name2": SERVERS, "scheme": ("http", "https"),
+    "request_method": METHODS, "method": METHODS,
+}  # fmt: skip
+
+
 def values(reach: Reach) -> st.SearchStrategy[str]:
     """Values that a field may have without its neighbours becoming a matter of taste.
 
@@ -81,8 +89,8 @@ def values(reach: Reach) -> st.SearchStrategy[str]:
         Kind.TOKEN: tokens.map(lambda text: text.translate({ord(sign): None for sign in ":/."}) or "x"),
         Kind.ADDRESS: st.sampled_from(["203.0.113.9", "2001:db8::1", "unix:", "host.example"]),
     }
-    if reach.variable.slot.field == "gzip_ratio":
-        return st.just("2.75")
+    if reach.variable.slot.field in BY_FIELD:
+        return st.sampled_from(BY_FIELD[reach.variable.slot.field])
     if kind in special:
         return special[kind]
     if reach.quoted:

@@ -42,7 +42,6 @@ from tests.rigs.daemon import logship_command
         ("backfill --until 2026-13-01 x.log", "--until: '2026-13-01' is no time"),
         ("backfill --since 2d --until 3d x.log", "--since 2d is not before --until 3d"),
         ("backfill --skip-old --send-old x.log", "--skip-old and --send-old contradict each other"),
-        ("backfill --dry-run --restart x.log", "--restart sends again and --dry-run sends nothing"),
         ("backfill --field host x.log", "--field: 'host' is not KEY=VALUE"),
         ("backfill x.log", "say where events go: --url URL, or -c FILE"),
         ("backfill --url ftp://x x.log", "--url: 'ftp://x' is not http(s)"),

@@ -186,6 +186,7 @@ def test_a_state_on_a_read_only_disk_ships_on_and_says_so(tmp_path: Path, receiv
 
 def _it_ships_without_saving(site: Following) -> None:
     wait_until(lambda: _write_until_full(site), 30, "the state can't be written", every_s=0.1)
+    site.wait_until_idle()
     views = site.views()
     assert (views.exit_code, views.health, views.readiness) == (1, 200, 200)
     assert "positions can't be saved" in views.advice
