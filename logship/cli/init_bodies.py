@@ -16,6 +16,7 @@ wrote {files} into {directory}; to go on:
   nginx.conf, first line      load_module modules/ngx_http_js_module.so;   # Debian: libnginx-mod-http-js
   nginx.conf, http block      include {directory}/logship-bodies.conf;
   each location to log        js_body_filter logship_bodies.keep buffer_type=buffer;
+                              sendfile off;
                               access_log /var/log/nginx/bodies.log logship_bodies;
   logship.yml                 max_line_bytes: 512kB
                               sources:

@@ -168,7 +168,7 @@ def _rates(tree: Mapping[str, object], key: str) -> dict[str, Fraction]:
         raise RemoteRulesError(f"{key} is no object")
     known: dict[object, Fraction] = {}  # a hundred thousand users share a few rates
     made = {}
-    for name in (name for name, value in rates.items() if value is not None):
+    for name in (name for name, value in rates.items() if name and value is not None):  # who has no id is not ""
         rate = _rate(rates, name, f"a rate of {key}")
         made[name] = known.setdefault(rate, rate)
     return made

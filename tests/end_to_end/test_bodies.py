@@ -65,6 +65,7 @@ class BodyNginx(Nginx):
             'location / { return 200 "ok"; }',
             f"""location / {{
               js_body_filter logship_bodies.keep buffer_type=buffer;
+              sendfile off;
               access_log {self.log_path("bodies.log")} logship_bodies;
               gzip on; gzip_types application/json;
               proxy_http_version 1.1; proxy_pass http://127.0.0.1:{self.upstream};

@@ -401,3 +401,9 @@ def test_a_source_obeys_from_the_next_line_on_and_keeps_the_format_that_it_has_f
     other = LogFile(2, "/var/log/other.log", "api", 8, "web-1")
     source.obey(RemoteRules.of(b'{"sample_rate":0}'))
     assert source.convert(before, 0, other).sampled_out == {"receiver's rate": 2}
+
+
+def test_a_rate_of_an_empty_id_is_nobodys() -> None:
+    """Who sent no id is decided by the rate of all; PyPI's moesifapi never finds an empty id either."""
+    rules = RemoteRules.of(b'{"sample_rate":100,"user_sample_rate":{"":0,"ann":0},"company_sample_rate":{"":0}}')
+    assert (dict(rules.users), dict(rules.companies)) == ({"ann": 0}, {})
