@@ -15,6 +15,10 @@ HEAD = b"203.0.113.9 - - [10/Oct/2000:13:55:36 -0700] "
 TAIL = b' 200 5 "-" "curl/8"'
 WRITTEN_BY_CLIENTS = frozenset({Kind.TEXT, Kind.TOKEN, Kind.LIST, Kind.REQUEST_LINE, Kind.ADDRESS})
 USUAL = {Kind.STATUS: "200", Kind.TIME: "2000-10-10T13:55:36Z", Kind.ADDRESS: "203.0.113.9", Kind.TOKEN: "/x"}
+USUAL_OF_FIELD = {
+    "request_method": "GET", "method": "GET", "gzip_ratio": "2.75", "scheme": "https", "server_name": "shop.example",
+    "server_name2": "shop.example",
+}  # fmt: skip
 
 
 def hostile_lines(size: int) -> Iterator[tuple[str, bytes]]:
@@ -105,10 +109,8 @@ def line_with(fmt: Format, field: str, text: bytes) -> bytes:
 
 
 def _usual(slot: Slot) -> str:
-    if slot.field in {"request_method", "method"}:
-        return "GET"
-    if slot.field == "gzip_ratio":
-        return "2.75"
+    if slot.field in USUAL_OF_FIELD:
+        return USUAL_OF_FIELD[slot.field]
     return "GET /x HTTP/1.1" if slot.kind is Kind.REQUEST_LINE else USUAL.get(slot.kind, "1")
 
 
