@@ -178,9 +178,9 @@ def _flush() -> None:
 
 def _complain(sentence: str) -> None:
     """To stderr; where that is the journal, with the priority of an error."""
-    from logship.process.journal import is_journal
+    from logship.process.journal import priority_of
 
-    click.echo(f"{'<3>' if is_journal(sys.stderr, os.environ) else ''}logship: {sentence}", err=True)
+    click.echo(f"{priority_of(sys.stderr, os.environ, 'error')}logship: {sentence}", err=True)
 
 
 def _sentence(exc: click.ClickException) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 CONFIG_DEFAULT = "[default: $LOGSHIP_CONFIG, else /etc/logship/logship.yml]"
@@ -57,6 +59,8 @@ def json_option(text: str) -> Decorator:
 
 def complete_formats(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """The presets, with what they read."""
+    from click.shell_completion import CompletionItem
+
     from logship.config.shipped import presets
 
     return [CompletionItem(name, help=spec.meaning) for name, spec in presets().items() if name.startswith(begun)]
@@ -64,6 +68,8 @@ def complete_formats(context: click.Context, parameter: click.Parameter, begun: 
 
 def complete_mappings(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """The shipped mappings; files, where what is typed begins none of their names."""
+    from click.shell_completion import CompletionItem
+
     from logship.config.shipped import mapping_names
 
     names = [CompletionItem(name) for name in mapping_names() if name.startswith(begun)]
@@ -72,11 +78,15 @@ def complete_mappings(context: click.Context, parameter: click.Parameter, begun:
 
 def complete_files(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """What the shell itself knows of."""
+    from click.shell_completion import CompletionItem
+
     return [CompletionItem(begun, type="file")]
 
 
 def _sources(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """The sources of the configuration that the command would read; none of one that can't be read."""
+    from click.shell_completion import CompletionItem
+
     from logship.config.loading import examine
     from logship.errors import LogshipError
 

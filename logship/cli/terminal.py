@@ -14,7 +14,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, TextIO
 
 from logship.errors import UsageError
-from logship.process.journal import is_journal
+from logship.process.journal import Level, priority_of
 from logship.records import record
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ RICH: Mapping[str, str] = {
 }  # fmt: skip
 # C0, DEL, C1; what turns the direction of text or hides in it; halves of surrogate pairs.
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-PRIORITIES = {"error": 3, "warning": 4, "info": 6}  # sd-daemon(3)
 PLAIN_WIDTH = 200  # columns of a table that goes to a file
 
 
@@ -65,15 +64,11 @@ class Terminal:
 
     stream: TextIO = field(default_factory=lambda: sys.stdout)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    level: Literal["info", "warning", "error"] = "info"  # of the next lines, for the journal where it is the stream
+    level: Level = "info"  # of the next lines, for the journal where it is the stream
 
     @property
     def is_terminal(self) -> bool:
         return self.stream.isatty() and self.environ.get("TERM") != "dumb"
-
-    @property
-    def is_journal(self) -> bool:
-        return is_journal(self.stream, self.environ)
 
     @property
     def has_colours(self) -> bool:
@@ -91,7 +86,7 @@ class Terminal:
 
     def line(self, *parts: Text) -> None:
         """One line made of the parts, without anything between them."""
-        priority = f"<{PRIORITIES[self.level]}>" if self.is_journal else ""
+        priority = priority_of(self.stream, self.environ, self.level)
         self.stream.write(priority + "".join(self._painted(part) for part in parts) + "\n")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[Text]], *, right: Sequence[int] = ()) -> None:

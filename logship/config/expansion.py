@@ -24,17 +24,13 @@ class _UnresolvedError(Exception):
         self.hint = hint
 
 
-def _is_verbatim(location: Location) -> bool:
-    """Whether it is in the examples of a mapping: lines of logs, in which anybody may write `${file:/etc/passwd}`."""
-    return location[:1] == ("examples",) or (location[2:3] == ("mapping",) and location[3:4] == ("examples",))
-
-
 @record(frozen=False)
 class Expander:
     """Fills references in; every value that comes from outside is cloaked.
 
     Shapes: `directory` is where relative file names begin; `is_optional(location)` says where an unset reference is no
-    mistake (then it becomes null); `is_template(location)` where a `$` that comes from outside is doubled to stay text.
+    mistake (then it becomes null); `is_template(location)` where a `$` that comes from outside is doubled to stay text;
+    `is_verbatim(location)` where nothing is a reference.
     """
 
     environ: Mapping[str, str]
@@ -42,6 +38,7 @@ class Expander:
     cloak: Cloak
     is_optional: Callable[[Location], bool] = lambda location: False
     is_template: Callable[[Location], bool] = lambda location: False
+    is_verbatim: Callable[[Location], bool] = lambda location: False
     problems: list[Problem] = field(default_factory=list)
     files: list[Path] = field(default_factory=list)  # that ${file:PATH} named and that were read
 
@@ -54,7 +51,7 @@ class Expander:
             return {key: self._tree(value, (*at, key), document) for key, value in tree.items()}
         if isinstance(tree, list):
             return [self._tree(value, (*at, index), document) for index, value in enumerate(tree)]
-        if isinstance(tree, str) and ("${env:" in tree or "${file:" in tree) and not _is_verbatim(at):
+        if isinstance(tree, str) and ("${env:" in tree or "${file:" in tree) and not self.is_verbatim(at):
             return self._text(tree, at, document)
         return tree
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from logship.config.document import Document
-from logship.config.reading import FileReader, is_template
+from logship.config.reading import FileReader
 from logship.config.shipped import SHIPPED, mapping_names, mapping_path
 from logship.config.tables import with_tables
 from logship.config.validation import closest
@@ -186,7 +186,7 @@ class MappingFiles:
         document = self.reader.read(path)
         if document is None or (document.problems and document.root is None):
             return None
-        tree = self.reader.expand(document, is_template=is_template) if document.root else {}
+        tree = self.reader.expand(document, is_mapping=True) if document.root else {}
         if not isinstance(tree, dict):
             self._tell(document, (), "a mapping is a map of keys", "begin with  extends: default", "")
             return None

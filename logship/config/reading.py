@@ -45,8 +45,14 @@ def is_template(location: Location) -> bool:
     return location[:1] == ("event",) or (location[:1] == ("rules",) and "set" in location[2:3])
 
 
-def _is_inline_template(location: Location) -> bool:
-    return "mapping" in location[2:3] and is_template(location[3:])
+def is_verbatim(location: Location) -> bool:
+    """Whether it is in a mapping's examples: lines of logs, in which anybody may write `${file:/etc/passwd}`."""
+    return location[:1] == ("examples",)
+
+
+def _of_source(location: Location) -> Location:
+    """The same place counted from the mapping that a source has in the configuration; () where it is in none."""
+    return location[3:] if "mapping" in location[2:3] else ()
 
 
 @record(frozen=False)
@@ -111,14 +117,16 @@ class FileReader:
         with path.open("rb") as file:
             return file.read(MAX_CONFIG_BYTES + 1)
 
-    def expand(self, document: Document, *, is_template: Callable[[Location], bool] = _is_inline_template) -> Tree:
-        """The document's tree with its references filled in."""
+    def expand(self, document: Document, *, is_mapping: bool = False) -> Tree:
+        """The document's tree with its references filled in; a mapping's, or a configuration's with those inside."""
+        within: Callable[[Location], Location] = (lambda location: location) if is_mapping else _of_source
         expander = Expander(
             self.environ,
             Path(document.path).absolute().parent,
             self.cloak,
             is_optional=lambda location: not self.is_sending and "application_id" in location,
-            is_template=is_template,
+            is_template=lambda location: is_template(within(location)),
+            is_verbatim=lambda location: is_verbatim(within(location)),
         )
         tree = expander.expand(document)
         self.problems += expander.problems

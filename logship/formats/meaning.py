@@ -7,6 +7,7 @@ from collections.abc import Callable
 from socket import AF_INET, AF_INET6, inet_pton
 
 from logship.fields import Kind
+from logship.formats.request_line import is_method
 from logship.formats.slot import Slot
 from logship.kernel.assembler import Assembler
 from logship.kernel.program import Function, Known, Op
@@ -19,7 +20,6 @@ _WHOLE = re.compile(r"-?[0-9]{1,19}(?:\.0*)?")
 _FRACTION = re.compile(r"[0-9]{1,10}\.[0-9]{1,10}(?:[eE]-?[0-9]{1,2})?")
 _RATIO = re.compile(r"[0-9]{1,9}\.[0-9]{1,2}")  # nginx writes two digits; a time taken has three
 _STATUS = re.compile(r"[0-9]{1,3}")
-_VERB = re.compile(r"[A-Za-z][A-Za-z0-9_!#$%&'*+^`|~-]*", re.ASCII)  # RFC 9110: no dot, which a host has
 LONGEST = 255  # of an address or a name; a longer one is none
 
 
@@ -94,7 +94,8 @@ def _is_server(text: str) -> bool:
 
 
 def _is_method(text: str) -> bool:
-    return _VERB.fullmatch(text) is not None
+    """Alone in its column it has no dot: that is a host, of a line with one column more or less."""
+    return "." not in text and is_method(text)
 
 
 def _in(pattern: re.Pattern[str], longest: int = 64) -> Callable[[str], bool]:

@@ -11,6 +11,11 @@ _USUAL = re.compile(rf"({_METHOD.pattern}) (/[^ ]*) HTTP/([0-9](?:\.[0-9])?)")
 _VERSION = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2})?")
 
 
+def is_method(text: str) -> bool:
+    """Whether it can be a method."""
+    return _METHOD.fullmatch(text) is not None
+
+
 def split_request_line(line: str) -> tuple[str, str, str]:
     """Method, target and version; the target may hold spaces; version '' is HTTP/0.9; NO_REQUEST for anything else.
 
@@ -20,7 +25,7 @@ def split_request_line(line: str) -> tuple[str, str, str]:
     if usual is not None:
         return usual[1], usual[2], usual[3]
     method, _, rest = line.partition(" ")
-    if _METHOD.fullmatch(method) is None:
+    if not is_method(method):
         return NO_REQUEST
     end = rest.rfind("HTTP/")
     if end >= 0 and rest[end - 1 : end] in {" ", ""} and _VERSION.fullmatch(rest, end + 5):

@@ -6,16 +6,19 @@ Source: https://systemd.io/JOURNAL_NATIVE_PROTOCOL/
 from __future__ import annotations
 
 import os
-import socket
 import struct
 from collections.abc import Mapping
-from typing import TextIO
+from typing import Literal, TextIO
 
+Level = Literal["info", "warning", "error"]
+PRIORITIES: Mapping[Level, int] = {"error": 3, "warning": 4, "info": 6}
 SOCKET = "/run/systemd/journal/socket"
 
 
 def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Whether a stream goes to journald. Source: JOURNAL_STREAM in systemd.exec(5)."""
+    if not environ.get("JOURNAL_STREAM"):  # asked for every line that is printed
+        return False
     try:
         found = os.fstat(stream.fileno())
     except (OSError, ValueError):  # closed, or a test's own
@@ -23,11 +26,18 @@ def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     return environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
+def priority_of(stream: TextIO, environ: Mapping[str, str], level: Level) -> str:
+    """What journald wants before a line of this level; "" for other streams. Source: sd-daemon(3)."""
+    return f"<{PRIORITIES[level]}>" if is_journal(stream, environ) else ""
+
+
 class Journal:
     """Where entries are sent; nothing is kept and nothing is waited for."""
 
     def __init__(self, path: str = SOCKET) -> None:
         """Raises: OSError where no journal listens."""
+        import socket  # only a daemon under systemd needs it
+
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         try:
             self._socket.connect(path)

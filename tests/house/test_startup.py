@@ -22,6 +22,7 @@ READS = "logship.tail.tailer"
 SHOWS = "rich"
 CONVERTS = "logship.mapping"
 CONFIGS = Path(__file__).parents[2] / "configs"
+COMPLETES = "click.shell_completion"  # a shell asks for it, not a command
 VALIDATES = "pydantic"  # only the collector does: 90 ms and 9 MiB
 
 
@@ -29,10 +30,10 @@ VALIDATES = "pydantic"  # only the collector does: 90 ms and 9 MiB
     ("arguments", "unused"),
     [
         (["--version"], [SENDS, KEEPS, READS, SHOWS, CONVERTS, VALIDATES, "yaml"]),
-        (["status"], [READS, SHOWS, CONVERTS, VALIDATES]),
+        (["status"], [READS, SHOWS, CONVERTS, VALIDATES, COMPLETES]),
         (["dead-letters", "list"], [READS, SHOWS, CONVERTS, VALIDATES]),
         (["check"], [SENDS, KEEPS, READS, SHOWS, VALIDATES]),
-        (["preview", "-n", "1"], [SENDS, KEEPS, READS, VALIDATES]),
+        (["preview", "-n", "1"], [SENDS, KEEPS, READS, VALIDATES, COMPLETES]),
     ],
     ids=lambda value: " ".join(value) if value and value[0].islower() else "",
 )
