@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from logship.conversion import detect
-from logship.formats import read_spec
+from logship.formats import compile_format, read_spec
 from tests.formats.presets import presets
 
 CORPUS = Path(__file__).parents[1] / "corpora"
@@ -83,3 +83,10 @@ def test_what_other_programs_write_before_a_line_is_no_virtual_host(prefix: str)
 @pytest.mark.parametrize("second", ["198.51.100.7", "0.250", "DE", "HIT", "443"])
 def test_a_word_behind_the_address_is_no_host(second: str) -> None:
     assert "lighttpd" not in [one.name for one in detect([f"203.0.113.9 {second} - {REST}".encode()] * 3, presets())]
+
+
+def test_a_host_in_the_place_of_a_method_or_a_scheme_is_a_shifted_line() -> None:
+    fmt = compile_format(read_spec({"nginx": "$remote_addr $scheme $request_method $request_uri $status"}), {})
+    assert fmt.parse(b"203.0.113.9 https GET /a 200") is not None
+    assert fmt.parse(b"203.0.113.9 https shop.example /a 200") is None
+    assert fmt.parse(b"203.0.113.9 shop.example GET /a 200") is None

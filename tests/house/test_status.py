@@ -12,7 +12,7 @@ from datetime import datetime
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from logship.counters import Counters
+from logship.counters import TIME_BOUNDS_S, Counters, Times
 from logship.delivery import DeliveryState, DeliveryStatus
 from logship.status.metrics import METRICS, render
 from logship.status.model import FileState, Status, StatusBoard
@@ -369,3 +369,12 @@ def test_what_can_not_be_read_says_since_when_and_how_often_it_was_tried() -> No
         f"shop: {FILE.path}: Input/output error for 2 h, tried 812 times; nothing is lost while it exists"
     )
     assert (world.at(100.0).files[0].problem_for_s, world.at(100.0).files[0].tries) == (60.0, 812)
+
+
+def test_a_time_counts_at_the_first_bound_that_it_does_not_exceed() -> None:
+    for place, bound in enumerate(TIME_BOUNDS_S):
+        times = Times()
+        times.add(bound)
+        times.add(bound * 1.001)
+        assert [number for number, count in enumerate(times.counts) if count] == [place, place + 1]
+        assert times.sum_s == pytest.approx(bound * 2.001)
