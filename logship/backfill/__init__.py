@@ -1,5 +1,5 @@
-"""Backfill: old logs, once, in pieces, on all cores or many machines, resumable at any time.
+"""Backfill: ships old logs once, in pieces, on all cores or many machines; it can be resumed at any time.
 
-plan.py says which logs there are and which of them are one; assignments.py cuts them into pieces; worker.py works at
-one piece, wherever executors.py puts it; driver.py hands pieces out, takes reports, and alone writes what is confirmed.
+plan.py finds the logs and which of them are the same; split.py cuts them into pieces; worker.py does one piece, on this
+machine or on a cluster; driver.py gives pieces out, takes reports, and alone writes what is confirmed.
 """

@@ -17,7 +17,7 @@ from logship.records import record
 CONNECT_S = 10.0
 HEARTBEAT_S = 5.0  # how often the driver says that it lives
 LOOK_S = 0.5  # how often a task looks whether to stop
-ORPHAN_S = 60.0  # a task that hears nothing for so long has no driver any more; its events would be confirmed by nobody
+ORPHAN_S = 60.0  # a task that hears nothing for so long has lost its driver; nobody would confirm its events
 LISTEN_S = 0.2
 STOP = "stop"
 
@@ -62,15 +62,14 @@ class ClusterChannel:
 
         try:
             return Variable(self.name, client=get_client()).get(timeout=LOOK_S)
-        except TimeoutError:  # not set any more: its driver is gone, which ORPHAN_S finds out
+        except TimeoutError:  # no longer set: its driver is gone, and ORPHAN_S ends the task
             return None
 
 
 class ClusterPool:
-    """The threads of all workers of a cluster that runs already.
+    """The threads of all workers of a running cluster.
 
-    A lost worker's task is started again by the scheduler, elsewhere and as a new attempt. The scheduler takes new
-    workers at any time.
+    The scheduler starts a lost worker's task again elsewhere, as a new attempt. It accepts new workers at any time.
     """
 
     def __init__(self, address: str) -> None:
@@ -115,11 +114,11 @@ class ClusterPool:
         self._flag.set(STOP)
 
     def replace(self) -> None:
-        """Workers come and go by themselves; a task that failed is simply submitted again."""
+        """Nothing to replace: the cluster manages its workers; a task that failed is submitted again."""
 
     def close(self, *, at_once: bool = False) -> None:
         self._is_draining = True
-        self._flag.set(STOP)  # whatever still runs, of a lost worker's second attempts say, ends by itself
+        self._flag.set(STOP)  # what still runs, for example a second attempt of a lost worker, ends by itself
         self._executor.shutdown(wait=not at_once)
         self._closing.set()
         self._listener.join()
@@ -129,7 +128,7 @@ class ClusterPool:
         beat, said_s = 0, time.monotonic()
         while True:
             is_last_look = self._closing.is_set()
-            arrived = self._queue.get(batch=True)  # never waits: a wait in vain is a traceback in the scheduler's log
+            arrived = self._queue.get(batch=True)  # never waits: a timeout would be a traceback in the scheduler's log
             for report in arrived:
                 self.reports.put(report)
             if not arrived:

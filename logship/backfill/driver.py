@@ -1,4 +1,4 @@
-"""Drives a backfill: hands pieces to workers, takes their reports, and alone writes down what is confirmed."""
+"""Drives a backfill: gives pieces to workers, takes their reports, and alone records what is confirmed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,10 @@ from logship.backfill.paths import STDIN, Remark
 from logship.backfill.plan import BackfillPlan
 from logship.backfill.range_store import RangeStore
 from logship.backfill.remote import RemoteError
-from logship.backfill.reports import Ending, Report
+from logship.backfill.reports import BackfillSummary, Ending, LogSummary, Report, RunProgress, Speed
 from logship.backfill.run_settings import BackfillLog, LogPiece, RunPurpose, RunSettings
-from logship.backfill.schedule import Schedule
+from logship.backfill.schedule import Schedule, Task, TaskAttempt, done_bytes, retries, summarised
 from logship.backfill.split import Split, are_of
-from logship.backfill.summary import BackfillSummary, LogSummary, RunProgress, Speed
-from logship.backfill.tasks import Task, TaskAttempt, done_bytes, retries, summarised
 from logship.backfill.worker import work
 from logship.checkpoint import Range
 from logship.clock import SystemClock
@@ -28,9 +26,9 @@ from logship.counters import total, with_counts
 log = logging.getLogger(__name__)
 
 LOOK_S = 0.1  # how often progress is shown and signals are seen
-LATE_S = 10.0  # a report that was sent is here by then, or its worker died with it
-MAX_BREAKS = 5  # in a row without any progress: then it is the piece, or the machine's memory
-ODD_SHOWN = 5
+LATE_S = 10.0  # a report that was sent has arrived by then, or its worker died with it
+MAX_BREAKS = 5  # in a row without progress: then the piece is the cause, or the machine's memory
+DEAD_LETTERS_SHOWN = 5
 FATAL = {Ending.REFUSED, Ending.MISFIT}
 BROKEN_LOGS = {Ending.DAMAGED, Ending.UNREADABLE}
 
@@ -50,9 +48,9 @@ class Driver:
         is_restart: bool = False,
         obeying: Callable[[LogPiece], LogPiece] = lambda piece: piece,
     ) -> None:
-        """`range_store` None: nothing is looked up or written (the look for old events).
+        """`range_store` None: nothing is looked up or written (the count of events that are too old).
 
-        `obeying` gives a piece the receiver's rules of now.
+        `obeying` adds the receiver's current rules to a piece.
         """
         self._obeying = obeying
         self._plan, self._run_settings, self._pool, self._range_store = plan, run_settings, pool, range_store
@@ -76,13 +74,13 @@ class Driver:
         self._decided_at_break = -1
 
     def stop(self) -> None:
-        """Once: end in order, with what is under way; twice: at once. May be called by a signal handler."""
+        """Once: end in order, with what is in flight; twice: at once. May be called by a signal handler."""
         self._stops += 1
 
     def run(self, show: Callable[[RunProgress], None]) -> BackfillSummary:
         """Everything, until the end or a stop; `show` is called a few times a second.
 
-        Raises: what is a mistake in the program.
+        Raises: only what is a mistake in the program.
         """
         try:
             while self._step():
@@ -123,7 +121,7 @@ class Driver:
     # one pass
 
     def _step(self) -> bool:
-        """False when nothing is left, or nothing may go on."""
+        """False when nothing is left, or the run must end."""
         if self._stops:
             self._summary.stopped_by = self._summary.stopped_by or "stopped; the same command continues from here"
             self._drain()
@@ -186,7 +184,7 @@ class Driver:
         ranges = self._range_store.confirmed(one)
         if one.is_plain and not are_of(one, ranges):
             self._unrecorded.add(one.number)
-            message = "what is confirmed under its name was another log's; it is sent from its beginning"
+            message = "what is confirmed under its name belongs to another log; it is sent from its beginning"
             self._summary.remarks.append(Remark(one.path, message, is_failure=False))
             return []
         return ranges
@@ -228,7 +226,7 @@ class Driver:
             self._redo(lost)
 
     def _outcome(self, task: Task) -> BaseException | str | None:
-        """Takes a done task's last report; gives why its worker is lost, if it is.
+        """Takes a finished task's last report; gives the reason why its worker is lost, if it is.
 
         Raises: what the worker raised.
         """
@@ -266,8 +264,8 @@ class Driver:
         self._pieces_left[one.number] -= 1
         self._summary.months = with_counts(self._summary.months, last.sample.months)
         self._summary.found.add(last.sample.found)
-        room = ODD_SHOWN - len(self._summary.odd)
-        self._summary.odd += [(one.path, letter) for letter in last.sample.odd[:room]]
+        room = DEAD_LETTERS_SHOWN - len(self._summary.dead_letters)
+        self._summary.dead_letters += [(one.path, letter) for letter in last.sample.dead_letters[:room]]
         if last.ending in FATAL:
             where = f"{one.path}: " if last.ending is Ending.MISFIT else ""
             self._summary.stopped_by = self._summary.stopped_by or where + last.message
@@ -278,7 +276,7 @@ class Driver:
 
     def _redo(self, lost: Iterable[Task]) -> None:
         """New workers for the rest of what the lost ones had; their last reports are taken first."""
-        log.warning("workers are gone, the rest of their pieces is done again")
+        log.warning("workers died, the rest of their pieces is done again")
         self._pool.replace()
         self._take_all()
         lost = {task.piece.number: task for task in (*lost, *filter(self._is_lost, self._running.values()))}.values()

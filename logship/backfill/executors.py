@@ -1,7 +1,7 @@
-"""Where pieces are worked at: an executor, a queue of reports and a stop flag, made in one of two ways.
+"""Where workers run: an executor, a queue of reports and a stop flag, made in one of two ways.
 
-local.py makes them of processes on this machine, cluster.py of a Dask cluster. What a task is handed is a Channel: its
-end of the queue and of the flag.
+local.py runs them as processes on this machine, cluster.py on a Dask cluster. A task gets a Channel: its end of the
+queue and of the flag.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ P = ParamSpec("P")
 
 
 class Channel(Protocol):
-    """A task's end; what it is pickled with must find its way from wherever the task runs."""
+    """A task's end. It is pickled, and must work wherever the task runs."""
 
     def send(self, report: Report) -> None: ...
 
@@ -33,8 +33,8 @@ Work = Callable[Concatenate[Channel, P], Report]
 class WorkerPool(Protocol):
     """The driver's end.
 
-    Shapes: `reports` holds what tasks sent, in the order of each task (and None where somebody only wanted to wake the
-    reader); `slots` is how many tasks run at a time now.
+    Shapes: `reports` holds what tasks sent, in the order of each task (and None, which only wakes
+    the reader); `slots` is how many tasks run at a time now.
     """
 
     @property
@@ -51,28 +51,28 @@ class WorkerPool(Protocol):
         ...
 
     def is_loss(self, error: BaseException) -> bool:
-        """Whether the error says that workers are gone, and not that the work is wrong."""
+        """Whether the error says that workers died, and not that the work is wrong."""
         ...
 
     def drain(self) -> None:
-        """Tell all tasks to stop reading, and to end when what they have read is decided."""
+        """Tell all tasks to stop reading, and to end when everything they read is decided."""
         ...
 
     def replace(self) -> None:
-        """Give up a broken pool's workers for new ones; what the old ones had sent is in `reports` afterwards."""
+        """Replace a broken pool's workers; what the old ones had sent is in `reports` afterwards."""
         ...
 
     def close(self, *, at_once: bool = False) -> None:
         """End the workers; every report sent is in `reports` afterwards.
 
-        Without `at_once` only when no task is left; with it in the middle of their tasks.
+        Without `at_once` when no task is left, with it in the middle of their tasks.
         """
         ...
 
 
 @record(frozen=False)
 class NearChannel:
-    """A task's end where the task is a thread of the driver."""
+    """A task's end in a thread of the driver."""
 
     reports: SimpleQueue[Report | None]
     stop: threading.Event
@@ -106,7 +106,7 @@ class NearPool:
         self._stop.set()
 
     def replace(self) -> None:
-        """A thread of this process can't break without it."""
+        """Nothing to replace: a thread ends only with its process."""
 
     def close(self, *, at_once: bool = False) -> None:
         self._stop.set()

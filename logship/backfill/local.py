@@ -19,15 +19,15 @@ from logship.backfill.executors import P, Work
 from logship.backfill.reports import Report
 from logship.records import record
 
-NICENESS = 10  # the web server lives on this machine
-COLLECT_EVERY = 100_000  # new containers: rows and events are no cycles, and looking for some costs 10 % of a job
+NICENESS = 10  # the web server on this machine comes first
+COLLECT_EVERY = 100_000  # new containers: rows and events form no cycles, and looking for them costs 10 % of a job
 # A terminal and systemd send these to all processes; the driver alone decides what they mean.
 DRIVER_SIGNALS = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}
 
 
 @record(frozen=False)
 class Ends:
-    """What a worker process is handed at its birth.
+    """What a worker process gets at its start.
 
     `alive` gives end-of-file as soon as the driver closes its end or is dead, SIGKILL included.
     """
@@ -42,7 +42,7 @@ _ends: list[Ends] = []  # of this worker process
 
 
 class LocalChannel:
-    """A task's end; it pickles to nothing, the process knows its ends."""
+    """A task's end; it pickles to nothing, because the process has its ends already."""
 
     def send(self, report: Report) -> None:
         with _ends[0].lock:
@@ -59,7 +59,7 @@ def prepare(ends: Ends) -> None:
     _ends.append(ends)
     with suppress(PermissionError):  # systemd's sandbox forbids it (~@resources) and has a Nice= of its own
         os.nice(NICENESS)
-    logging.getLogger("logship").setLevel(logging.CRITICAL)  # what delivery meets is in the reports
+    logging.getLogger("logship").setLevel(logging.CRITICAL)  # delivery's failures are in the reports
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY)
     threading.Thread(target=_die_with_driver, args=(ends.alive,), name="die-with-driver", daemon=True).start()

@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import field
 
-from logship.backfill.opening import open_log
 from logship.backfill.paths import Remark
+from logship.backfill.reading import bytes_before, open_log
 from logship.backfill.run_settings import BackfillLog
-from logship.event import ANCHOR_BYTES
 from logship.records import record
 from logship.tail.identity import Place
 
@@ -18,7 +17,7 @@ MEASURE_BYTES = 1_048_576
 
 @record
 class Resolved:
-    """The logs that are left, what is said about the others, and the logs whose key is no telling identity."""
+    """The logs that are left, what is said about the others, and the logs that share a key with a different log."""
 
     logs: list[BackfillLog]
     remarks: list[Remark]
@@ -88,17 +87,16 @@ def length_of(log: BackfillLog) -> int:
         while data := content.read_at(length, MEASURE_BYTES):
             length += len(data)
     except OSError:
-        return length  # its worker tells about the damage
+        return length  # its worker reports the damage
     finally:
         content.close()
     return length
 
 
 def tail_before(log: BackfillLog, position: int) -> bytes:
-    """The last bytes before a position: what tells whether two logs that begin alike are one."""
+    """The last bytes before a position: they decide whether two logs that begin alike are one."""
     content = open_log(log.path)
     try:
-        size = min(position, ANCHOR_BYTES)
-        return content.read_at(position - size, size)
+        return bytes_before(content, position)
     finally:
         content.close()

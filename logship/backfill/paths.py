@@ -21,7 +21,7 @@ class FoundPath:
     """One log that a PATH names.
 
     Shapes: `path` is absolute, a URL, or STDIN; `searched` is the directory that was named instead of it, "" for none:
-    in one a file that is no access log is no mistake.
+    in such a directory a file that is no access log is no mistake.
     """
 
     path: str
@@ -34,7 +34,7 @@ class FoundPath:
 
 @record
 class Remark:
-    """Something to say about a path; a failure means that something the person asked for was not delivered."""
+    """A remark about a path; a failure means that something asked for is not delivered."""
 
     path: str
     message: str
@@ -43,7 +43,7 @@ class Remark:
 
 @record(frozen=False)
 class Expansion:
-    """Everything that the PATHs name, once each, and what was unusual about them."""
+    """Everything that the PATHs name, once each, and the remarks about them."""
 
     found: list[FoundPath] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
@@ -123,10 +123,10 @@ def _search(directory: str, expansion: Expansion) -> None:
 
 
 def _walk(directory: str, expansion: Expansion) -> Iterator[str]:
-    def tell(error: OSError) -> None:
+    def report(error: OSError) -> None:
         expansion.refuse(str(error.filename), f"can't be read: {error.strerror}")
 
-    for folder, folders, names in os.walk(directory, onerror=tell):
+    for folder, folders, names in os.walk(directory, onerror=report):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from (os.path.join(folder, name) for name in sorted(names) if not name.startswith("."))
 

@@ -1,30 +1,35 @@
-"""Sends the events of one piece, no faster than the receiver takes them, and learns what became of them."""
+"""Sends the events of one piece, no faster than the receiver takes them; or counts them, in a dry run."""
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import field
 from threading import Event
+
+import orjson
 
 from logship.backfill.run_settings import BackfillLog, RunSettings
 from logship.backfill.watermark import Watermark
 from logship.clock import SystemClock
 from logship.counters import Counters
 from logship.delivery import Delivery, DeliveryState
+from logship.delivery.dead_letter import too_large
 from logship.errors import RefusedError
-from logship.event import Chunk, Conversion
+from logship.event import Chunk, Conversion, origin_of_line
+from logship.mapping.disclosure import Disclosures
 from logship.records import record
 from logship.route.assembly import delivery_settings, endpoint_of
 from logship.route.batcher import Batcher, span
 from logship.route.output import Output, SettledBatch
 
-CATCH_UP_S = 0.25  # what a second may bring too many, in seconds; converting a chunk on a busy machine takes 20 ms
-LOOK_S = 0.1  # how soon a stop is seen while the receiver is waited for; progress is reported as often
+CATCH_UP_S = 0.25  # how much a late batch may catch up; converting a chunk on a busy machine takes 20 ms
+LOOK_S = 0.1  # how often a wait for the receiver looks for a stop and reports progress
 
 
 class StoppedError(Exception):
-    """The driver wants no more."""
+    """The driver has stopped the work."""
 
 
 @record(frozen=False)
@@ -43,8 +48,7 @@ class RateLimit:
 class PieceSender:
     """One delivery for one piece.
 
-    The watermark hears what is settled; while it waits it calls `idle`, which raises StoppedError when the driver
-    wants it.
+    The watermark gets what is settled. While the sender waits it calls `idle`, which raises StoppedError to stop.
     """
 
     def __init__(
@@ -72,7 +76,7 @@ class PieceSender:
         self._idle = idle
 
     def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int) -> None:
-        """Send the events of a stretch that the watermark knows of; waits while the receiver has no room."""
+        """Send the events of a range that the watermark has; waits while the receiver has no room."""
         cut = self._output.add(chunk, conversion, start, end, 0.0)
         for letter in cut.too_large:
             self._watermark.refuse(letter)
@@ -90,7 +94,7 @@ class PieceSender:
             self._wait()
 
     def close(self, within_s: float) -> None:
-        """For so many seconds, send what is converted and take the answers; the rest stays undecided."""
+        """For up to `within_s`, send what is converted and take the answers; the rest stays undecided."""
         deadline_s = self._clock.monotonic() + within_s
         self._output.flush()
         try:
@@ -111,7 +115,7 @@ class PieceSender:
 
     @property
     def trouble(self) -> str:
-        """What the receiver's last failure was, while it fails."""
+        """The receiver's last failure, while it lasts."""
         status = self._delivery.status()
         return status.last_error if status.state is DeliveryState.PAUSED else ""
 
@@ -150,3 +154,50 @@ class PieceSender:
         for letter in settled.letters.values():
             self._watermark.refuse(letter)
         self._watermark.settle((one.start, one.end) for one in settled.batch.spans)
+
+
+NO_MONTH = "no time"
+DISCLOSED_EVENTS = 500  # of a piece are searched for secrets
+
+
+@record(frozen=False)
+class DryRunCounter:
+    """Events by month; everything is settled at once.
+
+    Shapes: `months` maps '2026-10' to events; `found` is what looks like a secret in the first events of the piece.
+    """
+
+    watermark: Watermark
+    max_bytes: int
+    months: dict[str, int] = field(default_factory=dict)
+    found: Disclosures = field(default_factory=Disclosures)
+    in_flight: int = 0
+    retries: int = 0
+    trouble: str = ""
+
+    def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int) -> None:
+        for index in range(len(conversion.ends)):
+            event = conversion.event(index)
+            if len(event) > self.max_bytes:
+                origin = origin_of_line(chunk, conversion, conversion.event_lines[index])
+                self.watermark.refuse(too_large(origin, event))
+                continue
+            tree = orjson.loads(event)
+            if self.found.events < DISCLOSED_EVENTS:
+                self.found.look_at(tree)
+            month = month_of(tree)
+            self.months[month] = self.months.get(month, 0) + 1
+        self.watermark.settle([(start, end)])
+
+    def finish(self) -> None:
+        """Nothing is in flight."""
+
+    def close(self, within_s: float) -> None:
+        """Nothing is open."""
+
+
+def month_of(event: Mapping[str, object]) -> str:
+    """The month of an event's request time; a mapping may have left it out."""
+    request = event.get("request")
+    time = request.get("time") if isinstance(request, dict) else None
+    return time[:7] if isinstance(time, str) else NO_MONTH

@@ -1,4 +1,4 @@
-"""What is to be done: the logs that the PATHs name, identified, once each, oldest first."""
+"""The plan: the logs that the PATHs name, identified, once each, oldest first."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import field, replace
 
 from logship.backfill import remote
-from logship.backfill.converter_spec import converter_of
-from logship.backfill.line_times import TimeOf, line_clock
-from logship.backfill.opening import open_log
+from logship.backfill.command_line import Chooser, NoFormatError, SourceChoice
 from logship.backfill.overlaps import Overlaps
 from logship.backfill.paths import STDIN, Expansion, FoundPath, Remark, is_remote
+from logship.backfill.reading import open_log
 from logship.backfill.reports import caret_lines
-from logship.backfill.run_settings import BackfillLog
-from logship.backfill.sources import Chooser, NoFormatError, SourceChoice
+from logship.backfill.run_settings import BackfillLog, converter_of
+from logship.backfill.split import TimeOf, line_clock
 from logship.checkpoint import Checkpoint
 from logship.config import Settings
 from logship.conversion.headed import headed_lines
@@ -30,16 +29,16 @@ from logship.tail.rotation import known_as
 
 SAMPLE_BYTES = 65_536
 SAMPLE_LINES = 200
-QUIET_S = 60.0  # a file that did not change for so long is not being written to
-CONTROLS = bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32))  # what no text holds
+QUIET_S = 60.0  # nobody writes to a file that did not change for so long
+CONTROLS = bytes(range(9)) + bytes(range(14, 27)) + bytes(range(28, 32))  # no text holds these
 MAX_CONTROL_SHARE = 0.02
-ALL_PATHS = Globs(("/**",))  # any name may be a log's: rotation's suffixes are stripped wherever they are
+ALL_PATHS = Globs(("/**",))  # any name may be a log's: a rotation's suffix is stripped everywhere
 NO_PATHS = Globs(())
 
 
 @record
 class Identity:
-    """What makes a log's ids what they would be elsewhere, for copies.
+    """What gives a copy the ids of its original.
 
     Shapes: `original_dir` is where the log was written, "" for where it is; `origin` "" is the configuration's.
     `label` sends the events again under other ids.
@@ -52,9 +51,9 @@ class Identity:
 
 @record(frozen=False)
 class BackfillPlan:
-    """The logs in the order in which they are begun, and what there is to say about these and the others.
+    """The logs in the order in which they begin, and the remarks about these and others.
 
-    Shapes: `unsure` are numbers of logs whose key another, different log has too: confirmed ranges can't be told apart.
+    Shapes: `unsure` are numbers of logs that share a key with a different log, so that confirmed ranges are ambiguous.
     """
 
     logs: list[BackfillLog] = field(default_factory=list)
@@ -64,7 +63,7 @@ class BackfillPlan:
 
 
 class SkipError(Exception):
-    """A log that is left out."""
+    """A log is left out; the text says why."""
 
     def __init__(self, message: str, *, is_failure: bool = True) -> None:
         super().__init__(message)
@@ -76,12 +75,12 @@ class NoLogError(SkipError):
 
 
 class Planner:
-    """Looks at each log once; what can't be read or is no log becomes a remark."""
+    """Looks at each log once; a file that can't be read or is no log becomes a remark."""
 
     def __init__(
         self, settings: Settings, chooser: Chooser, identity: Identity, now_s: float, known: Sequence[Checkpoint] = ()
     ) -> None:
-        """`known`: what the state knows; a log that is recognised there has its key, whatever its name is now."""
+        """`known` is what the state has; a log that is found there keeps its key, whatever its name is now."""
         self._settings = settings
         self._known = known
         self._chooser = chooser
@@ -93,22 +92,22 @@ class Planner:
     def plan(self, expansion: Expansion) -> BackfillPlan:
         """Everything that the PATHs name, oldest first.
 
-        Raises: UsageError; MappingErrors where a mapping and a format don't go together.
+        Raises: UsageError; MappingErrors where a mapping doesn't suit a format.
         """
         plan = self._plan
         plan.remarks += expansion.remarks
-        strange: set[str] = set()  # paths of what is no log
+        no_logs: set[str] = set()  # paths
         for found in expansion.found:
             try:
                 self._add(found)
             except SkipError as skip:
-                strange |= {found.path} if isinstance(skip, NoLogError) else set()
+                no_logs |= {found.path} if isinstance(skip, NoLogError) else set()
                 plan.remarks.append(Remark(found.path, str(skip), skip.is_failure))
             except OSError as exc:
                 plan.remarks.append(Remark(found.path, f"can't be read: {exc.strerror or exc}"))
             except remote.RemoteError as exc:
                 plan.remarks.append(Remark(found.path, str(exc)))
-        plan.remarks += _barren(expansion.found, strange)
+        plan.remarks += _without_logs(expansion.found, no_logs)
         resolved = self._overlaps.resolved(plan.logs)
         plan.logs = sorted(resolved.logs, key=lambda log: (log.first_time, log.number))
         plan.remarks += resolved.remarks
@@ -206,12 +205,12 @@ class Planner:
         self, found: FoundPath, choice: SourceChoice, place: Place, first_line: bytes, content: Content
     ) -> Checkpoint | None:
         if self._identity != Identity() or found.path == STDIN:
-            return None  # who gives the directory knows better; stdin can't be read twice
+            return None  # --original-dir has precedence; stdin can't be read twice
         is_own = choice.belongs and unpacked(os.path.basename(found.path)) == place.stem
         try:
             return known_as(content, digest(first_line), place, self._known, is_own=is_own)
         except OSError:
-            return None  # damaged before the place that tells: its worker will say so
+            return None  # damaged; its worker will report it
 
     def _is_final(self, path: str, content: Content, mtime_s: float) -> bool:
         """Whether nobody writes to it any more."""
@@ -235,30 +234,30 @@ class Planner:
 
 
 def _binary(found: FoundPath) -> SkipError:
-    """What to say of a file that holds no text; one that is named like an archive was one."""
+    """The error for a file that holds no text."""
     if is_packed(found.path):
         return SkipError("is damaged: its name is an archive's, its content is no archive and no text")
     return NoLogError("is binary, not a log", is_failure=found.was_named)
 
 
 def is_binary(sample: bytes) -> bool:
-    """Whether bytes are no text, whatever the encoding: text holds next to no control bytes."""
+    """Whether bytes are no text, in any encoding: text holds almost no control bytes."""
     sample = sample.lstrip(b"\0")
     controls = len(sample) - len(sample.translate(None, CONTROLS))
     return controls > MAX_CONTROL_SHARE * len(sample)
 
 
-def _barren(found: Sequence[FoundPath], strange: set[str]) -> Iterator[Remark]:
-    """Directories in which nothing is a log: whoever named one meant something else."""
+def _without_logs(found: Sequence[FoundPath], no_logs: set[str]) -> Iterator[Remark]:
+    """Directories in which no file is a log; probably another one was meant."""
     for directory in dict.fromkeys(one.searched for one in found if one.searched):
         paths = [one.path for one in found if one.searched == directory]
-        if strange.issuperset(paths):
+        if no_logs.issuperset(paths):
             some = "its only file is none" if len(paths) == 1 else f"none of its {len(paths):,} files is one"
             yield Remark(directory, f"is a directory without logs: {some}")
 
 
 def _stored(path: str) -> tuple[int, float]:
-    """Bytes as stored, and when they last changed; 0 where there is no telling."""
+    """Bytes as stored, and when they last changed; 0 where it is unknown."""
     if path == STDIN:
         return 0, 0.0
     if is_remote(path):

@@ -15,10 +15,10 @@ from logship.state import State
 
 
 class RangeStore:
-    """The state directory's part that a backfill uses.
+    """The part of the state that a backfill uses.
 
-    Dead letters are on disk before the ranges that pass them. What can't be written waits: it costs at most that events
-    are sent again, under the same ids, by the next run.
+    Dead letters are on disk before the ranges that cover them. What can't be written waits; at worst the next run sends
+    events again, under the same ids.
     """
 
     def __init__(self, state: State, dead_letters: DeadLetters, clock: SystemClock) -> None:
@@ -28,7 +28,7 @@ class RangeStore:
 
     @property
     def problem(self) -> str:
-        """Why something waits to be written; "" where nothing does."""
+        """Why something can't be written; "" where nothing waits."""
         if self._letters.problem:
             return f"dead letters can't be written: {self._letters.problem}"
         return self._state.problem if self._ranges else ""
@@ -53,7 +53,7 @@ class RangeStore:
 
     @property
     def is_full(self) -> bool:
-        """So many dead letters wait for the disk that no more may come."""
+        """Too many dead letters wait for the disk to take more."""
         return self._letters.is_full
 
     def flush(self, *, at_once: bool = False) -> None:

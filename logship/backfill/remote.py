@@ -7,11 +7,11 @@ from typing import Any, BinaryIO, cast
 from logship.errors import LogshipError
 from logship.tail.globs import MAGIC
 
-READ_AHEAD_BYTES = 4 * 1024 * 1024  # one request to the store; its latency is some 30 ms, that of a line's reading none
+READ_AHEAD_BYTES = 4 * 1024 * 1024  # one request to the store, whose latency is some 30 ms
 
 
 class RemoteError(LogshipError):
-    """The store, or the library that speaks to it, said no."""
+    """The store, or the library for it, reported an error."""
 
 
 def listing(url: str) -> list[str]:
@@ -29,7 +29,7 @@ def listing(url: str) -> list[str]:
             file_system.info(path)
             names = [path]
     except Exception as exc:  # every store has errors of its own, and no common class
-        raise RemoteError(_said(exc)) from exc
+        raise RemoteError(_text(exc)) from exc
     return sorted(str(file_system.unstrip_protocol(name)) for name in names)
 
 
@@ -42,7 +42,7 @@ def size(url: str) -> int:
     try:
         return int(file_system.info(path)["size"])
     except Exception as exc:  # see listing
-        raise RemoteError(_said(exc)) from exc
+        raise RemoteError(_text(exc)) from exc
 
 
 class RemoteFile:
@@ -58,7 +58,7 @@ class RemoteFile:
         try:
             return self._file.read(size)
         except Exception as exc:  # see listing
-            raise RemoteError(_said(exc)) from exc
+            raise RemoteError(_text(exc)) from exc
 
     def close(self) -> None:
         self._file.close()
@@ -73,7 +73,7 @@ def open_remote(url: str) -> RemoteFile:
     try:
         return RemoteFile(cast(BinaryIO, file_system.open(path, "rb", block_size=READ_AHEAD_BYTES)))
     except Exception as exc:  # see listing
-        raise RemoteError(_said(exc)) from exc
+        raise RemoteError(_text(exc)) from exc
 
 
 def _file_system(url: str) -> tuple[Any, str]:
@@ -88,7 +88,7 @@ def _file_system(url: str) -> tuple[Any, str]:
     return file_system, str(path)
 
 
-def _said(exc: Exception) -> str:
+def _text(exc: Exception) -> str:
     if isinstance(exc, FileNotFoundError):
         return "there is no such object"
     return f"can't be read: {type(exc).__name__}: {exc}"

@@ -1,25 +1,30 @@
-"""What is still to be handed out, in which order and in which portions, so that all workers are busy to the end."""
+"""Which piece is next and how large it is, so that all workers are busy to the end; and what became of each."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from concurrent.futures import CancelledError, Future
+from dataclasses import field
 
+from logship.backfill.reports import BackfillSummary, LogSummary, Report
 from logship.backfill.run_settings import BackfillLog, LogPiece
+from logship.counters import Tally
+from logship.records import record
 
 MAX_PIECE_BYTES = 64 * 1024 * 1024
 MIN_PIECE_BYTES = 4 * 1024 * 1024  # a piece costs its senders and their connections: some 5 ms
-PORTION = 2  # a piece is at most the 2nd part of what is left for each worker: they get smaller, and end together
-EXPANSION = 8  # bytes of log in a byte of an archive, more or less; it only tells what is large
+PORTION = 2  # a piece is at most half of what is left for each worker: pieces get smaller, so that workers end together
+EXPANSION = 8  # bytes of log in a byte of an archive, roughly; only used to find the large ones
 
 
 def work_of(log: BackfillLog) -> int:
-    """Bytes of log in it, as far as one can tell from its size; 0 for stdin."""
+    """Bytes of log in it, estimated from its size; 0 for stdin."""
     return log.size_bytes * (EXPANSION if log.compression else 1)
 
 
 class Schedule:
-    """Logs, oldest first, and those of their pieces that wait; nothing of it is running yet."""
+    """Logs, oldest first, and those of their pieces that wait; none of it runs yet."""
 
     def __init__(self, logs: Iterable[BackfillLog]) -> None:
         self._logs = {log.number: log for log in logs}
@@ -32,10 +37,10 @@ class Schedule:
         return bool(self._logs or self._pieces)
 
     def next_log(self, jobs: int) -> BackfillLog | None:
-        """The log whose pieces are wanted now; None while there are some to hand out, or where no log is left.
+        """The log to cut into pieces now; None while pieces wait, or where no log is left.
 
-        It is the oldest, but for one that can't be divided and would keep a single worker busy when all the rest is
-        done: that one begins earlier.
+        It is the oldest. But a log that can't be divided and would keep one worker busy when the rest is done begins
+        earlier.
         """
         while self._largest and self._largest[-1].number not in self._logs:
             self._largest.pop()
@@ -52,7 +57,7 @@ class Schedule:
         self._left += sum(map(_piece_work, pieces))
 
     def next_piece(self) -> LogPiece | None:
-        """The piece to hand out; None where none waits."""
+        """The next piece; None where none waits."""
         if not self._pieces:
             return None
         piece = self._pieces.popleft()
@@ -72,3 +77,81 @@ class Schedule:
 
 def _piece_work(piece: LogPiece) -> int:
     return work_of(piece.log) if piece.end is None else piece.end - piece.start
+
+
+@record(frozen=False)
+class TaskAttempt:
+    """What one attempt at a piece has reported so far."""
+
+    received: int = 0
+    latest: Report | None = None
+    last: Report | None = None  # the one with an ending
+
+
+@record(frozen=False)
+class Task:
+    """A piece that was given to a worker.
+
+    Shapes: `attempts` by their id; `future` None while it waits; `late_at_s` is when missing reports are given up.
+    """
+
+    piece: LogPiece
+    future: Future[Report] | None = None
+    attempts: dict[str, TaskAttempt] = field(default_factory=dict)
+    late_at_s: float | None = None
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why a finished task has no result; None where it has one, or is not finished."""
+        if self.future is None or not self.future.done():
+            return None
+        return CancelledError() if self.future.cancelled() else self.future.exception()
+
+    @property
+    def best(self) -> Report | None:
+        """The report that got furthest."""
+        reports = [attempt.latest for attempt in self.attempts.values() if attempt.latest is not None]
+        return max(reports, key=lambda report: (report.decided_to, report.ending is not None), default=None)
+
+    @property
+    def decided_to(self) -> int:
+        best = self.best
+        return self.piece.start if best is None else best.decided_to
+
+    @property
+    def tally(self) -> Tally:
+        best = self.best
+        return Tally() if best is None else best.tally
+
+
+def done_bytes(summaries: Mapping[int, LogSummary], tasks: Iterable[Task]) -> int:
+    """Bytes of all logs, as stored, that are decided or left out; each log's own goes into its summary."""
+    for summary in summaries.values():
+        summary.done_bytes = summary.unread_bytes
+    for task in tasks:
+        best = task.best
+        if best is None:
+            continue
+        summary = summaries[task.piece.log.number]
+        if task.piece.log.is_plain:
+            summary.done_bytes += min(best.read_bytes, best.decided_to - task.piece.start)
+        else:
+            summary.done_bytes = max(summary.done_bytes, min(best.read_bytes, summary.size_bytes))
+    return sum(summary.done_bytes for summary in summaries.values())
+
+
+def retries(tasks: Iterable[Task]) -> int:
+    """How many requests to the receiver were repeated."""
+    latest = (attempt.latest for task in tasks for attempt in task.attempts.values())
+    return sum(report.retries for report in latest if report is not None)
+
+
+def summarised(summary: BackfillSummary, summaries: Mapping[int, LogSummary], tasks: Iterable[Task]) -> BackfillSummary:
+    """The summary with the sums of all tasks."""
+    tasks = list(tasks)
+    for one in summaries.values():
+        one.tally = Tally()
+    for task in tasks:
+        summaries[task.piece.log.number].tally.add(task.tally)
+    summary.retries = retries(tasks)
+    return summary

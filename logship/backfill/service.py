@@ -1,4 +1,4 @@
-"""A backfill from beginning to end: plan, the look for events that are too old, the run."""
+"""A backfill from beginning to end: plan, count the events that are too old, run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Literal
 
+from logship.backfill.command_line import Chooser
 from logship.backfill.driver import Driver
 from logship.backfill.executors import WorkerPool
 from logship.backfill.local import LocalPool
@@ -14,10 +15,9 @@ from logship.backfill.paths import expand
 from logship.backfill.plan import BackfillPlan, Identity, Planner
 from logship.backfill.range_store import RangeStore
 from logship.backfill.receiver_rules import ReceiverRules
+from logship.backfill.reports import BackfillSummary, RunProgress
 from logship.backfill.run_settings import BackfillLog, RunPurpose, RunSettings
-from logship.backfill.sources import Chooser
 from logship.backfill.split import Split
-from logship.backfill.summary import BackfillSummary, RunProgress
 from logship.checkpoint import Checkpoint
 from logship.clock import SystemClock, iso_time
 from logship.config import Settings
@@ -55,7 +55,7 @@ class Options:
 
 
 def default_jobs() -> int:
-    """Half the cores that this process may use: the web server lives on the others."""
+    """Half the cores that this process may use: the rest is for the web server."""
     return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
@@ -80,11 +80,11 @@ class Backfill:
         options: Options,
         environ: Mapping[str, str],
         clock: SystemClock,
-        make_crew: Callable[[Options], WorkerPool] | None = None,
+        make_pool: Callable[[Options], WorkerPool] | None = None,
     ) -> None:
-        """`make_crew` gives workers of another kind than the options name."""
+        """`make_pool` replaces the workers that the options name."""
         self._settings, self._options, self._environ, self._clock = settings, options, environ, clock
-        self._make_pool = make_crew or pool_of
+        self._make_pool = make_pool or pool_of
         self._driver: Driver | None = None
         self._stops = 0
         self._receiver_rules: ReceiverRules | None = None
@@ -104,9 +104,9 @@ class Backfill:
         return plan
 
     def run(self, plan: BackfillPlan, show: Callable[[RunProgress], None]) -> BackfillSummary:
-        """Does it.
+        """Runs the plan.
 
-        Raises: UsageError where events are too old and nobody said what to do with them; StateError, ClusterError.
+        Raises: UsageError where events are too old and no option says what to do with them; StateError, ClusterError.
         """
         is_refusing = self._options.old_events == "refuse" and not self._options.is_dry
         if is_refusing and not self._stops:
@@ -121,9 +121,9 @@ class Backfill:
                 range_store.close()
 
     def stop(self) -> None:
-        """Once: what is under way is finished; twice: at once.
+        """Once: what is in flight is finished; twice: at once.
 
-        Raises: KeyboardInterrupt while nothing is under way.
+        Raises: KeyboardInterrupt while nothing runs.
         """
         if self._driver is None:
             raise KeyboardInterrupt
@@ -200,5 +200,5 @@ class Backfill:
             days = (old[0].endpoint.max_event_age_s or 0.0) / DAY_S
             raise UsageError(
                 f"{too_old:,} of the events are older than the {days:g} days that {old[0].endpoint.receiver} takes; "
-                "say --skip-old to leave them out (they are counted), or --send-old to send them all the same"
+                "give --skip-old to leave them out (they are counted), or --send-old to send them anyway"
             )

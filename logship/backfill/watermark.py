@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import field
 
-from logship.backfill.cutting import Part
+from logship.backfill.split import Part
 from logship.counters import Tally
 from logship.delivery import DeadLetter
 from logship.records import record
@@ -30,28 +30,28 @@ class UndecidedRange:
 
 
 class Watermark:
-    """Ranges from `start` on, without gaps; `decided_to` is the start of the first that is not settled."""
+    """Ranges from `start`, without gaps; `decided_to` is the start of the first that is not settled."""
 
     def __init__(self, start: int) -> None:
         self.decided_to = start
-        self._steps: deque[UndecidedRange] = deque()
+        self._ranges: deque[UndecidedRange] = deque()
         self._issued_to = start
 
     @property
     def is_settled(self) -> bool:
-        return not self._steps
+        return not self._ranges
 
     def issue(self, step: UndecidedRange) -> None:
         """The next range; nothing of it is settled yet."""
         assert step.start == self._issued_to, f"a gap at {self._issued_to}: the next step begins at {step.start}"
         step.unsettled = step.end - step.start
         self._issued_to = step.end
-        self._steps.append(step)
+        self._ranges.append(step)
 
     def settle(self, parts: Iterable[Part]) -> None:
         """These positions are decided: by an answer, or because no event came of them. Each is settled once."""
         for start, end in parts:
-            for step in self._steps:
+            for step in self._ranges:
                 if step.start >= end:
                     break
                 overlap = min(end, step.end) - max(start, step.start)
@@ -60,7 +60,7 @@ class Watermark:
 
     def refuse(self, letter: DeadLetter) -> None:
         """An event that was counted as sent is a dead letter; call before its range is settled."""
-        step = next(step for step in self._steps if step.start <= letter.position < step.end)
+        step = next(step for step in self._ranges if step.start <= letter.position < step.end)
         step.tally.sent -= 1
         step.tally.dead_letters += 1
         step.letters.append(letter)
@@ -68,8 +68,8 @@ class Watermark:
     def advance(self) -> list[UndecidedRange]:
         """The ranges that `decided_to` passes now, in order."""
         passed: list[UndecidedRange] = []
-        while self._steps and not self._steps[0].unsettled:
-            step = self._steps.popleft()
+        while self._ranges and not self._ranges[0].unsettled:
+            step = self._ranges.popleft()
             self.decided_to = step.end
             passed.append(step)
         return passed

@@ -5,14 +5,12 @@ from __future__ import annotations
 import uuid
 from copy import deepcopy
 
-from logship.backfill.converter_spec import converter_of
-from logship.backfill.dry_run_counter import DryRunCounter
 from logship.backfill.executors import Channel
-from logship.backfill.piece_sender import LOOK_S, PieceSender, StoppedError
+from logship.backfill.piece_sender import LOOK_S, DryRunCounter, PieceSender, StoppedError
 from logship.backfill.reading import LogReading, Passage, anchor_within
 from logship.backfill.remote import RemoteError
 from logship.backfill.reports import Confirmed, Ending, Report, Sample, misfit_text
-from logship.backfill.run_settings import LogPiece, RunPurpose, RunSettings
+from logship.backfill.run_settings import LogPiece, RunPurpose, RunSettings, converter_of
 from logship.backfill.split import PieceRange, stretches
 from logship.backfill.watermark import UndecidedRange, Watermark
 from logship.clock import SystemClock
@@ -25,16 +23,16 @@ from logship.route.pipeline import CHUNK_BYTES
 from logship.route.unmatched import Settled, UnmatchedRun
 
 LINE_BYTES = 256  # roughly; so that little is read at a time where the rate is low
-READS_A_SECOND = 4  # under a rate: what is read is sent at once
+READS_A_SECOND = 4  # with a --rate: what is read is sent at once
 SMALLEST_READ_BYTES = 16_384
-ODD_SHOWN = 5  # unmatched lines of a piece that a dry run shows
+DEAD_LETTERS_SHOWN = 5  # of a piece, in a dry run
 MIXED_LINES = 32  # a chunk that is partly out of range is cut down to so many lines
 
 
 def work(channel: Channel, run_settings: RunSettings, piece: LogPiece) -> Report:
     """One attempt at a piece; whatever ends it is in the report's `ending`.
 
-    Raises: only what is a mistake in the program, or the machine's (MemoryError).
+    Raises: only mistakes in the program, and MemoryError.
     """
     attempt = PieceAttempt(channel, run_settings, piece)
     try:
@@ -81,12 +79,12 @@ class PieceAttempt:
         self._reading: LogReading | None = None
         self._unmatched = UnmatchedRun(piece.start)
         self._tally = Tally()
-        self._nul_bytes = 0  # skipped, and not in a step yet
+        self._nul_bytes = 0  # skipped, and not in the tally of a range yet
         self._confirmed: list[Confirmed] = []
         self._letters: list[DeadLetter] = []
-        self._odd: list[DeadLetter] = []
+        self._shown: list[DeadLetter] = []  # in a dry run
         self._reports = 0
-        self._told_s = self._clock.monotonic()
+        self._reported_s = self._clock.monotonic()
 
     def run(self) -> None:
         """The whole piece.
@@ -102,15 +100,15 @@ class PieceAttempt:
         self._carrier.finish()
 
     def close(self, ending: Ending, message: str) -> Report:
-        """Takes the answers of what is under way; the last report.
+        """Takes the answers to what is in flight; gives the last report.
 
-        Where the log is what ends the piece early, what was read before is still sent.
+        Where the log itself ends the piece early, what was read before is still sent.
         """
         if ending in {Ending.DAMAGED, Ending.UNREADABLE, Ending.MISFIT}:
             try:
                 self._carrier.finish()
             except StoppedError:
-                pass  # the ending stays what it was: it will be met again
+                pass  # the ending stays: the next run meets it again
             except RefusedError as exc:
                 ending, message = Ending.REFUSED, str(exc)
         try:
@@ -123,10 +121,10 @@ class PieceAttempt:
             self._reading.close()
         return self._report(ending, message)
 
-    # the way of a chunk
+    # the route of a chunk
 
     def _skip(self, reading: LogReading, stretch: PieceRange) -> bool:
-        """Passes what is confirmed; False where it turns out to be another log's range: then it is not."""
+        """Skips what is confirmed; False where the range turns out to be another log's, and so is not confirmed."""
         assert stretch.end is not None
         lines = reading.lines_to(stretch.end)
         if reading.position < stretch.end or not reading.has_anchor(stretch.anchor):
@@ -193,7 +191,7 @@ class PieceAttempt:
         return self._reading.heading(chunk.start, given if known.position <= given.position <= chunk.start else known)
 
     def _route_halves(self, chunk: Chunk, conversion: Conversion) -> None:
-        """Some lines are out of range and some are not: the smaller the parts, the less stays unconfirmed."""
+        """Some lines are out of range, others not: the smaller the parts, the less stays unconfirmed."""
         middle = conversion.line_starts[conversion.lines // 2]
         at = middle - chunk.start
         first = Chunk(chunk.file, chunk.start, middle, chunk.data[:at], chunk.before)
@@ -221,7 +219,7 @@ class PieceAttempt:
         self._carrier.add(chunk, conversion, settled.start, settled.end)
 
     def _anchor(self, chunk: Chunk, position: int) -> bytes:
-        """The anchor of a position in the chunk, or before it where a container's line waited for its rest."""
+        """The anchor of a position in the chunk, or before it where a container's line is continued in this chunk."""
         if position >= chunk.start:
             return anchor_within(chunk, position)
         assert self._reading is not None
@@ -250,16 +248,16 @@ class PieceAttempt:
             return CHUNK_BYTES
         return min(CHUNK_BYTES, max(SMALLEST_READ_BYTES, int(self._run_settings.rate * LINE_BYTES / READS_A_SECOND)))
 
-    # what the driver hears
+    # what the driver is sent
 
     def _idle(self) -> None:
-        """Called often: tells how far it is.
+        """Called often: reports how far it is.
 
         Raises: StoppedError.
         """
         now_s = self._clock.monotonic()
-        if now_s - self._told_s >= LOOK_S:
-            self._told_s = now_s
+        if now_s - self._reported_s >= LOOK_S:
+            self._reported_s = now_s
             self._channel.send(self._report())
         if self._channel.is_stopping():
             raise StoppedError
@@ -274,7 +272,7 @@ class PieceAttempt:
         letters, self._letters = self._letters, []
         confirmed, self._confirmed = self._confirmed, []
         if not is_sending:
-            self._odd = [*self._odd, *letters][:ODD_SHOWN]
+            self._shown = [*self._shown, *letters][:DEAD_LETTERS_SHOWN]
         self._reports += 1
         carrier = self._carrier
         return Report(
@@ -285,7 +283,7 @@ class PieceAttempt:
             tally=deepcopy(self._tally),
             confirmed=tuple(confirmed) if is_sending else (),
             letters=tuple(letters) if is_sending else (),
-            sample=Sample(dict(carrier.months), tuple(self._odd), carrier.found)
+            sample=Sample(dict(carrier.months), tuple(self._shown), carrier.found)
             if isinstance(carrier, DryRunCounter)
             else Sample(),
             read_bytes=self._read_stored(),

@@ -51,16 +51,16 @@ if TYPE_CHECKING:
 def command(config: Path | None, url: str, application_id_file: Path | None, as_json: bool, **given: object) -> int:
     """Ship old logs: plain, .gz, .bz2, .xz, .zst, globs, directories, s3://..., or - for stdin.
 
-    Killed or stopped at any time, the same command continues where the receiver's confirmations end. What the daemon
-    shipped is not sent again. Ctrl-C finishes what is under way, a second one stops at once. Exit 0 only if everything
-    was delivered.
+    If it is stopped or killed, run the same command again: it continues after what the receiver has confirmed. What the
+    daemon shipped is not sent again. Ctrl-C finishes what is in flight, a second one stops at once. Exit 0 only if
+    everything was delivered.
     """
     import logging
     import os
     import sys
 
+    from logship.backfill.command_line import Target, load
     from logship.backfill.service import Backfill
-    from logship.backfill.target import Target, load
     from logship.cli.backfill_view import JsonView, View
     from logship.cli.terminal import Terminal
     from logship.clock import SystemClock
@@ -82,9 +82,9 @@ def command(config: Path | None, url: str, application_id_file: Path | None, as_
 
 
 def _options(given: dict[str, object], now_s: float) -> Options:
+    from logship.backfill.command_line import moment
     from logship.backfill.plan import Identity
     from logship.backfill.service import Options, default_jobs
-    from logship.backfill.time_arguments import moment
     from logship.cli.terminal import standard_input
     from logship.config.overrides import Overrides, fields_of
     from logship.errors import UsageError

@@ -10,7 +10,7 @@ from typing import Protocol, TextIO
 
 from logship.backfill.paths import Remark
 from logship.backfill.plan import BackfillPlan
-from logship.backfill.summary import BackfillSummary, LogSummary, RunProgress
+from logship.backfill.reports import BackfillSummary, LogSummary, RunProgress
 from logship.cli.terminal import Styled, Terminal, safe
 from logship.counters import Tally
 from logship.delivery import DeadLetter
@@ -20,7 +20,7 @@ from logship.words import rule_words
 LINES_EVERY_S = 5.0  # between progress lines where there is no terminal
 BAR_EVERY_S = 0.25
 WIDEST_BAR, NARROWEST_BAR = 30, 6  # columns
-SHOWN_LINE = 160  # bytes of an odd line
+SHOWN_LINE = 160  # bytes of a dead letter
 MOST_ALIKE = 3  # notes of one text; a format is detected for each of a thousand logs
 MOST_LOGS = 40  # lines of the table of logs; the rest is summed
 
@@ -33,7 +33,7 @@ class Monotonic(Protocol):
 
 @record(frozen=False)
 class View:
-    """For people. A stream that is gone (a pager that was quit, a closed terminal) ends the showing, not the work."""
+    """For people. A stream that was closed (a pager, a terminal) ends the output, not the work."""
 
     out: Terminal
     err: Terminal
@@ -41,7 +41,7 @@ class View:
     _is_gone: bool = False
 
     def planned(self, plan: BackfillPlan) -> None:
-        """What there is to say before the beginning."""
+        """The remarks about the plan."""
         alike: dict[str, list[Remark]] = {}
         for remark in plan.remarks:
             alike.setdefault(remark.message, []).append(remark)
@@ -62,7 +62,7 @@ class View:
 
     @contextmanager
     def progress(self) -> Iterator[Show]:
-        """Something to give progress to: a bar on a terminal, else a line now and then."""
+        """A function that shows progress: a bar on a terminal, else a line now and then."""
         is_bar = self.out.is_terminal and self.err.is_terminal
         with self._bar() if is_bar else self._lines() as show:
             yield show
@@ -77,8 +77,8 @@ class View:
         for log in summary.logs:
             if log.problem:
                 self._line(Styled("ERROR ", "error"), f"{log.path} {log.problem}")
-        for path, letter in summary.odd:
-            self._odd(path, letter)
+        for path, letter in summary.dead_letters:
+            self._letter(path, letter)
         for month, events in sorted(summary.months.items()):
             self._line(f"{month}  {events:>14,} events")
         for said, remedy in summary.found.sentences():
@@ -93,7 +93,7 @@ class View:
             self._line(f"outside --since and --until, not read: {size_text(unread)}")
         self._line(sum_text(summary))
         if tally.dead_letters and not summary.is_dry:
-            self._line("what was set aside and why: logship dead-letters list")
+            self._line("dead letters and their reasons: logship dead-letters list")
         if summary.stopped_by:
             for line in summary.stopped_by.split("\n"):
                 self._line(Styled(line, "error"))
@@ -103,19 +103,19 @@ class View:
         mark = Styled("ok    ", "ok") if log.is_done else Styled("open  ", "warn")
         self._line(mark, f"{log.path}  {tally_text(log.tally, dry=dry)}")
 
-    def _odd(self, path: str, letter: DeadLetter) -> None:
+    def _letter(self, path: str, letter: DeadLetter) -> None:
         raw = letter.raw[:SHOWN_LINE].decode("utf-8", "replace") + ("…" if len(letter.raw) > SHOWN_LINE else "")
-        self._line(Styled("odd   ", "warn"), f"{path} at byte {letter.position:,}: {letter.reason}")
+        self._line(Styled("dead letter", "warn"), f"  {path} at byte {letter.position:,}: {letter.reason}")
         self._line("      ", raw)
 
     @contextmanager
     def _lines(self) -> Iterator[Show]:
-        told_s = self.clock.monotonic()
+        shown_s = self.clock.monotonic()
 
         def show(progress: RunProgress) -> None:
-            nonlocal told_s
-            if self.clock.monotonic() - told_s >= LINES_EVERY_S:
-                told_s = self.clock.monotonic()
+            nonlocal shown_s
+            if self.clock.monotonic() - shown_s >= LINES_EVERY_S:
+                shown_s = self.clock.monotonic()
                 self._line(progress_text(progress))
 
         yield show
@@ -191,7 +191,7 @@ class JsonView:
             "retries": summary.retries,
             "events_by_month": dict(sorted(summary.months.items())),
             "looks_secret": [{"found": said, "remedy": remedy} for said, remedy in summary.found.sentences()],
-            "odd_lines": [odd_object(path, letter) for path, letter in summary.odd],
+            "first_dead_letters": [letter_object(path, letter) for path, letter in summary.dead_letters],
             "remarks": [asdict(remark) for remark in summary.remarks],
             "logs": [log_object(log) for log in summary.logs],
         }
@@ -199,7 +199,7 @@ class JsonView:
             self.stream.write(json.dumps(document, indent=2) + "\n")
             self.stream.flush()
         except OSError:
-            return  # nobody reads it; the exit code still tells
+            return  # nobody reads it; the exit code still counts
 
 
 def tally_object(tally: Tally) -> dict[str, object]:
@@ -231,14 +231,14 @@ def log_object(log: LogSummary) -> dict[str, object]:
     }
 
 
-def odd_object(path: str, letter: DeadLetter) -> dict[str, object]:
+def letter_object(path: str, letter: DeadLetter) -> dict[str, object]:
     """A line that would be a dead letter."""
     line = letter.raw.decode("utf-8", "replace")
     return {"path": path, "position": letter.position, "reason": letter.reason, "line": line}
 
 
 def sum_text(summary: BackfillSummary) -> str:
-    """The sum of all logs, as everywhere; a dry run says what would be."""
+    """The sum of all logs; a dry run says what would be sent."""
     return tally_text(summary.tally, dry=summary.is_dry)
 
 
@@ -261,7 +261,7 @@ def progress_text(progress: RunProgress) -> str:
 
 
 def bar_text(progress: RunProgress, columns: int) -> str:
-    """What stands behind the bar; where there is little room, what matters now."""
+    """The text behind the bar; where there is little room, only what matters now."""
     parts = _progress_parts(progress)
     text = "  ".join(parts.values())
     if len(text) <= columns:
@@ -286,7 +286,7 @@ def _progress_parts(progress: RunProgress) -> dict[str, str]:
         "dead letters": f"dead letters {progress.tally.dead_letters:,}",
     }
     if progress.is_draining:
-        parts["draining"] = "finishing what is under way; Ctrl-C again stops at once"
+        parts["draining"] = "finishing what is in flight; Ctrl-C again stops at once"
     if progress.trouble:
         parts["trouble"] = progress.trouble
     return parts

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from logship.backfill.converter_spec import ConverterSpec
-from logship.backfill.run_settings import BackfillLog
+from logship.backfill.run_settings import BackfillLog, ConverterSpec
 from logship.config.settings import EndpointSettings
 from logship.event import LogFile
 from logship.formats import read_spec

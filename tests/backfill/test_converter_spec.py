@@ -6,7 +6,7 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from logship.backfill.converter_spec import KEPT_CONVERTERS, converter_of
+from logship.backfill.run_settings import KEPT_CONVERTERS, converter_of
 from logship.formats import read_spec
 from tests.backfill.run_settings import converter_spec_of
 

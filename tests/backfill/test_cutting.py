@@ -7,7 +7,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.backfill.cutting import NEAR_BYTES, cut, find_time
+from logship.backfill.split import NEAR_BYTES, cut, find_time
 
 logs = st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\n", b"") + b"\n"), max_size=40).map(b"".join)
 

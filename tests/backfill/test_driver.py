@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from concurrent.futures import BrokenExecutor, Future
 
+from logship.backfill.command_line import Target, load
 from logship.backfill.executors import NearPool, P, Work
 from logship.backfill.reports import Report
 from logship.backfill.service import Backfill, Options
-from logship.backfill.target import Target, load
 from logship.clock import SystemClock
 from tests.backfill.receiver import Receiver
 from tests.backfill.world import World, access_lines, joined, truth, write_old

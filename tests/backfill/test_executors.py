@@ -87,7 +87,7 @@ def test_draining_ends_tasks_by_their_own_hand(pool: LocalPool) -> None:
     assert future.result(120).ending is Ending.STOPPED
 
 
-def test_a_killed_worker_breaks_the_crew_and_a_replaced_crew_works(pool: LocalPool) -> None:
+def test_a_killed_worker_breaks_the_pool_and_a_replaced_pool_works(pool: LocalPool) -> None:
     future = pool.submit(wait_for_stop, 0)
     os.kill(pid_of(pool), signal.SIGKILL)
     with pytest.raises(BrokenExecutor):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from logship.backfill.converter_spec import converter_of
 from logship.backfill.reading import LogReading
+from logship.backfill.run_settings import converter_of
 from logship.backfill.split import Split
 from logship.event import Window
 from logship.formats import read_spec

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from logship.backfill.command_line import Target
 from logship.backfill.plan import Identity
-from logship.backfill.target import Target
 from logship.clock import iso_time
 from logship.config.overrides import Overrides
 from logship.errors import UsageError
@@ -63,7 +63,9 @@ def test_a_dry_run_counts_by_month_shows_odd_lines_and_sends_nothing(world: Worl
     summary = world.here(path, is_dry=True)
     assert (summary.code, receiver.posts) == (0, 0)
     assert summary["events_by_month"] == {"2023-11": 2_001, "2023-12": 1, "2024-01": 1}
-    assert [(odd["line"], odd["position"]) for odd in summary["odd_lines"]] == [("odd one", len(joined(LINES)))]
+    assert [(one["line"], one["position"]) for one in summary["first_dead_letters"]] == [
+        ("odd one", len(joined(LINES)))
+    ]
     assert not (world.directory / "state").exists(), "a dry run confirms nothing and leaves nothing behind"
 
 

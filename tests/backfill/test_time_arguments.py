@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from logship.backfill.time_arguments import moment, shifted
+from logship.backfill.command_line import moment, shifted
 from logship.clock import iso_time
 from logship.errors import UsageError
 

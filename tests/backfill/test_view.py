@@ -9,7 +9,7 @@ import pytest
 
 from logship.backfill.paths import Remark
 from logship.backfill.plan import BackfillPlan
-from logship.backfill.summary import RunProgress
+from logship.backfill.reports import RunProgress
 from logship.cli.backfill_view import View, bar_text
 from logship.cli.terminal import Terminal
 from logship.clock import SystemClock
@@ -32,7 +32,7 @@ def test_a_wide_terminal_shows_everything() -> None:
         (RUNNING, "916.8 MB/13.4 GB  101,351/s  ETA 1:08:24  in flight 8"),
         (replace(RUNNING, retries=7), "916.8 MB/13.4 GB  101,351/s  ETA 1:08:24  in flight 8  retries 7"),
         (replace(RUNNING, retries=7, trouble="connect: Connection refused"), "retries 7  connect: Connection refused"),
-        (replace(RUNNING, is_draining=True), "finishing what is under way; Ctrl-C again stops at once"),
+        (replace(RUNNING, is_draining=True), "finishing what is in flight; Ctrl-C again stops at once"),
     ],
 )
 def test_a_terminal_of_80_columns_shows_what_matters_now(progress: RunProgress, shown: str) -> None:

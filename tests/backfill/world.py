@@ -17,9 +17,9 @@ from typing import Any
 
 from backports import zstd
 
+from logship.backfill.command_line import Target, load
 from logship.backfill.executors import NearPool
 from logship.backfill.service import Backfill, Options
-from logship.backfill.target import Target, load
 from logship.cli.backfill_view import JsonView
 from logship.clock import SystemClock
 from logship.event import transaction_id
