@@ -2,6 +2,7 @@
 // njs gives every request its own copy of these variables.
 const MOST_BYTES = 30000; // as max_body_bytes of bodies.yml; a longer body is not logged at all
 const TEXTS = /^(application\/([^;]*\+)?json|application\/x-www-form-urlencoded|text\/)/i;
+const NUMBERS = /"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*/g; // and the texts, in which digits are none
 
 let parts = [];
 let size = 0;
@@ -27,12 +28,17 @@ function is_text(r) {
 function user(r) {
     try {
         const token = /^Bearer\s+[^.]+\.([^.]+)\./i.exec(r.headersIn.Authorization || '');
-        const claims = JSON.parse(Buffer.from(token[1], 'base64url').toString());
-        if (claims.sub) return String(claims.sub);
+        const claims = JSON.parse(Buffer.from(token[1], 'base64url').toString().replace(NUMBERS, quoted));
+        if (typeof claims.sub === 'string' && claims.sub) return claims.sub;
     } catch (e) {
         // no token, or none that can be read
     }
     return r.variables.remote_user || '';
+}
+
+// A number as text: beyond 2^53 it would become another one, and its user somebody else.
+function quoted(token) {
+    return token[0] === '"' ? token : '"' + token + '"';
 }
 
 export default { keep, user };

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
+from logship import digits
 from logship.collector.database import Database, Run
 from logship.collector.items import Item
 from logship.collector.row import TimeReader
@@ -28,7 +27,7 @@ def add_actions(run: Run, application_id: str, actions: Sequence[Item], now_ms: 
             moment = one["request"].get("time")
             values += [application_id, one.get("transaction_id") or None, now_ms]
             values += [times.read(moment) if moment else now_ms, one.get("user_id") or None]
-            values += [one["action_name"].replace("\x00", "\ufffd"), orjson.dumps(one).decode()]
+            values += [one["action_name"].replace("\x00", "\ufffd"), digits.dumps(one).decode()]
         places = ",".join(["(?,?,?,?,?,?,?)"] * len(piece))
         run(f"INSERT INTO actions ({COLUMNS}) VALUES {places} ON CONFLICT DO NOTHING", values)  # noqa: S608
 

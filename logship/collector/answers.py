@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from logship import digits
 from logship.collector.options import RETRY_AFTER_S
 from logship.collector.refusal import RefusalError
 
@@ -15,7 +15,7 @@ WORDS = {404: "not_found", 405: "method_not_allowed"}
 
 
 def json_answer(document: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(document), status, headers, media_type="application/json")
+    return Response(digits.dumps(document), status, headers, media_type="application/json")
 
 
 async def refused(request: Request, exc: Exception) -> Response:

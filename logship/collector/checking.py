@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import orjson
 from pydantic import TypeAdapter, ValidationError
 
+from logship import digits
 from logship.collector.large_bodies import KEPT_BASE64_CHARS, MAX_EVENT_CHARS, cut_bodies
 from logship.collector.model import ONE
 from logship.collector.refusal import Fault
@@ -70,11 +70,11 @@ def encoded_event(event: dict[str, Any]) -> str:
 
     Raises: TypeError for what is nested too deeply.
     """
-    text = orjson.dumps(event).decode()
+    text = digits.dumps(event).decode()
     if len(text) <= MAX_EVENT_CHARS:
         return text
     cut_bodies(event)
-    return orjson.dumps(event).decode()
+    return digits.dumps(event).decode()
 
 
 def oversize_of(text: str) -> str:

@@ -11,6 +11,7 @@ from itertools import islice
 
 import orjson
 
+from logship import digits
 from logship.collector.refusal import Fault, RefusalError
 
 MAX_VALUES = 200_000  # of one event; what stands in an array or object and is one itself counts twice; 40 MB at most
@@ -70,7 +71,7 @@ def decode(text: bytes, what: str) -> object:
     Raises: RefusalError 400 with the place where it stops being JSON.
     """
     try:
-        return orjson.loads(text)
+        return digits.loads(text)
     except orjson.JSONDecodeError as exc:
         raise RefusalError(400, "invalid_json", f"the body is not JSON: {what}{exc}") from exc
 

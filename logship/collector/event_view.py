@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterator
 from datetime import tzinfo
 from typing import Any
 
+import orjson
+
+from logship import digits
 from logship.collector.listing import StoredEvent
 from logship.collector.time_range import zone_name
 from logship.collector.times import date_time, iso_time, short_duration
@@ -35,7 +37,7 @@ class EventView:
 
 def view_of(found: StoredEvent, zone: tzinfo | None = None) -> EventView:
     """What to show of a stored event; in a zone its time is shown in both, that and UTC."""
-    event = json.loads(found.event)
+    event = digits.loads(found.event)
     request, response = event["request"], event.get("response") or {}
     facts = (
         ("Time", iso_time(found.time_ms), ""),
@@ -59,7 +61,7 @@ def view_of(found: StoredEvent, zone: tzinfo | None = None) -> EventView:
         facts=tuple((name, str(value), field) for name, value, field in facts if value),
         request_headers=headers_of(request),
         response_headers=headers_of(response),
-        pieces=tuple(coloured(json.dumps(event, indent=2, ensure_ascii=False))),
+        pieces=tuple(coloured(digits.dumps(event, orjson.OPT_INDENT_2).decode())),
         curl=curl_of(request),
     )
 
@@ -74,14 +76,16 @@ def curl_of(request: dict[str, Any]) -> str:
             parts += ["-H", f"{name}: {value}"]
     body = request.get("body")
     if body is not None and request.get("transfer_encoding") != "base64":
-        parts += ["--data-raw", body if isinstance(body, str) else json.dumps(body)]
+        parts += ["--data-raw", body if isinstance(body, str) else digits.dumps(body).decode()]
     parts += ["--url", request["uri"]]  # which may begin with a dash
     return " ".join(shlex.quote(part) for part in parts)
 
 
 def headers_of(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     headers = message.get("headers") or {}
-    return tuple((name, value if isinstance(value, str) else json.dumps(value)) for name, value in headers.items())
+    return tuple(
+        (name, value if isinstance(value, str) else digits.dumps(value).decode()) for name, value in headers.items()
+    )
 
 
 def coloured(text: str) -> Iterator[tuple[str, str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 from pydantic import ValidationError
 
+from logship import digits
 from logship.collector.checking import MANY_KEYS_CHARS, MAX_KEYS, reasons
 from logship.collector.elements import WHITESPACE, decode, elements, has_too_many_values, too_many_values
 from logship.collector.intake import BOM, MAX_DEPTH
@@ -73,7 +73,7 @@ def _checked(text: bytes, index: int, kind: ItemKind, faults: list[Fault]) -> li
 
 def _oversize(item: Item) -> Iterator[tuple[str, str]]:
     try:
-        text = orjson.dumps(item)
+        text = digits.dumps(item)
     except TypeError:
         yield "", f"nested deeper than {MAX_DEPTH}"
         return

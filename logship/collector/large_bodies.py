@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from typing import Any
 
-import orjson
+from logship import digits
 
 MAX_EVENT_CHARS = 1_000_000  # of an event's JSON; beyond it bodies are cut
 KEPT_BYTES = 450_000  # of a body
@@ -23,7 +23,7 @@ def cut_bodies(event: dict[str, Any]) -> None:
             if len(body) > KEPT_BASE64_CHARS:
                 message["body"], message["body_bytes"] = body[:KEPT_BASE64_CHARS], len(body) // 4 * 3
             continue
-        whole = body.encode() if isinstance(body, str) else orjson.dumps(body)
+        whole = body.encode() if isinstance(body, str) else digits.dumps(body)
         if len(whole) > KEPT_BYTES:
             message["body"], message["transfer_encoding"] = b64encode(whole[:KEPT_BYTES]).decode(), "base64"
             message["body_bytes"] = len(whole)

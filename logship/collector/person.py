@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
+from logship import digits
 from logship.collector.profiles import UserPage
 from logship.collector.row import TimeReader
 from logship.records import record
@@ -75,7 +75,7 @@ def _facts(document: dict[str, Any]) -> Iterator[Fact]:
 
 
 def _text(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) else digits.dumps(value).decode()
     return text if len(text) <= MAX_FACT_CHARS else f"{text[:MAX_FACT_CHARS]}…"
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import orjson
-
+from logship import digits
 from logship.collector.actions import actions_of
 from logship.collector.database import Database, Run
 from logship.collector.items import MAX_ITEM_BYTES, Item
@@ -43,7 +42,7 @@ def put(run: Run, application_id: str, kind: ItemKind, items: Sequence[Item], no
         known = {str(name): str(text) for name, text in stored}
         values: list[str | int] = []
         for name, said in updates.items():  # one is decoded at a time: each may have MAX_ITEM_BYTES
-            profile: Item = orjson.loads(known.pop(name, "{}"))
+            profile: Item = digits.loads(known.pop(name, "{}"))
             for update in said:
                 merge(profile, update, kind)
             values += [application_id, kind.path, name, now_ms, _encoded(profile, kind)]
@@ -80,7 +79,7 @@ def _with_tokens(known: list[str], given: str | list[str]) -> list[str]:
 
 
 def _encoded(profile: Item, kind: ItemKind) -> str:
-    text = orjson.dumps(profile)
+    text = digits.dumps(profile)
     if len(text) > MAX_ITEM_BYTES:
         reason = f"{kind.key} {str(profile[kind.key])[:40]!r} would be over {MAX_ITEM_BYTES} bytes after the merge"
         raise RefusalError(400, "invalid_items", f"nothing was stored; {reason}", faults=(Fault(0, "", reason),))
@@ -104,7 +103,7 @@ def user_page(database: Database, application_id: str, user_id: str, limit: int 
     profile = profile_of(database, application_id, USERS, user_id)
     company_id = profile.get("company_id") if profile else None
     company = profile_of(database, application_id, COMPANIES, company_id) if company_id else None
-    return UserPage(profile, company, tuple(map(orjson.loads, actions_of(database, application_id, user_id, limit))))
+    return UserPage(profile, company, tuple(map(digits.loads, actions_of(database, application_id, user_id, limit))))
 
 
 def profile_of(database: Database, application_id: str, kind: ItemKind, name: str) -> Item | None:
@@ -113,7 +112,7 @@ def profile_of(database: Database, application_id: str, kind: ItemKind, name: st
         "SELECT CAST(document AS TEXT) FROM profiles WHERE application_id = ? AND kind = ? AND id = ?",
         (application_id, kind.path, name),
     )
-    document: Item | None = orjson.loads(found[0][0]) if found else None
+    document: Item | None = digits.loads(found[0][0]) if found else None
     return document
 
 

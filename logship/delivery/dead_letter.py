@@ -6,6 +6,7 @@ from base64 import b64decode, b64encode
 
 import orjson
 
+from logship import digits
 from logship.event import EventOrigin, LogFile, transaction_id
 from logship.formats.directives import headed
 from logship.records import record
@@ -86,7 +87,7 @@ def to_json(letter: DeadLetter) -> bytes:
 def from_json(line: bytes) -> DeadLetter | None:
     """The letter of a line; None for one that a crash or a hand has torn."""
     try:
-        fields = orjson.loads(line)
+        fields = digits.loads(line)
         raw = b64decode(fields["raw_base64"]) if "raw_base64" in fields else fields["raw"].encode("utf-8")
         event = fields.get("event")
         return DeadLetter(
@@ -96,7 +97,7 @@ def from_json(line: bytes) -> DeadLetter | None:
             file=LogFile(0, fields["path"], fields["source"], fields["file_key"], fields["origin"]),
             position=fields["position"],
             raw=raw,
-            event=orjson.dumps(event).decode("utf-8") if event is not None else "",
+            event=digits.dumps(event).decode("utf-8") if event is not None else "",
             status=fields["status"],
             answer=fields["answer"],
             is_cut=fields["is_cut"],

@@ -16,6 +16,8 @@ from functools import lru_cache
 
 import orjson
 
+from logship import digits
+
 MAX_ODD = 1_024  # missing values, lone surrogates, or backslashes that begin nothing; with more a line is no JSON
 PLACED_BYTES = 8_192  # of a line in which a place is found by mending its beginnings, 13 of them
 _PLACEHOLDER = "\0"  # stands for an escaped backslash; a line that holds it already is no JSON anyway
@@ -40,9 +42,9 @@ def loads(line: bytes) -> object:
     Raises: orjson.JSONDecodeError for what is no JSON even so; its `pos` counts characters of `repair(line)`.
     """
     try:
-        return orjson.loads(line)
+        return digits.loads(line)
     except orjson.JSONDecodeError:
-        return orjson.loads(mended_once(line))
+        return digits.loads(mended_once(line))
 
 
 def repair(line: bytes) -> str:

@@ -9,8 +9,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from time import gmtime
 from typing import Generic, TypeVar
 
-import orjson
-
+from logship import digits
 from logship.kernel.program import LAST_MS, MEMO_BYTES, MEMO_ENTRIES, Function
 
 V = TypeVar("V")
@@ -45,7 +44,7 @@ def json_of(value: object) -> str:
     if isinstance(value, dict | list):
         value = without_secrets(value)
     try:
-        return ascii_json(orjson.dumps(value).decode())
+        return ascii_json(digits.dumps(value).decode())
     except (TypeError, ValueError):  # nested deeper than orjson goes, an integer over 64 bits, a lone surrogate
         return quoted(repr(value)) if not isinstance(value, int) else str(value)
 

@@ -7,8 +7,7 @@ from base64 import b64encode
 from collections.abc import Callable, Sequence
 from urllib.parse import quote_plus, unquote_plus
 
-import orjson
-
+from logship import digits
 from logship.kernel.values import ascii_json
 from logship.mapping.masked_names import MaskedNames, Way
 from logship.mapping.redaction import REDACTED
@@ -21,7 +20,7 @@ _LOOKS_LIKE_JSON = frozenset("{[")
 def body_members(text: str) -> str:
     """`"body":…,"transfer_encoding":…`: JSON stays JSON, all else becomes base64."""
     try:
-        encoded = ascii_json(orjson.dumps(orjson.loads(text.encode())).decode())
+        encoded = ascii_json(digits.dumps(digits.loads(text)).decode())
     except (TypeError, ValueError):  # not JSON, or nested deeper than orjson goes
         content = b64encode(text.encode("utf-8", "replace")).decode("ascii")
         return f'"body":"{content}","transfer_encoding":"base64"'
@@ -56,11 +55,11 @@ def body_mask(keys: Sequence[str]) -> Callable[[str], str]:
         if not text:
             return text
         try:
-            tree = orjson.loads(text.encode("utf-8", "replace"))
+            tree = digits.loads(text.encode("utf-8", "replace"))
         except ValueError:
             return _masked_form(text, masks) if _FORM.match(text) else ""
         try:
-            return orjson.dumps(_masked(tree, masks)).decode()
+            return digits.dumps(_masked(tree, masks)).decode()
         except (TypeError, ValueError):  # deeper than orjson writes
             return ""
 
@@ -112,11 +111,11 @@ def _looked_through(
 def _masked_text(text: str, masks: MaskedNames) -> str:
     """A text in a body that may be JSON itself; one that only begins so stays, and one in which nothing is hidden."""
     try:
-        tree = orjson.loads(text.encode("utf-8", "replace"))
+        tree = digits.loads(text.encode("utf-8", "replace"))
     except ValueError:
         return text
-    before = orjson.dumps(tree)
-    after = orjson.dumps(_masked(tree, masks))
+    before = digits.dumps(tree)
+    after = digits.dumps(_masked(tree, masks))
     return text if after == before else after.decode()
 
 

@@ -7,8 +7,8 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
-import orjson
-
+from logship import digits
+from logship.digits import Digits
 from logship.errors import Location, MappingError
 from logship.fields import canonical
 from logship.kernel.values import text_of
@@ -109,7 +109,7 @@ def claim_reader(claim: str) -> Callable[[str], str]:
 
     def read(token: str) -> str:
         found = _inside(_payload(token), claim)
-        if isinstance(found, list) and all(isinstance(one, str | int | float) for one in found):
+        if isinstance(found, list) and all(isinstance(one, str | int | float | Digits) for one in found):
             return ",".join(map(text_of, found))
         return "" if found is None or isinstance(found, dict | list) else text_of(found)
 
@@ -149,7 +149,7 @@ def _decoded(part: str) -> object:
     if not _is_encoded(plain):
         return None
     try:
-        return orjson.loads(urlsafe_b64decode(plain + "=" * (-len(plain) % 4)))
+        return digits.loads(urlsafe_b64decode(plain + "=" * (-len(plain) % 4)))
     except (Base64Error, ValueError):
         return None
 

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
-import orjson
-
+from logship import digits
 from logship.kernel.values import text_of
 from logship.mapping.event_keys import Path
 from logship.mapping.remote_rules import MAX_WEIGHT, draws, threshold_of, weight_of
@@ -30,8 +29,8 @@ def key_of(tree: Mapping[str, object], name: str) -> str | None:
 def inside_of(text: str, way: Path) -> str:
     """The text at the end of a way through JSON; '' where it leads nowhere."""
     try:
-        node: object = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        node: object = digits.loads(text)
+    except ValueError:
         return ""
     for step in way:
         if isinstance(node, list):

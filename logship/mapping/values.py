@@ -11,8 +11,7 @@ from json.encoder import encode_basestring_ascii as quoted
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from urllib.parse import quote, unquote_plus
 
-import orjson
-
+from logship import digits
 from logship.kernel.values import SECRET_HEADERS, text_of
 
 NO_ADDRESS = "0.0.0.0"  # noqa: S104 -- stands for "no usable address", nothing listens on it
@@ -224,8 +223,8 @@ def headers_object(hidden: frozenset[str]) -> Callable[[str], str]:
 
     def written(text: str) -> str:
         try:
-            value = orjson.loads(text.encode())
-        except orjson.JSONDecodeError:
+            value = digits.loads(text)
+        except ValueError:
             return "{}"
         members = []
         for name, content in value.items() if isinstance(value, dict) else ():

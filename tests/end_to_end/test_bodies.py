@@ -99,7 +99,9 @@ def value_of(draw: random.Random, depth: int) -> Any:
     if kind < 2:
         return "".join(draw.choices(CHARACTERS, k=draw.randrange(20)))
     if kind < 5:
-        return draw.choice([None, True, False, 0, -7, 2**53, -(2**63), 1.5, -0.25, 1e-7, 12_345_678.9])
+        return draw.choice(
+            [None, True, False, 0, -7, 2**53, -(2**63), 2**64 + 1, -(10**29), 1.5, -0.25, 1e-7, 12_345_678.9]
+        )
     if kind < 6:
         return [value_of(draw, depth - 1) for _ in range(draw.randrange(4))]
     keys = ["a", "näme", 'with "quotes"', "list", *MASKED]
@@ -164,9 +166,13 @@ def test_who_asked_comes_from_the_token_and_what_is_no_text_or_too_long_stays_ou
 ) -> None:
     directory, source = made
     claims = base64.urlsafe_b64encode(json.dumps({"sub": "ann?é>>"}).encode()).decode().rstrip("=")
+    number = base64.urlsafe_b64encode(b'{"a":"\\"7:",\n"sub": 9007199254740993}').decode().rstrip("=")
+    odd = base64.urlsafe_b64encode(b'{"sub":{"id":7}}').decode().rstrip("=")
     long = json.dumps({"a": "x" * 29_900})
     asked: dict[str, tuple[str, dict[str, str]]] = {
         "token": ("{}", {"Authorization": f"Bearer eyJhbGciOiJub25lIn0.{claims}."}),
+        "number": ("{}", {"Authorization": f"Bearer eyJhbGciOiJub25lIn0.{number}."}),
+        "odd": ("{}", {"Authorization": f"Bearer eyJhbGciOiJub25lIn0.{odd}."}),
         "basic": ("{}", {"Authorization": "Basic " + base64.b64encode(b"bob:x").decode()}),
         "broken": ("{}", {"Authorization": "Bearer x.y.z"}),
         "image": ("{}", {"X-Answer-Type": "image/png"}),
@@ -182,7 +188,8 @@ def test_who_asked_comes_from_the_token_and_what_is_no_text_or_too_long_stays_ou
     with CollectorServer(store=str(tmp_path / "events.db")) as collector:
         ship(tmp_path, nginx.log_path("bodies.log"), source, collector)
         found = events_of(collector)
-    assert [found[name].get("user_id") for name in ("token", "basic", "broken")] == ["ann?é>>", "bob", None]
+    users = {name: found[name].get("user_id") for name in ("token", "number", "odd", "basic", "broken")}
+    assert users == {"token": "ann?é>>", "number": "9007199254740993", "odd": None, "basic": "bob", "broken": None}
     assert "body" not in found["image"]["response"]
     assert found["image"]["request"]["body"] == {}
     assert found["long"]["request"]["body"] == json.loads(long)
