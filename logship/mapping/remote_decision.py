@@ -3,7 +3,7 @@
 event's members, the wanted ones noted
   → excluded user or company                  DROP
   → the first regex rule that fits, else the rate of the user, of the company, of all
-  → by the user's place, else by the line's   DROP, SAMPLE
+  → by the user's place, else by that of the id that is sent: a mapping's, or the line's own   DROP, SAMPLE
   → the weight
 """
 
@@ -45,9 +45,11 @@ if TYPE_CHECKING:
     from logship.mapping.derived import Fields
 
 SHARED_ENTRIES = 16_384  # remembered of users: they are many
+ID_ENTRIES = 64  # each stands once or twice
 
 USER: Path = ("user_id",)
 COMPANY: Path = ("company_id",)
+ID: Path = ("transaction_id",)
 WEIGHT: Path = ("weight",)
 URI: Path = ("request", "uri")
 RULE, USER_RATE, COMPANY_RATE, RATE = (f"{RECEIVER}{what}" for what in ("rule {}", "user rate", "company rate", "rate"))
@@ -77,11 +79,12 @@ class RemoteDecision:
         self.reasons: list[Reason] = []
         self.wanted: dict[Path, int] = {}
         self._own: OwnShares = ()
-        self._rates = {rules.rate, *rules.companies.values(), *(rule.rate for rule in rules.regexes)}
+        self._draw = drawing({rules.rate, *rules.companies.values(), *(rule.rate for rule in rules.regexes)})
         self._weight = self._assembler.register()
         self._scratch = self._assembler.register()
         self._loaded = self._assembler.register()
         self._user = self._noted(USER) if isinstance(event.get("user_id"), Leaf) else None
+        self._id = self._noted(ID) if isinstance(event.get("transaction_id"), Leaf) else None
         has_company = bool(rules.companies) and isinstance(event.get("company_id"), Leaf)
         self._company = self._noted(COMPANY) if has_company else None
         self._base = self._noted(WEIGHT) if isinstance(event.get("weight"), Leaf) else None
@@ -236,23 +239,30 @@ class RemoteDecision:
             assembler.emit(Op.DROP, counter)
             return
         if rate < ALL:
-            kept, nobody, out = Label(), Label(), Label()
+            kept = Label()
             if self._user is not None:
-                assembler.emit(Op.EMPTY, self._user, nobody)
-                assembler.emit(Op.LOAD, self._loaded, assembler.constant(str(rate)))
-                draw = drawing(self._rates)
-                function = self._fields.function("receiver's draw", draw, arity=2, entries=SHARED_ENTRIES)
-                assembler.emit(Op.CALL, self._scratch, function, self._user, self._loaded)
-                assembler.emit(Op.EMPTY, self._scratch, out)
-                assembler.emit(Op.JUMP, kept)
-                assembler.place(out)
-                assembler.emit(Op.DROP, counter)
-                assembler.place(nobody)
+                draw = self._fields.function("receiver's draw", self._draw, arity=2, entries=SHARED_ENTRIES)
+                self._draw_by(self._user, draw, rate, counter, kept)
+            if self._id is not None:
+                draw = self._fields.function("receiver's draw of ids", self._draw, arity=2, entries=ID_ENTRIES)
+                self._draw_by(self._id, draw, rate, counter, kept)
             self._sample(rate, counter)
             assembler.place(kept)
         self._visit(reason)
         if weight_of(rate) > 1:
             assembler.emit(Op.LOAD, self._weight, assembler.constant(str(weight_of(rate))))
+
+    def _draw_by(self, register: int, function: int, rate: Fraction, counter: int, kept: Label) -> None:
+        """Goes on where there is no such text; else the line is decided by it."""
+        assembler, nobody, out = self._assembler, Label(), Label()
+        assembler.emit(Op.EMPTY, register, nobody)
+        assembler.emit(Op.LOAD, self._loaded, assembler.constant(str(rate)))
+        assembler.emit(Op.CALL, self._scratch, function, register, self._loaded)
+        assembler.emit(Op.EMPTY, self._scratch, out)
+        assembler.emit(Op.JUMP, kept)
+        assembler.place(out)
+        assembler.emit(Op.DROP, counter)
+        assembler.place(nobody)
 
     def _sample(self, rate: Fraction, counter: int) -> None:
         """By the line's place: of those that the mapping's own sampling kept by the same place, the same share."""

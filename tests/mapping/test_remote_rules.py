@@ -212,6 +212,37 @@ def test_the_mappings_own_sampling_and_the_receivers_multiply() -> None:
     assert set(weights.values()) == {6}
 
 
+BY_REFERER = "event: {transaction_id: $request_header_referer}"
+
+
+def test_an_id_that_the_mapping_sets_decides_wherever_its_line_stands() -> None:
+    """Two logs of one request, or a log that was split in another way, say the same of it."""
+    ids = [f"{number:032x}" for number in range(3_000)]
+    here = obeyed(BY_REFERER, {"sample_rate": 10}, *[combined(referer=each) for each in ids])
+    there = obeyed(
+        BY_REFERER, {"sample_rate": 10}, *[combined("PUT /x HTTP/1.1", referer=each) for each in ids], start=9_999
+    )
+    assert [event["transaction_id"] for event in here] == [event["transaction_id"] for event in there]
+    assert 220 < len(here) < 380  # 300 expected, a standard deviation is 16
+    assert {event["weight"] for event in here} == {10}
+
+
+def test_a_line_whose_id_is_none_is_decided_by_its_own() -> None:
+    chunk = [combined(f"GET /{number} HTTP/1.1", referer="no-id") for number in range(2_000)]
+    assert obeyed(BY_REFERER, {"sample_rate": 10}, *chunk) == obeyed("{}", {"sample_rate": 10}, *chunk)
+
+
+def test_a_user_comes_before_an_id_and_own_sampling_multiplies() -> None:
+    ids = [f"{number:032x}" for number in range(8_000)]
+    of_user = obeyed(BY_REFERER, {"sample_rate": 50}, *[combined(user="ann", referer=each) for each in ids[:40]])
+    assert len(of_user) in (0, 40)
+    sampled = f"{BY_REFERER}\nrules: [{{sample: 25%}}]"
+    chunk = [combined(f"GET /{number} HTTP/1.1", referer=each) for number, each in enumerate(ids)]
+    both = obeyed(sampled, {"sample_rate": 20}, *chunk)
+    assert {event["weight"] for event in both} == {20}
+    assert 300 < len(both) < 500  # 400 expected
+
+
 def test_a_weight_of_the_mapping_stays_where_the_receiver_keeps_all() -> None:
     config = {"regex_config": [{"conditions": [{"path": "request.verb", "value": "X"}], "sample_rate": 0}]}
     assert [event["weight"] for event in obeyed("event: {weight: 3}", config, combined())] == [3]
@@ -288,7 +319,10 @@ def test_as_many_rules_as_are_allowed_make_a_program() -> None:
             for number in range(MAX_RULES)
         ],
     }
-    text = "event: {company_id: $request_header_referer}\nrules: [{sample: 50%, if: {status: 500}}, {sample: 1/3}]"
+    text = (
+        "event: {company_id: $request_header_referer, transaction_id: $request_header_user_agent}\n"
+        "rules: [{sample: 50%, if: {status: 500}}, {sample: 1/3}]"
+    )
     obeyed(
         text, config, *[combined(f"GET /{number} HTTP/1.1", user=f"u{number}", referer="c7") for number in range(20)]
     )
