@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from logship.collector.database import Value
 from logship.collector.refusal import bad_parameter
 from logship.collector.routes import OTHER, ROUTE_MARK
 from logship.collector.row import (
@@ -58,16 +57,6 @@ class FilterCondition:
         is_route = self.column == "path" and (self.is_prefix or ROUTE_MARK in self.text or self.text == OTHER)
         return ("path", "route") if is_route else (self.column,)
 
-    def sql(self) -> tuple[str, list[Value]]:
-        """The condition on the table `events`, not turned round."""
-        if self.statuses is not None:
-            return "coalesce(status, -1) BETWEEN ? AND ?", [*self.statuses]
-        if self.is_prefix:
-            parts = " OR ".join(f"substr({column}, 1, ?) = ?" for column in self.columns)
-            return f"({parts})", [len(self.text), self.text] * len(self.columns)
-        parts = " OR ".join(f"coalesce({column}, '') = ?" for column in self.columns)
-        return f"({parts})", [self.text] * len(self.columns)
-
 
 @record
 class EventFilter:
@@ -82,22 +71,6 @@ class EventFilter:
     until_ms: int | None = None
     conditions: tuple[FilterCondition, ...] = ()
     search: str = ""
-
-    def sql(self) -> tuple[str, list[Value]]:
-        """The same as conditions on the table `events`, without the text."""
-        parts = ["application_id = ?"]
-        values: list[Value] = [self.application_id]
-        if self.since_ms is not None:
-            parts.append("time_ms >= ?")
-            values.append(self.since_ms)
-        if self.until_ms is not None:
-            parts.append("time_ms < ?")
-            values.append(self.until_ms)
-        for one in self.conditions:
-            condition, wanted = one.sql()
-            parts.append(f"NOT ({condition})" if one.is_excluded else condition)
-            values.extend(wanted)
-        return " AND ".join(parts), values
 
 
 def like_literal(text: str) -> str:

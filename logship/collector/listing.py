@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 
 import numpy as np
 
-from logship.collector.columns import GoneError
+from logship.collector.columns import Array, GoneError
 from logship.collector.filters import EventFilter
 from logship.collector.matching import matching, overlaps
 from logship.collector.refusal import bad_parameter
@@ -20,6 +21,8 @@ from logship.records import record
 SEARCH_BUDGET_S = 0.1  # of one answer for a text; then the cursor says where to go on
 PAGE_CHARS = 4_000_000  # of the events of a page together: five hundred may have a megabyte each
 LAST_ID = (1 << 62) - 1
+PLACES_AT_ONCE = 20_000  # of all events that are given out: each time every segment is looked at
+EVENTS_AT_ONCE = 500  # of them in memory
 COLUMNS = (
     "id, time_ms, received_at, verb, status, path, source, user_id, duration_ms, weight, transaction_id, "
     "route, client, company, host, agent, referrer, "
@@ -120,10 +123,25 @@ class Listing:
 
         Raises: GoneError when one of them, or an event of the page, is gone.
         """
-        places, following, is_complete = self._places(known, wanted, limit, after, budget)
-        fitting = self._fitting(places)
-        following = following if len(fitting) == len(places) else fitting[-1]
-        return EventPage(self._stored(fitting), following, is_complete)
+        places, searched = self._places(known, wanted, limit + 1, after, budget)
+        fitting = self._fitting(places[:limit])
+        following = fitting[-1] if len(fitting) < len(places) else searched
+        return EventPage(self._stored(fitting), following, searched is None)
+
+    def all(self, wanted: EventFilter) -> Iterator[tuple[StoredEvent, ...]]:
+        """Every wanted event, newest request first, some at a time; those erased meanwhile are left out."""
+        after: PageEnd | None = None
+        while True:
+            at = partial(self._places, wanted=wanted, limit=PLACES_AT_ONCE, after=after)
+            places, _ = self._segments.look(wanted.application_id, at)
+            start = 0
+            while start < len(places):
+                fitting = self._fitting(places[start : start + EVENTS_AT_ONCE])
+                start += len(fitting)
+                yield self._stored(fitting, may_be_gone=True)
+            if len(places) < PLACES_AT_ONCE:
+                return
+            after = places[-1]
 
     def _places(
         self,
@@ -131,37 +149,44 @@ class Listing:
         wanted: EventFilter,
         limit: int,
         after: PageEnd | None,
-        budget: SearchBudget | None,
-    ) -> tuple[list[PageEnd], PageEnd | None, bool]:
-        """Where the events of the page are, where the next one begins, and whether the page is as full as it can be."""
+        budget: SearchBudget | None = None,
+    ) -> tuple[list[PageEnd], PageEnd | None]:
+        """Where the newest wanted events behind `after` are, and how far the search came where its budget was over."""
         known = [one for one in known if overlaps(one, wanted)]
         if after is not None:
             known = [one for one in known if one.oldest_ms <= after.time_ms]
-        found: list[PageEnd] = []
+        times, ids = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        searched: PageEnd | None = None
         for index, one in enumerate(newest_first(known)):
-            if len(found) > limit and found[-1].time_ms > one.newest_ms:
+            oldest_ms = int(times[-1]) if len(times) == limit else None
+            if oldest_ms is not None and oldest_ms > one.newest_ms:
                 break
             if wanted.search and not self._search.goes_on(one, wanted, budget) and index:
-                newer = [place for place in found if place.time_ms > one.newest_ms][:limit]
-                return newer, PageEnd(one.newest_ms, LAST_ID), False
-            found += self._newest(one, wanted, limit + 1, after)
-            found = sorted(found, reverse=True)[: limit + 1]
-        return found[:limit], found[limit - 1] if len(found) > limit else None, True
+                searched = PageEnd(one.newest_ms, LAST_ID)
+                times, ids = times[times > one.newest_ms], ids[times > one.newest_ms]
+                break
+            more_times, more_ids = self._newest(one, wanted, limit, after, oldest_ms)
+            times, ids = newest(np.append(times, more_times), np.append(ids, more_ids), limit)
+        return [PageEnd(*place) for place in zip(times.tolist(), ids.tolist(), strict=True)], searched
 
-    def _newest(self, known: KnownSegment, wanted: EventFilter, limit: int, after: PageEnd | None) -> list[PageEnd]:
-        """The newest wanted events of a segment behind `after`."""
-        mask = self._search.mask(known, wanted) if wanted.search else matching(known, wanted)
+    def _newest(
+        self, known: KnownSegment, wanted: EventFilter, limit: int, after: PageEnd | None, oldest_ms: int | None
+    ) -> tuple[Array, Array]:
+        """Times and ids of the newest wanted events of a segment behind `after`, none older than `oldest_ms`."""
         times, ids = known.columns.numbers("time_ms"), known.columns.numbers("id")
-        if mask is not None:
-            times, ids = times[mask], ids[mask]
-        if after is not None:
-            is_behind = (times < after.time_ms) | ((times == after.time_ms) & (ids < after.id))
-            times, ids = times[is_behind], ids[is_behind]
+        masks = [self._search.mask(known, wanted) if wanted.search else matching(known, wanted)]
+        if after is not None and after.time_ms <= known.newest_ms:
+            masks.append((times < after.time_ms) | ((times == after.time_ms) & (ids < after.id)))
+        if oldest_ms is not None and oldest_ms > known.oldest_ms:
+            masks.append(times >= oldest_ms)
+        some = [mask for mask in masks if mask is not None]
+        if some:
+            chosen = np.flatnonzero(np.logical_and.reduce(some))
+            times, ids = times[chosen], ids[chosen]
         if len(times) > 4 * limit:
-            oldest = np.partition(times, len(times) - limit)[len(times) - limit]
-            times, ids = times[times >= oldest], ids[times >= oldest]
-        order = np.lexsort((ids, times))[::-1][:limit]
-        return [PageEnd(int(times[one]), int(ids[one])) for one in order]
+            chosen = times >= np.partition(times, len(times) - limit)[len(times) - limit]
+            times, ids = times[chosen], ids[chosen]
+        return newest(times, ids, limit)
 
     def _fitting(self, places: list[PageEnd]) -> list[PageEnd]:
         """The first of them, at least one, whose events are not over PAGE_CHARS together."""
@@ -172,16 +197,19 @@ class Listing:
         sums = accumulate(lengths.get(place.id, 0) for place in places)
         return places[: max(1, sum(total <= PAGE_CHARS for total in sums))]
 
-    def _stored(self, places: list[PageEnd]) -> tuple[StoredEvent, ...]:
-        """The events themselves."""
+    def _stored(self, places: list[PageEnd], *, may_be_gone: bool = False) -> tuple[StoredEvent, ...]:
+        """The events themselves.
+
+        Raises: GoneError when one of them is gone, unless it may be.
+        """
         if not places:
             return ()
         marks = ",".join("?" * len(places))
         statement = f"SELECT {COLUMNS} FROM events WHERE id IN ({marks})"  # noqa: S608 - names of columns
         records = {int(one[0]): one for one in self._database.read(statement, [place.id for place in places])}
-        if len(records) < len(places):
+        if len(records) < len(places) and not may_be_gone:
             raise GoneError
-        return tuple(StoredEvent(*records[place.id]) for place in places)
+        return tuple(StoredEvent(*records[place.id]) for place in places if place.id in records)
 
     def one(self, application_id: str, number: int) -> StoredEvent | None:
         """The event with this number, None when it is another application's or not there."""
@@ -190,3 +218,9 @@ class Listing:
             (number, application_id),
         )
         return StoredEvent(*records[0]) if records else None
+
+
+def newest(times: Array, ids: Array, limit: int) -> tuple[Array, Array]:
+    """The newest of some events, newest first; of one time the one that arrived last."""
+    order = np.lexsort((ids, times))[::-1][:limit]
+    return times[order], ids[order]

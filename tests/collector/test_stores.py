@@ -120,6 +120,21 @@ def test_a_page_of_long_events_ends_early_and_the_next_one_goes_on(database: Dat
         assert len(reader(database).page(EventFilter(APP), limit=500).events) == 1
 
 
+def test_all_events_are_given_out_but_for_those_erased_meanwhile(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Places are looked up ten at a time, events read four at a time; who arrives later is newer and not among them."""
+    monkeypatch.setattr(listing, "PLACES_AT_ONCE", 10)
+    monkeypatch.setattr(listing, "EVENTS_AT_ONCE", 4)
+    database.insert(rows_of([event(number, user_id="ann" if number % 5 else "bob") for number in range(1, 31)]))
+    given = reader(database).all(EventFilter(APP))
+    seen = [stored.id for stored in next(given)]
+    assert erase(database, "bob").events == 6
+    database.insert(rows_of(many(5, first=100, time="2026-10-10T14:00:00.000Z")))
+    seen += [stored.id for events in given for stored in events]
+    assert seen == [number for number in range(30, 0, -1) if number % 5 or number == 30]
+
+
 def test_durations_of_values_are_counted_for_routes_only_and_a_list_says_so(database: Database) -> None:
     database.insert(rows_of([event(1, user_id="ann")]))
     summaries = Summaries(Segments(database), TextSearch(database))
