@@ -81,7 +81,7 @@ class Container:
         self.lower = root
         self.directory = directory
         self.read_only = dict(read_only or {})
-        self.name = f"logship-{os.getpid()}"
+        self.name = f"logship-{os.getpid()}-{directory.name}"
         self.console = directory / "console"
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._leader = 0

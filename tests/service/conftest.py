@@ -24,13 +24,18 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     require_root("the package is installed in a container")
     if not (CACHE / "rootfs-bookworm/.made").exists() and "LOGSHIP_REQUIRE_ALL" not in os.environ:
         lacking("a Debian for the container has to be downloaded first: LOGSHIP_REQUIRE_ALL=1 make test")
+    return made_package(ROOT, tmp_path_factory.mktemp("dist"))
+
+
+def made_package(tree: Path, into: Path) -> Path:
+    """The package that a tree's own `make deb` builds."""
     done = subprocess.run(
         ["packaging/make-deb"],
-        cwd=ROOT,
+        cwd=tree,
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "COMPRESSION": "none", "DIST": str(tmp_path_factory.mktemp("dist"))},
+        env={**os.environ, "COMPRESSION": "none", "DIST": str(into)},
     )
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return Path(done.stdout.split()[-1])

@@ -73,6 +73,7 @@ while not is_over:
 print(answered, refused)
 """
 APPLICATION_ID = "shop-application-id"
+PYTHON = "/usr/lib/logship/bin/python"  # the machine may have none
 
 
 @dataclass
@@ -91,14 +92,19 @@ class Shop:
         self.machine.run("systemctl", "restart", "nginx")
 
     def install(self) -> None:
-        """The steps of the README, which the package names too; then the config and collector that the tests want."""
+        """The steps of the README, which the package names too, and `configure`."""
         for step in block("README.md", "As a service", "sh").splitlines():
             typed, _, _ = step.replace("./dist/logship_*.deb", "/logship.deb").partition("  #")
             self.first_steps[typed.strip()] = self.machine.run("sh", "-c", typed, input_text=APPLICATION_ID + "\n")
         self.was_active_at_first = self.is_active()
+        self.configure()
+
+    def configure(self) -> None:
+        """The config and collector that the tests want, started."""
         self.machine.write("/etc/logship/logship.yml", CONFIG)
         self.machine.write("/etc/logship/collector.env", f"LOGSHIP_APPLICATION_ID={APPLICATION_ID}\n", 0o600)
         self.machine.run("systemctl", "enable", "--now", "logship-collector")
+        self.machine.run("systemctl", "enable", "logship")
         self.machine.run("systemctl", "restart", "logship")
 
     def is_active(self, unit: str = "logship") -> bool:
@@ -113,7 +119,7 @@ class Shop:
 
     def visit(self, requests: int) -> None:
         """So many requests to the shop, each logged."""
-        self.machine.run("python3", "-", str(requests), input_text=LOAD)
+        self.machine.run(PYTHON, "-", str(requests), input_text=LOAD)
 
     def truth(self) -> list[str]:
         """The ids nginx logged, each once."""
@@ -121,7 +127,7 @@ class Shop:
 
     def stored(self) -> list[str]:
         """The ids in the collector, as often as they stand there."""
-        return sorted(self.machine.run("python3", "-", input_text=STORED, check=False).stdout.split())
+        return sorted(self.machine.run(PYTHON, "-", input_text=STORED, check=False).stdout.split())
 
     def wait_for_everything(self, deadline_s: float = 40.0) -> None:
         """Until the collector has each id of the truth exactly once."""
@@ -143,6 +149,6 @@ class Shop:
         """Status and body of the daemon's status endpoint."""
         ask = "import http.client, sys; c = http.client.HTTPConnection('127.0.0.1', 9640, timeout=20)\n"
         ask += "c.request('GET', sys.argv[1]); a = c.getresponse(); print(a.status); print(a.read().decode())"
-        shown = self.machine.run("python3", "-c", ask, path).stdout
+        shown = self.machine.run(PYTHON, "-c", ask, path).stdout
         status, _, body = shown.partition("\n")
         return int(status), body

@@ -11,7 +11,7 @@ import re
 import pytest
 
 from tests.rigs.waiting import wait_until
-from tests.service.shop import APPLICATION_ID, CONFIG, KNOCK, Shop
+from tests.service.shop import APPLICATION_ID, CONFIG, KNOCK, PYTHON, Shop
 
 pytestmark = [pytest.mark.xdist_group("systemd"), pytest.mark.timeout(1_200)]
 
@@ -193,7 +193,7 @@ def test_a_collector_behind_its_socket_refuses_nobody_while_it_restarts(shop: Sh
     shop.visit(20)
     shop.wait_for_everything()
     assert shop.is_active("logship-collector"), "the first connection started it"
-    answered, refused = map(int, shop.machine.run("python3", "-", input_text=KNOCK).stdout.split())
+    answered, refused = map(int, shop.machine.run(PYTHON, "-", input_text=KNOCK).stdout.split())
     assert answered > 0
     assert refused == 0
     shop.visit(20)
