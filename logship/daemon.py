@@ -144,12 +144,8 @@ class Daemon:
             self.pipeline.flush()
             for output in self.pipeline.outputs.values():
                 output.delivery.finish()
-        refusing = [output.needs_a_person for output in self.pipeline.outputs.values()]
-        open_outputs = [
-            output for output, refuses in zip(self.pipeline.outputs.values(), refusing, strict=True) if not refuses
-        ]
-        is_over = step.is_at_end or any(refusing) or self.pipeline.dead_letters.is_full
-        return is_over and all(output.is_empty for output in open_outputs)
+        is_over = step.is_at_end or self.pipeline.dead_letters.is_full
+        return is_over and all(output.is_empty or output.needs_a_person for output in self.pipeline.outputs.values())
 
     def _stop(self) -> Exit:
         """Drain for at most shutdown_timeout, write what was confirmed, and say what became of the lines."""
@@ -174,7 +170,8 @@ class Daemon:
             if status.state is DeliveryState.HELD:
                 problems.append(f"{name} refuses: {status.last_error}; {status.hint}")
             if output.feed is not None and not output.feed.is_open:
-                problems.append(f"nothing is sent to {name}, its rules are not known: {output.feed.status().problem}")
+                why = output.feed.status().problem or "it has not answered yet"
+                problems.append(f"nothing is sent to {name}, its rules are not known: {why}")
         if unsettled:
             batches = "1 batch was" if unsettled == 1 else f"{unsettled} batches were"
             waiting = counted(self.pipeline.counters.total().waiting, "waiting line")

@@ -33,7 +33,8 @@ class Step:
     """What one pass did.
 
     Shapes: read_bytes of logs; submitted batches; confirmed batches; `due_s` is the moment at which waiting events are
-    old enough to go, None without any; `is_at_end` says that every file of every source was read to its end.
+    old enough to go, None without any; `is_at_end` says that every file was read to its end, but for those whose
+    receiver waits for a person.
     """
 
     read_bytes: int = 0
@@ -165,12 +166,13 @@ class Pipeline:
                 self.tailer.release(status.generation, run.release())
 
     def _read(self, now_s: float, step: Step) -> None:
-        sources = [output.sources for output in self.outputs.values() if output.wants_more]
-        if not sources or self.dead_letters.is_full:
+        if self.dead_letters.is_full:
             return
-        chunk = self.tailer.read(CHUNK_BYTES, frozenset[str]().union(*sources))
+        wants = {name: output.wants_more for name, output in self.outputs.items()}
+        sources = [self.outputs[name].sources for name, wants_more in wants.items() if wants_more]
+        chunk = self.tailer.read(CHUNK_BYTES, frozenset[str]().union(*sources)) if sources else None
         if chunk is None:
-            step.is_at_end = len(sources) == len(self.outputs)
+            step.is_at_end = all(more or self.outputs[name].needs_a_person for name, more in wants.items())
             return
         log.debug("a chunk is read path=%s start=%d end=%d", chunk.file.path, chunk.start, chunk.end)
         step.read_bytes += chunk.end - chunk.start

@@ -10,7 +10,7 @@ import re
 import sqlite3
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,8 +99,8 @@ def receiver(page: ConfigPage) -> Iterator[Receiver]:
         yield receiver
 
 
-def obedient(directory: Path, url: str) -> Site:
-    site = Site(directory, url)
+def obedient(directory: Path, url: str, sources: Sequence[str] = (SOURCE,)) -> Site:
+    site = Site(directory, url, sources=sources)
     text = site.config.read_text()
     site.config.write_text(
         text.replace(f"application_id: {APPLICATION_ID}", f"application_id: {APPLICATION_ID}, remote_config: on")
@@ -180,6 +180,31 @@ def test_nothing_goes_out_while_the_rules_were_never_known(
     page.always = ""
     assert site.run("run", "--once").returncode == 0
     oracle.check(receiver)
+
+
+@pytest.mark.parametrize("refusal", ["its page is none", "its events are refused"])
+def test_a_receiver_that_refuses_ends_no_run_before_the_others_have_everything(
+    tmp_path: Path, receiver: Receiver, page: ConfigPage, refusal: str
+) -> None:
+    """Also where nothing is under way to the other: it is being asked for its rules again, a second after a 500."""
+    page.script.append("500")
+    is_page = refusal == "its page is none"
+    with Receiver(config=ConfigPage({}, always="garbage" if is_page else "404"), application_ids={"x"}) as refusing:
+        other = tmp_path / "other.log"
+        endpoint = f"endpoint: {{{{url: '{refusing.url}'}}}}"
+        log = f"{{{{name: other, paths: ['{other}'], format: combined, start_at: beginning, {endpoint}}}}}"
+        site = obedient(tmp_path, receiver.url, (SOURCE, log))
+        site.write(20, other)
+        oracle = Oracle(site)
+        oracle.write(200, FIRST)
+        done = site.run("run", "--once")
+    assert done.returncode == 1
+    oracle.check(receiver)
+    assert f"{receiver.url}, its rules are not known" not in done.stderr
+    assert (
+        f"{refusing.url}, its rules are not known: the answer" if is_page else f"{refusing.url} refuses"
+    ) in done.stderr
+    assert refusing.events == []
 
 
 def test_the_sums_stay_sums_and_name_the_receivers_rules(tmp_path: Path, receiver: Receiver, page: ConfigPage) -> None:

@@ -15,7 +15,7 @@ from logship.config.shipped import mapping_path, presets
 from logship.config.yaml_door import parse
 from logship.conversion import PathFields, SourceConverter
 from logship.counters import Counters, Tally
-from logship.delivery import DeadLetter, DeadLetters, Delivery
+from logship.delivery import DeadLetter, DeadLetters, Delivery, DeliveryState, DeliveryStatus
 from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, RefusedEvent, Window, transaction_id
 from logship.formats import compile_format, read_spec
 from logship.formats.directives import Heading
@@ -58,6 +58,9 @@ class ByHand:
 
     def begin(self, batch: Batch) -> None:
         self.taken.append(batch)
+
+    def status(self) -> DeliveryStatus:
+        return DeliveryStatus(DeliveryState.OK, "moesifapi", "none")
 
     def rest(self) -> None: ...
 
