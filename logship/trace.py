@@ -20,7 +20,7 @@ from logship.errors import LogshipError
 from logship.event import LogFile
 from logship.records import record
 from logship.route.assembly import tail_source
-from logship.route.stored_rules import stored_rules
+from logship.route.stored_rules import last_rules, stored_rules
 from logship.state import State
 from logship.tail.archives import open_log
 from logship.tail.content import open_content
@@ -30,6 +30,7 @@ from logship.tail.naming import unpacked
 from logship.tail.rotation import known_as
 
 READ_BYTES = 1_048_576
+NO_LONGER_OBEYED = "sent, or left out by the receiver's rules while they were obeyed (remote_config is off now)"
 SHOWN_BYTES = 65_536  # of a line without an end
 
 
@@ -169,7 +170,12 @@ class _Judge:
             return found(Fate.DROPPED, traced.dropped_by)
         if traced.sampled_out_by is not None:
             return found(Fate.SAMPLED_OUT, traced.sampled_out_by)
-        return found(Fate.CONFIRMED)
+        return found(Fate.CONFIRMED, NO_LONGER_OBEYED if self._was_obeyed(source) else "")
+
+    def _was_obeyed(self, source: SourceSettings) -> bool:
+        """Whether lines may have been left out by rules that hold no longer: which, nobody knows any more."""
+        known = None if source.endpoint.obeys else last_rules(self.settings.state_dir, source.endpoint)
+        return known is not None and known.rules.count > 0
 
     def _is_confirmed(
         self, source: SourceSettings, file: LogFile, checkpoint: Checkpoint | None, position: int

@@ -13,7 +13,12 @@ from logship.state import State
 
 def stored_rules(folder: Path, endpoint: EndpointSettings) -> KnownRules | None:
     """The last good rules of a receiver that is obeyed; None where there are none, or this user may not look."""
-    if not endpoint.obeys or not (folder / "state.db").exists():
+    return last_rules(folder, endpoint) if endpoint.obeys else None
+
+
+def last_rules(folder: Path, endpoint: EndpointSettings) -> KnownRules | None:
+    """The same of a receiver that may be obeyed no longer."""
+    if not (folder / "state.db").exists():
         return None
     try:
         state = State.open(folder, SystemClock(), daemon=False)

@@ -291,6 +291,8 @@ def test_status_preview_and_trace_say_what_the_receivers_rules_do(
     assert "kept 1 in 2 by the receiver's rate" in said
     out = next(target for target, (event, _) in oracle.written.items() if obeying.rate_of(event, FIRST) == 0)
     assert "sampled out: receiver's " in site.run("trace", out + " ").stdout
+    site.config.write_text(site.config.read_text().replace("remote_config: on", "remote_config: off"))
+    assert "confirmed: sent, or left out by the receiver's rules" in site.run("trace", out + " ").stdout
 
 
 def test_the_collectors_own_file_is_obeyed_and_so_is_its_change(tmp_path: Path) -> None:
