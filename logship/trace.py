@@ -10,7 +10,7 @@ from functools import cached_property
 
 from logship.checkpoint import Checkpoint
 from logship.clock import SystemClock
-from logship.config import Settings, SourceSettings
+from logship.config import EndpointSettings, Settings, SourceSettings
 from logship.conversion import Envelope, LineTrace, Opened
 from logship.conversion.envelope import EnvelopeKind
 from logship.conversion.headed import HeadedLines
@@ -93,6 +93,7 @@ class _Judge:
     def __init__(self, settings: Settings, state: State) -> None:
         self.settings = settings
         self.state = state
+        self._once_obeyed: dict[EndpointSettings, bool] = {}
 
     @cached_property
     def checkpoints(self) -> Sequence[Checkpoint]:
@@ -174,8 +175,11 @@ class _Judge:
 
     def _was_obeyed(self, source: SourceSettings) -> bool:
         """Whether lines may have been left out by rules that hold no longer: which, nobody knows any more."""
-        known = None if source.endpoint.obeys else last_rules(self.settings.state_dir, source.endpoint)
-        return known is not None and known.rules.count > 0
+        endpoint = source.endpoint
+        if endpoint not in self._once_obeyed:
+            known = None if endpoint.obeys else last_rules(self.settings.state_dir, endpoint)
+            self._once_obeyed[endpoint] = known is not None and known.rules.count > 0
+        return self._once_obeyed[endpoint]
 
     def _is_confirmed(
         self, source: SourceSettings, file: LogFile, checkpoint: Checkpoint | None, position: int

@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from logship.collector.options import CollectorOptions
 from logship.collector.refusal import RefusalError
-from logship.process.loopback import LOOPBACK, host_name
+from logship.process.loopback import host_name, is_loopback
 
 COOKIE = "logship_page"
 COOKIE_AGE_S = 30 * 86_400
@@ -31,7 +31,7 @@ class Access:
     def check(self, request: Request) -> None:
         """Raises: RefusalError 401 without the token, 403 for a Host that is not ours."""
         if self._token is None:
-            if host_name(request.headers.get("host", "")) not in LOOPBACK:
+            if not is_loopback(host_name(request.headers.get("host", ""))):
                 raise RefusalError(403, "wrong_host", "the page is read at 127.0.0.1 or localhost; or set a page token")
             return
         scheme, _, given = request.headers.get("authorization", "").partition(" ")

@@ -7,7 +7,7 @@ import socket
 from collections.abc import MutableMapping, Sequence
 
 from logship.errors import LogshipError, UsageError
-from logship.process.loopback import LOOPBACK
+from logship.process.loopback import is_loopback
 
 BACKLOG = 1_024
 FIRST_FD = 3  # SD_LISTEN_FDS_START
@@ -68,7 +68,7 @@ def at_once(listener: socket.socket) -> socket.socket:
 def host_of(listeners: Sequence[socket.socket]) -> str:
     """The host they can be reached at; where one is open to other machines, that one's."""
     hosts = [LOCAL if each.family == socket.AF_UNIX else str(each.getsockname()[0]) for each in listeners]
-    return next((host for host in hosts if host not in LOOPBACK), hosts[0])
+    return next((host for host in hosts if not is_loopback(host)), hosts[0])
 
 
 def url_of(listener: socket.socket, prefix: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import field
 from pathlib import Path
 
 from logship.errors import UsageError
-from logship.process.loopback import LOOPBACK
+from logship.process.loopback import is_loopback
 from logship.records import record
 
 MAX_BYTES = 256_000  # the founding contract says "250kb"; shippers stay below 250,000, both readings of kb fit
@@ -47,7 +47,7 @@ class CollectorOptions:
     def __post_init__(self) -> None:
         if self.path_prefix and (not self.path_prefix.startswith("/") or self.path_prefix.endswith("/")):
             raise UsageError(f"path prefix {self.path_prefix!r} must begin with / and not end with /; give /collector")
-        if self.is_loopback:
+        if is_loopback(self.host):
             return
         if not self.application_ids:
             raise UsageError(f"{self.host} is not loopback: anybody could post; give --application-id ID")
@@ -59,7 +59,3 @@ class CollectorOptions:
     def applications(self) -> dict[str, str]:
         """The names of the applications by their ids, "" for none."""
         return {one: self.application_names.get(one, "") for one in self.application_ids}
-
-    @property
-    def is_loopback(self) -> bool:
-        return self.host in LOOPBACK

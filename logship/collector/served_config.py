@@ -19,7 +19,8 @@ import orjson
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
-from logship.collector.intake import MAX_DEPTH
+from logship import digits
+from logship.collector.intake import BOM, MAX_DEPTH
 from logship.errors import ConfigError, FormatError, Problem
 from logship.formats.re2_door import compile_pattern
 from logship.records import record
@@ -160,9 +161,9 @@ class ServedConfig:
 
 def documents_of(config: dict[str, Any]) -> ServedDocuments:
     """Both answers for a checked document."""
-    rules = orjson.dumps(config.get("rules", []))
+    rules = digits.dumps(config.get("rules", []))
     answer = {**EVERYTHING, **{key: value for key, value in config.items() if key != "rules"}}
-    document = orjson.dumps(answer)
+    document = digits.dumps(answer)
     return ServedDocuments(document, rules, tag_of(document), tag_of(rules))
 
 
@@ -178,7 +179,7 @@ def parsed(content: bytes, path: Path) -> ServedDocuments:
     if len(content) > MAX_CONFIG_BYTES:
         raise wrong(path, f"it is over {MAX_CONFIG_BYTES:,} bytes; give a shorter one")
     try:
-        document = orjson.loads(content)
+        document = digits.loads(content.removeprefix(BOM))
     except orjson.JSONDecodeError as exc:
         hint = "give what GET /v1/config shall answer, as JSON"
         raise ConfigError((Problem(str(path), exc.lineno, exc.colno, f"not JSON: {exc.msg}", hint),)) from exc
@@ -226,7 +227,7 @@ def sentence(error: Any) -> str:
     """Where in the document, what is wrong, and the value."""
     place = ".".join(map(str, error["loc"])) or "the document"
     try:
-        value = orjson.dumps(error["input"]).decode()
+        value = digits.dumps(error["input"]).decode()
     except TypeError:  # nested too deeply to be shown
         value = "…"
     return f"{place}: {value if len(value) <= 60 else value[:60] + '…'}: {error['msg']}"

@@ -13,7 +13,7 @@ from logship.config.secret import Cloak, Secret
 from logship.config.settings import EndpointSettings, is_moesif
 from logship.config.urls import environment_proxy, normalised
 from logship.errors import Severity
-from logship.process.loopback import LOOPBACK
+from logship.process.loopback import is_loopback
 from logship.records import record
 from logship.sections import UnfitError
 
@@ -76,7 +76,7 @@ class EndpointBuilder:
                 tell("url", "endpoint.url is missing", hint, "error")
             return "", urlsplit("")
         parts = urlsplit(model.url)
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             tell("url", "http sends events and the application id readable by all", "use https", "warning")
         return model.url, parts
 

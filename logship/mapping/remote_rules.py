@@ -13,11 +13,14 @@ from hashlib import blake2b
 
 import orjson
 
+from logship import digits
+from logship.digits import Digits
 from logship.errors import FormatError
 from logship.formats.re2_door import compile_pattern
 from logship.records import record
 
 MAX_CONFIG_BYTES = 8_000_000  # some 300,000 users with a rate of their own
+BOM = b"\xef\xbb\xbf"  # what some editors put before a file
 MAX_RULES = 250
 MAX_CONDITIONS = 20  # of one rule
 MAX_COMPANY_RATES = 250  # different ones; each costs some instructions
@@ -72,7 +75,7 @@ class RemoteRules:
         if len(answer) > MAX_CONFIG_BYTES:
             raise RemoteRulesError(f"it has more than {MAX_CONFIG_BYTES:,} bytes")
         try:
-            tree = orjson.loads(answer)
+            tree = digits.loads(answer.removeprefix(BOM))
         except orjson.JSONDecodeError as exc:
             raise RemoteRulesError(f"it is no JSON: {exc}") from exc
         if not isinstance(tree, dict):
@@ -88,7 +91,7 @@ class RemoteRules:
         if tree and not any(key in tree for key in (*RATES, BOTS, *NAMES)):
             raise RemoteRulesError("it has no key of a configuration")  # an {"error": …} with status 200
         rules = _rules(tree.get("regex_config"), warnings)
-        text = orjson.dumps(kept if any(key in kept for key in RATES) else {})
+        text = digits.dumps(kept if any(key in kept for key in RATES) else {})
         return cls(text, rate, users, companies, rules, tuple(warnings))
 
     @property
@@ -155,8 +158,9 @@ def _rate(tree: Mapping[str, object], key: str, where: str) -> Fraction:
     value = tree.get(key)
     if value is None:
         return ALL
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | Digits):
         raise RemoteRulesError(f"{where} is no number")
+    value = float(str(value)) if isinstance(value, Digits) else value
     return min(ALL, max(Fraction(0), Fraction(str(value))))
 
 
@@ -204,7 +208,7 @@ def _conditions(tree: object, number: int) -> tuple[RemoteCondition, ...]:
     found = []
     for one in tree:
         path, value = (one.get("path"), one.get("value")) if isinstance(one, dict) else (None, None)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float | Digits) and not isinstance(value, bool):
             value = str(value)
         if not isinstance(path, str) or not path or not isinstance(value, str):
             raise RemoteRulesError(f"a condition of rule {number} has no path and value")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from logship.process.loopback import LOOPBACK, host_name
+from logship.process.loopback import host_name, is_loopback
 
 COOKIE = "logship_playground"
 
@@ -24,7 +24,7 @@ class Door:
         self.key = secrets.token_urlsafe(24)
         self._cookie = secrets.token_urlsafe(24)
         self._is_used = False
-        self._hosts = LOOPBACK | {listen_host.lower()}
+        self._host = listen_host.lower()
 
     def opened_with(self, key: str) -> str | None:
         """The cookie for the right key, the first time; else None."""
@@ -36,7 +36,8 @@ class Door:
     def refusal(self, request: Request) -> str | None:
         """Why this request is not answered; None: it is."""
         host = request.headers.get("host", "")
-        if host_name(host) not in self._hosts:
+        name = host_name(host)
+        if name != self._host and not is_loopback(name):
             return "this name is not the playground's: use the address that the command printed"
         origin = request.headers.get("origin")
         if request.method != "GET" and (origin is None or urlsplit(origin).netloc != host):

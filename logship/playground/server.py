@@ -23,7 +23,7 @@ from logship.playground.door import COOKIE, Door
 from logship.playground.evaluation import Evaluation
 from logship.playground.example import with_example
 from logship.playground.opened import MappingChangedError, OpenedConfig
-from logship.process.loopback import LOOPBACK
+from logship.process.loopback import is_loopback
 
 PAGE = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 4_000_000  # a mapping and some pasted lines
@@ -167,5 +167,5 @@ def serve(opened: OpenedConfig, host: str, port: int, announce: Callable[[str, b
     with bind(host, port) as listener:
         for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises them once more when it has stopped
             signal.signal(number, lambda *_: None)
-        announce(url_of(listener, f"/?key={door.key}"), host in LOOPBACK)
+        announce(url_of(listener, f"/?key={door.key}"), is_loopback(host))
         uvicorn.Server(config).run(sockets=[listener])

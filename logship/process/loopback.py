@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LOCALHOST = "localhost"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether nobody on another machine reaches this host: localhost, 127.0.0.0/8, ::1."""
+    try:
+        return host == LOCALHOST or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def host_name(host: str) -> str:

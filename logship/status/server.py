@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import AF_INET, AF_INET6, socket
 from typing import TYPE_CHECKING, NamedTuple
 
-from logship.process.loopback import LOOPBACK, host_name
+from logship.process.loopback import host_name, is_loopback
 from logship.status.model import StatusBoard
 
 if TYPE_CHECKING:  # snapshots are made by others, and not before somebody asks
@@ -86,7 +86,7 @@ class Answers:
 
         A page elsewhere can point its own name at 127.0.0.1 (DNS rebinding) and would read what a browser here can.
         """
-        self.names = LOOPBACK | {host} if host in LOOPBACK or host.startswith("127.") else None
+        self.is_local = is_loopback(host)
         self.board = board
         self.metrics = metrics
         self.answer_s = answer_s
@@ -101,7 +101,7 @@ class Answers:
         """The answer to GET `path` with these Host headers; a work thread that doesn't move is 503 everywhere."""
         if len(hosts) > 1:
             return HttpReply(HTTPStatus.BAD_REQUEST, TEXT, b"one Host header, not several\n")
-        if self.names is not None and hosts and host_name(hosts[0]) not in self.names:
+        if self.is_local and hosts and not is_loopback(host_name(hosts[0])):
             return HttpReply(HTTPStatus.FORBIDDEN, TEXT, b"this is asked for at 127.0.0.1 or localhost\n")
         answer = self.paths.get(path)
         if answer is None:

@@ -15,7 +15,9 @@ import requests
 
 from logship.collector import stored_events
 from logship.collector.listening import bind, host_of, inherited, url_of
+from logship.collector.options import CollectorOptions
 from logship.errors import UsageError
+from logship.process.loopback import is_loopback
 from tests.collector.sending import event, post
 from tests.rigs.machine import require
 from tests.rigs.servers import free_port
@@ -173,3 +175,19 @@ def _answers(url: str) -> bool:
         return requests.get(f"{url}/health/probe", timeout=20).status_code == 200
     except requests.RequestException:
         return False
+
+
+@pytest.mark.parametrize(
+    ("host", "is_alone"),
+    [
+        ("127.0.0.1", True), ("127.0.0.2", True), ("127.255.255.254", True), ("::1", True), ("localhost", True),
+        ("0.0.0.0", False), ("::", False), ("128.0.0.1", False), ("127.0.0.1.example", False), ("", False),
+    ],
+)  # fmt: skip
+def test_all_of_127_and_no_more_is_this_machine_alone(host: str, is_alone: bool) -> None:
+    assert is_loopback(host) is is_alone
+    if is_alone:
+        assert CollectorOptions(store="x", host=host).applications == {}
+    else:
+        with pytest.raises(UsageError, match="is not loopback"):
+            CollectorOptions(store="x", host=host)

@@ -74,6 +74,14 @@ def test_what_is_known_already_is_answered_304(collector: CollectorServer, path:
     assert asked(collector.url, path, '"other"').status_code == 200
 
 
+def test_an_editors_byte_order_mark_is_no_part_of_the_file(tmp_path: Path, file: Path) -> None:
+    file.write_bytes(b'\xef\xbb\xbf{"sample_rate": 7, "own": 123456789012345678901234567890}')
+    with CollectorServer(store=str(tmp_path / "events.db"), config=file) as collector:
+        answer = asked(collector.url)
+    assert answer.json()["sample_rate"] == 7
+    assert answer.json()["own"] == 123456789012345678901234567890
+
+
 def test_a_changed_file_is_told_to_those_who_post(tmp_path: Path, file: Path) -> None:
     with CollectorServer(store=str(tmp_path / "e.db"), config=file) as collector:
         before = post(collector.url, [event(1)]).headers

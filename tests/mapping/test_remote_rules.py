@@ -129,6 +129,12 @@ def configs(rates: st.SearchStrategy[float]) -> st.SearchStrategy[dict[str, Any]
     )
 
 
+def test_a_mark_of_byte_order_before_an_answer_changes_nothing_nor_do_rates_of_many_digits() -> None:
+    rules = RemoteRules.of(b'\xef\xbb\xbf{"sample_rate":12.50000000000000000000000,"user_sample_rate":{"ann":0}}')
+    assert (float(rules.rate), float(rules.users["ann"])) == (12.5, 0)
+    assert RemoteRules.of(rules.text) == rules
+
+
 @pytest.mark.parametrize("answer", [{"error": "internal"}, {"message": "Forbidden"}, {"code": 1, "rates": {}}])
 def test_an_answer_without_any_key_of_a_configuration_is_none(answer: dict[str, object]) -> None:
     with pytest.raises(RemoteRulesError, match="no key of a configuration"):
