@@ -15,8 +15,9 @@ from logship import digits
 from logship.delivery.dead_letter import DeadLetter, from_json, to_json
 from logship.event import LogFile
 from logship.formats import compile_format, read_spec
-from logship.mapping.bodies import body_mask, body_members
+from logship.mapping.bodies import body_members
 from logship.mapping.made_fields import claim_reader
+from logship.mapping.masked_texts import MaskedTexts
 from logship.mapping.remote_texts import inside_of
 from tests.mapping.world import convert, converter
 
@@ -69,7 +70,7 @@ def test_long_numbers_deep_inside_are_no_json_rather_than_others() -> None:
 def test_bodies_keep_their_digits_masked_or_not() -> None:
     text = f'{{"account":{BIG},"rate":{PRECISE},"pin":{BIG}}}'
     assert body_members(text).startswith(f'"body":{text},')
-    assert body_mask(["pin"])(text) == f'{{"account":{BIG},"rate":{PRECISE},"pin":"[redacted]"}}'
+    assert MaskedTexts(["pin"]).body(text) == f'{{"account":{BIG},"rate":{PRECISE},"pin":"[redacted]"}}'
 
 
 def test_whoever_has_a_number_for_an_id_keeps_all_of_it() -> None:

@@ -459,26 +459,41 @@ static bool is_hidden(const text_set *names, const uint8_t *at, const uint8_t *e
     return is_in(names, (ls_bytes){lower, length});
 }
 
+/* Whether %3d, %25, %7b, %5b or %22 is in a text: a value may be a URL, a form or JSON itself. */
+static bool may_nest(const uint8_t *at, const uint8_t *end)
+{
+    for (; (at = memchr(at, '%', (size_t)(end - at))) && end - at > 2; at++) {
+        uint8_t high = at[1], low = at[2] | 32;
+        if ((high == '3' && low == 'd') || (high == '2' && (at[2] == '5' || at[2] == '2'))) return true;
+        if ((high == '7' || high == '5') && low == 'b') return true;
+    }
+    return false;
+}
+
 /* As Known.PAIRS has it; false: ask Python. */
 static bool redact_pairs(run *of, const text_set *names, ls_bytes url, ls_bytes *out)
 {
     static const char shown[] = "[redacted]";
-    const uint8_t *end = url.at + url.length, *copied = url.at, *at = memchr(url.at, '?', url.length);
+    const uint8_t *end = url.at + url.length, *copied = url.at;
+    const uint8_t *query = memchr(url.at, '?', url.length), *head = query ? query : end;
+    const uint8_t *fragment = memchr(url.at, '#', (size_t)(head - url.at)), *at = fragment ? fragment : head;
     uint8_t *first = NULL, *to = NULL;
     *out = url;
-    if (!at || !memchr(at, '=', (size_t)(end - at))) return true;
+    if (may_nest(url.at, end)) return false;
+    if (!memchr(at, '=', (size_t)(end - at))) return true;
     if (end - at >= LONG_QUERY) return false;
     for (unsigned found = 0; at < end;) {
-        if (*at != '?' && *at != '&' && *at != ';') {
+        if (*at != '?' && *at != '&' && *at != ';' && *at != '#') {
             at++;
             continue;
         }
         const uint8_t *name = ++at;
         while (at < end && !ends_name(*at)) at++;
         if (at < end && !memchr("=&;#?", *at, 5)) return false;
+        if (at + 1 < end && *at == '=' && (at[1] == '{' || at[1] == '[')) return false;
         if (at >= end || *at != '=' || !is_hidden(names, name, at)) continue;
         const uint8_t *value = ++at;
-        while (at < end && *at != '&' && *at != ';' && *at != '#') at++;
+        while (at < end && *at != '&') at++;
         if (at == value) continue;
         if (++found > MOST_REDACTED) return false;
         if (!first) first = to = scratch(of, url.length + MOST_REDACTED * (sizeof shown - 1));
@@ -502,7 +517,7 @@ static inline bool known_text(run *of, const function *called, ls_bytes text, ls
     switch (called->known) {
     case KNOWN_ADDRESS: return is_address(text);
     case KNOWN_SLASHED: return text.length && *at == '/';
-    case KNOWN_NO_EQUALS: return !memchr(at, '=', text.length);
+    case KNOWN_NO_EQUALS: return !memchr(at, '=', text.length) && !memchr(at, '%', text.length);
     case KNOWN_STATUS: return text.length == 3 && *at != '0' && digits_end(at, end) == end;
     case KNOWN_NUMBER: return text.length && text.length <= 15 && digits_end(at, end) == end && (*at != '0' || text.length == 1);
     case KNOWN_HOST: return is_host(text);

@@ -103,7 +103,7 @@ class Known(IntEnum):
     #               but for what begins with '::': groups of lower-case hex digits without leading zeros; eight of which
     #               no two neighbours are 0, or at most six, none of them 0, and one '::'
     SLASHED = 21  # begins with '/': same
-    NO_EQUALS = 22  # holds no '=': same
+    NO_EQUALS = 22  # holds no '=' and no '%': same
     STATUS = 23  # [1-9][0-9]{2}: same
     NUMBER = 24  # 0 or [1-9][0-9]{0,14}: same
     HOST = 25  # begins with a lower-case letter, holds such letters, digits, '.' and '-' only: same
@@ -180,11 +180,11 @@ OPERANDS: dict[Op, str] = {
 READING = frozenset({Op.LITERAL, Op.FIELD, Op.END, Op.SPLIT, Op.OBJECT, Op.ATLEAST, Op.CHECK})
 BEHIND = frozenset({Op.FIELD, Op.TEXT, Op.PLAIN, Op.VALUE, Op.TIME, Op.ID})  # their last operand comes before
 
-# PAIRS: the text is given unchanged if no '=' is behind its first '?'. In that rest (of less than 4,096 bytes, else
-# Python is asked) a name begins behind each [?&;] and ends before the first of [=&;#?], or of
-# [%+.[]*\x00-\x20\x7f-\xff], for which Python is asked. If it is '=', the name in lower case is one of the
-# function's, and text is behind it up to [&;#] or the end, that text becomes [redacted];
-# more than 100 of them are for Python.
+# PAIRS: Python is asked for a text with any of %3d %25 %7b %5b %22 in it, in any case. Else the text is given unchanged
+# if no '=' is behind its first [?#]. In that rest (of less than 4,096 bytes, else Python is asked) a name begins behind
+# each [?&;#] and ends before the first of [=&;#?], or of [%+.[]*\x00-\x20\x7f-\xff], for which Python is asked, as for
+# a value that begins with [{[]. If it is '=', the name in lower case is one of the function's, and text is behind it up
+# to '&' or the end, that text becomes [redacted]; more than 100 of them are for Python.
 #
 # SPLIT: the method is what is before the first space (of the text), [A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]*, else all three
 # are empty. In the rest behind that space the last `HTTP/` counts if it is at its beginning or behind a space and

@@ -27,7 +27,8 @@ class Value:
     """A field's value: the text of a register, or its number (`is_moment`), or a constant.
 
     Shapes: `register` is None for a constant; `is_always`: it is never empty; `may_be_bare`: it may be JSON's own;
-    `masked` is a register with JSON to be written as it is, where that is not empty.
+    `masked` is a register with JSON to be written as it is, where that is not empty; `cut_from` are the name and the
+    value of the field that a rule's group is a part of.
     """
 
     kind: Kind
@@ -38,6 +39,7 @@ class Value:
     may_be_bare: bool = False
     name: str = ""  # of the derived field that it is
     masked: int | None = None
+    cut_from: tuple[str, Value] | None = None
 
 
 def constant(text: str, kind: Kind = Kind.TEXT) -> Value:

@@ -74,7 +74,7 @@ class _Lowering:
         self._times()
         for rule in self._plan.rules:
             self._rule(rule)
-        for name in self._named():
+        for name in (*self._named(), *self._covers.tokens):
             self._fields.value(name)
         samples = any(rule.share for rule in self._plan.rules)
         fields, event, remote = self._fields, self._plan.event, None
@@ -148,7 +148,8 @@ class _Lowering:
         groups = {}
         for index, group in enumerate(matcher.groups):
             function = self._fields.function(f"{name}: {group}", _group(scaled, index))
-            groups[group] = Value(Kind.TEXT, self._fields.call(function, register))
+            origin = subject.cut_from or (condition.field, subject)
+            groups[group] = Value(Kind.TEXT, self._fields.call(function, register), cut_from=origin)
         return groups
 
     def _actions(self, rule: Rule, groups: Mapping[str, Value]) -> None:

@@ -11,13 +11,12 @@ from logship.kernel.assembler import Assembler, Label
 from logship.kernel.program import NONE, Known, Op
 from logship.kernel.values import body
 from logship.mapping import bodies, values
-from logship.mapping.derived import SHARED_ENTRIES, Fields, Value, constant
+from logship.mapping.clearing import NUMBERS, Clearing, covered
+from logship.mapping.derived import Fields, Value, constant
 from logship.mapping.event_keys import FALLBACKS, MAX_ID_CHARS, Path, Shape
-from logship.mapping.redaction_places import Cover, Covers
+from logship.mapping.redaction_places import Covers
 from logship.mapping.remote_decision import WEIGHT, RemoteDecision
 from logship.mapping.template import Reference, Template
-
-NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.DURATION_S, Kind.DURATION_MS, Kind.DURATION_US, Kind.DURATION_NS})
 
 
 class Members:
@@ -50,6 +49,7 @@ class MemberWriter:
         self._fields = fields
         self._assembler = fields.assembler
         self._covers = covers
+        self._cleared = Clearing(fields, covers)
         self._max_body_bytes = max_body_bytes
         self.groups: Mapping[str, Value] = {}  # named groups of the rule that sets the place
 
@@ -87,7 +87,7 @@ class MemberWriter:
             self._assembler.emit(Op.TIME, _moment(given[0]))
             self._assembler.write('"')
         elif shape is Shape.HEADERS:
-            function = self._fields.function("headers", values.headers_object(self._covers.hidden))
+            function = self._fields.function("headers", values.headers_object(self._covers.header_text))
             written = self._fields.call(function, self._fields.held(references[0]))
             self.note(path, written)
             members.begin(key)
@@ -114,7 +114,7 @@ class MemberWriter:
         cover = self._covers.of_place(path)
         if cover is None:
             return list(parts)
-        return [_covered(self._fields, self._whole(parts, is_always=is_always), cover)]
+        return [covered(self._fields, self._whole(parts, is_always=is_always), cover)]
 
     def _whole(self, parts: Sequence[str | Value], *, is_always: bool) -> Value:
         """The parts in one text."""
@@ -129,23 +129,12 @@ class MemberWriter:
     def _reference(self, reference: Reference, path: Path) -> Value:
         """A field in a template, covered, with its default."""
         name, group = reference.name, self.groups.get(reference.name)
-        value = group or self._fields.value(name)
-        is_known = lookup(canonical(name) or name) is not None
-        cover = self._covers.of_field(name, path) if group is None or is_known else None
-        if cover is not None:
-            value = _covered(self._fields, value, cover)
-        elif not is_known and group is None and name not in self._fields.setting.made:
-            value = self._with_masked_members(value, path)
+        if group is None:
+            value = self._cleared.field(name, self._fields.value(name), path)
+        else:
+            value = self._cleared.field(name, group, path) if lookup(canonical(name) or name) else group
+            value = self._cleared.part(value, group, path)
         return self._fields.with_default(self._fields.filtered(value, reference.filters), reference.default)
-
-    def _with_masked_members(self, value: Value, path: Path) -> Value:
-        """A member of a JSON log that may be an object: what `redact.body` names is masked in it, too."""
-        mask = self._covers.member_mask
-        if mask is None or value.register is None or value.is_moment or self._covers.of_place(path) is not None:
-            return value
-        masked = self._fields.call(self._fields.function("member mask", mask, entries=SHARED_ENTRIES), value.register)
-        chosen = self._fields.chain([Value(Kind.TEXT, masked), value])
-        return replace(chosen, kind=value.kind, is_always=value.is_always, masked=masked)
 
     def _unless_any(self, references: Sequence[Value], skip: Label) -> None:
         """Goes on where one of the fields is there."""
@@ -287,12 +276,3 @@ def _moment(value: str | Value) -> int:
     assert value.is_moment
     assert value.register is not None, "the lowering knows times only"
     return value.register
-
-
-def _covered(fields: Fields, value: Value, cover: Cover) -> Value:
-    """What covers a text; it is there where the text is."""
-    if cover.call is None or value.register is None:
-        text = cover.call(value.text) if cover.call is not None and value.text else cover.name
-        return Value(Kind.TEXT, None, text, value.is_always) if cover.call is None or value.text else value
-    function = fields.function(cover.name, cover.call, cover.known, entries=SHARED_ENTRIES, names=cover.names)
-    return Value(Kind.TEXT, fields.call(function, fields.held(value)), is_always=value.is_always, name=value.name)

@@ -16,17 +16,16 @@ from logship.errors import FormatError
 from logship.formats.re2_door import Pattern, compile_pattern
 from logship.mapping import values
 from logship.mapping.masked_names import MaskedNames
+from logship.mapping.masked_texts import REDACTED, MaskedTexts
 from logship.mapping.spec import KeepQuery, RedactSpec
 
-REDACTED = "[redacted]"
 MAX_PARTS = 128  # found in one text; no honest URL or list of proxies has more: what follows is redacted as a whole
 MAX_PATH = 32_768  # characters before the query; servers take request lines of 8 kB
 MAX_PAIRS = 1_024  # of a query, where each has to be looked at
 LONG = 4_096  # characters of a text that is redacted once, in how many places of the event it may stand
 # Names may hold a '?': a run of them without '=' is taken whole, or each would be looked through up to the run's end.
-_PAIR = re.compile(r"([?&;])([^=&;#]*+)(?:=([^&;#]*+))?")
-_NAME = re.compile(r"[?&;]([^=&;#?]*+)=(?=[^&;#])")
-_VALUE_END = re.compile(r"[&;#]|\Z")
+_PAIR = re.compile(r"([?&;#])([^=&;#]*+)(?:=([^&;#]*+))?")
+_NESTED = re.compile(r"(?i)%(?:3d|25|7b|5b|22)|=[{\[]")  # a value may be a URL, a form or JSON itself
 _UNUSUAL = r"%+.\[\]*\x00-\x20\x7f-\U0010ffff"  # in a name: what it says is not what is written
 _PLAIN_NAME = re.compile(rf"[^=&;#?{_UNUSUAL}]{{1,64}}")  # the native kernel takes longer ones to Python
 _UNUSUAL_NAME = rf"[^=&;#?{_UNUSUAL}]*+[{_UNUSUAL}]"
@@ -41,16 +40,30 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
     """A function from a URL (or a bare query) to the same one with values of named parameters replaced.
 
     Names compare decoded and in any case. A listed name is one at any depth: `token` is `token[]`, `user[token]`
-    and `user.token`, too. It is also found behind a second `?`, as in a URL that stands unencoded in another's query.
-    A name to keep is the whole name. Source: WHATWG URL, application/x-www-form-urlencoded.
+    and `user.token`, too. It is also found in a fragment, and in a URL, a form or JSON that is the value of another
+    parameter, encoded or not. A name to keep is the whole name.
     """
-    covered = _all_but(query.keep) if isinstance(query, KeepQuery) else _listed(query)
+    if isinstance(query, KeepQuery):
+        return _behind_mark(_all_but(query.keep))
+    masks = MaskedTexts(query)
+    listed = _behind_mark(_listed(query, masks))
 
     def redact(url: str) -> str:
-        head, mark, query = url.partition("?")
+        head, mark, rest = url.partition("?")
+        if _NESTED.search(head):
+            url = "/".join(masks.encoded(part) for part in head.split("/")) + mark + rest
+        return listed(url)
+
+    return redact
+
+
+def _behind_mark(covered: Callable[[str], str]) -> Callable[[str], str]:
+    """The same for a URL: from its first `?` or `#` on."""
+
+    def redact(url: str) -> str:
+        head, query = _cut(url)
         if "=" not in query:
             return url
-        query = mark + query
         return head + (covered(query) if len(query) < LONG else redacted_once(covered_long, query))
 
     def covered_long(query: str) -> str:
@@ -63,40 +76,39 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
     return redact
 
 
+def _cut(url: str) -> tuple[str, str]:
+    """A URL in two, before its first `?` or `#`."""
+    head = url.partition("?")[0].partition("#")[0]
+    return head, url[len(head) :]
+
+
 def _all_but(keep: Sequence[str]) -> Callable[[str], str]:
     names = frozenset(name.lower() for name in keep)
 
-    def replace(match: re.Match[str]) -> str:
-        if not match[3] or unquote_plus(match[2]).lower() in names:
-            return match[0]
-        return f"{match[1]}{match[2]}={REDACTED}"
+    def covered(query: str) -> str:
+        pieces: list[str] = []
+        done = 0
+        for count, match in enumerate(_PAIR.finditer(query), 1):
+            if match.start() >= done and match[3] and unquote_plus(match[2]).lower() not in names:
+                end = query.find("&", match.start(3)) % (len(query) + 1)
+                pieces += [query[done : match.start(3)], REDACTED]
+                done = end
+            if count == MAX_PAIRS:
+                rest = max(done, match.end())
+                return "".join([*pieces, query[done:rest], REDACTED if rest < len(query) else ""])
+        return "".join([*pieces, query[done:]])
 
-    return lambda query: _replaced(_PAIR, replace, query, MAX_PAIRS)
+    return covered
 
 
-def _listed(names: Sequence[str]) -> Callable[[str], str]:
-    masked = MaskedNames(names)
+def _listed(names: Sequence[str], masks: MaskedTexts) -> Callable[[str], str]:
     plainly = _plain_pairs(names) if plain_names(names) else None
 
     def covered(query: str) -> str:
-        """Each name is looked at; what follows too many of them is redacted as a whole."""
-        pieces: list[str] = []
-        done = 0
-        for count, match in enumerate(_NAME.finditer(query), 1):
-            if match.start() < done:
-                continue  # in a value that is replaced already
-            if count > MAX_PAIRS:
-                return "".join([*pieces, query[done : match.start()], REDACTED])
-            if masked.hide_name(unquote_plus(match[1])):
-                pieces += [query[done : match.end()], REDACTED]
-                done = _VALUE_END.search(query, match.end()).start()  # type: ignore[union-attr]  # \Z is always found
-        return "".join([*pieces, query[done:]])
+        done = None if plainly is None or _NESTED.search(query) else _replaced_pairs(plainly, query)
+        return masks.pairs(query, MAX_PAIRS) if done is None else done
 
-    def quickly(query: str) -> str:
-        done = _replaced_pairs(plainly, query) if plainly else None
-        return covered(query) if done is None else done
-
-    return quickly
+    return covered
 
 
 def plain_names(query: Sequence[str] | KeepQuery) -> tuple[str, ...]:
@@ -127,7 +139,7 @@ def _plain_pairs(names: Sequence[str]) -> re.Pattern[str]:
     Shapes: its groups are what is before a name, the name with its '=', and the begin of an unusual name.
     """
     choices = "|".join(map(_in_any_case, names))
-    return re.compile(rf"([?&;])(?:((?:{choices})=)[^&;#]+|({_UNUSUAL_NAME}))")
+    return re.compile(rf"([?&;#])(?:((?:{choices})=)[^&]+|({_UNUSUAL_NAME}))")
 
 
 def _replaced_pairs(pairs: re.Pattern[str], query: str) -> str | None:

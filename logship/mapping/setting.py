@@ -89,7 +89,7 @@ class Setting:
         """The field and the parameter or cookie in it that a canonical `arg_…` or `cookie_…` is read from."""
         if name.startswith("arg_") and self.first(QUERIES):
             return "query", name.removeprefix("arg_")
-        if name.startswith("cookie_") and self.slot(COOKIES):
+        if name.startswith("cookie_") and (self.slot(COOKIES) or self.format.is_open):
             return COOKIES, name.removeprefix("cookie_")
         return None
 

@@ -218,8 +218,11 @@ def cookie(name: str) -> Callable[[str], str]:
     return read
 
 
-def headers_object(hidden: frozenset[str]) -> Callable[[str], str]:
-    """A function from a logged object of headers to one of texts; no credentials, `hidden` (lower case) redacted."""
+def headers_object(cover: Callable[[str, str], str]) -> Callable[[str], str]:
+    """A function from a logged object of headers to one of texts, without credentials.
+
+    Shapes: `cover` gives what is sent of a header's name and text.
+    """
 
     def written(text: str) -> str:
         try:
@@ -232,7 +235,12 @@ def headers_object(hidden: frozenset[str]) -> Callable[[str], str]:
             if plain in SECRET_HEADERS or content is None:
                 continue
             shown = ", ".join(map(text_of, content)) if isinstance(content, list) else text_of(content)
-            members.append(f"{quoted(name)}:{quoted('[redacted]' if plain in hidden else shown)}")
+            members.append(f"{quoted(name)}:{quoted(cover(name, shown))}")
         return f"{{{','.join(members)}}}"
 
     return written
+
+
+def seen_part(part: str, whole: str) -> str:
+    """A part of a text, redacted where the text does not show it."""
+    return part if part in whole else "[redacted]"

@@ -16,8 +16,8 @@ from benchmarks.rows import UNUSED_MAPPING
 from logship.cli import execute
 from logship.formats import compile_format, read_spec
 from logship.mapping import MappingErrors
-from logship.mapping.bodies import body_mask
 from logship.mapping.made_fields import claim_reader
+from logship.mapping.masked_texts import MaskedTexts
 from tests.mapping.world import at, combined, convert, converter, event, mapping, nginx
 
 SIGNATURE = "c2lnbmF0dXJlLW9mLXRoZS10b2tlbg"
@@ -195,7 +195,7 @@ def visible(tree: Any, way: tuple[str, ...] = ()) -> Any:
     return [visible(below, way) for below in tree] if isinstance(tree, list) else tree
 
 
-MASK = body_mask(["password", "card.number", "**.token", "pin.*"])
+MASK = MaskedTexts(["password", "card.number", "**.token", "pin.*"]).body
 
 
 @given(trees())
@@ -277,7 +277,7 @@ def test_a_parameter_that_is_redacted_in_the_uri_is_redacted_as_a_field(redact: 
 
 @pytest.mark.parametrize("inner", ["[]\t\n", ' {"a" : 1.50}', "[1e2]", '{"pin": 1, "pin": 2}', "[]", "{not", '"[ ]"'])
 def test_a_text_in_a_body_that_is_json_itself_stays_as_it_is_where_nothing_in_it_is_masked(inner: str) -> None:
-    mask = body_mask(["password"])
+    mask = MaskedTexts(["password"]).body
     for tree in (inner, {"a": [inner]}, json.dumps(inner)):
         assert json.loads(mask(json.dumps(tree))) == tree
     hidden = json.loads(mask(json.dumps({"a": json.dumps({"password": "x", "b": inner})})))
