@@ -73,12 +73,10 @@ class Aging:
 
     def _note_short(self, generation: Generation, now_s: float) -> None:
         """Where it was found there is less of it than was seen before; a copy that is still made has all of it soon."""
-        is_archive = isinstance(generation.content, ArchiveContent)
-        found = max(generation.read_to, 0 if is_archive else generation.size_bytes)
-        if found >= generation.expected_bytes:
+        if generation.found_bytes >= generation.expected_bytes:
             generation.expected_bytes = 0
-        elif (generation.is_read_out or not is_archive) and now_s - generation.changed_s >= self.cut_after_s:
-            lost, generation.expected_bytes = generation.expected_bytes - found, 0
+        elif generation.is_short and now_s - generation.changed_s >= self.cut_after_s:
+            lost, generation.expected_bytes = generation.expected_bytes - generation.found_bytes, 0
             self.note_cut_off(generation, lost)
             self.register.dirty[generation] = None
 

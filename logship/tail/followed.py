@@ -8,6 +8,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from logship.checkpoint import Anchor
 from logship.tail.aging import CUT_AFTER_S, Aging, descriptors_max
@@ -322,7 +323,7 @@ class Followed:
             known = self.register.inodes.get(facts.hint)
             if known is not None and self._refresh(known, now_s):
                 content.close()
-                self._bind(path, watched, facts, known, is_sibling=is_sibling)
+                self._bind(path, watched, content, facts, known, is_sibling=is_sibling)
                 return
             self._judge(path, watched, content, facts, now_s, is_sibling=is_sibling)
         except OSError as exc:
@@ -370,13 +371,13 @@ class Followed:
         cut_back = same or self._most_of(content, facts, judged, is_own=is_own)
         if cut_back is not None:
             generation = self._cut_back(cut_back, path, content, facts, now_s)
-            self._bind(path, watched, facts, generation, is_sibling=is_sibling)
+            self._bind(path, watched, content, facts, generation, is_sibling=is_sibling)
             return
         shorter = [each for each, verdict in judged.items() if verdict is RotationVerdict.SHORTER]
         parted = next((each for each in shorter if self._has_parted(each, content, now_s)), None)
         if parted is not None:  # it is no copy in the making
             branch = self._branch_off(parted, path, content, facts, now_s)
-            self._bind(path, watched, facts, branch, is_sibling=is_sibling)
+            self._bind(path, watched, content, facts, branch, is_sibling=is_sibling)
             return
         is_copy = not is_own and any(is_copy_in_the_making(verdict, facts, each) for each, verdict in judged.items())
         if (is_sibling and first_line is None) or (is_copy and self._is_waited_for(path, now_s)):
@@ -410,7 +411,7 @@ class Followed:
             generation = self._branch_off(generation, path, content, facts, now_s)
         else:
             self._adopt(generation, content, facts, now_s)
-        self._bind(path, watched, facts, generation, is_sibling=is_sibling)
+        self._bind(path, watched, content, facts, generation, is_sibling=is_sibling)
 
     def _has_parted(self, generation: Generation, content: Content, now_s: float) -> bool:
         """Whether a file that has the generation's confirmed lines has others than were read, or than its open one."""
@@ -476,12 +477,18 @@ class Followed:
         self.beginnings.limit(generation, facts)
         return generation, anchor
 
-    def _bind(self, path: str, watched: Watched, facts: Facts, generation: Generation, *, is_sibling: bool) -> None:
-        self.register.bind(Name(path, watched, facts, generation, is_sibling))
+    def _bind(
+        self, path: str, watched: Watched, content: Content, facts: Facts, generation: Generation, *, is_sibling: bool
+    ) -> None:
+        """The name holds the generation's content, as `content` does, which may be closed by now."""
+        archived_bytes = content.seen_bytes if isinstance(content, ArchiveContent) else 0
+        self.register.bind(Name(path, watched, facts, generation, is_sibling, archived_bytes))
 
     def _adopt(self, generation: Generation, content: Content, facts: Facts, now_s: float) -> None:
         """The generation's content stands here: read on there, unless it has it open already."""
         if generation.content is not None:
+            with suppress(OSError):  # damaged there
+                content.read_at(generation.size_bytes, 1)  # an archive is known by what was seen of it
             content.close()
             return
         known = generation.hints()
@@ -521,12 +528,12 @@ class Followed:
             if self.replaced.has_more(generation, name, content):
                 self.replaced.keep(generation, now_s)
                 self._adopt(generation, content, facts, now_s)
-                self._bind(name.path, name.watched, facts, generation, is_sibling=name.is_sibling)
+                self._bind(name.path, name.watched, content, facts, generation, is_sibling=name.is_sibling)
                 self._compare_others(generation, facts, now_s)
                 return
             if self.replaced.differs(generation, content):
                 branch = self._branch_off(generation, name.path, content, facts, now_s)
-                self._bind(name.path, name.watched, facts, branch, is_sibling=name.is_sibling)
+                self._bind(name.path, name.watched, content, facts, branch, is_sibling=name.is_sibling)
             else:
                 content.close()
         self.register.note_loose(generation)
@@ -573,7 +580,7 @@ class Followed:
         message = "was cut back before it was compressed: it is read from the last place where it is as it was"
         self.register.tell(What.TRUNCATED, part, message)
         for name in names:
-            self._bind(name.path, name.watched, facts, part, is_sibling=name.is_sibling)
+            self._bind(name.path, name.watched, content, facts, part, is_sibling=name.is_sibling)
         self.register.dirty[generation] = None
 
     def _keep_nameless(self, generation: Generation) -> None:
@@ -673,7 +680,7 @@ class Followed:
         old, path, content, facts = match.generation, match.path, match.content, match.facts
         if match.is_cut_back:
             part = self._cut_back(old, path, content, facts, now_s)
-            self._bind(path, watched, facts, part, is_sibling=True)
+            self._bind(path, watched, content, facts, part, is_sibling=True)
         else:
             self._take_over(old, path, watched, content, facts, now_s, is_sibling=True)
 
@@ -710,7 +717,7 @@ class Followed:
             return False
         likeness = self._copies.likeness(stranger.path, stranger.content, stranger.facts, now_s)
         if likeness is Likeness.COPY:
-            self._bind(stranger.path, watched, stranger.facts, live, is_sibling=stranger.is_sibling)
+            self._bind(stranger.path, watched, stranger.content, stranger.facts, live, is_sibling=stranger.is_sibling)
         if likeness is not Likeness.OWN:
             stranger.content.close()
         return likeness is not Likeness.OWN
@@ -750,7 +757,7 @@ class Followed:
             generation = self.beginnings.begin(its, watched.source, stranger, now_s)
             self._relatives.note_begun(generation)
         if not stranger.is_nameless:
-            self._bind(stranger.path, watched, facts, generation, is_sibling=stranger.is_sibling)
+            self._bind(stranger.path, watched, stranger.content, facts, generation, is_sibling=stranger.is_sibling)
         elif not generation.names:
             self.register.loose[generation] = None
 

@@ -86,6 +86,17 @@ class Generation:
         return isinstance(self.content, ArchiveContent) and is_at_end and self.content.is_cut
 
     @property
+    def found_bytes(self) -> int:
+        """How much of it stands where it is read; of an archive, how much was read."""
+        return max(self.read_to, 0 if isinstance(self.content, ArchiveContent) else self.size_bytes)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether more was seen of it than the file has that it is read from; an archive says so at its end."""
+        is_measured = self.is_read_out or not isinstance(self.content, ArchiveContent)
+        return is_measured and self.found_bytes < self.expected_bytes
+
+    @property
     def is_deleted(self) -> bool:
         return self.content is not None and self.facts.links == 0
 

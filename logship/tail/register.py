@@ -43,6 +43,18 @@ class Name:
     facts: Facts  # unchanged means nothing to do; the generation's own, where it was seen so
     generation: Generation
     is_sibling: bool  # found beside a log, not by `paths`
+    archived_bytes: int = 0  # of log that an archive was seen to have
+
+    @property
+    def log_bytes(self) -> int:
+        """How much of the log its file has, or has at least."""
+        return self.archived_bytes or self.facts.size_bytes
+
+    @property
+    def may_have_more(self) -> bool:
+        """Whether it is another file than the one that its generation is read from, and a larger one."""
+        generation = self.generation
+        return self.facts.hint != generation.facts.hint and self.log_bytes > generation.size_bytes
 
     def is_as(self, found: os.stat_result) -> bool:
         """Whether it holds what it held, and as much."""
@@ -222,6 +234,8 @@ class Register:
         """The path does not hold this content any more; whose last name it was is looked for."""
         del self.names[name.path]
         generation = name.generation
+        if generation.content is not None and not generation.is_finished and name.may_have_more:
+            generation.expected_bytes = max(generation.expected_bytes, name.log_bytes)
         generation.names = without_path(generation.names, name.path)
         generation.log.live_names = without_path(generation.log.live_names, name.path)
         generation.log.rejected = None  # by its name it may have seemed younger than what it is older than
@@ -238,10 +252,10 @@ class Register:
 
     def note_loose(self, generation: Generation) -> None:
         """Whether its descriptor, or a larger file that has what it has, may bring what no name tells of."""
-        named = [self.names[path].facts for path in generation.names]
-        is_held = any(each.hint == generation.facts.hint for each in named)
+        named = [self.names[path] for path in generation.names]
+        is_held = any(each.facts.hint == generation.facts.hint for each in named)
         is_plain = generation.content is not None and not generation.content.is_archive
-        has_larger = is_plain and len(named) > 1 and any(each.size_bytes > generation.size_bytes for each in named)
+        has_larger = is_plain and len(named) > 1 and any(each.may_have_more for each in named)
         if generation.content is not None and (has_larger or not is_held):
             self.loose[generation] = None
         else:

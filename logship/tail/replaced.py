@@ -59,8 +59,9 @@ class Replaced:
     def differs(generation: Generation, content: Content) -> bool:
         """Whether a file that begins as the generation has other lines by now than those that were read."""
         try:
-            is_known = not content.is_archive and generation.positions.confirmed >= generation.read_to
-            return is_known and not generation.is_read_on_in(content)
+            if generation.positions.confirmed < generation.read_to or generation.is_read_on_in(content):
+                return False
+            return not content.is_archive or bool(content.read_at(generation.read_to, 1))
         except OSError:
             return False
 

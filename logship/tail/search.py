@@ -206,5 +206,6 @@ def _inode(path: str) -> int:
 
 
 def missing_of(its: Log) -> list[Generation]:
-    """The generations that no name holds, though more is expected of them."""
-    return [each for each in its.generations if not (each.names or each.is_finished or each.is_offshoot)]
+    """The generations that no name holds, or none all that was seen of them, though more is expected."""
+    known = (each for each in its.generations if not (each.is_finished or each.is_offshoot))
+    return [each for each in known if not each.names or each.is_short]

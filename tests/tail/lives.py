@@ -70,7 +70,9 @@ class Disk:
 
     def _write_state(self, connection: sqlite3.Connection, rows: Iterable[Checkpoint], now_s: float) -> None:
         if self.is_full_for_state:
-            raise sqlite3.OperationalError("database or disk is full")
+            full = sqlite3.OperationalError("database or disk is full")
+            full.sqlite_errorcode = sqlite3.SQLITE_FULL  # without it the state would be taken for damaged
+            raise full
         self._save(connection, rows, now_s)
 
     def close(self) -> None:

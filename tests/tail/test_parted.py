@@ -14,7 +14,7 @@ import pytest
 
 from logship.tail.notices import What
 from tests.tail.driver import Rig
-from tests.tail.test_copies import moved_over
+from tests.tail.test_copies import moved_over, with_a_backup
 from tests.tail.test_rotation import compress, write
 
 BEGUN = ["line 1", "line 2", "line 3"]
@@ -97,3 +97,51 @@ def test_lines_of_the_old_file_and_of_its_copy_are_read(
     assert sorted(rig.settle()) == sorted(expected)
     assert len(rig.receiver.arrivals) == len(expected)
     assert not rig.told(What.LOST)
+
+
+def with_a_second_name(log: Path, text: bytes) -> None:
+    os.link(log, log.with_name("access-2026112917.log"))
+    moved_over(log, text)
+
+
+@pytest.mark.parametrize("is_looked_at", [False, True])
+@pytest.mark.parametrize("is_known", [False, True])
+@pytest.mark.parametrize("put_away", PUT_AWAY)
+@pytest.mark.parametrize("replace", [with_a_second_name, with_a_backup])
+def test_lines_of_a_copy_are_read_wherever_they_are_put_though_the_old_file_has_a_name_still(
+    rig: Rig, log: Path, replace: Callable[[Path, bytes], None], put_away: Callable[[Path], None], is_known: bool,
+    is_looked_at: bool,
+) -> None:  # fmt: skip
+    log.touch()
+    rig.step()
+    expected = write(log, *BEGUN)
+    if is_known:
+        rig.step()
+    replace(log, log.read_bytes())
+    expected += write(log, "line 4", "line 5")
+    put_away(log)
+    expected += [b"between"] if put_away is renamed_twice else []
+    expected += write(log, "after")
+    if is_looked_at:  # and put away a second time before anything of it is read
+        rig.look()
+        for path in [path for path in log.parent.iterdir() if path != log and path.stat().st_nlink == 1]:
+            if path.suffix != ".gz":
+                compress(path)
+    assert sorted(rig.settle()) == sorted(expected)
+    rig.restart()
+    assert sorted(rig.settle()) == sorted(expected)
+    assert len(rig.receiver.arrivals) == len(expected)
+    assert not rig.told(What.LOST)
+
+
+def test_a_larger_copy_that_is_gone_before_it_is_read_is_lost_and_counted(rig: Rig, log: Path) -> None:
+    log.touch()
+    rig.step()
+    expected = write(log, *BEGUN)
+    with_a_backup(log, log.read_bytes())
+    write(log, "line 4")
+    log.rename(f"{log}.1")
+    rig.look()
+    log.with_name("access.log.1").unlink()
+    assert rig.settle() == expected
+    assert [each.size_bytes for each in rig.told(What.LOST)] == [7]
