@@ -87,6 +87,7 @@ _TABLE = (
     Field("protocol", Kind.TOKEN, "HTTP/1.1, HTTP/2.0", ("%H",), ("$server_protocol",)),
     Field("request_body", Kind.TEXT, "body of the request", (), ("$request_body",)),
     Field("request_id", Kind.TOKEN, "32 random hex digits of nginx", (), ("$request_id",)),
+    Field("req_id", Kind.TOKEN, "ingress-nginx's id of the request", (), ("$req_id",)),
     Field("bytes_rx", Kind.INTEGER, "bytes received with headers", ("%I",), ("$request_length",), "bytes"),
     # who asked
     Field("remote_host", Kind.ADDRESS, "the peer: address, or name with HostnameLookups", ("%h",),
@@ -99,7 +100,7 @@ _TABLE = (
     Field("proxy_add_x_forwarded_for", Kind.LIST, "X-Forwarded-For and the peer", (), ("$proxy_add_x_forwarded_for",)),
     Field("proxy_protocol_addr", Kind.ADDRESS, "client address from the PROXY protocol", (), ("$proxy_protocol_addr",)),
     # what was answered
-    Field("status", Kind.STATUS, "final status", ("%>s", "%s"), ("$status",)),
+    Field("status", Kind.STATUS, "final status; an event has 0 where no answer was sent", ("%>s", "%s"), ("$status",)),
     Field("status_original", Kind.STATUS, "status before an internal redirect, where both are logged", ("%s", "%<s")),
     Field("response_bytes_clf", Kind.INTEGER, "body bytes sent; '-' for none", ("%b",), ("$body_bytes_sent",), "bytes"),
     Field("response_bytes", Kind.INTEGER, "body bytes sent; 0 for none", ("%B",), (), "bytes"),

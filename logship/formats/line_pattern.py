@@ -12,13 +12,19 @@ import re
 
 from logship.errors import FormatError
 from logship.fields import Kind
+from logship.formats.meaning import is_prose
 from logship.formats.pieces import LineShape, Literal, Variable
 from logship.kernel.program import Escaping
 from logship.records import record
 
 INTEGERS = frozenset({Kind.INTEGER, Kind.DURATION_US, Kind.DURATION_NS})
 NUMBERS = frozenset({Kind.NUMBER, Kind.DURATION_S, Kind.DURATION_MS})
+SIGNED = frozenset({Kind.DURATION_US, Kind.DURATION_NS, Kind.DURATION_S, Kind.DURATION_MS})  # a clock may be set back
 _PATHS = frozenset({"request_url", "target", "url_path", "path"})  # begin with '/'
+# Unquoted words, none of them a lone `-`, which is another column's.
+_WORD = r'(?:(?:[^ "\\-]|\\.|\\)(?:[^ "\\]|\\.|\\)*?|-(?:[^ "\\]|\\.|\\)+?)'
+_WORDS = f"{_WORD}(?: +{_WORD})*?"
+_REQUEST = r'-|[A-Za-z][^ "/]* (?:[/*]|[A-Za-z][A-Za-z0-9+.-]*:)(?:[^"\\]|\\.|\\)*?(?: HTTP/[0-9.]+)?'
 _QUERIES = frozenset({"query_string", "query", "is_args"})  # begin with '?' or are empty
 FREE = frozenset({Kind.TEXT, Kind.LIST, Kind.REQUEST_LINE})  # may hold spaces
 
@@ -35,6 +41,11 @@ class Reach:
     stop: str
     lead: str = ""
     quoted: bool = False
+
+    @property
+    def neighbour(self) -> str:
+        """What the value that follows directly begins with; '' for a literal, or the line's end."""
+        return self.stop[0] if len(self.stop) > 1 else ""
 
     @property
     def kind(self) -> Kind:
@@ -108,20 +119,30 @@ def strict_value(reach: Reach, escaping: Escaping, *, has_quotes: bool = True) -
     kind, stop = reach.kind, reach.stop
     if reach.variable.slot.field == "is_args":
         return r"\??+"
-    if kind is Kind.STATUS:
-        return r"(?:[0-9]{3}|-|)"
-    if kind in INTEGERS:
-        return r"-?+[0-9]*+"
-    if kind in NUMBERS:
-        return r"-?+(?:[0-9]++\.?+[0-9]*+)?+"
+    if kind is Kind.STATUS or kind in INTEGERS or kind in NUMBERS:
+        return f"(?>{_number(kind, may_be_empty=reach.quoted or escaping is not Escaping.BACKSLASH)})"
     if kind.is_time:
         return _time(reach)
     if kind is Kind.LIST and stop in {" ", ""}:
         return r'[^ ,"]*+(?:(?:,| :) [^ ,"]*+)*+'
-    spaced = kind in FREE
     lead = re.escape(reach.lead)
-    value = _escaped_text(stop if spaced or " " in stop else f"{stop} ", escaping, has_quotes=has_quotes)
+    value = _escaped_text(
+        stop if may_hold_spaces(reach) or " " in stop else f"{stop} ", escaping, has_quotes=has_quotes
+    )
     return f"(?:{lead}{value})?+" if reach.lead == "?" else lead + value
+
+
+def may_hold_spaces(reach: Reach) -> bool:
+    """Whether the strict value may; at the line's end only what is known to: the rest may be a column too many."""
+    is_last = reach.stop == "" and reach.kind is Kind.TEXT
+    return reach.kind in FREE and (not is_last or is_prose(reach.variable.slot.field))
+
+
+def _number(kind: Kind, *, may_be_empty: bool) -> str:
+    """A number, or `-`: in the open a server writes nothing but where it escapes as JSON, or not at all."""
+    digits = "(?:000|[1-9][0-9]{2})" if kind is Kind.STATUS else r"[0-9]+\.?[0-9]*" if kind in NUMBERS else "[0-9]+"
+    sign = "-?" if kind in SIGNED else ""
+    return f"(?:{sign}{digits}|-{'|' if may_be_empty else ''})"
 
 
 def _escaped_text(stops: str, escaping: Escaping, *, has_quotes: bool) -> str:
@@ -168,10 +189,14 @@ def strict_pattern(parts: tuple[Part, ...], escaping: Escaping, *, has_quotes: b
 # ---- tolerant
 
 
-def tolerant_pattern(parts: tuple[Part, ...], escaping: Escaping, *, any_spaces: bool) -> str:
+def tolerant_pattern(
+    parts: tuple[Part, ...], escaping: Escaping, *, any_spaces: bool, is_greedy: bool = False
+) -> str:  # fmt: skip
     """An RE2 pattern of a whole line with the same groups as the strict one.
 
     `any_spaces`: a run of spaces may stand for any other, as some servers write two where others write one.
+    `is_greedy`: of two unquoted values that may hold spaces the first takes all it can, else the last does; where these
+    two give different values, the line can be read in several ways.
     """
     out: list[str] = []
     for index, part in enumerate(parts):
@@ -186,6 +211,8 @@ def tolerant_pattern(parts: tuple[Part, ...], escaping: Escaping, *, any_spaces:
             out.append(_spaced(text) if any_spaces else "".join(map(_re2_escape, text)))
             continue
         value = _tolerant_value(part, escaping)
+        if is_greedy and part.kind in FREE and not part.quoted:
+            value = value.replace("*?", "*").replace("+?", "+")
         value = f"(?:{value})" if part.variable.repeated else f"({value})"
         out.append(f'(?:"{value}"|-)' if part.quoted else value)
     return "".join(out) + (" *" if any_spaces else "")
@@ -196,12 +223,8 @@ def _tolerant_value(reach: Reach, escaping: Escaping) -> str:
     slot = reach.variable.slot
     if slot.field == "is_args":
         return r"\??"
-    if kind is Kind.STATUS:
-        return r"[0-9]{3}|-|"
-    if kind in INTEGERS:
-        return r"-?[0-9]*"
-    if kind in NUMBERS:
-        return r"-?(?:[0-9]+\.?[0-9]*)?"
+    if kind is Kind.STATUS or kind in INTEGERS or kind in NUMBERS:
+        return _number(kind, may_be_empty=reach.quoted or escaping is not Escaping.BACKSLASH)
     if kind.is_time:
         assert slot.time is not None, "time kinds have a time format"
         return slot.time.pattern
@@ -211,8 +234,9 @@ def _tolerant_value(reach: Reach, escaping: Escaping) -> str:
     if escaping is Escaping.NONE:
         value = ".*?" if kind in FREE else "[^ ]*?"
     elif kind in FREE:
-        value = r'(?:[^"\\]|\\.|\\)*?'
-        value = value if reach.quoted or lead else f'""|{value}'
+        value = rf'(?:[^"\\{re.escape(reach.neighbour)}]|\\.|\\)*?'
+        if not (reach.quoted or lead or reach.neighbour):
+            value = _REQUEST if kind is Kind.REQUEST_LINE else f'""|-|{_WORDS}'
     else:
         value = r'(?:[^ "\\]|\\.|\\)*?'
     return f"(?:{lead}{value})?" if reach.lead == "?" else lead + value

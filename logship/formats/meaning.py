@@ -16,10 +16,18 @@ from logship.records import record
 _ADDRESS = re.compile(r"(?:\[(?P<inside>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
 _BARE_SIX = re.compile(r"(?P<six>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?", re.ASCII)
 _NAME = re.compile(r"""(?=.*[^\W\d_]|[0-9]+(?:\.[0-9]+){3}\Z)[^\s"':/,;=\[\](){}<>|\\]+""")
-_WHOLE = re.compile(r"-?[0-9]{1,19}(?:\.0*)?")
+_WHOLE = re.compile(r"[0-9]{1,19}(?:\.0*)?")
 _FRACTION = re.compile(r"[0-9]{1,10}\.[0-9]{1,10}(?:[eE]-?[0-9]{1,2})?")
 _RATIO = re.compile(r"[0-9]{1,9}\.[0-9]{1,2}")  # nginx writes two digits; a time taken has three
-_STATUS = re.compile(r"[0-9]{1,3}")
+_STATUS = re.compile(r"000|[1-9][0-9]{2}|0")
+_UPSTREAM = (
+    r"""unix:[^ ]*|[^ ,/\[\]"]*[^\W\d_][^ ,/\[\]"]*|\[[0-9A-Fa-f:.]+\]:[0-9]+|[0-9]+(?:\.[0-9]+){3}(?::[0-9]+)?"""
+)
+_SPACELESS = frozenset({"request_url", "query_string"})
+_FORWARDED = re.compile(r"[^\s:/,\[\]]*")
+_CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
+_FULL_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}(?::[0-9]+)?")
+_FIGURE = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 LONGEST = 255  # of an address or a name; a longer one is none
 
 
@@ -79,13 +87,49 @@ def _is_peer(text: str) -> bool:
 
 
 def _is_user(text: str) -> bool:
-    """A name may hold blanks; a lone `-` or an address among its words is another column's."""
+    """A name may hold blanks; an address, a time, and among others a host or a lone `-`, are another column's."""
     words = text.split(" ")
-    return len(words) == 1 or not any(word == "-" or is_address(word) for word in words)
+    if any(is_address(word) or _CLOCK.search(word) for word in words):
+        return False
+    return len(words) == 1 or not any(word == "-" or _is_full_name(word) for word in words)
+
+
+def _is_full_name(text: str) -> bool:
+    """Whether it is a host's name with its domain."""
+    return _FULL_NAME.fullmatch(text) is not None
+
+
+def may_hold_blanks(field: str, text: str) -> bool:
+    """Whether the text, between two blanks, is one value with blanks in it rather than several columns.
+
+    A URI has none. Headers may; of other values nobody knows, so that nothing stands there which columns hold.
+    """
+    words = text.split(" ")
+    if is_prose(field):
+        return "-" not in words
+    return field not in _SPACELESS and not any(
+        word == "-" or _FIGURE.fullmatch(word) or is_address(word) for word in words
+    )
+
+
+def is_prose(field: str) -> bool:
+    """Whether people or programs write it with blanks."""
+    return field == "remote_user" or field.startswith(("request_header_", "response_header_"))
+
+
+def _items(item: str, words: str, known: Known = Known.NOTHING) -> Meaning:
+    """What nginx lists of each upstream: `a, b : c`, each of them `-` where there is none."""
+    pattern = re.compile(rf"(?:{item}|-|)(?:(?:,| :) (?:{item}|-|))*", re.ASCII)
+    return Meaning(words, lambda text: pattern.fullmatch(text) is not None, known)
 
 
 def _is_no_address(text: str) -> bool:
     return not is_address(text)
+
+
+def _are_forwarded(text: str) -> bool:
+    """Addresses, or words by which proxies and clients hide them."""
+    return all(_FORWARDED.fullmatch(item) or is_address(item) for item in text.split(", ", 100))
 
 
 def _is_server(text: str) -> bool:
@@ -105,7 +149,7 @@ def _in(pattern: re.Pattern[str], longest: int = 64) -> Callable[[str], bool]:
 _PEER = Meaning("an address or a host name", _is_peer, Known.PEER)
 _METHOD = Meaning("a method", _is_method)
 _BY_FIELD = {
-    "remote_user": Meaning("a user", _is_user, Known.NO_SPACE),
+    "remote_user": Meaning("a user", _is_user, Known.USER),
     "remote_logname": Meaning("the name from identd", _is_no_address),
     "server_name": Meaning("a server's name", _is_server),
     "server_name2": Meaning("a server's name", _is_server),
@@ -113,13 +157,23 @@ _BY_FIELD = {
     "request_method": _METHOD,
     "method": _METHOD,
     "gzip_ratio": Meaning("a ratio such as 2.75", _in(_RATIO)),
+    "request_header_x_forwarded_for": Meaning("addresses", _are_forwarded, Known.PEER),
+    "upstream_addr": _items(_UPSTREAM, "addresses of upstreams"),
+    "upstream_status": _items("[1-9][0-9]{2}|000", "statuses of upstreams", Known.STATUS),
+    "upstream_response_length": _items("[0-9]+", "numbers of bytes", Known.NUMBER),
+    "upstream_bytes_received": _items("[0-9]+", "numbers of bytes", Known.NUMBER),
+    "upstream_bytes_sent": _items("[0-9]+", "numbers of bytes", Known.NUMBER),
+    "upstream_response_time": _items(r"[0-9]+\.[0-9]+", "times of upstreams"),
+    "upstream_connect_time": _items(r"[0-9]+\.[0-9]+", "times of upstreams"),
+    "upstream_header_time": _items(r"[0-9]+\.[0-9]+", "times of upstreams"),
 }
 ONLY_IF = {
     "address": Meaning("an address", is_address, Known.ADDRESS),
     "name": Meaning("a host name", _is_no_address),
     "fraction": Meaning("seconds with a fraction", _in(_FRACTION)),
 }
-_ONLY_OPEN = frozenset({"remote_user", "remote_logname"})
+_ENCLOSED = frozenset({"server_name", "server_name2", "scheme", "request_method", "method", "gzip_ratio"})
+_ONLY_OPEN = _BY_FIELD.keys() - _ENCLOSED
 _BY_KIND = {Kind.ADDRESS: _PEER}
 _BY_FREE_KIND = {
     Kind.STATUS: Meaning("a status", _in(_STATUS), Known.STATUS),

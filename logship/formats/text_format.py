@@ -12,7 +12,7 @@ from logship.formats import line_pattern
 from logship.formats.escapes import decode
 from logship.formats.format import Format, Wanted
 from logship.formats.line_pattern import Reach
-from logship.formats.meaning import meaning_of
+from logship.formats.meaning import may_hold_blanks, meaning_of
 from logship.formats.misfit import explain
 from logship.formats.pieces import LineShape, Literal
 from logship.formats.re2_door import Pattern, compile_pattern
@@ -24,6 +24,7 @@ from logship.kernel.program import Escaping
 from logship.kernel.values import Memo
 
 BOM = b"\xef\xbb\xbf"
+_LOOSE = frozenset({Kind.TEXT, Kind.REQUEST_LINE})  # with tolerance they hold spaces where no quotes bound them
 TIMES_KEPT = 256  # neighbouring lines share their second
 TOLERANT_BYTES = 16_384  # longer lines must fit strictly: RE2 takes 80 ns a byte, and no server logs such a user name
 
@@ -52,6 +53,7 @@ class TextFormat(Format):
             (at, lru_cache(TIMES_KEPT)(slot.time.decoder("UTC"))) for at, slot in enumerate(self._groups) if slot.time
         ]
         self._open = {number for number, part in enumerate(reaches) if part.kind is Kind.TEXT and part.stop == " "}
+        self._loose = [number for number, part in enumerate(reaches) if part.kind in _LOOSE and not part.quoted]
         meanings = [meaning_of(part.variable.slot, is_enclosed=part.quoted) for part in reaches]
         self._meanings = [
             (at, Memo(meaning.holds).__getitem__) for at, meaning in enumerate(meanings) if meaning is not None
@@ -70,17 +72,23 @@ class TextFormat(Format):
     @cached_property
     def _tolerant_texts(self) -> tuple[str, ...]:
         """Exact literals first: a value may be spaces."""
-        return tuple(
-            line_pattern.tolerant_pattern(self.parts, self.escaping, any_spaces=any_spaces)
-            for any_spaces in (False, True)
-        )
+        return tuple(self._tolerant_text(any_spaces=any_spaces) for any_spaces in (False, True))
+
+    def _tolerant_text(self, *, any_spaces: bool, is_greedy: bool = False) -> str:
+        return line_pattern.tolerant_pattern(self.parts, self.escaping, any_spaces=any_spaces, is_greedy=is_greedy)
 
     @cached_property
     def _tolerant(self) -> tuple[Pattern, ...]:
         return tuple(map(compile_pattern, self._tolerant_texts))
 
+    @cached_property
+    def _greedy(self) -> tuple[Pattern, ...]:
+        """The same, but that blanks belong to the first value that may hold them instead of the last."""
+        return tuple(compile_pattern(self._tolerant_text(any_spaces=each, is_greedy=True)) for each in (False, True))
+
     def forget(self) -> None:
-        self.__dict__.pop("_tolerant", None)  # RE2 keeps up to MAX_MEMORY_BYTES for each pattern
+        for patterns in ("_tolerant", "_greedy"):
+            self.__dict__.pop(patterns, None)  # RE2 keeps up to MAX_MEMORY_BYTES for each pattern
 
     @property
     def shape(self) -> tuple[object, ...]:
@@ -101,10 +109,14 @@ class TextFormat(Format):
         values = self._values(match.groups(), is_plain=is_plain) if match is not None else None
         if values is not None or len(line) > TOLERANT_BYTES:
             return values
-        for pattern in self._tolerant:
+        for number, pattern in enumerate(self._tolerant):
             found = pattern.fullmatch(line)
-            if found is not None:
-                return self._tolerated([(raw or b"").decode("latin-1") for raw in found])
+            if found is None:
+                continue
+            is_cut = len(self._loose) > 1 and any(b" " in (found[group] or b"") for group in self._loose)
+            if is_cut and self._greedy[number].fullmatch(line) != found:
+                return None  # the blanks may be another value's: nobody knows which columns these are
+            return self._tolerated([(raw or b"").decode("latin-1") for raw in found])
         return None
 
     def _tolerated(self, raw_values: Sequence[str]) -> Values | None:
@@ -113,7 +125,7 @@ class TextFormat(Format):
         for number, slot in enumerate(self._groups):
             if slot.field == "remote_user":
                 values[number] = values[number].strip(" ")
-            elif number in self._open and " " in values[number] and "-" in values[number].split(" "):
+            elif number in self._open and " " in values[number] and not may_hold_blanks(slot.field, values[number]):
                 return None
         return self._values(values)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from logship.fields import Kind
 from logship.formats import times
 from logship.formats.format import Wanted
-from logship.formats.line_pattern import FREE, INTEGERS, NUMBERS, Part, Reach, is_bounded
+from logship.formats.line_pattern import INTEGERS, NUMBERS, Part, Reach, is_bounded, may_hold_spaces
 from logship.formats.meaning import meaning_of
 from logship.formats.pieces import Literal
 from logship.formats.request_line import PARTS
@@ -66,7 +66,7 @@ def _how(reach: Reach, escaping: Escaping) -> tuple[How | None, str]:
         return (How.BARE, f'{stop}"') if is_bounded(reach) else (_TIMES.get(type(reach.variable.slot.time)), "")
     if kind is Kind.LIST and stop in {" ", ""}:
         return How.LIST, ""
-    stops = stop if kind in FREE or " " in stop else f"{stop} "
+    stops = stop if may_hold_spaces(reach) or " " in stop else f"{stop} "
     if escaping is not Escaping.NONE and '"' not in stops:
         stops += '"'
     return How.TEXT, stops

@@ -70,8 +70,15 @@ _HOSTS = frozenset({"host", "request_header_host"})
 _HEADER = re.compile(r"(cs|sc|c|s)\(([^()]+)\)")
 _COLUMN = re.compile(r'"((?:[^"]|"")*)"(?= |$)|([^" ][^ ]*)')
 _NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+_CLOUDFRONT = "x-edge-location"
+_SHORTEST_CLOUDFRONT = 22  # columns: later ones came in later years
+_RESULT = re.compile("[A-Z][A-Za-z]+")
 _SHAPES = {  # of values that are not absent; a status of 0 says that the client was gone
     "status": re.compile("[1-9][0-9]{2}|0{1,3}"), "time_ms": _NUMBER, "time_s": _NUMBER,
+    "scheme": re.compile("(?:https?|wss?)(?:/[0-9.]+)?", re.IGNORECASE), "protocol": re.compile("[A-Z]+/[0-9.]+"),
+    "ssl_protocol": re.compile(r"(?:TLS|SSL)v?[0-9.]+"), "ssl_cipher": re.compile("[A-Z0-9]+(?:[_-][A-Z0-9]+)+"),
+    "x-edge-result-type": _RESULT, "x-edge-response-result-type": _RESULT, "x-edge-detailed-result-type": _RESULT,
+    "time-to-first-byte": _NUMBER, "fle-status": re.compile("[A-Za-z]+"),
 }  # fmt: skip
 _PLUS = re.compile(r"(?<![(])\+")
 
@@ -81,8 +88,8 @@ class Layout:
     """What the directives above a line say of its columns.
 
     Shapes: `names` are the columns' fields, '' for one that repeats another; `date` and `time` are their columns.
-    `is_iis`: blanks are written as +, time-taken counts ms. `may_have_more`: columns behind the last name are passed
-    over where tabs tell them apart.
+    `is_iis`: blanks are written as +, time-taken counts ms. `shortest`: of a line with tabs, that may end before later
+    columns.
     """
 
     names: tuple[str, ...]
@@ -91,7 +98,7 @@ class Layout:
     is_local: bool
     is_iis: bool
     is_cloudfront: bool
-    may_have_more: bool
+    shortest: int
 
     def document(self, line: str) -> Document | None:
         """The values of a line by their fields; None where it has another number of columns."""
@@ -100,12 +107,12 @@ class Layout:
             return None
         zone = "" if self.is_local else "Z"
         found: Document = {TIME: f"{columns[self.date]}T{columns[self.time]}{zone}"}
-        for name, value in zip(self.names, columns, strict=True):
+        for name, value in zip(self.names, columns, strict=False):
             if name and value not in {"", "-"} and (name, value) != NO_METHOD:
                 found[name] = value
         if not found.keys() & {"request_method", "status"}:  # http.sys tells of connections without a request
             return None
-        if any(pattern.fullmatch(str(found.get(name, "0"))) is None for name, pattern in _SHAPES.items()):
+        if any(name in found and pattern.fullmatch(str(found[name])) is None for name, pattern in _SHAPES.items()):
             return None
         agent = found.get(_AGENT)
         if isinstance(agent, str):
@@ -130,9 +137,7 @@ class Layout:
         wanted = len(self.names)
         if "\t" in line:
             columns = line.split("\t")
-            if self.may_have_more:
-                columns = columns[:wanted]
-            return list(map(_unquoted, columns)) if len(columns) == wanted else None
+            return list(map(_unquoted, columns)) if self.shortest <= len(columns) <= wanted else None
         plain = [column for column in line.split(" ") if column]
         if self.is_iis and len(plain) == wanted:  # it writes no quotes of its own: one is the client's
             return plain
@@ -170,7 +175,7 @@ def _unquoted(column: str) -> str:
 
 
 @lru_cache(LAYOUTS_KEPT)
-def layout_of(heading: bytes, *, may_have_more: bool = False) -> Layout | None:
+def layout_of(heading: bytes, *, may_end_early: bool = False) -> Layout | None:
     """What a heading says; None where lines can't be read by it: too many fields, or none for what is NEEDED."""
     directives = dict(line.partition(":")[::2] for line in heading.decode("utf-8", "replace").splitlines())
     identifiers = [identifier.lower() for identifier in directives.get("#Fields", "").split()]
@@ -178,7 +183,8 @@ def layout_of(heading: bytes, *, may_have_more: bool = False) -> Layout | None:
     date, time = ("date-local", "time-local") if local else ("date", "time")
     if not 0 < len(identifiers) <= MAX_FIELDS or not {date, time, "sc-status"}.issubset(identifiers):
         return None
-    is_cloudfront = "x-edge-location" in identifiers
+    is_cloudfront = _CLOUDFRONT in identifiers
+    shortest = _SHORTEST_CLOUDFRONT if is_cloudfront and may_end_early else len(identifiers)
     software = directives.get("#Software", "").lower()
     if _REQUESTS.isdisjoint(identifiers) or any(other in software for other in _OTHERS):
         return None
@@ -186,7 +192,7 @@ def layout_of(heading: bytes, *, may_have_more: bool = False) -> Layout | None:
     is_ms = is_iis or "sgos" in software
     return Layout(
         tuple(_names(identifiers, "time_ms" if is_ms else "time_s")), identifiers.index(date), identifiers.index(time),
-        local, is_iis, is_cloudfront, may_have_more,
+        local, is_iis, is_cloudfront, shortest,
     )  # fmt: skip
 
 
@@ -241,7 +247,7 @@ class W3cFormat(JsonFormat):
         return None
 
     def _layout(self, heading: bytes) -> Layout | None:
-        return layout_of(heading) if b"#Fields:" in heading else layout_of(heading + self._own, may_have_more=True)
+        return layout_of(heading) if b"#Fields:" in heading else layout_of(heading + self._own, may_end_early=True)
 
     def _members(self, bare: bytes) -> Document | None:
         heading, line = headed(bare)

@@ -226,6 +226,13 @@ static const uint8_t *epoch_end(const uint8_t *at, const uint8_t *end)
     return digits_end(fraction, end - fraction > 9 ? fraction + 9 : end);
 }
 
+/* Behind a `-` that is no number's sign; NULL: there is none. */
+static const uint8_t *dash_end(const uint8_t *at, const uint8_t *end)
+{
+    if (at == end || *at != '-') return NULL;
+    return at + 1 < end && is_digit(at[1]) ? NULL : at + 1;
+}
+
 /* Where a value ends that begins at `at`; NULL: hand back. */
 static const uint8_t *field_end(run *of, const instruction *now, const uint8_t *at)
 {
@@ -239,13 +246,17 @@ static const uint8_t *field_end(run *of, const instruction *now, const uint8_t *
             at += end - at >= 2 && (at[1] == '"' || at[1] == '\\') ? 2 : 1;
         }
     case HOW_STATUS:
-        if (end - at >= 3 && is_digit(at[0]) && is_digit(at[1]) && is_digit(at[2])) return at + 3;
-        return at < end && *at == '-' ? at + 1 : at;
-    case HOW_INTEGER: return digits_end(at + (at < end && *at == '-'), end);
-    case HOW_NUMBER:
-        from = at + (at < end && *at == '-');
+        if (end - at >= 3 && is_digit(at[0]) && at[0] != '0' && is_digit(at[1]) && is_digit(at[2])) return at + 3;
+        return dash_end(at, end);
+    case HOW_INTEGER:
+        from = at;
         at = digits_end(from, end);
-        return at > from && at < end && *at == '.' ? digits_end(at + 1, end) : at;
+        return at > from ? at : dash_end(from, end);
+    case HOW_NUMBER:
+        from = at;
+        at = digits_end(from, end);
+        if (at == from) return dash_end(from, end);
+        return at < end && *at == '.' ? digits_end(at + 1, end) : at;
     case HOW_LIST: return list_end(at, end);
     case HOW_MARK: return at + (at < end && *at == '?');
     case HOW_CLF:
@@ -525,7 +536,7 @@ static inline bool known_text(run *of, const function *called, ls_bytes text, ls
     case KNOWN_METHOD: return text.length > 1 || (text.length && *at != '-');
     case KNOWN_PAIRS: return redact_pairs(of, &called->names, text, out);
     case KNOWN_PEER: return is_address(text) || (text.length <= MOST_PEER && is_host(text));
-    case KNOWN_NO_SPACE: return !memchr(at, ' ', text.length);
+    case KNOWN_USER: return text.length && is_letter(*at) && !memchr(at, ' ', text.length) && !memchr(at, ':', text.length);
     case KNOWN_AMONG:
         *out = (ls_bytes){ONE, is_among(&called->names, text)};
         return is_address4(text);

@@ -64,9 +64,9 @@ class How(IntEnum):
     TEXT = 0  # to the first of the stops (the constant's bytes; none: the line's end). With escaping BACKSLASH or
     #           JSON a backslash is passed over, together with a `"` or `\` behind it: neither ends the value
     BARE = 1  # to the first of the stops; a backslash is a character like others
-    STATUS = 2  # [0-9]{3}, else -, else nothing
-    INTEGER = 3  # -?[0-9]*
-    NUMBER = 4  # -?([0-9]+\.?[0-9]*)?
+    STATUS = 2  # [1-9][0-9]{2}, else -, else hand back
+    INTEGER = 3  # [0-9]+, else a - without a digit behind it, else hand back
+    NUMBER = 4  # [0-9]+(\.[0-9]*)?, else as INTEGER
     LIST = 5  # [^ ,"]* then any number of (`,` or ` :`, a space, [^ ,"]*); the stops don't matter
     MARK = 6  # \??
     CLF = 7  # 26 bytes like `10/Oct/2000:13:55:36 -0700`, digits and signs where they belong; else hand back
@@ -111,7 +111,7 @@ class Known(IntEnum):
     METHOD = 27  # is not empty and not '-': same
     PAIRS = 28  # a URL, redacted by `names`: see below
     PEER = 29  # as ADDRESS, or as HOST with at most 255 bytes: same
-    NO_SPACE = 30  # holds no space: same
+    USER = 30  # begins with a letter, holds no space and no ':': same
     AMONG = 31  # an address of IPv4 as ADDRESS: '1' where it is in a range of `names`, else the empty text. A range is
     #             the first and the last address, 8 lower-case hex digits each
 

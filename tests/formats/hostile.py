@@ -18,6 +18,8 @@ USUAL = {Kind.STATUS: "200", Kind.TIME: "2000-10-10T13:55:36Z", Kind.ADDRESS: "2
 USUAL_OF_FIELD = {
     "request_method": "GET", "method": "GET", "gzip_ratio": "2.75", "scheme": "https", "server_name": "shop.example",
     "server_name2": "shop.example",
+    "upstream_addr": "10.0.0.5:80", "upstream_status": "200", "upstream_response_time": "0.004",
+    "upstream_connect_time": "0.001", "upstream_header_time": "0.002",
 }  # fmt: skip
 
 

@@ -168,4 +168,5 @@ def test_a_blank_between_columns_without_quotes_is_no_guess() -> None:
     fmt = nginx("$remote_addr [$time_local] $status $http_referer $request_body $request_time")
     line = "203.0.113.9 [10/Oct/2000:13:55:36 -0700] 200 {} {} 0.004"
     assert parsed(fmt, line.format("-", "a b"))["request_body"] == "a b"
-    assert fmt.parse(line.format("https://a.example/a b", "-").encode()) is None
+    assert parsed(fmt, line.format("https://a.example/a b", "-"))["request_header_referer"] == "https://a.example/a b"
+    assert fmt.parse(line.format("https://a.example/a", "b c").encode()) is None

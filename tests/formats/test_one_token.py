@@ -17,6 +17,7 @@ from logship.formats import Format, Slot
 from logship.formats.directives import headed
 from logship.formats.line_pattern import Reach
 from logship.formats.pieces import Literal
+from logship.formats.request_line import PARTS
 from logship.formats.text_format import TextFormat
 from tests.formats.presets import apache, preset, presets
 
@@ -107,7 +108,7 @@ def test_one_word_changed_shifts_no_field_of_a_preset(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["haproxy_http", "haproxy_ingress", "nginx_proxy_manager", "ltsv", "cloudfront", "w3c"]
+    "name", ["aws_alb", "haproxy_http", "haproxy_ingress", "nginx_proxy_manager", "ltsv", "cloudfront", "w3c"]
 )
 def test_one_word_changed_makes_no_value_that_its_field_can_not_have(name: str) -> None:
     fmt = preset(name)
@@ -130,6 +131,41 @@ def test_members_of_json_mean_the_same_in_any_order_and_beside_others(name: str)
             order = list(members.items())[at:] + list(members.items())[:at]
             for line in (dict(order), {"x-other": "203.0.113.7"} | dict(order)):
                 assert preset(name).parse(json.dumps(line).encode()) == expected
+
+
+MORE_WORDS = ("5", "0.004", "-1", "GET", "443", "x y", "-")
+
+
+def words_of(fmt: Format, line: bytes) -> dict[str, list[str]] | None:
+    """What a line says, field by field, in words; None where it does not fit."""
+    values = fmt.parse(line)
+    pairs = zip(fmt.slots, values or (), strict=False)
+    return None if values is None else {slot.field: value.split() for slot, value in pairs if slot.field not in PARTS}
+
+
+@pytest.mark.parametrize("name", [name for name in presets() if not name.endswith("_json")])
+def test_one_word_more_or_less_touches_one_field_at_most(name: str) -> None:
+    fmt = preset(name)
+    between = "\t" if "\t" in presets()[name].examples[0] else " "
+    for example in presets()[name].examples:
+        for line in dict.fromkeys((example, example.replace(" - [", " ann ["))):
+            heading, own = headed(line.encode())
+            expected = words_of(fmt, heading + own)
+            assert expected is not None or line != example
+            if expected is None:
+                continue
+            words = own.decode().split(between)
+            for at in range(len(words) + 1):
+                for word in (*WORDS, *MORE_WORDS, *words[at : at + 1]):
+                    other = between.join([*words[:at], word, *words[at:]])
+                    found = words_of(fmt, heading + other.encode()) or expected
+                    touched = [field for field, value in expected.items() if found[field] != value]
+                    assert len(touched) <= 1, (other, touched)
+                    for field in touched:
+                        assert len(found[field]) > len(expected[field]), (other, field, found[field])
+                found = words_of(fmt, heading + between.join(words[:at] + words[at + 1 :]).encode()) or expected
+                touched = [field for field, value in expected.items() if found[field] != value]
+                assert len(touched) <= 1, (words[at], touched)
 
 
 COLUMNS = {

@@ -26,7 +26,7 @@ def test_each_preset_explains_itself_and_fits_its_examples(name: str) -> None:
 @pytest.mark.parametrize("name", ["common", "combined", "vhost_combined", "combinedio", "nginx", "ingress_nginx"])
 def test_the_presets_people_know_have_vocabulary_fields_only(name: str) -> None:
     own = [slot.field for slot in preset(name).slots if canonical(slot.field) is None]
-    assert own == (["req_id"] if name == "ingress_nginx" else [])
+    assert own == []
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,10 @@ METHODS = ("GET", "POST", "M-SEARCH", "BASELINE-CONTROL")
 SERVERS = ("shop.example", "localhost", "_", "*.example", "203.0.113.9")
 BY_FIELD = {
     "gzip_ratio": ("2.75",), "server_name": SERVERS, "server_name2": SERVERS, "scheme": ("http", "https"),
-    "request_method": METHODS, "method": METHODS,
+    "request_method": METHODS, "method": METHODS, "upstream_addr": ("10.0.0.5:80", "10.0.0.5:80, unix:/run/x"),
+    "upstream_status": ("200", "502, 200", "502 : -"), "upstream_response_time": ("0.004", "0.000, 0.004"),
+    "upstream_connect_time": ("0.001",), "upstream_header_time": ("0.002", "-, 0.002"),
+    "upstream_response_length": ("12", "0, 12"), "request_header_x_forwarded_for": ("203.0.113.9", "unknown, ::1"),
 }  # fmt: skip
 
 
@@ -97,7 +100,8 @@ def values(reach: Reach) -> st.SearchStrategy[str]:
         return texts
     if kind is Kind.LIST:
         return st.lists(tokens, min_size=1, max_size=3).map(", ".join)
-    return tokens.map(lambda text: text.replace(reach.stop, "") if reach.stop else text).filter(bool)
+    without = reach.stop + (":." if reach.variable.slot.field == "remote_user" else "")  # of addresses and times
+    return tokens.map(lambda text: "".join(sign for sign in text if sign not in without)).filter(bool)
 
 
 @st.composite

@@ -118,6 +118,7 @@ FOR_EXACT = {  # whole formats, and why
     "bodies": "its values are whole JSON objects",
     "w3c": "its columns are named in the log",
     "cloudfront": "its columns may be named in the log",
+    "aws_alb": "RE2 matches it",
     "haproxy_http": "RE2 matches it",
     "haproxy_ingress": "RE2 matches it",
     "nginx_proxy_manager": "RE2 matches it",

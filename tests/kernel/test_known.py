@@ -29,7 +29,7 @@ NAMES = st.text("aZ09.-: _/é", max_size=6)
 REAL: dict[Known, tuple[Callable[[str], str | None], tuple[str, ...]]] = {
     Known.ADDRESS: (address, ()),
     Known.PEER: (lambda text: text if _is_peer(text) else None, ()),
-    Known.NO_SPACE: (lambda text: text if _is_user(text) else None, ()),
+    Known.USER: (lambda text: text if _is_user(text) else None, ()),
     Known.AMONG: (lambda text: "1" if NETWORKS(address(text)) else "", NETWORKS.ranges),
 }
 
@@ -55,7 +55,7 @@ def test_what_it_knows_of_a_text_is_what_python_says(known: Known, text: str) ->
     [(Known.ADDRESS, "203.0.113.7", "203.0.113.7"), (Known.ADDRESS, "2001:db8:0:a::1", None),
      (Known.ADDRESS, "2001:db8:5c:fe01:1a2b:3c4d:5e6f:7788", "2001:db8:5c:fe01:1a2b:3c4d:5e6f:7788"),
      (Known.ADDRESS, "2001:db8::7", "2001:db8::7"), (Known.PEER, "crawler-7.example", "crawler-7.example"),
-     (Known.NO_SPACE, "anna@shop.example", "anna@shop.example"), (Known.NO_SPACE, "anna b", None),
+     (Known.USER, "anna@shop.example", "anna@shop.example"), (Known.USER, "anna b", None),
      (Known.AMONG, "10.255.255.255", "1"), (Known.AMONG, "11.0.0.0", ""), (Known.AMONG, "0.0.0.0", ""),
      (Known.AMONG, "0.0.0.1", "1")],
 )  # fmt: skip
