@@ -169,8 +169,12 @@ def _served(base: Path | None) -> Sequence[ServedLog]:
 
 def _drift(source: SourceSettings, loaded: Loaded, served: Sequence[ServedLog]) -> Iterator[Finding]:
     if served:
-        from logship.check.server_configs import differences
+        from logship.check.server_configs import differences, repeated_ids
 
+        for said in repeated_ids(source, loaded.converters[source.name], served):
+            yield Finding(
+                "warning", source.name, said, "write  log_subrequest off;  or leave transaction_id to logship"
+            )
         for difference in differences(source, loaded.converters[source.name], served):
             yield Finding("warning", source.name, difference.message, difference.hint)
 

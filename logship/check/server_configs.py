@@ -46,13 +46,10 @@ def differences(
     source: SourceSettings, converter: SourceConverter, served: Iterable[ServedLog]
 ) -> Iterator[FormatDifference]:
     """The served logs among the source's whose lines our format was not made for."""
-    ours, globs, excluded = converter.format, Globs(source.paths), Globs(source.exclude)
+    ours = converter.format
     if ours is None:
         return
-    for log in served:
-        path = log.path.replace("*", "x")  # one of the names that the server makes of variables or dates
-        if (log.path not in source.paths and not globs.fits(path)) or excluded.fits(path):
-            continue
+    for log in _own(source, served):
         try:
             theirs = compile_format(read_spec({log.kind: log.text}), converter.named)
         except FormatError:
@@ -60,6 +57,32 @@ def differences(
         difference = compared(ours, theirs, log)
         if difference is not None:
             yield difference
+
+
+def one_id(path: str) -> str:
+    """What a server does that logs subrequests with their request's id."""
+    return (
+        f"log_subrequest writes a line of {path} for each subrequest, with the $request_id of its request;"
+        " as transaction_id it would name several events, of which the receiver keeps one"
+    )
+
+
+def repeated_ids(source: SourceSettings, converter: SourceConverter, served: Iterable[ServedLog]) -> Iterator[str]:
+    """Of the served logs among the source's, those whose id the mapping sends though several lines have it."""
+    if "request_id" not in str(converter.mapping.event.get("transaction_id")):
+        return
+    for log in _own(source, served):
+        if log.repeats_ids:
+            yield f"{log.repeats_ids}: {one_id(log.path)}"
+
+
+def _own(source: SourceSettings, served: Iterable[ServedLog]) -> Iterator[ServedLog]:
+    """The served logs that the source reads."""
+    globs, excluded = Globs(source.paths), Globs(source.exclude)
+    for log in served:
+        path = log.path.replace("*", "x")  # one of the names that the server makes of variables or dates
+        if (log.path in source.paths or globs.fits(path)) and not excluded.fits(path):
+            yield log
 
 
 def compared(ours: Format, theirs: Format, log: ServedLog) -> FormatDifference | None:

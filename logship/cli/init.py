@@ -142,6 +142,7 @@ def _next(output: Path) -> list[str]:
 
 def _look(base: Path, paths: Sequence[Path]) -> tuple[list[Proposal], list[str]]:
     """The sources to propose, and what a person should know beside them."""
+    from logship.check.server_configs import one_id
     from logship.config.shipped import presets
     from logship.servers import Served, read_conf_file, served_logs
     from logship.servers.proposal import USUAL_LOGS, propose_file, propose_served
@@ -164,7 +165,8 @@ def _look(base: Path, paths: Sequence[Path]) -> tuple[list[Proposal], list[str]]
         tuple(write for served in found for write in served.writes),
     )
     proposals = propose_served(whole.logs, named, base, whole.writes) + [propose_file(log, named) for log in logs]
-    return proposals, [f"{passed.place}: {passed.reason}" for passed in whole.passed]
+    told = [f"{passed.place}: {passed.reason}" for passed in whole.passed]
+    return proposals, told + [f"{log.repeats_ids}: {one_id(log.path)}" for log in whole.logs if log.repeats_ids]
 
 
 def _is_conf(path: Path) -> bool:

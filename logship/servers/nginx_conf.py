@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from logship.servers.served import UNCLOSED, Directive, Passed, Served, ServedLog, Word, Write, below, read_conf
@@ -14,6 +15,7 @@ from logship.servers.served import UNCLOSED, Directive, Passed, Served, ServedLo
 COMBINED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
 )
+REQUEST_ID = re.compile(r"\$\{?request_id\b")
 NO_REQUESTS = frozenset({"stream", "mail"})
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
 _WORD = re.compile(r"""(?P<space>\s+)|(?P<comment>#[^\n]*)|(?P<end>[;{}])""")
@@ -33,13 +35,15 @@ def read_nginx(conf: Path, base: Path = Path("/")) -> Served:
     logs: list[ServedLog] = []
     writes: list[Write] = []
     prefix = _prefix(conf, base)
+    nested = next((one for one in directives if one.name == "log_subrequest" and one.argument(0) == "on"), None)
+    repeats_ids = nested.place(base) if nested else ""
     said = [directive for directive in directives if directive.name == "access_log"]
     for directive in said or _default(directives, prefix):
         found = _access_log(directive, formats, base, prefix)
         if isinstance(found, Passed):
             passed.append(found)
         elif found is not None:
-            logs.append(found)
+            logs.append(replace(found, repeats_ids=repeats_ids) if REQUEST_ID.search(found.text) else found)
             condition = next((word.text for word in directive.words[2:] if word.text.startswith("if=")), "")
             writes.append(Write(directive.scope, found.path, condition))
     return Served(tuple(dict.fromkeys(logs)), tuple(passed), tuple(dict.fromkeys(writes)))

@@ -19,7 +19,7 @@ class ServedLog:
 
     Shapes: `path` may be a glob, where the server makes names from variables or dates. `text` is the format string in
     one piece, as the server's own file would have it; `name` is the format's, "" for one written in place. `place` is
-    file:line.
+    file:line; `repeats_ids` is that of the directive by which several lines have one $request_id, "" for none.
     """
 
     path: str
@@ -27,6 +27,7 @@ class ServedLog:
     name: str
     text: str
     place: str
+    repeats_ids: str = ""
 
 
 @record

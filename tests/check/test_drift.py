@@ -32,6 +32,35 @@ def nginx(text: str, path: str = "/logs/access.log") -> ServedLog:
     return ServedLog(path, "nginx", "main", text, "/etc/nginx/nginx.conf:12")
 
 
+@pytest.mark.parametrize(("mapping", "is_said"), [("$request_id", True), ("$http_x_id", False), ("null", False)])
+def test_a_server_that_logs_subrequests_under_their_requests_id_is_reported(
+    tmp_path: Path, mapping: str, is_said: bool
+) -> None:
+    conf, log = tmp_path / "etc/nginx/nginx.conf", tmp_path / "logs/access.log"
+    for file in (conf, log):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    log.touch()
+    conf.write_text(
+        "http { log_format ids '$remote_addr [$time_local] \"$request\" $status ${request_id}';\n"
+        "log_subrequest on; server { access_log /logs/access.log ids; } }"
+    )
+    (tmp_path / "own.yml").write_text(f"extends: default\nevent: {{transaction_id: {mapping}}}\n")
+    config = tmp_path / "logship.yml"
+    config.write_text(
+        "endpoint: {url: 'http://127.0.0.1:9', application_id: an-id}\norigin: web-1\nsources:\n"
+        "  - name: api\n    paths: [/logs/access.log]\n    mapping: own.yml\n"
+        "    format: {nginx: '$remote_addr [$time_local] \"$request\" $status $request_id $http_x_id'}\n"
+    )
+    _, findings = inspect(config, {}, base=tmp_path)
+    said = [one.message for one in findings if "log_subrequest" in one.message]
+    assert bool(said) is is_said
+    assert not is_said or said[0].startswith(
+        "/etc/nginx/nginx.conf:2: log_subrequest writes a line of /logs/access.log"
+    )
+    conf.write_text(conf.read_text().replace("subrequest on", "subrequest off"))
+    assert not [one for one in inspect(config, {}, base=tmp_path)[1] if "log_subrequest" in one.message]
+
+
 @pytest.mark.parametrize(
     ("fmt", "served"),
     [

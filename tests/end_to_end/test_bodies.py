@@ -51,16 +51,16 @@ class Echo(BaseHTTPRequestHandler):
 
 
 class BodyNginx(Nginx):
-    """nginx as `logship init --bodies` says, in front of an API."""
+    """nginx as `logship init --bodies` says, in front of an API; `bodies` is its line of the http block."""
 
-    def __init__(self, directory: Path, bodies: Path, upstream: int) -> None:
+    def __init__(self, directory: Path, bodies: str, upstream: int) -> None:
         super().__init__(directory, ())
         self.bodies = bodies
         self.upstream = upstream
 
     def _config(self) -> str:
         text = f"load_module {MODULE};\n" + super()._config()
-        text = text.replace("log_format truth", f"include {self.bodies}/logship-bodies.conf; log_format truth")
+        text = text.replace("log_format truth", f"{self.bodies} log_format truth")
         return text.replace(
             'location / { return 200 "ok"; }',
             f"""location / {{
@@ -83,15 +83,16 @@ def upstream() -> Iterator[int]:
 
 
 @pytest.fixture
-def made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Path, str]:
-    """The directory that init wrote into, and the source that it names."""
+def made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Path, str, str]:
+    """The directory that init wrote into, the source that it names, and its line for nginx."""
     if not MODULE.exists():
         lacking("njs is not installed: apt-get install libnginx-mod-http-js")
-    directory = tmp_path / "made"
+    directory = tmp_path / 'a "b" {3}; #$x'
     assert execute(["init", "--bodies", str(directory)]) == 0
     said = capsys.readouterr().out
     source = said[said.index("max_line_bytes") : said.index("The log holds bodies")]
-    return directory, "\n".join(re.sub(r"^ {30}", "", line) for line in source.splitlines())
+    (include,) = re.findall(r"nginx.conf, http block +(include .*;)\n", said)
+    return directory, "\n".join(re.sub(r"^ {30}", "", line) for line in source.splitlines()), include
 
 
 def value_of(draw: random.Random, depth: int) -> Any:
@@ -137,12 +138,12 @@ def events_of(collector: CollectorServer) -> dict[str, dict[str, Any]]:
 
 
 def test_random_bodies_arrive_as_they_were_but_for_their_masks(
-    tmp_path: Path, made: tuple[Path, str], upstream: int
+    tmp_path: Path, made: tuple[Path, str, str], upstream: int
 ) -> None:
     draw = random.Random(7)
-    directory, source = made
+    _, source, include = made
     sent = [value_of(draw, 4) for _ in range(BODIES)]
-    with BodyNginx(tmp_path / "nginx", directory, upstream) as nginx:
+    with BodyNginx(tmp_path / "nginx", include, upstream) as nginx:
         connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=30)
         for number, tree in enumerate(sent):
             body = json.dumps(tree, ensure_ascii=number % 2 == 0).encode()
@@ -162,9 +163,9 @@ def test_random_bodies_arrive_as_they_were_but_for_their_masks(
 
 
 def test_who_asked_comes_from_the_token_and_what_is_no_text_or_too_long_stays_out(
-    tmp_path: Path, made: tuple[Path, str], upstream: int
+    tmp_path: Path, made: tuple[Path, str, str], upstream: int
 ) -> None:
-    directory, source = made
+    _, source, include = made
     claims = base64.urlsafe_b64encode(json.dumps({"sub": "ann?é>>"}).encode()).decode().rstrip("=")
     number = base64.urlsafe_b64encode(b'{"a":"\\"7:",\n"sub": 9007199254740993}').decode().rstrip("=")
     odd = base64.urlsafe_b64encode(b'{"sub":{"id":7}}').decode().rstrip("=")
@@ -179,7 +180,7 @@ def test_who_asked_comes_from_the_token_and_what_is_no_text_or_too_long_stays_ou
         "long": (long, {}),
         "longer": (json.dumps({"a": "x" * 40_000}), {}),
     }
-    with BodyNginx(tmp_path / "nginx", directory, upstream) as nginx:
+    with BodyNginx(tmp_path / "nginx", include, upstream) as nginx:
         for name, (body, headers) in asked.items():
             connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=30)
             connection.request("POST", f"/{name}", body, {"Content-Type": "application/json", **headers})
@@ -198,11 +199,20 @@ def test_who_asked_comes_from_the_token_and_what_is_no_text_or_too_long_stays_ou
     assert found["token"]["request"]["headers"]["Content-Type"] == "application/json"
 
 
-def test_what_is_there_already_is_not_replaced(made: tuple[Path, str], capsys: pytest.CaptureFixture[str]) -> None:
-    directory, _ = made
+def test_what_is_there_already_is_not_replaced(made: tuple[Path, str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    directory, *_ = made
     (directory / "bodies.yml").write_text("mine")
     assert execute(["init", "--bodies", str(directory)]) == 2
     assert "is there already" in capsys.readouterr().err
     assert (directory / "bodies.yml").read_text() == "mine"
     assert execute(["init", "--bodies", str(directory), "--force"]) == 0
     assert (directory / "bodies.yml.old").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["b[3]", "b*", "it's", "a\\b"])
+def test_a_directory_that_nginx_would_read_otherwise_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert execute(["init", "--bodies", str(tmp_path / name)]) == 2
+    assert "in the path of such a file; name another directory" in capsys.readouterr().err
+    assert not (tmp_path / name).exists()
