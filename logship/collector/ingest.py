@@ -96,7 +96,7 @@ class Ingest:
             received_ms=caller.received_ms,
             peer=caller.peer,
         )
-        return lambda: self._writer.submit(rows)
+        return lambda: self._writer.submit(rows, len(body))
 
     def _items(self, kind: ItemKind, batch: bool, intake: Intake, body: bytes, caller: Caller) -> Store:
         items, owner, now_ms = read_items(body, kind, batch=batch), caller.application_id, caller.received_ms
@@ -118,7 +118,7 @@ class Ingest:
             try:
                 await asyncio.wrap_future(store())
             except StoreUnavailableError as exc:
-                raise busy("the store can't take this now; nothing of this request was stored") from exc
+                raise busy("the store can't take this now; send all of this request again") from exc
         request.scope[HAS_STORED] = True
         return Response(STORED, 201, self._served.current().headers, media_type="application/json")
 

@@ -21,6 +21,7 @@ from logship.records import record
 log = logging.getLogger(__name__)
 
 GROUP_ROWS = 8_000  # of one commit; more would make the first of them wait
+SLICE_CHARS = 2_000_000  # of a long batch; small ones wait for one slice of it, not for 47 MB
 FOLD_EVERY_GROUPS = 8  # under load so many commits are read from the events and not from segments
 IDLE_FOLD_S = 0.2  # after the last commit, when nothing else is waiting
 
@@ -34,10 +35,22 @@ def begun() -> Future[Any]:
 
 @record(frozen=False)
 class Submission:
-    """Rows of one request, and who waits for them to be durable."""
+    """Rows of one request, and who waits for them to be durable; the first `written` are in a commit already."""
 
     rows: list[EventRow]
+    is_long: bool = False  # written in slices
+    written: int = 0
     done: Future[None] = field(default_factory=begun)
+
+    def slice(self) -> list[EventRow]:
+        """The next rows, all of them where it is not long."""
+        if not self.is_long:
+            return self.rows
+        end, chars = self.written, 0
+        while end < len(self.rows) and end - self.written < GROUP_ROWS and chars < SLICE_CHARS:
+            chars += len(self.rows[end].event)
+            end += 1
+        return self.rows[self.written : end]
 
 
 @record(frozen=False)
@@ -78,9 +91,14 @@ class Writer:
         self._unfolded = 1  # a predecessor may have died before it put what it stored into segments
         self._thread.start()
 
-    def submit(self, rows: list[EventRow]) -> Future[None]:
-        """A future that is done when the rows are durable, or fails with StoreUnavailableError."""
-        submission = Submission(rows)
+    def submit(self, rows: list[EventRow], size_bytes: int = 0) -> Future[None]:
+        """A future that is done when the rows are durable, or fails with StoreUnavailableError.
+
+        Shapes: `size_bytes` of the body. Rows with ids are written in several commits where they are many: what was
+        written before a failure is passed over when they come again. Others are written as a whole.
+        """
+        is_long = size_bytes > SLICE_CHARS and all(row.transaction_id for row in rows)
+        submission = Submission(rows, is_long)
         self._put(submission)
         return submission.done
 
@@ -148,14 +166,14 @@ class Writer:
         rows = 0
         while self._waiting and rows < GROUP_ROWS:
             item = self._waiting[0]
-            if not isinstance(item, Submission):
+            if not isinstance(item, Submission) or item.is_long:
                 return group or [self._waiting.popleft()]
             rows += len(item.rows)
             group.append(self._waiting.popleft())
         return group
 
     def _commit(self, group: list[Submission]) -> None:
-        rows = group[0].rows if len(group) == 1 else list(chain.from_iterable(one.rows for one in group))
+        rows = group[0].slice() if len(group) == 1 else list(chain.from_iterable(one.rows for one in group))
         try:
             last_id = self._database.insert(rows)
         except StoreUnavailableError as exc:
@@ -168,8 +186,13 @@ class Writer:
                 submission.done.set_exception(StoreUnavailableError(f"the collector failed: {type(exc).__name__}"))
             raise
         self._unfolded += 1
-        self._durability.promise(submission.done for submission in group)
         self._pending.add(rows, last_id)
+        group[0].written += len(rows)
+        if group[0].is_long and group[0].written < len(group[0].rows):
+            with self._news:  # behind what came meanwhile
+                self._waiting.append(group[0])
+        else:
+            self._durability.promise(submission.done for submission in group)
 
     def _change(self, change: Change) -> None:
         try:

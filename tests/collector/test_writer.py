@@ -33,12 +33,15 @@ class Gate:
         self.open = threading.Event()
         self.entered = threading.Event()
         self.failure = failure
+        self.fails_at = -1  # after so many inserts
 
     def insert(self, rows: Sequence[EventRow]) -> None:
         self.entered.set()
         assert self.open.wait(20)
         if self.failure is not None:
             raise self.failure
+        if len(self.inserts) == self.fails_at:
+            raise StoreUnavailableError("full")
         self.inserts.append(len(rows))
         self.inserted.set()
 
@@ -82,6 +85,49 @@ def test_what_waits_during_a_commit_shares_the_next_one() -> None:
         assert future.result(20) is None
     writer.close()
     assert gate.inserts == [1, 40]
+
+
+def long_rows(count: int) -> list[EventRow]:
+    return [row._replace(transaction_id=str(number), event="x" * 1_000) for number, row in enumerate(rows(count))]
+
+
+def test_a_small_batch_waits_for_a_slice_of_a_long_one_and_not_for_all_of_it() -> None:
+    gate = Gate()
+    writer = Writer(gate, lambda: None)
+    writer.start()
+    long = writer.submit(long_rows(5_000), 5_000_000)
+    assert gate.entered.wait(20)
+    small = writer.submit(rows(1), 300)
+    gate.open.set()
+    assert small.result(20) is None
+    assert gate.inserts[:2] == [2_000, 1]
+    assert long.result(20) is None
+    writer.close()
+    assert gate.inserts == [2_000, 1, 2_000, 1_000]
+
+
+def test_a_long_batch_without_ids_is_stored_as_a_whole() -> None:
+    gate = Gate()
+    gate.open.set()
+    writer = Writer(gate, lambda: None)
+    writer.start()
+    assert writer.submit([row._replace(transaction_id=None) for row in long_rows(5_000)], 5_000_000).result(20) is None
+    writer.close()
+    assert gate.inserts == [5_000]
+
+
+def test_a_long_batch_that_fails_in_the_middle_fails_once_and_the_next_one_is_stored() -> None:
+    gate = Gate()
+    writer = Writer(gate, lambda: None)
+    writer.start()
+    gate.fails_at = 1
+    gate.open.set()
+    with pytest.raises(StoreUnavailableError):
+        writer.submit(long_rows(5_000), 5_000_000).result(20)
+    gate.fails_at = -1
+    assert writer.submit(rows(3)).result(20) is None
+    writer.close()
+    assert gate.inserts == [2_000, 3]
 
 
 def test_a_full_store_fails_every_request_of_the_commit_and_the_writer_goes_on() -> None:
