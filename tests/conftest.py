@@ -71,7 +71,7 @@ def _no_thread_stays() -> Iterator[None]:
     """Senders and their guard end with their test: one that runs on slows every later test of its process."""
     yield
     for thread in threading.enumerate():
-        if thread.name == "guard" or thread.name.startswith("sender-"):
+        if thread.name == "watchdog" or thread.name.startswith("sender-"):
             thread.join(10.0)
             assert not thread.is_alive(), f"{thread.name} outlives its test: close what was opened"
 

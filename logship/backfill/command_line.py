@@ -13,15 +13,15 @@ import orjson
 
 from logship.backfill.run_settings import ConverterSpec
 from logship.clock import iso_text
-from logship.config import EndpointSettings, Secret, Settings, SourceSettings, config_path, load_settings
+from logship.config import Settings, SourceSettings, config_path, load_settings
 from logship.config.compiling import Compiler
 from logship.config.endpoints import MOESIF_MAX_AGE_S
 from logship.config.overrides import Overrides, format_named, mapping_named, source_named, spec_of
 from logship.config.quantities import duration
 from logship.config.reading import FileReader
-from logship.config.settings import is_moesif
 from logship.config.urls import normalised
 from logship.conversion import SourceConverter, detect
+from logship.endpoint import Endpoint, Secret, is_moesif
 from logship.errors import ConfigError, UsageError
 from logship.formats import FormatSpec, read_spec
 from logship.mapping import MappingSpec
@@ -80,11 +80,11 @@ def _bare(target: Target, environ: Mapping[str, str], *, sending: bool) -> Setti
     return replace(settings, problems=())
 
 
-def _aimed(endpoint: EndpointSettings, url: str, secret: Secret | None) -> EndpointSettings:
+def _aimed(endpoint: Endpoint, url: str, secret: Secret | None) -> Endpoint:
     """The endpoint with another receiver: what belongs to the old one (age limit) goes with it."""
     if url:
         age_s = MOESIF_MAX_AGE_S if is_moesif(url) else None
-        endpoint = replace(endpoint, url=url, receiver=url, max_event_age_s=age_s)
+        endpoint = replace(endpoint, url=url, max_event_age_s=age_s)
     return replace(endpoint, application_id=secret) if secret else endpoint
 
 

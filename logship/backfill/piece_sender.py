@@ -20,7 +20,6 @@ from logship.errors import RefusedError
 from logship.event import Chunk, Conversion, origin_of_line
 from logship.mapping.disclosure import Disclosures
 from logship.records import record
-from logship.route.assembly import delivery_settings, endpoint_of
 from logship.route.batcher import Batcher, span
 from logship.route.output import Output, SettledBatch
 
@@ -62,8 +61,8 @@ class PieceSender:
         settings = run_settings.settings
         self.wake = Event()
         self._delivery = Delivery(
-            endpoint_of(log.endpoint),
-            delivery_settings(settings),
+            log.endpoint,
+            settings.delivery,
             clock=clock,
             random=random.Random(),
             counters=Counters(),

@@ -10,8 +10,8 @@ from pathlib import Path
 from logship.backfill.paths import Remark
 from logship.backfill.run_settings import BackfillLog, LogPiece
 from logship.clock import SystemClock
-from logship.config import EndpointSettings
 from logship.delivery.rules_feed import KnownRules, RulesFeed
+from logship.endpoint import Endpoint
 from logship.errors import RefusedError
 from logship.mapping.remote_rules import RemoteRules
 from logship.route.assembly import feed_of
@@ -25,12 +25,12 @@ GIVE_UP_S = 120.0  # a receiver that gives no rules for so long is down
 class ReceiverRules:
     """One feed for each receiver that is obeyed; used from one thread, but for the feeds' own."""
 
-    def __init__(self, endpoints: Iterable[EndpointSettings], folder: Path, clock: SystemClock) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint], folder: Path, clock: SystemClock) -> None:
         self._folder = folder
         self._clock = clock
         self._news = threading.Event()
-        self._feeds: dict[EndpointSettings, RulesFeed] = {}
-        self._stored: dict[EndpointSettings, KnownRules] = {}
+        self._feeds: dict[Endpoint, RulesFeed] = {}
+        self._stored: dict[Endpoint, KnownRules] = {}
         for endpoint in dict.fromkeys(endpoints):
             if endpoint.obeys and endpoint.application_id is None:  # a dry run asks nobody
                 known = stored_rules(folder, endpoint)
@@ -70,7 +70,7 @@ class ReceiverRules:
         for feed in self._feeds.values():
             feed.close()
 
-    def of(self, endpoint: EndpointSettings) -> RemoteRules | None:
+    def of(self, endpoint: Endpoint) -> RemoteRules | None:
         """The rules of now, None where there are none."""
         feed = self._feeds.get(endpoint)
         if feed is not None:

@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Literal
 
 from logship.checkpoint import Range
-from logship.config.settings import EndpointSettings, Settings
+from logship.config.settings import Settings
 from logship.conversion import PathFields, SourceConverter
 from logship.conversion.envelope import Envelope, EnvelopeKind
 from logship.conversion.headed import headed_lines
+from logship.endpoint import Endpoint
 from logship.event import LogFile, Window
 from logship.formats import FormatSpec, compile_format
 from logship.formats.compiling import is_headed
@@ -108,7 +109,7 @@ class BackfillLog:
     path: str
     file: LogFile
     converter_spec: ConverterSpec
-    endpoint: EndpointSettings
+    endpoint: Endpoint
     drops_unmatched: bool
     size_bytes: int
     compression: str

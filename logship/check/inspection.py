@@ -12,7 +12,8 @@ from logship.check.logs import OddLine, Survey, survey
 from logship.check.permissions import User, service_user, state_obstacle
 from logship.check.same_requests import pairs_of_same
 from logship.config.loading import Loaded, examine
-from logship.config.settings import EndpointSettings, SourceSettings
+from logship.config.settings import SourceSettings
+from logship.endpoint import Endpoint
 from logship.errors import Problem
 from logship.records import record
 from logship.tail.globs import MAGIC
@@ -82,13 +83,13 @@ def _of_problem(problem: Problem) -> Finding:
     return Finding(problem.severity, problem.source, problem.message, problem.hint, problem)
 
 
-def _endpoints(loaded: Loaded) -> list[EndpointSettings]:
+def _endpoints(loaded: Loaded) -> list[Endpoint]:
     assert loaded.settings is not None
     own = [source.endpoint for source in loaded.settings.sources]
     return list(dict.fromkeys(own)) or [loaded.settings.endpoint]
 
 
-def _endpoint(endpoint: EndpointSettings, origin: str) -> Finding:
+def _endpoint(endpoint: Endpoint, origin: str) -> Finding:
     way = f"{endpoint.url} api {endpoint.api}, compression {endpoint.compression}"
     return Finding("ok", "endpoint", f"{way} · application id set · origin {origin}")
 

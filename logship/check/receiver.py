@@ -19,12 +19,11 @@ import orjson
 from logship import __version__
 from logship.check.inspection import Finding
 from logship.clock import SystemClock
-from logship.delivery import Endpoint
-from logship.delivery.answer import Answer
-from logship.delivery.decision import CATCH_ALL, HINTS, Verdict
+from logship.delivery.answer import CATCH_ALL, HINTS, Answer, Verdict
 from logship.delivery.exchange import ID_HEADER, Exchange
 from logship.delivery.http import HttpTransport, TlsContext, plain
 from logship.delivery.rules_feed import HAS_NONE
+from logship.endpoint import Endpoint
 from logship.mapping.remote_rules import MAX_CONFIG_BYTES, RemoteRules
 from logship.records import record
 from logship.words import counted
@@ -53,7 +52,7 @@ class Way:
         return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def reach(endpoint: Endpoint, origin: str, *, send_test: bool, obeys: bool = False) -> Iterator[Finding]:
+def reach(endpoint: Endpoint, origin: str, *, send_test: bool) -> Iterator[Finding]:
     """What the receiver says, and which rules it has that are obeyed; the first step that fails is the last."""
     way = Way(urlsplit(endpoint.url), urlsplit(endpoint.proxy) if endpoint.proxy else None)
     try:
@@ -65,7 +64,7 @@ def reach(endpoint: Endpoint, origin: str, *, send_test: bool, obeys: bool = Fal
         return
     yield Finding("ok", SUBJECT, f"DNS: {way.host} is {', '.join(addresses)}")
     try:
-        yield from _ask(endpoint, way, obeys)
+        yield from _ask(endpoint, way)
     except ssl.SSLCertVerificationError as exc:
         hint = "name the authority's certificate in endpoint.ca_file, or fix the receiver's certificate"
         if exc.verify_code in CLOCK_ERRORS:
@@ -91,13 +90,13 @@ def _addresses(way: Way) -> list[str]:
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-def _ask(endpoint: Endpoint, way: Way, obeys: bool) -> Iterator[Finding]:
+def _ask(endpoint: Endpoint, way: Way) -> Iterator[Finding]:
     connection = _connection(endpoint, way)
     path = f"{way.url.path}/v1/config"
     is_relayed = way.proxy is not None and way.url.scheme == "http"
     headers = {"User-Agent": f"logship/{__version__}", "Accept": "application/json"}
     if endpoint.application_id:
-        headers[ID_HEADER] = endpoint.application_id
+        headers[ID_HEADER] = endpoint.application_id.reveal()
     if is_relayed:
         headers |= _proxy_authorization(way)
     try:
@@ -115,9 +114,9 @@ def _ask(endpoint: Endpoint, way: Way, obeys: bool) -> Iterator[Finding]:
     yield _config_answer(answer.status, path)
     if answer.status == 200:
         is_html = "html" in (answer.getheader("Content-Type") or "").lower()
-        if is_html and not obeys:
+        if is_html and not endpoint.obeys:
             yield Finding("warning", SUBJECT, f"GET {path}: a web page", CATCH_ALL)
-        yield from _rules(b"" if is_html else body, encoding, obeys)
+        yield from _rules(b"" if is_html else body, encoding, endpoint.obeys)
     yield from _clock_skew(answer.getheader("Date"))
 
 

@@ -56,11 +56,10 @@ def command(config: Path | None, base: Path | None, strict: bool, as_json: bool,
     loaded, findings = inspect(config, os.environ, base=base)
     if (connect or send_test) and loaded.settings is not None and not loaded.has_errors:
         from logship.check.receiver import reach
-        from logship.route.assembly import endpoint_of
 
         for endpoint in dict.fromkeys(source.endpoint for source in loaded.settings.sources):
             origin = loaded.settings.origin
-            findings += reach(endpoint_of(endpoint), origin, send_test=send_test, obeys=endpoint.obeys)
+            findings += reach(endpoint, origin, send_test=send_test)
     errors = [finding for finding in findings if finding.level == "error"]
     warnings = [finding for finding in findings if finding.level == "warning"]
     is_config_wrong = loaded.has_errors or (strict and bool(warnings))

@@ -177,7 +177,6 @@ def _retry_of_output(
     from logship.delivery import Delivery
     from logship.event import Conversion, Window
     from logship.formats.directives import headed
-    from logship.route.assembly import delivery_settings, endpoint_of
     from logship.route.batcher import Batcher, span
     from logship.route.output import Output
     from logship.route.redelivery import Retried, redeliver
@@ -204,9 +203,7 @@ def _retry_of_output(
         converter = converters[letter.file.source]
         return converter.convert(line + b"\n", letter.position, letter.file, window, heading)
 
-    delivery = Delivery(
-        endpoint_of(endpoint), delivery_settings(settings), clock=clock, random=random.Random(), counters=Counters()
-    )
+    delivery = Delivery(endpoint, settings.delivery, clock=clock, random=random.Random(), counters=Counters())
     try:
         output = Output(delivery, Batcher(settings.batch.max_bytes, math.inf, span))
         return redeliver(mine, convert, output, store, clock=clock)

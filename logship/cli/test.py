@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 def command(mappings: tuple[str, ...], config: Path | None, update: bool, as_json: bool) -> int:
     """Run the examples of mappings: of those named, else of the config's, else of the shipped ones.
 
-    An example's `event:` is a subset that must hold; `dropped`, `sampled out` or `unfit` for a line without event.
-    Exit 1 when one doesn't hold.
+    An example's `event:` is a subset that must hold; `dropped`, `sampled out` or `unmatched` mean no event.
+    Exit 1 if one fails.
     """
     from logship.cli.preview import quiet_pipe
     from logship.cli.terminal import Terminal

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from logship.config.loading import config_path, load_settings
-from logship.config.secret import Secret
 from logship.config.settings import (
     BatchSettings,
-    DeliverySettings,
-    EndpointSettings,
     Settings,
     SourceSettings,
     StatusSettings,
@@ -15,9 +12,6 @@ from logship.config.settings import (
 
 __all__ = [
     "BatchSettings",
-    "DeliverySettings",
-    "EndpointSettings",
-    "Secret",
     "Settings",
     "SourceSettings",
     "StatusSettings",

@@ -9,9 +9,9 @@ from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from logship.config.models import EndpointModel
-from logship.config.secret import Cloak, Secret
-from logship.config.settings import EndpointSettings, is_moesif
+from logship.config.secret import Cloak
 from logship.config.urls import environment_proxy, normalised
+from logship.endpoint import Api, Compression, Endpoint, Secret, is_moesif
 from logship.errors import Severity
 from logship.process.loopback import is_loopback
 from logship.records import record
@@ -27,7 +27,7 @@ Tell = Callable[[str, str, str, Severity], None]  # key, message, hint, severity
 
 @record
 class EndpointBuilder:
-    """Makes EndpointSettings of what the file says; mistakes go to `tell(key, message, hint, severity)`."""
+    """Makes Endpoint of what the file says; mistakes go to `tell(key, message, hint, severity)`."""
 
     environ: Mapping[str, str]
     directory: Path
@@ -35,19 +35,18 @@ class EndpointBuilder:
     is_sending: bool
     credential: str = "application_id"
 
-    def build(self, model: EndpointModel, tell: Tell) -> EndpointSettings:
+    def build(self, model: EndpointModel, tell: Tell) -> Endpoint:
         url, parts = self._url(model, tell)
         age = model.max_event_age
         if age == "auto":
             age = MOESIF_MAX_AGE_S if is_moesif(url) else None
         if model.client_key and not model.client_cert:
             tell("client_key", "client_key is set, client_cert is not", "give both", "error")
-        return EndpointSettings(
+        return Endpoint(
             url=url,
-            receiver=url,
-            api=model.api,
+            api=Api(model.api),
             application_id=self._application_id(model, tell) if self.is_sending else None,
-            compression=model.compression,
+            compression=Compression(model.compression),
             max_event_age_s=age,
             timeout_s=model.timeout,
             remote_config=model.remote_config,
@@ -85,8 +84,8 @@ class EndpointBuilder:
             self.cloak.hide(model.application_id)
             if model.application_id_file is not None:
                 tell("application_id_file", "application_id is set too and counts", "remove one of them", "warning")
-            mend = "put the right one into endpoint.application_id and reload"
-            return self._checked(Secret(model.application_id, mend=mend), "application_id", tell)
+            remedy = "put the right one into endpoint.application_id and reload"
+            return self._checked(Secret(model.application_id, remedy=remedy), "application_id", tell)
         if model.application_id_file is not None:
             path = self.directory / model.application_id_file
             return self._from_file(path, "application_id_file", tell)
@@ -95,8 +94,8 @@ class EndpointBuilder:
             return self._from_file(path, "application_id", tell)
         if value:
             self.cloak.hide(value)
-            mend = "put the right one into $LOGSHIP_APPLICATION_ID and restart"
-            return self._checked(Secret(value, mend=mend), "application_id", tell)
+            remedy = "put the right one into $LOGSHIP_APPLICATION_ID and restart"
+            return self._checked(Secret(value, remedy=remedy), "application_id", tell)
         tell(
             "application_id",
             "endpoint.application_id is missing",

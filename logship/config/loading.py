@@ -15,13 +15,12 @@ from logship.config.models import EndpointModel, LogshipModel, SourceModel
 from logship.config.reading import FileReader, SourceTree
 from logship.config.settings import (
     BatchSettings,
-    DeliverySettings,
-    EndpointSettings,
     Settings,
     SourceSettings,
     StatusSettings,
 )
 from logship.config.validation import validate
+from logship.endpoint import DeliveryLimits, Endpoint
 from logship.errors import ConfigError, Location, Problem, Severity
 from logship.records import record
 
@@ -176,7 +175,7 @@ class Loader:
     def _build(
         self,
         model: LogshipModel,
-        endpoint: EndpointSettings,
+        endpoint: Endpoint,
         origin: str,
         sources: tuple[SourceSettings, ...],
         converters: Mapping[str, SourceConverter],
@@ -186,8 +185,12 @@ class Loader:
             path=self.path,
             endpoint=endpoint,
             batch=BatchSettings(model.batch.max_bytes, model.batch.max_age),
-            delivery=DeliverySettings(
-                delivery.concurrency, delivery.retry_initial, delivery.retry_max, delivery.shutdown_timeout
+            delivery=DeliveryLimits(
+                delivery.concurrency,
+                delivery.retry_initial,
+                delivery.retry_max,
+                delivery.shutdown_timeout,
+                model.batch.max_bytes,
             ),
             state_dir=state_dir(model.state_dir, self.path.absolute().parent, self.environ),
             origin=origin,
@@ -217,7 +220,7 @@ class Loader:
 
     def _endpoint(
         self, model: EndpointModel, document: Document, location: Location, is_sending: bool, source: str = ""
-    ) -> EndpointSettings:
+    ) -> Endpoint:
         def tell(key: str, message: str, hint: str, severity: Severity) -> None:
             self.problems.append(
                 document.problem((*location, key), message, hint=hint, severity=severity, source=source)
@@ -278,8 +281,8 @@ class Loader:
         return converters
 
     def _endpoint_of(
-        self, entry: Entry, own: EndpointModel, common: EndpointModel, endpoint: EndpointSettings | None
-    ) -> EndpointSettings:
+        self, entry: Entry, own: EndpointModel, common: EndpointModel, endpoint: Endpoint | None
+    ) -> Endpoint:
         if endpoint is not None and not own.given:
             return endpoint
         merged = _merged_endpoint(common, own)
@@ -287,7 +290,7 @@ class Loader:
         location = (*entry.tree.location, "endpoint")
         return self._endpoint(merged, entry.tree.document, location, is_sending, entry.name)
 
-    def _source(self, entry: Entry, common: EndpointModel, endpoint: EndpointSettings | None) -> SourceSettings:
+    def _source(self, entry: Entry, common: EndpointModel, endpoint: Endpoint | None) -> SourceSettings:
         model, tree = entry.model, entry.tree
         assert model is not None
 

@@ -1,16 +1,14 @@
-"""A value that never shows itself, and the cloak that keeps secrets out of everything printed."""
+"""The cloak that keeps secrets out of everything printed."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 
+from logship.endpoint import HIDDEN
 from logship.errors import Problem
-from logship.records import record
 
-HIDDEN = "***"
 SECRET_KEY = re.compile(
     r"""(?ix) (?: (?<![\w.-]) (?: a\w{2,11}n_?id | (?:app|api|auth|access|secret)[\w-]*[_-]?(?:id|key|token)
                   | [\w.-]*(?:secret|passw|token|credential)[\w.-]* )
@@ -20,52 +18,6 @@ SECRET_KEY = re.compile(
 PASSWORD_IN_URL = re.compile(r"(?<=://)(?P<value>[^/\s@'\"]+)(?=@)")
 MAX_LINES = 100  # of a secret in several lines: a PEM, not a log
 SHORTEST = 4  # shorter values would blot out half of every message
-
-
-@record
-class Secret:
-    """Text for one header; str() and repr() never show it.
-
-    Shapes: `file` is where it came from and may change, "" for a value given directly; `mend` says how a wrong one is
-    put right.
-    """
-
-    _value: str
-    file: str = ""
-    mend: str = ""
-
-    def reveal(self) -> str:
-        return self._value
-
-    def reread(self) -> Secret:
-        """The same secret as its file has it now.
-
-        Raises: OSError when the file can't be read.
-        """
-        return Secret.from_file(Path(self.file), self.mend) if self.file else self
-
-    @classmethod
-    def from_file(cls, path: Path, mend: str = "") -> Secret:
-        """The file's text without the blanks around it.
-
-        Raises: OSError, UnicodeDecodeError.
-        """
-        return cls(path.read_text(encoding="utf-8").strip(), str(path), mend)
-
-    def __str__(self) -> str:
-        return HIDDEN
-
-    def __format__(self, spec: str) -> str:
-        return format(HIDDEN, spec)
-
-    def __repr__(self) -> str:
-        return f"Secret({HIDDEN})"
-
-    def __reduce__(self) -> tuple[type[Secret], tuple[str, str, str]]:
-        return Secret, (self._value, self.file, self.mend)  # workers of a backfill need it
-
-    def __bool__(self) -> bool:
-        return bool(self._value)
 
 
 class Cloak:

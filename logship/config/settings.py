@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
 
-from logship.config.secret import Secret
+from logship.endpoint import DeliveryLimits, Endpoint
 from logship.errors import Location, Problem
 from logship.records import record
 
@@ -20,50 +19,9 @@ if TYPE_CHECKING:
 
 
 @record
-class EndpointSettings:
-    """One way to one receiver.
-
-    Shapes: `receiver` is the normalised base URL: the key of confirmed ranges in the state. `application_id` is None
-    only where the settings were loaded without the wish to send. `max_event_age_s` None = no limit.
-    """
-
-    url: str
-    receiver: str
-    api: Literal["auto", "moesifapi", "v1"]
-    application_id: Secret | None
-    compression: Literal["auto", "none", "gzip"]
-    max_event_age_s: float | None
-    timeout_s: float
-    remote_config: Literal["on", "off", "auto"] = "auto"
-    connection_max_age_s: float = 300.0
-    ca_file: Path | None = None
-    client_cert: Path | None = None
-    client_key: Path | None = None
-    proxy: str | None = field(default=None, repr=False)  # may hold a password
-
-    @property
-    def obeys(self) -> bool:
-        """Whether the receiver's rules are asked for."""
-        return self.remote_config == "on" or (self.remote_config == "auto" and is_moesif(self.url))
-
-
-def is_moesif(url: str) -> bool:
-    """Whether the hosted service is meant."""
-    return (urlsplit(url).hostname or "").endswith(".moesif.net")
-
-
-@record
 class BatchSettings:
     max_bytes: int
     max_age_s: float
-
-
-@record
-class DeliverySettings:
-    concurrency: int
-    retry_initial_s: float
-    retry_max_s: float
-    shutdown_timeout_s: float
 
 
 @record
@@ -92,7 +50,7 @@ class SourceSettings:
     start_at: Literal["end", "beginning"]
     timezone: str
     on_unmatched: Literal["dead_letter", "drop"]
-    endpoint: EndpointSettings
+    endpoint: Endpoint
     path: str = ""
     location: Location = ()
 
@@ -102,9 +60,9 @@ class Settings:
     """A whole configuration; `problems` are its warnings."""
 
     path: Path
-    endpoint: EndpointSettings
+    endpoint: Endpoint
     batch: BatchSettings
-    delivery: DeliverySettings
+    delivery: DeliveryLimits
     state_dir: Path
     origin: str
     status: StatusSettings | None

@@ -13,7 +13,7 @@ from logship.mapping.setting import Constants
 from logship.mapping.spec import ExampleSpec, MappingSpec
 from logship.records import record
 
-OUTCOMES = ("dropped", "sampled out", "unfit")
+OUTCOMES = ("dropped", "sampled out", "unmatched")
 _FILE = LogFile(0, "example.log", "example", 0, "example")
 
 
@@ -73,7 +73,7 @@ def outcome_of(trace: LineTrace) -> object:
         return trace.event
     if trace.dropped_by is not None:
         return "dropped"
-    return "sampled out" if trace.sampled_out_by is not None else "unfit"
+    return "sampled out" if trace.sampled_out_by is not None else "unmatched"
 
 
 def _compare(expected: object, found: object, path: str) -> Iterator[Difference]:

@@ -1,4 +1,4 @@
-"""A batch on its way: which of its events are still to be sent, and in which pieces."""
+"""A batch in delivery: which of its events are still to be sent, and in which parts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from logship.records import record
 
 @record(frozen=False)
 class EventRange:
-    """Events [first, last) of a batch that go out in one body.
+    """Events [first, last) of a batch that are sent in one body.
 
     `is_bad`: it was refused as part of something larger whose other part was accepted, so a bad event is in it.
-    `right`: the other half of a refused stretch; once this one is accepted the bad event is known to be there.
+    `right`: the other half of a refused part; once this half is accepted the bad event must be in the other.
     """
 
     first: int
@@ -33,65 +33,65 @@ class EventRange:
 class BatchProgress:
     """Cuts a batch by the answers until every event is accepted or alone.
 
-    At most one stretch is out at a time. Bisecting around one bad event of n costs at most 2 log2(n) extra requests.
+    At most one part is in flight at a time. Bisecting around one bad event of n costs at most 2 log2(n) extra requests.
     """
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.refused: list[RefusedEvent] = []
-        self.suspects = 0  # events refused alone that are not judged yet
+        self.suspects = 0  # events refused alone that are undecided
         self.is_out = False
         self.timeouts = 0  # in a row
         self._pending = [EventRange(0, len(batch))]  # a stack: the earliest events are its last item
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something is to be sent and nothing is out."""
+        """Whether something is to be sent and nothing is in flight."""
         return bool(self._pending) and not self.is_out
 
     @property
     def is_undecided(self) -> bool:
-        """Whether something is to be sent or out."""
+        """Whether something is to be sent or in flight."""
         return bool(self._pending) or self.is_out
 
     @property
     def is_settled(self) -> bool:
         return not self._pending and not self.is_out and not self.suspects
 
-    def size_bytes(self, stretch: EventRange) -> int:
+    def size_bytes(self, part: EventRange) -> int:
         """Of the decoded body, brackets and commas included."""
-        return self.batch.part_bytes(stretch.first, stretch.last)
+        return self.batch.part_bytes(part.first, part.last)
 
-    def body(self, stretch: EventRange) -> bytes:
+    def body(self, part: EventRange) -> bytes:
         """The decoded body: one event as the bare object, more as an array."""
-        return self.batch.part(stretch.first, stretch.last)
+        return self.batch.part(part.first, part.last)
 
     def take(self, limit_bytes: int) -> EventRange:
-        """The next stretch to send, cut to what is known of the receiver's limit; it is out until answered."""
-        stretch = self._pending.pop()
-        while stretch.count > 1 and (stretch.is_bad or self.size_bytes(stretch) > limit_bytes):
-            stretch = self._cut(stretch, is_refused=stretch.is_bad)
+        """The next part to send, cut to the receiver's limit; it is in flight until answered."""
+        part = self._pending.pop()
+        while part.count > 1 and (part.is_bad or self.size_bytes(part) > limit_bytes):
+            part = self._cut(part, is_refused=part.is_bad)
         self.is_out = True
-        return stretch
+        return part
 
-    def accept(self, stretch: EventRange) -> None:
+    def accept(self, part: EventRange) -> None:
         """The receiver has these events."""
         self.is_out = False
-        if stretch.right:
-            stretch.right.is_bad = True
+        if part.right:
+            part.right.is_bad = True
 
-    def put_back(self, stretch: EventRange) -> None:
-        """Nothing is decided: the same again."""
+    def put_back(self, part: EventRange) -> None:
+        """Nothing is decided: send the same again."""
         self.is_out = False
-        self._pending.append(stretch)
+        self._pending.append(part)
 
-    def divide(self, stretch: EventRange, *, is_refused: bool) -> None:
+    def divide(self, part: EventRange, *, is_refused: bool) -> None:
         """Send the halves instead; `is_refused` says that a bad event is in one of them."""
         self.is_out = False
-        self._pending.append(self._cut(stretch, is_refused=is_refused))
+        self._pending.append(self._cut(part, is_refused=is_refused))
 
     def suspect(self) -> None:
-        """The event that was out alone is refused: a suspect."""
+        """An event that was sent alone is refused: a suspect."""
         self.is_out = False
         self.suspects += 1
 
@@ -108,9 +108,9 @@ class BatchProgress:
 
     def remove(self, index: int) -> None:
         """Event `index`, sent out of turn, is accepted."""
-        for place, stretch in enumerate(self._pending):
-            if stretch.first <= index < stretch.last:
-                rest = [EventRange(index + 1, stretch.last), EventRange(stretch.first, index)]
+        for place, part in enumerate(self._pending):
+            if part.first <= index < part.last:
+                rest = [EventRange(index + 1, part.last), EventRange(part.first, index)]
                 self._pending[place : place + 1] = [part for part in rest if part.count]
                 return
 
@@ -123,26 +123,26 @@ class BatchProgress:
             if piece.chunk.file.source == source:
                 runs.append(range(offset - count, offset))
             offset -= count
-        for stretch in self._pending:
+        for part in self._pending:
             for run in runs:
-                first, last = max(run.start, stretch.first), min(run.stop, stretch.last)
+                first, last = max(run.start, part.first), min(run.stop, part.last)
                 if first < last:
                     yield range(first, last)
 
-    def sources(self, stretch: EventRange) -> set[str]:
-        """Which sources the events of a stretch are from."""
+    def sources(self, part: EventRange) -> set[str]:
+        """The sources of a part's events."""
         found = set()
         offset = 0
         for piece in self.batch.pieces:
             end = offset + piece.last - piece.first
-            if offset < stretch.last and stretch.first < end:
+            if offset < part.last and part.first < end:
                 found.add(piece.chunk.file.source)
             offset = end
         return found
 
-    def _cut(self, stretch: EventRange, *, is_refused: bool) -> EventRange:
-        """Left half; the right one waits behind it."""
-        left, right = stretch.halves()
+    def _cut(self, part: EventRange, *, is_refused: bool) -> EventRange:
+        """The left half; the right one waits."""
+        left, right = part.halves()
         left.right = right if is_refused else None
         self._pending.append(right)
         return left

@@ -1,22 +1,53 @@
-"""Where senders fetch their work and bring back the answer: one step at a time, thread-safe, without a thread."""
+"""Gives senders their work and takes their answers: one step at a time, thread-safe, without a thread of its own."""
 
 from __future__ import annotations
 
+import logging
 import random as random_module
 import threading
 from collections.abc import Callable
+from enum import StrEnum
 
 from logship.clock import WaitingClock
 from logship.counters import Counters
-from logship.delivery.answer import Answer, retry_after_s
-from logship.delivery.decision import Verdict
-from logship.delivery.delivery_log import DeliveryLog
-from logship.delivery.endpoint import DeliveryLimits, Endpoint
-from logship.delivery.exchange import AttemptTarget, Exchange, Reply
+from logship.delivery.answer import Answer, Failure, Verdict, retry_after_s
+from logship.delivery.exchange import AttemptTarget, Exchange, Reply, Transport
 from logship.delivery.scheduler import Job, Rest, Scheduler
-from logship.delivery.status import DeliveryState, DeliveryStatus
-from logship.delivery.transport import Transport
+from logship.endpoint import DeliveryLimits, Endpoint
 from logship.event import Batch, Outcome
+from logship.records import record
+
+
+class DeliveryState(StrEnum):
+    """What the senders are doing."""
+
+    STARTING = "starting"  # nothing was answered yet
+    OK = "ok"
+    PAUSED = "paused"  # waits before the next try; needs no action
+    HELD = "held"  # somebody must act; tried again every minute
+
+
+@record
+class DeliveryStatus:
+    """One delivery at one moment.
+
+    Shapes: *_s are moments of the clock's monotonic(), None where the thing never happened.
+    """
+
+    state: DeliveryState
+    api: str  # paths in use: moesifapi or v1
+    compression: str  # none or gzip
+    last_status: int | None = None
+    last_success_s: float | None = None
+    last_error: str = ""  # of the newest attempt that failed since the last success
+    hint: str = ""  # what to do about it
+    next_try_s: float | None = None
+    in_flight: int = 0
+    waiting: int = 0  # batches submitted, not settled, not in flight
+    window: int = 1  # how many may be in flight now
+    posts: int = 0
+    retries: int = 0
+    max_body_bytes: int = 0
 
 
 class Coordinator:
@@ -81,27 +112,27 @@ class Coordinator:
             return self._scheduler.is_drained
 
     def take(self) -> Job | Rest:
-        """An attempt to be made now, counted as started; or how long nothing may start."""
+        """The next attempt, counted as started; or how long nothing may start."""
         with self._lock:
             return self._scheduler.next(self._clock.monotonic())
 
     def start(self, job: Job, transport: Transport) -> AttemptTarget | None:
-        """Start the attempt without waiting; None where that can't be. Then is_confirmed() or perform()."""
+        """Start the attempt without waiting; None where that is impossible. Then is_confirmed() or perform()."""
         return self._exchange.begin(transport, job.body(), is_single=job.is_single)
 
-    def is_confirmed(self, job: Job, transport: Transport, door: AttemptTarget) -> bool:
+    def is_confirmed(self, job: Job, transport: Transport, target: AttemptTarget) -> bool:
         """Whether what was begun is confirmed by now, and settled; never waits."""
-        reply = self._exchange.confirmation(transport, door)
+        reply = self._exchange.confirmation(transport, target)
         if reply is not None:
             self._settle(job, reply)
         return reply is not None
 
     def perform(self, job: Job, transport: Transport, begun: AttemptTarget | None = None) -> None:
-        """Make the attempt, or end the one that was begun, and settle what it came to."""
+        """Make the attempt, or end the one that was begun, and settle its result."""
         self._settle(job, self._exchange.perform(transport, job.body(), is_single=job.is_single, begun=begun))
 
     def step(self, transport: Transport) -> Rest | None:
-        """Make one attempt, if one may start now; None when one was made. What a sender does, without its thread."""
+        """Make one attempt if one may start now, and give None; what a sender's thread does."""
         job = self.take()
         if isinstance(job, Rest):
             return job
@@ -114,7 +145,7 @@ class Coordinator:
             return self._scheduler.has_work(self._clock.monotonic())
 
     def abandon(self) -> list[Batch]:
-        """From now on no answer counts; what has no outcome."""
+        """From now on no answer counts; gives the batches without an outcome."""
         with self._lock:
             self._is_closed = True
             return self._scheduler.unsettled()
@@ -181,3 +212,65 @@ class Coordinator:
         pace = self._scheduler.pace
         moment = pace.hold.next_try_s if pace.hold else pace.paused_until_s
         return moment if moment > now_s else None
+
+
+log = logging.getLogger(__name__)
+
+REPEAT_S = 60.0  # a repeated warning comes once in so long, with its count
+
+
+class DeliveryLog:
+    """Logs changes: holds and their end, an outage at most once a minute, never content.
+
+    A WARNING needs no action, an ERROR does; nothing is lost in either.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._is_held = False
+        self._failures = 0  # attempts since the last success
+        self._unreported = 0
+        self._hint = ""  # of the newest failure
+        self._reported_s: float | None = None
+
+    def report(self, scheduler: Scheduler, reply: Reply, now_s: float, limit_before: int) -> None:
+        """One attempt was settled; `limit_before` is the body limit before it."""
+        if reply.decision.verdict is Verdict.SMALLER and scheduler.limit.bytes < limit_before:
+            log.info("the receiver takes only smaller bodies url=%s max_bytes=%d", self._url, scheduler.limit.bytes)
+        self._report_hold(scheduler)
+        if reply.decision.verdict is Verdict.RETRY:
+            self._report_failure(reply.answer, scheduler.hint, now_s)
+        elif reply.decision.verdict is Verdict.CONFIRMED and self._failures:
+            if self._unreported < self._failures:  # failures that were not logged end without a log line, too
+                log.info("delivery continues url=%s after_failed_attempts=%d", self._url, self._failures)
+            self._failures = 0
+
+    def _report_hold(self, scheduler: Scheduler) -> None:
+        is_held = scheduler.pace.hold is not None
+        if is_held and not self._is_held:
+            log.error(
+                "delivery is held, nothing is lost, tried again every minute url=%s answer=%s hint=%s",
+                self._url,
+                _named(scheduler.last_error),
+                scheduler.hint,
+            )
+        elif self._is_held and not is_held:
+            log.info("delivery is no longer held url=%s", self._url)
+        self._is_held = is_held
+
+    def _report_failure(self, answer: Answer | Failure, hint: str, now_s: float) -> None:
+        self._failures += 1
+        self._unreported += 1
+        is_news = bool(hint) and not self._hint
+        self._hint = hint
+        if self._reported_s is not None and now_s < self._reported_s + REPEAT_S and not is_news:
+            return
+        said = f" hint={hint}" if hint else ""
+        why = _named(answer)
+        log.warning("delivery fails and is retried url=%s why=%s attempts=%d%s", self._url, why, self._unreported, said)
+        self._reported_s, self._unreported = now_s, 0
+
+
+def _named(answer: Answer | Failure | None) -> str:
+    """Without the answer's body: it may quote events."""
+    return str(answer) if isinstance(answer, Failure) else answer.name if answer else ""

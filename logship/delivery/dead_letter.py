@@ -1,4 +1,4 @@
-"""One dead letter, and the line of JSON it is kept as."""
+"""One dead letter, and the line of JSON it is stored as."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logship.event import EventOrigin, LogFile, transaction_id
 from logship.formats.directives import headed
 from logship.records import record
 
-LETTER_BYTES = 600  # what a letter takes beside its texts
+LETTER_BYTES = 600  # of memory for a letter, without its texts
 NO_FORMAT = "fits no format"
 
 
@@ -19,8 +19,8 @@ NO_FORMAT = "fits no format"
 class DeadLetter:
     """One line that didn't become a delivered event, from where it is set aside to the store.
 
-    Shapes: `id` is the transaction_id the line has; `time` is when it was written, "" before; `raw` is the line without
-    its newline, cut if `is_cut`; `status` and `answer` are the receiver's, None and "" where it was never asked;
+    Shapes: `id` is the line's transaction_id; `time` is when the letter was stored, "" before; `raw` is the line
+    without its newline, cut if `is_cut`; `status` and `answer` are the receiver's, None and "" where nothing was sent;
     `event` is "" where none was made.
     """
 
@@ -39,7 +39,7 @@ class DeadLetter:
     def of(
         cls, origin: EventOrigin, reason: str, event: str = "", status: int | None = None, answer: str = ""
     ) -> DeadLetter:
-        """The letter of a line, or of the event that was made of it."""
+        """The letter of a line, or of its event."""
         name = transaction_id(headed(origin.raw)[1].removesuffix(b"\r"), origin.file.key, origin.position)
         return cls(name, "", reason, origin.file, origin.position, origin.raw, event, status, answer)
 
@@ -50,7 +50,7 @@ class DeadLetter:
 
 
 def too_large(origin: EventOrigin, event: str) -> DeadLetter:
-    """The letter of an event that no body may hold."""
+    """The letter of an event that is too large for any body."""
     return DeadLetter.of(origin, f"its event has {len(event)} bytes, over batch.max_bytes", event)
 
 
@@ -85,7 +85,7 @@ def to_json(letter: DeadLetter) -> bytes:
 
 
 def from_json(line: bytes) -> DeadLetter | None:
-    """The letter of a line; None for one that a crash or a hand has torn."""
+    """The letter of a line; None for a line that is damaged."""
     try:
         fields = digits.loads(line)
         raw = b64decode(fields["raw_base64"]) if "raw_base64" in fields else fields["raw"].encode("utf-8")

@@ -1,9 +1,10 @@
-"""Lines and events that can't be delivered, kept with the reason.
+"""Dead letters: lines and events that can't be delivered, stored with the reason.
 
 The store is three files under the state directory, all 0600: dead-letters.ndjson, one JSON object a line;
 dead-letters.lock, held while one process writes (the daemon appends, the command line retries and purges);
-dead-letters.overflow, how many letters the cap kept out. A crash can repeat letters (readers fold them by id) and can
-tear the last line (readers pass over it, the next append starts on a line of its own).
+dead-letters.overflow, how many letters the cap kept out. After a crash letters may be
+there twice (readers use each id once) and the last line may be cut (readers skip it, the next append begins a new
+line).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = ["DeadLetter", "DeadLetters"]
 
 log = logging.getLogger(__name__)
 
-MAX_STORE_BYTES = 100_000_000  # what a broken mapping may cost of the state's disk
+MAX_STORE_BYTES = 100_000_000  # the disk space that a broken mapping may take
 LETTERS = "dead-letters.ndjson"
 LOCK = "dead-letters.lock"
 OVERFLOW = "dead-letters.overflow"
@@ -36,7 +37,7 @@ class StoreSize:
 
     bytes: int
     max_bytes: int
-    overflow: int  # letters that found no room
+    overflow: int  # letters above the cap
 
 
 class DeadLetters:
@@ -50,9 +51,9 @@ class DeadLetters:
         self._is_full = False
 
     def append(self, letters: Sequence[DeadLetter]) -> None:
-        """Write and fsync; what is over the cap is counted instead.
+        """Write and fsync; letters above the cap are only counted.
 
-        Raises: OSError as the system gives it; then nothing of `letters` stays in the store.
+        Raises: OSError as the system gives it; then none of `letters` is stored.
         """
         if not letters:
             return
@@ -72,7 +73,7 @@ class DeadLetters:
     def __iter__(self) -> Iterator[DeadLetter]:
         """Every letter once, oldest first.
 
-        Raises: OSError as the system gives it, but for a store that doesn't exist yet: that one is empty.
+        Raises: OSError as the system gives it; a store that doesn't exist yet is empty.
         """
         seen: set[str] = set()
         try:
@@ -97,7 +98,7 @@ class DeadLetters:
         return StoreSize(stored, self._max_bytes, self._overflow())
 
     def remove(self, ids: Iterable[str]) -> int:
-        """Forget these letters; how many there were.
+        """Remove these letters; gives how many there were.
 
         Raises: OSError as the system gives it; then the store is as it was.
         """
@@ -105,7 +106,7 @@ class DeadLetters:
         return self._rewrite(lambda letter: None if letter.id in unwanted else letter) if unwanted else 0
 
     def replace(self, letters: Iterable[DeadLetter]) -> None:
-        """Put these in the place of the letters with their ids; one that is gone stays gone.
+        """Replace the letters with these ids; a letter that was removed is not added again.
 
         Raises: OSError as the system gives it; then the store is as it was.
         """
@@ -114,7 +115,7 @@ class DeadLetters:
             self._rewrite(lambda letter: by_id.get(letter.id, letter))
 
     def purge(self) -> int:
-        """Forget every letter and the count of those that found no room; how many there were."""
+        """Remove all letters and the count of those above the cap; gives how many there were."""
         with self._locked():
             gone = len(self)
             self._replace(LETTERS, b"")
@@ -122,7 +123,7 @@ class DeadLetters:
         return gone
 
     def _rewrite(self, become: Callable[[DeadLetter], DeadLetter | None]) -> int:
-        """Every letter as `become` gives it, None to forget it; how many were forgotten."""
+        """Replaces every letter by what `become` gives, None to remove it; gives how many were removed."""
         with self._locked():
             count = forgotten = 0
             lines: list[bytes] = []
@@ -137,7 +138,7 @@ class DeadLetters:
         return forgotten
 
     def _fitting(self, letters: Sequence[DeadLetter], first: bytes, size: int) -> tuple[bytes, int]:
-        """The text of as many letters as there is room for, and how many they are."""
+        """The text of the letters that there is room for, and their number."""
         lines: list[bytes] = []
         size += len(first)
         for letter in letters:
@@ -178,7 +179,7 @@ class DeadLetters:
             os.close(descriptor)
 
     def _replace(self, name: str, content: bytes) -> None:
-        """Put a new file in the old one's place, whole or not at all."""
+        """Replace a file, completely or not at all."""
         descriptor = self._open(f"{name}.new", os.O_WRONLY | os.O_TRUNC)
         try:
             _write_all(descriptor, content, 0)
@@ -201,12 +202,12 @@ class DeadLetters:
 
 
 def _line_start(descriptor: int, size: int) -> bytes:
-    """What has to come before the next line: a newline after a torn one."""
+    """What must precede the next line: a newline after one that was cut."""
     return b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
 
 
 def _write_all(descriptor: int, content: bytes, offset: int) -> None:
-    """Write at `offset` and fsync; what a failure left behind is cut off again."""
+    """Write at `offset` and fsync; after a failure the file is truncated to `offset`."""
     try:
         written = 0
         while written < len(content):

@@ -1,4 +1,4 @@
-"""Delivery to one receiver: batches go in, settled batches come out, whatever the network does between."""
+"""Delivery to one receiver: batches go in, settled batches come out, whatever the network does."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from logship.clock import WaitingClock
 from logship.counters import Counters
-from logship.delivery.coordinator import Coordinator
-from logship.delivery.endpoint import DeliveryLimits, Endpoint
+from logship.delivery.coordinator import Coordinator, DeliveryState
+from logship.delivery.exchange import Transport
 from logship.delivery.senders import STUCK_S, SenderPool
-from logship.delivery.status import DeliveryState
-from logship.delivery.transport import Transport
+from logship.endpoint import DeliveryLimits, Endpoint
 from logship.event import Batch, Outcome
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 class Delivery(Coordinator):
     """Sender threads for one receiver; the caller's thread only submits and collects.
 
-    `wake` is set whenever outcomes() has news, room() may have grown, or a thread failed.
+    `wake` is set when outcomes() has something new, room() may have grown, or a thread failed.
     """
 
     def __init__(
@@ -57,7 +56,7 @@ class Delivery(Coordinator):
         return self._pool.failure
 
     def stuck(self) -> str:
-        """Why nothing moves any more, though nothing is waited for; "" while it does."""
+        """Why delivery makes no progress though it could; "" while it does."""
         now_s = self._clock.monotonic()
         status = self.status()
         if not self.has_work() or status.in_flight or status.posts != self._idle_posts:
@@ -67,20 +66,20 @@ class Delivery(Coordinator):
         return self._pool.stuck(now_s)
 
     def submit(self, batch: Batch) -> None:
-        """Take a batch on its way."""
+        """Send a batch."""
         super().submit(batch)
         self._pool.ring()
 
     def begin(self, batch: Batch) -> None:
-        """submit(), and send it from this thread as far as that goes without waiting.
+        """submit(), and send it from this thread as far as possible without waiting.
 
-        Who begins calls outcomes() again soon, or rest() before waiting for anything.
+        The caller must call outcomes() again soon, or rest() before waiting for anything.
         """
         super().submit(batch)
         self._pool.begin()
 
     def rest(self) -> None:
-        """The caller is going to wait: senders go on with what was begun."""
+        """The caller is going to wait: senders continue what was begun."""
         self._pool.rest()
 
     def outcomes(self) -> list[Outcome]:
@@ -89,12 +88,12 @@ class Delivery(Coordinator):
         return super().outcomes()
 
     def finish(self) -> None:
-        """Nothing more will be submitted for now: refused events needn't wait for company to be judged."""
+        """Nothing more will be submitted for now: refused events need not wait for later ones."""
         super().finish()
         self._pool.ring()
 
     def resume(self) -> None:
-        """What was waited for may be over: try now, over new connections."""
+        """The cause of a pause may be gone: try now, over new connections."""
         self._pool.renew()
         super().resume()
         self._pool.ring()
@@ -102,20 +101,20 @@ class Delivery(Coordinator):
     def close(self, within_s: float) -> list[Batch]:
         """Drain for at most `within_s` seconds from now; in a pause or a hold only what is in flight.
 
-        Gives back what is unsettled: its positions just don't move. Undecided suspects are
-        given back too, not rejected in haste. Call outcomes() once more afterwards.
+        Gives the unsettled batches: their positions do not move. Undecided suspects are among them. Call outcomes()
+        once more afterwards.
         """
         deadline_s = self._clock.monotonic() + within_s
         self._pool.rest()
         while self._clock.monotonic() < deadline_s and self.is_draining():
             self.wake.clear()
-            if self.is_draining():  # what came before the clearing doesn't ring
+            if self.is_draining():  # what came before clear() sets nothing
                 self._clock.wait(self.wake, deadline_s - self._clock.monotonic())
         self._pool.stop()
         return self.abandon()
 
     def is_draining(self) -> bool:
-        """Whether waiting may settle something: an answer is under way, or the next attempt begins without a pause."""
+        """Whether waiting may settle something: an attempt is in flight, or may start without a pause."""
         if self.failure or self.is_drained:
             return False
         status = self.status()

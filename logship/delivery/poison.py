@@ -18,8 +18,8 @@ from logship.delivery.pace import Attempt
 from logship.event import RefusedEvent
 from logship.records import record
 
-SUSPECT_RUN = 20  # so many refused in a row put the mapping in doubt
-ALONE_S = 10.0  # how long a few refused events wait for the next ones of their source
+SUSPECT_RUN = 20  # this many refused in a row make the mapping suspect
+ALONE_S = 10.0  # how long a few refused events wait for later ones of their source
 
 
 @record
@@ -135,7 +135,7 @@ class PoisonWatch:
         return min(alone, default=None)
 
     def _try_the_next(self) -> None:
-        """Keep what is in doubt, forget the rest."""
+        """Forget sources without suspects, and begin the next trial."""
         self._of_source = {name: of_source for name, of_source in self._of_source.items() if of_source.suspects}
         if self.trial and not self.trial.of_source.is_grave:
             self.trial = None

@@ -1,7 +1,7 @@
-"""Asks a receiver for its rules, GET /v1/config: each minute, and when an answer to events says that they are others.
+"""Asks a receiver for its rules, GET /v1/config: each minute, and when an answer to events names other rules.
 
-What it answers in good order is known from then on; anything else changes nothing. Nothing is shipped before the first
-answer of a run, nor before the rules are known at all, or that there are none: the receiver may have excluded somebody.
+A valid answer replaces the known rules; any other changes nothing. Nothing is shipped before the first answer of a run,
+or before it is known which rules there are: the receiver may have excluded somebody.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from typing import Protocol
 
 import orjson
 
-from logship import __version__
 from logship.clock import WaitingClock
 from logship.delivery.answer import Failure, FailureKind, RulesPage, retry_after_s
-from logship.delivery.endpoint import Endpoint
-from logship.delivery.exchange import ID_HEADER
+from logship.delivery.exchange import headers_as, reread
+from logship.endpoint import Endpoint
 from logship.mapping.remote_rules import MAX_CONFIG_BYTES, RemoteRules, RemoteRulesError
 from logship.records import record
 
@@ -28,11 +27,11 @@ log = logging.getLogger(__name__)
 
 PATH = "/v1/config"
 ETAG_HEADER = "x-moesif-config-etag"
-ETAG = re.compile(r"[\x21-\x7e]{1,200}\Z")  # one that is none of these is not sent back
+ETAG = re.compile(r"[\x21-\x7e]{1,200}\Z")  # any other is not sent back
 POLL_EVERY_S = 60.0
 RETRY_INITIAL_S = 1.0  # while nothing is known; then twice as long each time
-HEAR_EVERY_S = 1.0  # a receiver whose answers name ever new ETags is asked no oftener
-HAS_NONE = (404, 405, 501)  # of receivers that know no such page
+HEAR_EVERY_S = 1.0  # however often answers name a new ETag
+HAS_NONE = (404, 405, 501)  # answers of receivers without such a page
 SAYS_NOTHING = f"the answer to GET {PATH} says nothing of rates, so it takes none back"
 TRANSIENT = (408, 425, 429)
 JOIN_S = 0.5
@@ -55,7 +54,7 @@ class KnownRules:
     at_s: float = 0.0
 
     def to_note(self) -> str:
-        """As the state keeps it."""
+        """As the state stores it."""
         return orjson.dumps({"etag": self.etag, "at_s": self.at_s, "config": self.rules.text.decode()}).decode()
 
     @classmethod
@@ -69,7 +68,7 @@ class KnownRules:
 
 
 def note_name(receiver: str, application_id: str) -> str:
-    """Under which name the state keeps an application's rules; the id itself is a secret."""
+    """The name under which the state stores an application's rules; the id itself is a secret."""
     return f"{note_prefix(receiver)}{blake2b(application_id.encode(), digest_size=8).hexdigest()}"
 
 
@@ -79,17 +78,17 @@ def note_prefix(receiver: str) -> str:
 
 
 def newest(notes: Iterable[str]) -> KnownRules | None:
-    """The newest rules of some notes: for those who look on, and have no application id."""
+    """The newest rules of some notes, for commands that have no application id."""
     found = [known for known in map(KnownRules.from_note, notes) if known is not None]
     return max(found, key=lambda known: known.at_s, default=None)
 
 
 @record
 class FeedStatus:
-    """A look from outside.
+    """The feed as others see it.
 
-    Shapes: `known` None: not yet; `problem` is why the newest try gave nothing, '' where it gave rules; `is_ready`:
-    lines may be shipped; `is_refused`: not before a person has done something.
+    Shapes: `known` None: not yet; `problem` is why the newest attempt failed, '' where it didn't; `is_ready`: lines may
+    be shipped; `is_refused`: not before somebody acts.
     """
 
     known: KnownRules | None
@@ -99,9 +98,9 @@ class FeedStatus:
 
 
 class RulesFeed:
-    """The rules of one receiver; a thread asks, the work thread takes.
+    """The rules of one receiver: a thread asks for them, the work thread takes them.
 
-    `wake` is called when there is news; `keep` before the news are used, with what a restart is to know.
+    `wake` is called when the status changes; `keep` stores new rules for a restart before they are used.
     """
 
     def __init__(
@@ -114,8 +113,8 @@ class RulesFeed:
         wake: Callable[[], None],
         make_source: Callable[[], PageSource],
     ) -> None:
-        self.adopted = known  # what the work thread goes by
-        self.is_open = False  # whether it may ship: from the take() on that gave what the receiver wants
+        self.adopted = known  # the rules that the work thread applies
+        self.is_open = False  # whether lines may be shipped; known with the first take() after an answer
         self._endpoint = endpoint
         self._clock = clock
         self._keep = keep
@@ -131,16 +130,16 @@ class RulesFeed:
         self._thread: threading.Thread | None = None
         self._source: PageSource | None = None
 
-    # the work thread's
+    # called by the work thread
 
     def start(self) -> None:
-        """Begin to ask; again does nothing."""
+        """Begin to ask; calling it again does nothing."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="rules", daemon=True)
             self._thread.start()
 
     def take(self) -> KnownRules | None:
-        """News, kept already; None where there are none."""
+        """New rules, already stored; None where there are none."""
         status = self._status
         known, self.is_open = status.known, status.is_ready
         if known is None or known is self.adopted:
@@ -152,7 +151,7 @@ class RulesFeed:
         return known
 
     def hear(self, etag: str) -> None:
-        """An answer to events named the ETag of the rules of now; from any thread."""
+        """An answer to events named the current rules' ETag; from any thread."""
         known = self._status.known
         if etag != self._heard and (known is None or etag != known.etag):
             self._bell.set()
@@ -166,7 +165,7 @@ class RulesFeed:
         return self._status
 
     def close(self) -> None:
-        """No further try; one under way is cut."""
+        """No further attempt; one in progress is cut."""
         self._is_over = True
         self._bell.set()
         if self._source is not None:
@@ -174,7 +173,7 @@ class RulesFeed:
         if self._thread is not None:
             self._thread.join(JOIN_S)
 
-    # its own thread's
+    # called by its own thread
 
     def _run(self) -> None:
         self._source = self._make_source()
@@ -188,13 +187,13 @@ class RulesFeed:
                     self._clock.wait(self._bell, early_s)
 
     def pause_s(self) -> float:
-        """How long until the next try, unless something is heard before."""
+        """How long until the next attempt, unless an answer names new rules before."""
         if self._status.is_ready or not self._failures:
             return max(POLL_EVERY_S, self._asked_for_s)
         return max(float(min(POLL_EVERY_S, RETRY_INITIAL_S * 2 ** (self._failures - 1))), self._asked_for_s)
 
     def step(self, source: PageSource) -> None:
-        """One try."""
+        """One attempt."""
         self._asked_s = self._clock.monotonic()
         known = self._status.known
         headers = self._headers(known.etag if known else "")
@@ -233,32 +232,18 @@ class RulesFeed:
         return KnownRules(rules, etag if ETAG.match(etag) else "", self._clock.time())
 
     def _headers(self, etag: str) -> dict[str, str]:
-        headers = {
-            "User-Agent": f"logship/{__version__}",
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Content-Type": "application/json",
-        }
-        application_id = self._endpoint.application_id
-        if self._endpoint.reread_application_id is not None:
-            try:
-                application_id = self._endpoint.reread_application_id()
-            except (OSError, ValueError) as exc:
-                log.warning("the application id can't be read again error=%s", exc)
-        if application_id:
-            headers[ID_HEADER] = application_id
-        if etag:
-            headers["If-None-Match"] = etag
-        return headers
+        secret = self._endpoint.application_id
+        headers = headers_as(reread(secret, secret.reveal()) if secret else "")
+        return {**headers, "If-None-Match": etag} if etag else headers
 
     def _is_well(self, known: KnownRules) -> None:
         before = self._status.known
         if self._status.problem:
-            log.info("the receiver's rules can be had again url=%s", self._endpoint.url)
+            log.info("the receiver gives rules again url=%s", self._endpoint.url)
         is_new = before is None or before.rules != known.rules
         if is_new or not self._status.is_ready:
             url, count = self._endpoint.url, known.rules.count
-            how = "new" if is_new else "those of before"
+            how = "new" if is_new else "as before"
             log.info("the receiver's rules are %s url=%s rules=%d etag=%s", how, url, count, known.etag or "-")
             for warning in known.rules.warnings:
                 log.warning("%s url=%s", warning, url)
@@ -273,13 +258,13 @@ class RulesFeed:
         self._set(FeedStatus(known, is_ready=True))
 
     def _is_broken(self, problem: str, *, is_refused: bool) -> None:
-        """Nothing changes; said once until it is well again."""
+        """The rules stay as they are; logged once until an attempt succeeds."""
         self._failures += 1
         is_ready = self._status.is_ready or self._status.known is not None
         if not self._status.problem:
-            goes = "the last good ones stay" if is_ready else "nothing is shipped before they are known"
+            goes = "the last good ones stay" if is_ready else "nothing is shipped until they are known"
             level = logging.ERROR if is_refused and not is_ready else logging.WARNING
-            log.log(level, "the receiver's rules can't be had, %s url=%s error=%s", goes, self._endpoint.url, problem)
+            log.log(level, "can't get the receiver's rules, %s url=%s error=%s", goes, self._endpoint.url, problem)
         is_refused = is_refused and not is_ready
         self._set(replace(self._status, problem=problem, is_ready=is_ready, is_refused=is_refused))
 
@@ -289,7 +274,7 @@ class RulesFeed:
 
 
 def _problem(page: RulesPage | Failure) -> tuple[str, bool]:
-    """Why an answer gives no rules, and whether it needs a person."""
+    """Why an answer gives no rules, and whether somebody must act."""
     if isinstance(page, Failure):
         return str(page), page.kind is FailureKind.SETTING
     is_transient = page.status >= 500 or page.status in TRANSIENT or page.status < 200

@@ -1,4 +1,4 @@
-"""Which piece of which batch goes out next, and what its answer changes. Pure: time and chance come in, nothing waits.
+"""Which part of which batch is sent next, and what its answer changes. Pure: time and chance come in, nothing waits.
 
 submit -> next -> (somebody posts) -> settle -> ... -> outcomes
 """
@@ -9,18 +9,16 @@ import random as random_module
 from collections.abc import Iterable
 from enum import Enum
 
-from logship.delivery.answer import Answer, Failure
+from logship.delivery.answer import Answer, Decision, Failure, Verdict, is_timeout
 from logship.delivery.batch_progress import BatchProgress, EventRange
-from logship.delivery.body_limit import QUICK, BodyLimit
-from logship.delivery.decision import Decision, Verdict, is_timeout
-from logship.delivery.endpoint import DeliveryLimits
-from logship.delivery.pace import Attempt, Pace
+from logship.delivery.pace import QUICK, Attempt, BodyLimit, Pace
 from logship.delivery.poison import PoisonWatch, Suspect, Trial
+from logship.endpoint import DeliveryLimits
 from logship.event import Batch, Outcome, RefusedEvent
 from logship.records import record
 
-TIMEOUTS = 2  # of one batch in a row: it is not chance, the way is too slow for its size
-READY_AHEAD = 1  # batches beyond the window, so that a sender that is done finds the next one at once
+TIMEOUTS = 2  # of one batch in a row: the link is too slow for its size
+READY_AHEAD = 1  # batches beyond the window, so that a free sender finds the next one at once
 
 
 class Purpose(Enum):
@@ -36,21 +34,21 @@ class Job:
     """One attempt to be made."""
 
     progress: BatchProgress
-    stretch: EventRange
+    part: EventRange
     attempt: Attempt
     purpose: Purpose
     started_s: float
 
     @property
     def size(self) -> int:
-        return self.progress.size_bytes(self.stretch)
+        return self.progress.size_bytes(self.part)
 
     @property
     def is_single(self) -> bool:
-        return self.stretch.count == 1
+        return self.part.count == 1
 
     def body(self) -> bytes:
-        return self.progress.body(self.stretch)
+        return self.progress.body(self.part)
 
 
 @record
@@ -61,15 +59,15 @@ class Rest:
 
 
 class Scheduler:
-    """All that is on its way to one receiver. Not thread-safe: its owner has the lock."""
+    """All batches for one receiver. Not thread-safe: its owner has the lock."""
 
     def __init__(self, settings: DeliveryLimits, timeout_s: float, random: random_module.Random) -> None:
         self._random = random
         self._timeout_s = timeout_s
         self.pace = Pace(settings.concurrency, settings.retry_initial_s, settings.retry_max_s, random)
         self.limit = BodyLimit(settings.max_body_bytes, timeout_s)
-        self._probe: Attempt | None = None  # out with a body that is a try
-        self.last_error: Answer | Failure | None = None  # of the newest try that went wrong since the last success
+        self._probe: Attempt | None = None  # in flight with a body that probes a larger limit
+        self.last_error: Answer | Failure | None = None  # of the newest attempt that failed since the last success
         self.hint = ""
         self._open: list[BatchProgress] = []
         self._poison = PoisonWatch()
@@ -87,7 +85,7 @@ class Scheduler:
 
     @property
     def is_drained(self) -> bool:
-        """Whether nothing is to be sent or out; suspects may still be undecided."""
+        """Whether nothing is left to send or in flight; suspects may still be undecided."""
         return not any(progress.is_undecided for progress in self._open)
 
     def has_work(self, now_s: float) -> bool:
@@ -95,7 +93,7 @@ class Scheduler:
         return self.pace.may_start(now_s) and any(progress.is_waiting for progress in self._open)
 
     def room(self) -> int:
-        """How many more batches may come: none while held, but one where a trial lacks an event to try."""
+        """How many more batches may be submitted: none while held, but one if a trial needs an event to test."""
         undecided = sum(progress.is_undecided for progress in self._open)
         if not self.pace.hold:
             return max(0, self.pace.window + READY_AHEAD - undecided)
@@ -107,7 +105,7 @@ class Scheduler:
         self._is_finishing = False
 
     def finish(self) -> None:
-        """Nothing more comes for now: refused events needn't wait for company."""
+        """Nothing more comes for now: refused events need not wait for later ones."""
         self._is_finishing = True
 
     def outcomes(self) -> list[Outcome]:
@@ -150,18 +148,18 @@ class Scheduler:
         self._close([job.progress])
 
     def _delivery(self, now_s: float) -> Job | None:
-        """The earliest events that wait: their positions hold the others' back."""
+        """The earliest waiting events: later positions wait for theirs."""
         progress = next((progress for progress in self._open if progress.is_waiting), None)
         if progress is None:
             return None
-        stretch = progress.take(self.limit.safe_bytes if self._probe else self.limit.bytes)
-        job = self._start(progress, stretch, Purpose.DELIVER, now_s)
+        part = progress.take(self.limit.safe_bytes if self._probe else self.limit.bytes)
+        job = self._start(progress, part, Purpose.DELIVER, now_s)
         if self.limit.safe_bytes < job.size <= self.limit.bytes:
             self._probe = job.attempt
         return job
 
     def _test_mapping(self, trial: Trial, now_s: float) -> Job | None:
-        """The next try of a trial; where no event is to be tried the other sources go on."""
+        """The next attempt of a trial; where it has no event to test, the other sources continue."""
         if self.pace.in_flight:
             return None  # what is in flight may still decide it
         behind = self._behind(trial)
@@ -182,20 +180,20 @@ class Scheduler:
         source = trial.of_source.source
         return [(progress, events) for progress in reversed(self._open) for events in progress.pending_of(source)]
 
-    def _start(self, progress: BatchProgress, stretch: EventRange, purpose: Purpose, now_s: float) -> Job:
+    def _start(self, progress: BatchProgress, part: EventRange, purpose: Purpose, now_s: float) -> Job:
         progress.is_out = True
-        return Job(progress, stretch, self.pace.start(), purpose, now_s)
+        return Job(progress, part, self.pace.start(), purpose, now_s)
 
     def _return(self, job: Job) -> None:
-        """Nothing is decided."""
+        """The attempt decided nothing."""
         job.progress.is_out = False
         if job.purpose is Purpose.DELIVER:
-            job.progress.put_back(job.stretch)
+            job.progress.put_back(job.part)
 
     def _retry(
         self, job: Job, answer: Answer | Failure, now_s: float, retry_after_s: float | None, *, is_probe: bool
     ) -> None:
-        """Nothing is known of the events; where they time out again and again, fewer of them at once."""
+        """The events' fate is unknown; if they time out repeatedly, fewer are sent at once."""
         self._return(job)
         if not is_timeout(answer):
             self.pace.failed(now_s, job.attempt, retry_after_s)
@@ -226,11 +224,11 @@ class Scheduler:
             return
         if job.purpose is Purpose.PROBE:
             job.progress.is_out = False
-            job.progress.remove(job.stretch.first)
+            job.progress.remove(job.part.first)
         else:
-            job.progress.accept(job.stretch)
+            job.progress.accept(job.part)
         if self._poison.are_any:
-            self._close(self._poison.accept(job.progress.sources(job.stretch), job.attempt))
+            self._close(self._poison.accept(job.progress.sources(job.part), job.attempt))
 
     def _refuse(self, job: Job, answer: Answer | Failure, verdict: Verdict, now_s: float) -> None:
         trial = self._poison.trial
@@ -242,16 +240,16 @@ class Scheduler:
         if job.is_single:
             self._note(answer)
             assert isinstance(answer, Answer)  # a failure is never decided to be a refusal
-            refusal = RefusedEvent(job.stretch.first, answer.status, answer.excerpt)
-            (source,) = job.progress.sources(job.stretch)
+            refusal = RefusedEvent(job.part.first, answer.status, answer.excerpt)
+            (source,) = job.progress.sources(job.part)
             self._poison.refuse(source, Suspect(job.progress, refusal, job.attempt), now_s)
             return
         if verdict is Verdict.SMALLER:
             self.limit.refused(job.size, now_s)
-        job.progress.divide(job.stretch, is_refused=verdict is Verdict.REFUSED)
+        job.progress.divide(job.part, is_refused=verdict is Verdict.REFUSED)
 
     def _test_failed(self, job: Job, trial: Trial, now_s: float) -> None:
-        """A try of a trial was refused."""
+        """An attempt of a trial was refused."""
         if job.purpose is Purpose.RETRY and self._behind(trial):
             trial.is_retrying = False
             self.pace.doubted()  # the hold continues; the event from behind is tried at once
@@ -259,7 +257,7 @@ class Scheduler:
         self._lose(trial, now_s, job.attempt)
 
     def _lose(self, trial: Trial, now_s: float, attempt: Attempt | None) -> None:
-        """The mapping is wrong: hold, and show the first answer."""
+        """The mapping is wrong: hold, and report the first answer."""
         trial.is_lost = trial.is_retrying = True
         self.pace.held(now_s, attempt)
         suspects = trial.of_source.suspects
@@ -275,7 +273,7 @@ class Scheduler:
             self.hint = hint
 
     def _close(self, batches: Iterable[BatchProgress]) -> None:
-        """What is settled leaves with its outcome."""
+        """Batches that are settled become outcomes."""
         for progress in batches:
             if progress.is_settled and progress in self._open:
                 self._open.remove(progress)

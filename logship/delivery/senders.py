@@ -1,4 +1,4 @@
-"""The threads: senders that loop over the coordinator's step, and a guard that cuts attempts which take too long."""
+"""The threads: senders that repeat the coordinator's step, and a watchdog that cuts attempts that take too long."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from collections.abc import Callable
 
 from logship.clock import WaitingClock
 from logship.delivery.coordinator import Coordinator
-from logship.delivery.exchange import AttemptTarget
+from logship.delivery.exchange import AttemptTarget, Transport
 from logship.delivery.scheduler import Job, Rest
-from logship.delivery.transport import Transport
 from logship.records import record
 
 JOIN_S = 0.5  # a thread that was cut ends at once
-STUCK_S = 300.0  # beyond an attempt's end: name resolution can't be cut, and may be mute for minutes
-NEAR_S = 0.005  # a receiver that answers within it is fed without waking a sender
-LOOK_AGAIN_S = 0.25  # an attempt that is dialling can't be cut yet; looked at again so soon
+STUCK_S = 300.0  # after an attempt's deadline: name resolution can't be cut, and may hang for minutes
+NEAR_S = 0.005  # a receiver that answers within it needs no sender to be woken
+LOOK_AGAIN_S = 0.25  # an attempt that is dialling can't be cut yet; when to look again
 
 
 class Sender:
@@ -27,14 +26,14 @@ class Sender:
         self._pool = pool
         self._transport: Transport | None = None
         self.is_stale = False  # its connection is to be opened anew before the next attempt
-        self.is_lent = False  # the caller's thread uses its connection: hands off until it is given back
+        self.is_lent = False  # the caller's thread uses its connection
         self.is_wanted = False  # the thread woke while it was lent
-        self.handed: BegunJob | None = None  # what that thread leaves to this one
+        self.handed: BegunJob | None = None  # an attempt that the caller's thread leaves to this one
         self.thread = threading.Thread(target=self._run, name=f"sender-{number}", daemon=True)
 
     @property
     def transport(self) -> Transport:
-        """Made in the sender's own thread: loading the HTTP library takes 100 ms that nobody else has to wait for."""
+        """Made in the sender's own thread: loading the HTTP library takes 100 ms."""
         if self._transport is not None and self.is_stale:
             self._transport.close()
         self.is_stale = False
@@ -64,21 +63,20 @@ class Sender:
 
 @record
 class BegunJob:
-    """An attempt that the caller's thread has taken; `door` is None where it couldn't start it without waiting."""
+    """An attempt that the caller's thread has taken; `target` is None where it could not be started without waiting."""
 
     sender: Sender
     job: Job
     transport: Transport
-    door: AttemptTarget | None
+    target: AttemptTarget | None
     since_s: float
 
 
 class SenderPool:
     """The senders of one receiver; made when there is work for them, at most `concurrency`.
 
-    A receiver that answers within NEAR_S is fed by the caller's thread over a sleeping sender's connection, which saves
-    waking that sender for each batch. It never waits: what isn't over by then, and all but plain confirmations, is
-    handed to the sender.
+    The caller's thread sends over a sleeping sender's connection, which saves waking that sender for each batch. It
+    never waits: an attempt without a plain confirmation after NEAR_S goes to the sender.
     """
 
     def __init__(
@@ -101,14 +99,14 @@ class SenderPool:
         self._senders: list[Sender] = []
         self._idle: list[Sender] = []
         self._begun: list[BegunJob] = []  # the caller's thread's alone
-        self._guard_bell = threading.Event()
-        self._is_guard_asleep = False
-        self._guard: threading.Thread | None = None
+        self._watchdog_bell = threading.Event()
+        self._is_watchdog_asleep = False
+        self._watchdog: threading.Thread | None = None
         self._is_over = False
         self.failure: BaseException | None = None
 
     def ring(self) -> None:
-        """There may be work: wake an idle sender, or start one."""
+        """There may be work: wake an idle sender or start one."""
         with self._lock:
             if self._is_over:
                 return
@@ -119,9 +117,9 @@ class SenderPool:
                 return
             sender = Sender(self, len(self._senders) + 1)
             self._senders.append(sender)
-            if self._guard is None:
-                self._guard = threading.Thread(target=self._guard_all, name="guard", daemon=True)
-                self._guard.start()
+            if self._watchdog is None:
+                self._watchdog = threading.Thread(target=self._watch_all, name="watchdog", daemon=True)
+                self._watchdog.start()
         sender.thread.start()
 
     def begin(self) -> None:
@@ -138,19 +136,19 @@ class SenderPool:
             return
         now_s = self._clock.monotonic()
         sender.deadline_s = now_s + self._timeout_s
-        if self._is_guard_asleep:
-            self._guard_bell.set()
+        if self._is_watchdog_asleep:
+            self._watchdog_bell.set()
         begun = BegunJob(sender, job, transport, self._coordinator.start(job, transport), now_s)
-        if begun.door is None:
+        if begun.target is None:
             self._hand_over(begun)
         else:
             self._begun.append(begun)
 
     def proceed(self) -> None:
-        """Take the answers to what was begun; what takes too long is handed over."""
+        """Take the answers to what was begun; what takes longer than NEAR_S goes to its sender."""
         for begun in tuple(self._begun):
-            assert begun.door is not None
-            if self._coordinator.is_confirmed(begun.job, begun.transport, begun.door):
+            assert begun.target is not None
+            if self._coordinator.is_confirmed(begun.job, begun.transport, begun.target):
                 self._begun.remove(begun)
                 self._give_back(begun.sender)
                 if self._coordinator.has_work():
@@ -160,13 +158,13 @@ class SenderPool:
                 self._hand_over(begun)
 
     def rest(self) -> None:
-        """The caller is going to wait: the senders end what was begun."""
+        """The caller is going to wait: the senders finish what was begun."""
         begun, self._begun = self._begun, []
         for one in begun:
             self._hand_over(one)
 
     def _borrow(self) -> Sender | None:
-        """A sleeping sender with a connection to use; the one that slept last, so that few are kept warm."""
+        """A sleeping sender with an open connection: the last to fall asleep, so that few connections stay open."""
         with self._lock:
             if self._is_over or not self._idle or self._idle[-1].open_transport is None:
                 return None
@@ -189,13 +187,13 @@ class SenderPool:
         begun.sender.bell.set()
 
     def renew(self) -> None:
-        """Every sender opens its connection anew."""
+        """Every sender opens a new connection."""
         with self._lock:
             for sender in self._senders:
                 sender.is_stale = True
 
     def work(self, sender: Sender) -> bool:
-        """One attempt, or a sleep until there may be one; False when it is over."""
+        """One attempt, or sleep until there may be one; False when the pool has ended."""
         if self._is_over:
             return False
         job = self._coordinator.take()
@@ -208,12 +206,12 @@ class SenderPool:
         return True
 
     def fail(self, exc: BaseException) -> None:
-        """A thread ended: the main loop has to know."""
+        """A thread failed: the main loop must know."""
         self.failure = self.failure or exc
         self._wake.set()
 
     def stuck(self, now_s: float) -> str:
-        """Which thread doesn't move any more; "" while all do."""
+        """Which thread is stuck; "" for none."""
         if self._is_over:
             return ""
         senders = tuple(self._senders)
@@ -221,44 +219,44 @@ class SenderPool:
             end_s = sender.deadline_s
             if end_s is not None and now_s - end_s > STUCK_S:
                 return f"{sender.thread.name} has been in one attempt for {now_s - end_s + self._timeout_s:.0f} s"
-        for thread in (*(sender.thread for sender in senders), *((self._guard,) if self._guard else ())):
+        for thread in (*(sender.thread for sender in senders), *((self._watchdog,) if self._watchdog else ())):
             if thread.ident is not None and not thread.is_alive():
                 return f"{thread.name} has ended"
         return ""
 
     def stop(self) -> None:
-        """No further attempt; those in progress are cut. A thread in name resolution can't be, it is left behind."""
+        """No further attempt; those in progress are cut, but not a thread in name resolution: it is left behind."""
         with self._lock:
             self._is_over = True
             senders = list(self._senders)
         for sender in senders:
             sender.bell.set()
             sender.cut()
-        self._guard_bell.set()
-        for thread in [*(sender.thread for sender in senders), *([self._guard] if self._guard else [])]:
+        self._watchdog_bell.set()
+        for thread in [*(sender.thread for sender in senders), *([self._watchdog] if self._watchdog else [])]:
             thread.join(JOIN_S)
 
     def _attempt(self, sender: Sender, job: Job, begun: BegunJob | None = None) -> None:
         if self._coordinator.has_work():
             self.ring()
         sender.deadline_s = sender.deadline_s or self._clock.monotonic() + self._timeout_s
-        if self._is_guard_asleep:
-            self._guard_bell.set()
+        if self._is_watchdog_asleep:
+            self._watchdog_bell.set()
         try:
-            if begun is not None and begun.door is not None:
-                self._coordinator.perform(job, begun.transport, begun.door)
+            if begun is not None and begun.target is not None:
+                self._coordinator.perform(job, begun.transport, begun.target)
             else:
                 self._coordinator.perform(job, sender.transport)
-        finally:  # of one that died, the guard has nothing to cut
+        finally:  # the watchdog has nothing to cut in a thread that died
             sender.deadline_s = None
         self._wake.set()
 
     def _sleep(self, sender: Sender) -> None:
-        """Until rung or until time alone may have brought work."""
+        """Sleep until woken, or until an attempt may start."""
         sender.bell.clear()
         with self._lock:
             self._idle.append(sender)
-        job = self._coordinator.take()  # what came before this sender could be rung
+        job = self._coordinator.take()  # what came before this sender could be woken
         if isinstance(job, Rest) and not self._is_over:
             now_s = self._clock.monotonic()
             self._clock.wait(sender.bell, None if job.until_s is None else max(0.0, job.until_s - now_s))
@@ -271,7 +269,7 @@ class SenderPool:
             self._attempt(sender, job)
 
     def _is_lent(self, sender: Sender) -> bool:
-        """Whether the caller's thread still uses its connection; where not, nobody is going to."""
+        """Whether the caller's thread still uses its connection; if not, the sender leaves the idle ones."""
         with self._lock:
             sender.is_wanted = sender.is_lent and not self._is_over
             if sender.is_wanted:
@@ -281,34 +279,34 @@ class SenderPool:
             return sender.is_wanted
 
     def _close_idle(self) -> None:
-        """Close the connections of sleeping senders: a receiver may serve one at a time, and be waiting for them."""
+        """Close the connections of sleeping senders: a receiver that serves one at a time may be waiting for them."""
         with self._lock:
             for sender in self._idle:
                 sender.is_stale = True
                 sender.cut()
 
-    def _guard_all(self) -> None:
+    def _watch_all(self) -> None:
         try:
             while not self._is_over:
-                self._guard_once()
+                self._watch_once()
         except BaseException as exc:  # noqa: BLE001 # the thread's top
             self.fail(exc)
 
-    def _guard_once(self) -> None:
-        """Cut what is over its time, or sleep until something can be."""
-        self._is_guard_asleep = True  # before the look: an attempt that begins after it rings
-        self._guard_bell.clear()
+    def _watch_once(self) -> None:
+        """Cut attempts after their deadline, or sleep until the next one."""
+        self._is_watchdog_asleep = True  # before the look: an attempt that begins after it rings
+        self._watchdog_bell.clear()
         earliest_s = min((end_s for sender in self._senders if (end_s := sender.deadline_s) is not None), default=None)
         if earliest_s is None:
-            self._clock.wait(self._guard_bell, None)
+            self._clock.wait(self._watchdog_bell, None)
             return
-        self._is_guard_asleep = False  # attempts that begin later end later
+        self._is_watchdog_asleep = False  # attempts that begin later end later
         now_s = self._clock.monotonic()
         if earliest_s > now_s:
-            self._clock.wait(self._guard_bell, earliest_s - now_s)
+            self._clock.wait(self._watchdog_bell, earliest_s - now_s)
             return
         for sender in self._senders:
             if sender.deadline_s is not None and sender.deadline_s <= now_s:
                 sender.cut()
         self._close_idle()
-        self._clock.wait(self._guard_bell, LOOK_AGAIN_S)
+        self._clock.wait(self._watchdog_bell, LOOK_AGAIN_S)

@@ -124,7 +124,7 @@ class ExampleSpec(Section):
     format: Any = declare(AnyTree(), "combined", "its format, as in a source")
     fields: dict[str, str] = declare(TEXT_MAP, {}, "constants of the source")
     name: str = declare(TEXT, "", "shown when it fails")
-    event: Any = declare(AnyTree(), {}, "a subset that must hold; dropped; sampled out; unfit")
+    event: Any = declare(AnyTree(), {}, "a subset that must hold; dropped; sampled out; unmatched")
 
 
 class MappingSpec(Section):

@@ -24,7 +24,7 @@ def with_example(made: Made, mapping: str, format_text: str, line: str) -> str:
         raise UsageError("fix the mapping first: an example records what the line becomes now")
     raw = line.encode("utf-8", "replace")
     trace = made.converter.trace_inner(raw, raw, 0, LogFile(0, "example.log", "preview", KEY, "localhost"))
-    outcome: object = "unfit" if trace.error else "dropped" if trace.dropped_by else "sampled out"
+    outcome: object = "unmatched" if trace.error else "dropped" if trace.dropped_by else "sampled out"
     if trace.event is not None:
         request, response = trace.event.get("request"), trace.event.get("response")
         outcome = {

@@ -7,17 +7,14 @@ import threading
 from collections.abc import Callable, Mapping
 
 from logship.clock import SystemClock
-from logship.config import EndpointSettings, Settings, SourceSettings
+from logship.config import Settings, SourceSettings
 from logship.counters import Counters
 from logship.delivery import (
-    Api,
-    Compression,
     DeadLetters,
     Delivery,
-    DeliveryLimits,
-    Endpoint,
 )
 from logship.delivery.rules_feed import KnownRules, PageSource, RulesFeed, note_name
+from logship.endpoint import Endpoint
 from logship.route.batcher import Batcher
 from logship.route.dead_letter_writer import DeadLetterWriter
 from logship.route.output import Output, Route
@@ -120,8 +117,8 @@ def outputs_of(
     for endpoint, name in output_names(settings).items():
         feed = feed_of(endpoint, state.note, keep, clock, tailer.wake) if endpoint.obeys else None
         delivery = Delivery(
-            endpoint_of(endpoint),
-            delivery_settings(settings),
+            endpoint,
+            settings.delivery,
             clock=clock,
             random=random.Random(),
             counters=counters,
@@ -135,15 +132,14 @@ def outputs_of(
 
 
 def feed_of(
-    settings: EndpointSettings,
+    endpoint: Endpoint,
     note: Callable[[str], str | None],
     keep: Callable[[str, str], None],
     clock: SystemClock,
     wake: Callable[[], None],
 ) -> RulesFeed:
     """What asks for a receiver's rules; `note` and `keep` are the state's memory of the last good ones."""
-    name = note_name(settings.receiver, settings.application_id.reveal() if settings.application_id else "")
-    endpoint = endpoint_of(settings)
+    name = note_name(endpoint.receiver, endpoint.application_id.reveal() if endpoint.application_id else "")
 
     def page_source() -> PageSource:
         from logship.delivery.http import PageTransport, TlsContext  # 100 ms that nobody else has to wait for
@@ -160,43 +156,14 @@ def feed_of(
     )
 
 
-def output_names(settings: Settings) -> Mapping[EndpointSettings, str]:
+def output_names(settings: Settings) -> Mapping[Endpoint, str]:
     """Endpoint -> a name for people: the receiver, numbered where several endpoints share it."""
-    names: dict[EndpointSettings, str] = {}
+    names: dict[Endpoint, str] = {}
     for source in settings.sources:
         if source.endpoint not in names:
             same = sum(other.receiver == source.endpoint.receiver for other in names)
             names[source.endpoint] = f"{source.endpoint.receiver}#{same + 1}" if same else source.endpoint.receiver
     return names
-
-
-def endpoint_of(settings: EndpointSettings) -> Endpoint:
-    """What delivery needs to know of an endpoint."""
-    secret = settings.application_id
-    return Endpoint(
-        url=settings.url,
-        application_id=secret.reveal() if secret else "",
-        api=Api(settings.api),
-        compression=Compression(settings.compression),
-        timeout_s=settings.timeout_s,
-        connection_max_age_s=settings.connection_max_age_s,
-        ca_file=str(settings.ca_file) if settings.ca_file else None,
-        client_cert=str(settings.client_cert) if settings.client_cert else None,
-        client_key=str(settings.client_key) if settings.client_key else None,
-        proxy=settings.proxy,
-        reread_application_id=(lambda: secret.reread().reveal()) if secret else None,
-        mend_application_id=secret.mend if secret else "give endpoint.application_id",
-    )
-
-
-def delivery_settings(settings: Settings) -> DeliveryLimits:
-    """How hard to try."""
-    return DeliveryLimits(
-        concurrency=settings.delivery.concurrency,
-        retry_initial_s=settings.delivery.retry_initial_s,
-        retry_max_s=settings.delivery.retry_max_s,
-        max_body_bytes=settings.batch.max_bytes,
-    )
 
 
 def tail_source(settings: Settings, source: SourceSettings) -> TailSource:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from logship.clock import SystemClock
-from logship.config import EndpointSettings
 from logship.delivery.rules_feed import KnownRules, newest, note_prefix
+from logship.endpoint import Endpoint
 from logship.errors import StateError
 from logship.state import State
 
 
-def stored_rules(folder: Path, endpoint: EndpointSettings) -> KnownRules | None:
+def stored_rules(folder: Path, endpoint: Endpoint) -> KnownRules | None:
     """The last good rules of a receiver that is obeyed; None where there are none, or this user may not look."""
     return last_rules(folder, endpoint) if endpoint.obeys else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from logship.backfill.run_settings import BackfillLog, ConverterSpec
-from logship.config.settings import EndpointSettings
+from logship.endpoint import Compression, Endpoint
 from logship.event import LogFile
 from logship.formats import read_spec
 from logship.mapping import Constants, parse_mapping
@@ -28,7 +28,7 @@ def log_of(path: str, size_bytes: int, *, number: int = 0, compression: str = ""
         path=path,
         file=LogFile(number, path, "web", 1, "web-1"),
         converter_spec=converter_spec_of("web"),
-        endpoint=EndpointSettings(RECEIVER, RECEIVER, "auto", None, "none", None, 1.0),
+        endpoint=Endpoint(RECEIVER, compression=Compression.NONE, timeout_s=1.0),
         drops_unmatched=False,
         size_bytes=size_bytes,
         compression=compression,

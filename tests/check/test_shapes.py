@@ -38,7 +38,7 @@ WHOLE: dict[str, object] = {
                 "redact": {
                     "query": ["a"], "path": ["(b)"], "headers": ["A"], "ip": "hash", "hash": ["user_id"], "key": "k",
                 },
-                "examples": [{"line": "x", "format": "combined", "fields": {"a": "b"}, "name": "n", "event": "unfit"}],
+                "examples": [{"line": "x", "format": "combined", "fields": {"a": "b"}, "event": "unmatched"}],
             },
         },
         {"paths": ["b.log"], "format": {"json": {"time_received": {"key": "t", "format": "%s"}, "status": ["s"]}}},

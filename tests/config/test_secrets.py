@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from logship.cli import execute
-from logship.config import Secret, load_settings
+from logship.config import load_settings
 from logship.config.secret import Cloak
+from logship.endpoint import Secret
 from logship.errors import ConfigError, Problem
 
 SECRET = "s3cret-Value.of+ours"
@@ -158,9 +159,9 @@ def test_a_refused_id_is_mended_where_it_stands(
     settings = load_settings(config, {"HOME": "/", **{key: value.format(here=here) for key, value in environ.items()}})
     secret = settings.sources[0].endpoint.application_id
     assert secret is not None
-    assert secret.mend.startswith("put the right one into ")
-    assert secret.mend.endswith(mend.format(here=here))
-    assert secret.reread().mend == secret.mend
+    assert secret.remedy.startswith("put the right one into ")
+    assert secret.remedy.endswith(mend.format(here=here))
+    assert secret.reread().remedy == secret.remedy
 
 
 def test_an_empty_credential_does_not_hide_the_environment(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from logship.counters import Counters
-from logship.delivery import DeliveryLimits, Endpoint
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.coordinator import Coordinator
+from logship.delivery.exchange import Transport
 from logship.delivery.scheduler import Rest
-from logship.delivery.transport import Transport
+from logship.endpoint import DeliveryLimits, Endpoint, Secret
 from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Piece, Span
 
 CREATED = Answer(201)
@@ -131,7 +131,7 @@ class Rig:
         self.receiver = receiver or PlayReceiver()
         self.counters = Counters()
         self.coordinator = Coordinator(
-            endpoint or Endpoint("http://127.0.0.1:1", "id-1"),
+            endpoint or Endpoint("http://127.0.0.1:1", Secret("id-1")),
             DeliveryLimits(concurrency=concurrency, max_body_bytes=max_body_bytes),
             clock=self.clock,
             random=random.Random(seed),

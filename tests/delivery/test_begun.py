@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from logship.delivery import Delivery, DeliveryState
 from logship.delivery.answer import Answer, Failure
-from logship.delivery.endpoint import Compression
 from logship.delivery.http import HttpTransport
 from logship.delivery.http.answer_reader import ReadAnswer, read_answer
 from logship.delivery.http.begun import Begun, is_silent
+from logship.endpoint import Compression
 from tests.delivery.test_answer_reader import BROKEN, WHOLE
 from tests.delivery.test_threads import deliver_to, make_batch, ship
 from tests.rigs.receiver import Receiver

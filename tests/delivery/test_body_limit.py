@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.delivery.body_limit import BodyLimit
+from logship.delivery.pace import BodyLimit
 
 MOST_BYTES = 250_000
 TIMEOUT_S = 30.0

@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from logship.delivery.answer import Answer, Failure, FailureKind
-from logship.delivery.body_limit import LEAST_BYTES
-from logship.delivery.pace import HOLD_INTERVAL_S
+from logship.delivery.pace import HOLD_INTERVAL_S, LEAST_BYTES
 from logship.delivery.scheduler import Job
 from tests.delivery.plugs import CREATED, DOWN, PlayReceiver, Request, Rig, make_batch
 from tests.rigs.machine import scaled

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from logship.delivery import Endpoint
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.http import HttpTransport, TlsContext
+from logship.endpoint import Endpoint
 from tests.delivery.plugs import HandClock
 from tests.rigs.certificates import Authority
 from tests.rigs.receiver import Receiver
@@ -203,11 +203,11 @@ def test_an_attempt_over_tls_is_cut_in_its_handshake_and_in_its_answer(authority
     """The descriptor is shut down below TLS, wherever the attempt is stuck."""
     with Receiver(certificate=authority.certificate("slow")) as receiver:
         receiver.script("hang:5")
-        transport = transport_to(receiver.url, ca_file=str(authority.pem))
+        transport = transport_to(receiver.url, ca_file=authority.pem)
         assert kind_of(cut_when(transport, lambda: receiver.seen)) is FailureKind.TIMEOUT
         assert status_of(post(transport)) == 201
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        transport = transport_to(f"https://127.0.0.1:{mute.getsockname()[1]}", ca_file=str(authority.pem))
+        transport = transport_to(f"https://127.0.0.1:{mute.getsockname()[1]}", ca_file=authority.pem)
         in_handshake = lambda: transport._connection is not None and transport._connection.fd >= 0  # noqa: E731
         assert kind_of(cut_when(transport, in_handshake)) is FailureKind.TIMEOUT
 
@@ -363,7 +363,7 @@ def test_https_goes_through_a_proxy_in_a_tunnel(authority: Authority) -> None:
     certificate = authority.certificate("tunnelled", "DNS:api.invalid")
     with contextlib.closing(tunnel), Receiver(certificate=certificate) as receiver:
         transport = transport_to(
-            f"https://api.invalid:{receiver.port}", proxy=f"http://127.0.0.1:{tunnel.port}", ca_file=str(authority.pem)
+            f"https://api.invalid:{receiver.port}", proxy=f"http://127.0.0.1:{tunnel.port}", ca_file=authority.pem
         )
         assert [status_of(post(transport)) for _ in range(3)] == [201] * 3
         assert tunnel.asked == [f"api.invalid:{receiver.port}"]
@@ -403,14 +403,14 @@ def test_a_proxy_that_is_down_is_named_as_the_trouble() -> None:
 
 def test_only_the_given_authority_is_trusted(authority: Authority, stranger: Authority) -> None:
     with Receiver(certificate=authority.certificate("server")) as receiver:
-        assert status_of(post(transport_to(receiver.url, ca_file=str(authority.pem)))) == 201
-        assert kind_of(post(transport_to(receiver.url, ca_file=str(stranger.pem)))) is FailureKind.TLS
+        assert status_of(post(transport_to(receiver.url, ca_file=authority.pem))) == 201
+        assert kind_of(post(transport_to(receiver.url, ca_file=stranger.pem))) is FailureKind.TLS
         assert kind_of(post(transport_to(receiver.url))) is FailureKind.TLS
 
 
 def test_a_certificate_for_another_name_is_refused(authority: Authority) -> None:
     with Receiver(certificate=authority.certificate("other", "DNS:other.example")) as receiver:
-        assert kind_of(post(transport_to(receiver.url, ca_file=str(authority.pem)))) is FailureKind.TLS
+        assert kind_of(post(transport_to(receiver.url, ca_file=authority.pem))) is FailureKind.TLS
 
 
 def test_a_swapped_certificate_is_taken_and_a_swapped_authority_after_its_file_changed(
@@ -420,7 +420,7 @@ def test_a_swapped_certificate_is_taken_and_a_swapped_authority_after_its_file_c
     trusted = tmp_path / "ca.pem"
     trusted.write_text(authority.pem.read_text())
     with Receiver(certificate=authority.certificate("first")) as receiver:
-        transport = transport_to(receiver.url, ca_file=str(trusted))
+        transport = transport_to(receiver.url, ca_file=trusted)
         assert status_of(post(transport)) == 201
         receiver.certificate = authority.certificate("second")
         receiver.drop_connections()
@@ -435,9 +435,9 @@ def test_a_swapped_certificate_is_taken_and_a_swapped_authority_after_its_file_c
 def test_a_client_certificate_is_shown(authority: Authority) -> None:
     client = authority.certificate("client")
     with Receiver(certificate=authority.certificate("strict"), client_ca=authority.pem) as receiver:
-        with_it = transport_to(receiver.url, ca_file=str(authority.pem), client_cert=str(client))
+        with_it = transport_to(receiver.url, ca_file=authority.pem, client_cert=client)
         assert status_of(post(with_it)) == 201
-        without = transport_to(receiver.url, ca_file=str(authority.pem))
+        without = transport_to(receiver.url, ca_file=authority.pem)
         assert kind_of(post(without)) in (FailureKind.TLS, FailureKind.LOST)
 
 

@@ -7,12 +7,14 @@ import random
 import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from pathlib import Path
 
 import pytest
 
-from logship.delivery import Api, DeliveryState, Endpoint
+from logship.delivery import DeliveryState
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.scheduler import Job
+from logship.endpoint import Api, Endpoint, Secret
 from logship.event import Span
 from logship.route.batcher import Batcher
 from tests.delivery.plugs import CREATED, DOWN, WALL_S, PlayReceiver, Rig, in_turn, make_batch, refusing
@@ -369,10 +371,9 @@ def test_a_fixed_api_on_404_names_the_other_one() -> None:
     assert rig.coordinator.status().hint == "this server has no /moesifapi/events; it may speak api: v1"
 
 
-def test_a_changed_application_id_is_read_again_at_once() -> None:
-    ids = iter(["new"])
-    endpoint = Endpoint("http://127.0.0.1:1", "old", reread_application_id=lambda: next(ids))
-    rig = Rig(endpoint=endpoint)
+def test_a_changed_application_id_is_read_again_at_once(tmp_path: Path) -> None:
+    (tmp_path / "id").write_text("new")
+    rig = Rig(endpoint=Endpoint("http://127.0.0.1:1", Secret("old", file=str(tmp_path / "id"))))
     rig.receiver.judge = lambda request: CREATED if request.headers["X-Moesif-Application-Id"] == "new" else Answer(401)
     rig.coordinator.submit(make_batch(0, 2))
     rig.step()
@@ -382,22 +383,17 @@ def test_a_changed_application_id_is_read_again_at_once() -> None:
     assert len(rig.receiver.requests) == 3
 
 
-def test_an_application_id_mended_later_is_found_by_the_next_try() -> None:
-    current = ["old"]
-
-    def reread() -> str:
-        if current[0] == "gone":
-            raise FileNotFoundError("id")
-        return current[0]
-
-    rig = Rig(endpoint=Endpoint("http://127.0.0.1:1", "old", reread_application_id=reread))
+def test_an_application_id_corrected_later_is_found_by_the_next_try(tmp_path: Path) -> None:
+    id_file = tmp_path / "id"
+    id_file.write_text("old")
+    rig = Rig(endpoint=Endpoint("http://127.0.0.1:1", Secret("old", file=str(id_file))))
     rig.receiver.judge = lambda request: CREATED if request.headers["X-Moesif-Application-Id"] == "new" else Answer(401)
     rig.coordinator.submit(make_batch(0, 2))
     rig.run(for_s=61)
-    current[0] = "gone"
+    id_file.unlink()
     rig.run(for_s=60)
     assert rig.settled == []
-    current[0] = "new"
+    id_file.write_text("new")
     rig.run(for_s=60)
     assert rig.settled == [0]
 
@@ -413,11 +409,11 @@ def test_a_401_that_is_a_web_page_may_be_a_proxys(is_html: bool) -> None:
 
 
 def test_the_application_id_shows_in_no_status() -> None:
-    rig = Rig(PlayReceiver(lambda request: Answer(401)), endpoint=Endpoint("http://127.0.0.1:1", "sesame"))
+    rig = Rig(PlayReceiver(lambda request: Answer(401)), endpoint=Endpoint("http://127.0.0.1:1", Secret("sesame")))
     rig.coordinator.submit(make_batch(0, 2))
     rig.run(for_s=10)
     assert "sesame" not in repr(rig.coordinator.status())
-    assert "sesame" not in repr(Endpoint("http://127.0.0.1:1", "sesame", proxy="http://u:sesame@127.0.0.1"))
+    assert "sesame" not in repr(Endpoint("http://127.0.0.1:1", Secret("sesame"), proxy="http://u:sesame@127.0.0.1"))
 
 
 def test_an_id_that_no_header_can_carry_is_held_not_fatal() -> None:

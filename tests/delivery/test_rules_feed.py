@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import gzip
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from logship.delivery import Endpoint
 from logship.delivery.answer import Failure, FailureKind, RulesPage
 from logship.delivery.http import PageTransport, TlsContext, plain
 from logship.delivery.rules_feed import POLL_EVERY_S, KnownRules, RulesFeed
+from logship.endpoint import Endpoint, Secret
 from logship.mapping.remote_rules import RemoteRules
 from tests.delivery.plugs import HandClock
 from tests.rigs.config_page import BROKEN, ConfigPage
@@ -59,14 +59,14 @@ class Rig:
 
     config: dict[str, Any] = field(default_factory=lambda: dict(RULES))
     known: KnownRules | None = None
-    id_file: Callable[[], str] | None = None
+    id_file: str = ""
 
     def __post_init__(self) -> None:
         self.page = ConfigPage(self.config)
         self.pages = Pages(self.page)
         self.clock = HandClock()
         self.kept: list[KnownRules] = []
-        endpoint = Endpoint("http://127.0.0.1:1", "my-id", reread_application_id=self.id_file)
+        endpoint = Endpoint("http://127.0.0.1:1", Secret("my-id", file=self.id_file))
         self.feed = RulesFeed(
             endpoint, self.clock, known=self.known, keep=self.kept.append, wake=lambda: None,
             make_source=lambda: self.pages,
@@ -141,7 +141,7 @@ def test_nothing_is_shipped_before_the_rules_are_known_for_the_first_time(
     rig.ask(broken)
     assert not rig.feed.status().is_ready
     assert rig.feed.status().is_refused == is_refused
-    assert "nothing is shipped before they are known" in caplog.text
+    assert "nothing is shipped until they are known" in caplog.text
     assert ("ERROR" in caplog.text) == is_refused
     rig.ask()
     assert rig.feed.status().is_ready
@@ -270,18 +270,20 @@ def test_a_compressed_page_is_read_or_refused_in_words(data: bytes, encoding: st
         plain(data, encoding, 100)
 
 
-def test_an_id_in_a_file_is_read_for_each_try() -> None:
-    ids = iter(["first", "second"])
-    rig = Rig(id_file=lambda: next(ids))
+def test_an_id_in_a_file_is_read_for_each_try(tmp_path: Path) -> None:
+    id_file = tmp_path / "id"
+    rig = Rig(id_file=str(id_file))
     rig.ask()
-    rig.ask()
-    assert [asked["x-moesif-application-id"] for asked in rig.page.asked] == ["first", "second"]
+    for text in ("first", "second"):
+        id_file.write_text(text)
+        rig.ask()
+    assert [asked["x-moesif-application-id"] for asked in rig.page.asked] == ["my-id", "first", "second"]
 
 
 def test_over_http_it_asks_and_hears_of_new_rules_from_answers_to_events() -> None:
     page = ConfigPage(dict(RULES))
     with Receiver(config=page, prefix="/base") as receiver:
-        endpoint = Endpoint(receiver.url, "my-id")
+        endpoint = Endpoint(receiver.url, Secret("my-id"))
         clock = HandClock()
         transport = PageTransport(endpoint, TlsContext(endpoint), clock)
         feed = RulesFeed(

@@ -15,10 +15,11 @@ import pytest
 
 from logship.clock import SystemClock
 from logship.counters import Counters
-from logship.delivery import Api, Delivery, DeliveryLimits, DeliveryState, Endpoint
+from logship.delivery import Delivery, DeliveryState
 from logship.delivery.answer import Answer
 from logship.delivery.http import HttpTransport
 from logship.delivery.senders import SenderPool
+from logship.endpoint import Api, DeliveryLimits, Endpoint, Secret
 from logship.event import Batch, Chunk, Conversion, LogFile, Outcome, Piece, Span
 from tests.delivery.plugs import HandClock
 from tests.rigs.certificates import Authority
@@ -56,7 +57,7 @@ def make_batch(first: int, count: int) -> Batch:
 
 def deliver_to(url: str, *, concurrency: int = 8, seed: int = 0, timeout_s: float = 30.0, **options: Any) -> Delivery:
     return Delivery(
-        Endpoint(url, "id-1", timeout_s=timeout_s, **options),
+        Endpoint(url, Secret("id-1"), timeout_s=timeout_s, **options),
         DeliveryLimits(concurrency=concurrency),
         clock=HurriedClock(),
         random=random.Random(seed),
@@ -108,7 +109,7 @@ def test_after_a_storm_of_faults_everything_has_arrived_unchanged(
         certificate=authority.certificate("before") if is_tls else None,
     ) as receiver:
         receiver.go_wild(seed, 0.3)
-        delivery = deliver_to(receiver.url, seed=seed, api=api, ca_file=str(authority.pem) if is_tls else None)
+        delivery = deliver_to(receiver.url, seed=seed, api=api, ca_file=authority.pem if is_tls else None)
         half = len(batches) // 2
         outcomes = ship(delivery, batches[:half], begins=begins)
         receiver.stop()
@@ -222,17 +223,17 @@ def test_an_exception_in_a_sender_reaches_the_main_loop(monkeypatch: pytest.Monk
     assert [batch.number for batch in delivery.close(1.0)] == [0]
 
 
-def test_an_exception_in_the_guard_reaches_the_main_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_exception_in_the_watchdog_reaches_the_main_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the guard a mute receiver would hold its senders for ever."""
 
     def look(self: SenderPool) -> None:
-        raise RuntimeError("guard")
+        raise RuntimeError("watchdog")
 
-    monkeypatch.setattr(SenderPool, "_guard_once", look)
+    monkeypatch.setattr(SenderPool, "_watch_once", look)
     with Receiver() as receiver:
         receiver.script("hang:1")
         delivery = deliver_to(receiver.url)
-        with pytest.raises(RuntimeError, match="guard"):
+        with pytest.raises(RuntimeError, match="watchdog"):
             ship(delivery, [make_batch(0, 5)])
         delivery.close(0.0)
 
@@ -360,7 +361,7 @@ def test_stopping_with_refused_events_buries_none_of_them() -> None:
         assert delivery.outcomes() == []
 
 
-def test_the_guard_sleeps_while_nothing_is_sent() -> None:
+def test_the_watchdog_sleeps_while_nothing_is_sent() -> None:
     """An idle daemon must not wake up for delivery at all."""
     waits: list[float | None] = []
 

@@ -160,7 +160,7 @@ sources:
     ("module", "method"),
     [
         ("logship.delivery.exchange", "Exchange.perform"),
-        ("logship.delivery.senders", "SenderPool._guard_once"),
+        ("logship.delivery.senders", "SenderPool._watch_once"),
         ("logship.tail.hints", "_Handler.dispatch"),
         ("watchdog.observers.inotify", "InotifyEmitter.queue_events"),
         ("logship.status.server", "_Server.serve_forever"),

@@ -162,7 +162,7 @@ def test_a_restart_without_the_page_goes_by_the_rules_of_before(
     oracle.write(200, FIRST)
     done = site.run("run", "--once")
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("the receiver's rules can't be had") == 1
+    assert done.stderr.count("can't get the receiver's rules") == 1
     oracle.check(receiver)
 
 
@@ -280,7 +280,7 @@ def test_status_preview_and_trace_say_what_the_receivers_rules_do(
         assert re.search(rf"rules: 24 from the receiver, [0-9.]+ s old, {share} % kept", shown), shown
         page.always = "garbage"
         daemon.hang_up()
-        daemon.wait_for_log("the receiver's rules can't be had")
+        daemon.wait_for_log("can't get the receiver's rules")
         assert "its rules can't be had, those of" in site.run("status").stdout
     shown = site.run("status").stdout
     assert re.search(rf"{receiver.url} · rules: 24 from the receiver, [0-9.]+ s old", shown), shown

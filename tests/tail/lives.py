@@ -27,8 +27,8 @@ from logship.config.settings import Settings
 from logship.delivery import DeadLetters, dead_letter_store
 from logship.delivery.answer import Answer, Failure, FailureKind
 from logship.delivery.coordinator import Coordinator
+from logship.delivery.exchange import Transport
 from logship.delivery.scheduler import Job
-from logship.delivery.transport import Transport
 from logship.event import Chunk
 from logship.route.assembly import build_pipeline
 from logship.route.pipeline import Pipeline, Step

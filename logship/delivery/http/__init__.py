@@ -10,8 +10,8 @@ kernel takes 40.
 from __future__ import annotations
 
 from logship.delivery.http import lean  # noqa: F401 -- first: how requests is imported
+from logship.delivery.http.connection import TlsContext
 from logship.delivery.http.page import PageTransport, plain
-from logship.delivery.http.tls import TlsContext
 from logship.delivery.http.transport import HttpTransport
 
 __all__ = ["HttpTransport", "PageTransport", "TlsContext", "plain"]

@@ -1,7 +1,7 @@
-"""Reads one answer off a connection, strictly: what is cut or can't be framed is no answer.
+"""Reads one answer from a connection, strictly: an answer that is cut or has no clear end is none.
 
-RFC 9112, with less tolerance than http.client has: that takes a head that ends early for a whole one, and a length it
-can't read for none, so that half an answer confirms events which the receiver never stored.
+RFC 9112, with less tolerance than http.client: that accepts a head that ends early, and ignores a length that it can't
+read, so that half an answer would confirm events that the receiver never stored.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from logship.records import record
 
 RECEIVE_BYTES = 65_536  # asked of a connection at once
 MAX_HEAD_BYTES = 65_536
-MAX_ANSWER_BYTES = 65_536  # what is read of an answer's body; a longer one costs its connection
-USUAL_HEAD_BYTES = 1_024  # what is remembered of answers is no larger
+MAX_ANSWER_BYTES = 65_536  # read of an answer's body; after a longer one the connection is closed
+USUAL_HEAD_BYTES = 1_024  # larger heads are not cached
 MAX_INTERIM = 100  # answers before the answer: servers send one or two
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 LINE_END = re.compile(rb"\r?\n")
@@ -25,12 +25,12 @@ HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\0]*)")
 CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r]*)?")
 LENGTH = re.compile(r"[0-9]{1,18}")
 WITHOUT_BODY = (204, 304)
-OF_EVENTS = (400, 415, 422)  # these speak of what was sent, and count only when they are whole
+OF_EVENTS = (400, 415, 422)  # these are about the events, and count only when complete
 
 
 @record(frozen=False)
 class ReadAnswer:
-    """An answer that is read already: as much of a response as urllib3's pool asks for, at a tenth of its cost.
+    """An answer that was read: as much of a response as urllib3's pool needs, at a tenth of the cost.
 
     Shapes: names of headers are in lower case, values of one name joined by commas; `data` is the beginning of
     the body. `is_last`: nothing more may be sent over its connection.
@@ -48,7 +48,7 @@ class ReadAnswer:
 
 
 class Incoming:
-    """What has come over a connection and is not read yet; `receive` gives b"" at its end."""
+    """Unread bytes of a connection; `receive` gives b"" at its end."""
 
     def __init__(self, receive: Callable[[], bytes]) -> None:
         self._receive = receive
@@ -62,7 +62,7 @@ class Incoming:
         return not self._bytes
 
     def until(self, end: re.Pattern[bytes], most: int) -> bytes:
-        """What is before `end`, which is read too.
+        """The bytes before `end`; reads `end`, too.
 
         Raises: RemoteDisconnected where not one byte came, IncompleteRead where it is cut, HTTPException beyond `most`.
         """
@@ -100,11 +100,11 @@ class Incoming:
 
 
 def read_answer(receive: Callable[[], bytes], most_bytes: int = MAX_ANSWER_BYTES) -> ReadAnswer:
-    """The final answer with the first `most_bytes` of its body; interim ones before it are read over.
+    """The final answer with the first `most_bytes` of its body; interim ones before it are skipped.
 
-    Source: RFC 9110 15.2: 100, 102, 103 and whatever may come. A no about the way (401, 407, 413, 503) counts by its
-    whole head: who says it before the body has come, and closes, resets the connection under his own answer (RFC 9112
-    9.6).
+    Source: RFC 9110 15.2: 100, 102, 103 and others. A refusal that is not about the events (401, 407, 413, 503) counts
+    when its head is complete: a server that refuses before it has read the body, and closes, may reset the connection
+    during its own answer (RFC 9112 9.6).
 
     Raises: http.client.HTTPException: RemoteDisconnected and IncompleteRead where the connection ended too soon, others
     where what came is not HTTP; and OSError as `receive` gives it.
@@ -130,7 +130,7 @@ def read_answer(receive: Callable[[], bytes], most_bytes: int = MAX_ANSWER_BYTES
 
 
 def read_tunnel_answer(receive: Callable[[], bytes]) -> ReadAnswer:
-    """What a proxy says to CONNECT: a head, behind which the tunnel begins where its status is 2xx. Raises as above."""
+    """A proxy's answer to CONNECT: a head, after which the tunnel begins if its status is 2xx. Raises as above."""
     incoming = Incoming(receive)
     _, answer = _head(incoming)
     if answer.status // 100 == 2 and not incoming.is_empty:
@@ -165,13 +165,13 @@ def _parsed_head(head: bytes) -> tuple[int, int, dict[str, str]]:
     return int(status_line[1]), int(status_line[2]), headers
 
 
-_usual_head = lru_cache(16)(_parsed_head)  # a receiver's answers differ in little but their second
+_usual_head = lru_cache(16)(_parsed_head)  # a receiver's answers within one second have the same head
 
 
 def _read_body(incoming: Incoming, answer: ReadAnswer, most_bytes: int) -> bool:
-    """Reads as much of the body as is wanted; whether the next answer begins behind what was read.
+    """Reads up to `most_bytes` of the body; gives whether the next answer begins after what was read.
 
-    A length that is doubled is refused though both may agree: who writes two has not decided what the answer is.
+    A length that is given twice is refused, even if both are equal.
     """
     length, coding = answer.headers.get("content-length"), answer.headers.get("transfer-encoding")
     if coding is not None and (length is not None or coding.lower() != "chunked"):
@@ -203,7 +203,7 @@ def _read_chunks(incoming: Incoming, answer: ReadAnswer, most_bytes: int) -> boo
         if _line(incoming):
             raise http.client.HTTPException("a chunk that is longer than it says")
     try:
-        return not _line(incoming)  # with trailers, which nobody needs, the connection isn't used again
+        return not _line(incoming)  # after trailers, which are not read, the connection isn't used again
     except http.client.IncompleteRead:
         return False
 

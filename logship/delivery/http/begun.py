@@ -1,4 +1,4 @@
-"""A request that is sent and answered without anybody waiting for it, as far as that goes."""
+"""A request that is sent and answered without waiting, as far as possible."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ AT_ONCE = socket.MSG_DONTWAIT
 
 
 class Begun:
-    """One request on an open connection that is not encrypted; `head` and `body` are on their way from the start.
+    """One request on an open connection that is not encrypted; sending `head` and `body` begins at once.
 
-    Call answer() until it gives one, or finish(), which waits. What goes wrong is finish()'s to say.
+    Call answer() until it gives one, or finish(), which waits and raises what went wrong.
     """
 
     def __init__(self, sock: socket.socket, head: bytes, body: bytes) -> None:
@@ -60,14 +60,14 @@ class Begun:
             self._fault = exc
 
     def _drop(self, sent_bytes: int) -> None:
-        """What is sent is not to be sent again."""
+        """Forget what is sent."""
         while self._unsent and sent_bytes >= len(self._unsent[0]):
             sent_bytes -= len(self._unsent.pop(0))
         if sent_bytes:
             self._unsent[0] = self._unsent[0][sent_bytes:]
 
     def _receive(self) -> bool:
-        """Whether something came, or the end of it all."""
+        """Whether something came, or the end of the connection."""
         try:
             received = self._sock.recv(RECEIVE_BYTES, AT_ONCE)
         except BlockingIOError:
@@ -80,7 +80,7 @@ class Begun:
         return True
 
     def _incoming(self, more: Callable[[], bytes]) -> Callable[[], bytes]:
-        """What has come already, then what `more` gives, or the fault that ended it."""
+        """What was received, then what `more` gives, or the error that ended it."""
         first = [self._received] if self._received else []
 
         def receive() -> bytes:
@@ -94,7 +94,7 @@ class Begun:
 
 
 def is_silent(sock: socket.socket) -> bool:
-    """Whether an open connection has brought nothing that isn't read yet, not even its end."""
+    """Whether an open connection has nothing to read, not even its end."""
     try:
         sock.recv(1, AT_ONCE | socket.MSG_PEEK)
     except BlockingIOError:

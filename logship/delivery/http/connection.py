@@ -1,13 +1,17 @@
-"""A connection of urllib3's with an exchange of our own: head and body in one call, plain answers read plainly."""
+"""A connection of urllib3 with an exchange of our own: head and body in one system call, answers read strictly."""
 
 from __future__ import annotations
 
 import http.client
 import socket
+import ssl
+import threading
 from functools import partial
 from typing import Any
 
+import requests.utils
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util.ssl_ import create_urllib3_context
 
 from logship.delivery.http.answer_reader import (
     MAX_ANSWER_BYTES,
@@ -17,10 +21,53 @@ from logship.delivery.http.answer_reader import (
     read_tunnel_answer,
 )
 from logship.delivery.http.begun import Begun, is_silent
+from logship.endpoint import Endpoint
+
+
+class TlsContext:
+    """The TLS context of one endpoint's senders, made again after TLS failed: its files may have changed."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+        self._lock = threading.Lock()
+        self._context: ssl.SSLContext | None = None
+
+    def get(self) -> ssl.SSLContext | None:
+        """None where neither the receiver nor the proxy needs one.
+
+        Raises: OSError (ssl.SSLError is one) when a file can't be used.
+        """
+        if not self._endpoint.url.startswith("https:") and not (self._endpoint.proxy or "").startswith("https:"):
+            return None
+        with self._lock:
+            if self._context is None:
+                self._context = self._make()
+            return self._context
+
+    def forget(self) -> None:
+        with self._lock:
+            self._context = None
+
+    def _make(self) -> ssl.SSLContext:
+        context = create_urllib3_context()  # requires and checks certificates; nothing here can switch that off
+        for name, load in (
+            (self._endpoint.ca_file or requests.utils.DEFAULT_CA_BUNDLE_PATH, context.load_verify_locations),
+            (self._endpoint.client_cert, self._load_client_cert(context)),
+        ):
+            if name:
+                try:
+                    load(name)
+                except OSError as exc:
+                    raise OSError(f"{name}: {exc.strerror or exc}") from exc
+        return context
+
+    def _load_client_cert(self, context: ssl.SSLContext) -> Any:
+        # A key with a passphrase would ask on the terminal; a daemon has none.
+        return lambda cert: context.load_cert_chain(cert, self._endpoint.client_key, password=lambda: b"")
 
 
 class TunnelRefused(OSError):  # noqa: N818 (the pool takes an OSError for the proxy's)
-    """A proxy's no to CONNECT."""
+    """A proxy refused CONNECT."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"the proxy answers CONNECT with {status}")
@@ -49,7 +96,7 @@ class LeanConnection(HTTPConnection):
         if self.sock is None:
             self.connect()
         if self.requests_made == 0:
-            self.sock.settimeout(None)  # from here on the attempt as a whole is bounded, from outside
+            self.sock.settimeout(None)  # from here on the watchdog bounds the attempt as a whole
         head = self._head(method, url, body, headers)
         if type(self.sock) is not socket.socket:
             self.sock.sendall(head + body)  # TLS takes one buffer
@@ -60,13 +107,13 @@ class LeanConnection(HTTPConnection):
 
     @property
     def is_open_and_plain(self) -> bool:
-        """Whether a request went over it already, and TLS does not."""
+        """Whether it has carried a request, and without TLS."""
         return self.fd >= 0 and self.requests_made > 0 and type(self.sock) is socket.socket
 
     def begin(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Begun | None:
-        """The request on its way without waiting; None where there is no open connection, or TLS on it.
+        """Sends the request without waiting; None where no connection is open, or it uses TLS.
 
-        Nor over one on which something came that nobody asked for: it would be taken for this request's answer.
+        A connection with unread bytes is not used either: they would be taken for this request's answer.
         """
         if not self.is_open_and_plain or not is_silent(self.sock):
             return None

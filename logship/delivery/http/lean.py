@@ -1,7 +1,7 @@
-"""Imports requests without the detection of character sets, which guesses what a page is written in: 2.4 MiB unused.
+"""Imports requests without its detection of character sets, which would take 2.4 MiB for nothing.
 
-Answers are read as UTF-8 here. requests does without, if with a warning, where none is installed; so while it is first
-imported none is.
+Answers are read as UTF-8 here. Where none is installed, requests warns and does without; so none is found while it is
+imported first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pages of the receiver that are read for their content, each over a connection of its own."""
+"""GET of a receiver's page, over a connection of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GZIP = 16 + zlib.MAX_WBITS
 
 
 class PageTransport(HttpTransport):
-    """GET as the senders POST: the same proxy, certificates and strictness; redirects are never followed."""
+    """GET the way senders POST: the same proxy, certificates and strictness; redirects are never followed."""
 
     def get(self, path: str, headers: dict[str, str], most_bytes: int) -> RulesPage | Failure:
         """The page with the first `most_bytes` of its body; the attempt as a whole is bounded by the timeout."""
@@ -37,7 +37,7 @@ class PageTransport(HttpTransport):
         return RulesPage(response.status, response.headers, body)
 
     def _cut_until(self, is_over: threading.Event) -> None:
-        """Cuts what takes too long, again and again: what is dialling can't be cut yet."""
+        """Cuts an attempt that takes too long, repeatedly: one that is dialling can't be cut yet."""
         wait_s = self._endpoint.timeout_s
         while not is_over.wait(wait_s):
             self.cut()
@@ -45,7 +45,7 @@ class PageTransport(HttpTransport):
 
 
 def plain(data: bytes, encoding: str, most_bytes: int) -> bytes:
-    """The first `most_bytes` of a body; some servers compress what nobody asked them to.
+    """The first `most_bytes` of a body, decompressed: some servers compress unasked.
 
     Raises: ValueError where it is compressed otherwise than by gzip, or damaged.
     """

@@ -1,4 +1,4 @@
-"""One sender's way to the receiver: the pool as requests makes it, and what its errors mean."""
+"""One sender's connection to the receiver: the pool as requests makes it, and what its errors mean."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ import urllib3.exceptions
 
 from logship.clock import WaitingClock
 from logship.delivery.answer import EXCERPT_CHARACTERS, Answer, Failure, FailureKind
-from logship.delivery.endpoint import Endpoint
 from logship.delivery.http.answer_reader import MAX_ANSWER_BYTES, ReadAnswer
 from logship.delivery.http.begun import Begun
-from logship.delivery.http.connection import LeanConnection, LeanTlsConnection, TunnelRefused
-from logship.delivery.http.tls import TlsContext
+from logship.delivery.http.connection import LeanConnection, LeanTlsConnection, TlsContext, TunnelRefused
+from logship.endpoint import Endpoint
 from logship.records import record
 
-OF_IDLE_CONNECTIONS = (400, 408, 415, 422)  # what servers and balancers write while they close one
+OF_IDLE_CONNECTIONS = (400, 408, 415, 422)  # servers and balancers write these while they close an idle connection
 PROXY_AUTHENTICATION = 407
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends a reset instead of what waits
 NO_RETRIES = urllib3.Retry(False)  # when to try again is not the pool's to decide
@@ -53,7 +52,7 @@ class _Adapter(requests.adapters.HTTPAdapter):
 
 @record(frozen=False)
 class HttpAttempt:
-    """A request that was begun, and its answer once that has come."""
+    """A request that was begun, and its answer once it has come."""
 
     begun: Begun
     path: str
@@ -82,9 +81,9 @@ class HttpTransport:
         self._timeout = urllib3.Timeout(connect=endpoint.timeout_s, read=None)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
-        """Send and wait for the answer; where one that was kept alive breaks or refuses, once more on a new connection.
+        """Send and wait for the answer; if a connection that was kept alive breaks or refuses, once more on a new one.
 
-        A server may write 400 on an idle connection while it closes it; that belongs to no request.
+        A server may write 400 on an idle connection while closing it; that answers no request.
         """
         for name, value in headers.items() if headers != self._checked_headers else ():
             if not HEADER_VALUE.match(value):
@@ -100,9 +99,9 @@ class HttpTransport:
         return self._connection is not None and self._connection.is_open_and_plain
 
     def begin(self, path: str, body: bytes, headers: Mapping[str, str]) -> bool:
-        """Start an attempt and don't wait; False, and nothing is sent, where it takes more than an open connection.
+        """Start an attempt and don't wait; False, with nothing sent, where there is no suitable open connection.
 
-        Then progress() until it gives the answer, or finish(); and nothing else before.
+        Then call progress() until it gives the answer, or finish(), and nothing else.
         """
         self._is_cut = False
         self._close_what_is_old()
@@ -135,9 +134,9 @@ class HttpTransport:
         return self._checked(answer, attempt.path, attempt.body, attempt.headers)
 
     def cut(self) -> None:
-        """Shut the socket down under the attempt; a sender that is dialling is bounded by the connect timeout.
+        """Shut down the socket of the attempt; a sender that is dialling is bounded by the connect timeout.
 
-        What is still in the kernel's buffer is thrown away: over a slow link it would delay the next attempt.
+        What is still in the kernel's buffer is dropped: on a slow link it would delay the next attempt.
         """
         connection = self._connection
         if connection is None or connection.fd < 0:
@@ -149,7 +148,7 @@ class HttpTransport:
                 twin.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 twin.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return  # it was closed meanwhile
+            return  # closed in the meantime
 
     def close(self) -> None:
         if self._pool is not None:
@@ -158,7 +157,7 @@ class HttpTransport:
         self._connection = None
 
     def _close_what_is_old(self) -> None:
-        """Names are resolved anew for each connection: a receiver that moved is followed."""
+        """Each new connection resolves the name again, which follows a receiver that moved."""
         age_s = self._clock.monotonic() - self._opened_s
         if self._connection is not None and age_s > self._endpoint.connection_max_age_s:
             self._connection.close()
@@ -171,7 +170,7 @@ class HttpTransport:
     def _checked(
         self, answer: Answer | Failure, path: str, body: bytes, headers: Mapping[str, str]
     ) -> Answer | Failure:
-        """The answer, or that of a new connection where it may have nothing to do with the request."""
+        """The answer, or that of a new connection where the first may not belong to the request."""
         connection = self._connection
         if connection is None or not connection.is_reused or self._is_cut or not _is_doubtful(answer):
             return answer
@@ -185,7 +184,7 @@ class HttpTransport:
     def _exchange(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str]
     ) -> ReadAnswer | Answer | Failure:
-        """What came back; an Answer where the proxy gave it."""
+        """What came back; an Answer where the proxy answered."""
         try:
             pool = self._pool or self._open()
         except (OSError, requests.exceptions.RequestException, ValueError) as exc:
@@ -253,7 +252,7 @@ class HttpTransport:
 
 
 def _kind(exc: BaseException) -> FailureKind:
-    """What went wrong, of urllib3's errors and what they wrap."""
+    """The kind of one of urllib3's errors."""
     wrapped = exc.args[1] if len(exc.args) > 1 else None
     if isinstance(exc, urllib3.exceptions.ProxyError):
         return FailureKind.PROXY
@@ -273,14 +272,14 @@ def _kind(exc: BaseException) -> FailureKind:
 
 
 def _is_doubtful(answer: Answer | Failure) -> bool:
-    """Whether it may have nothing to do with the request, but with the connection having been idle before."""
+    """Whether it may not belong to the request, but to the connection's idle time before."""
     if isinstance(answer, Failure):
         return answer.kind is FailureKind.LOST
     return answer.status in OF_IDLE_CONNECTIONS
 
 
 def _one_line(text: str) -> str:
-    """What a broken server sent may be in an error's text: no control byte gets any further."""
+    """A server's bytes may be in an error's text: removes control bytes."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
