@@ -1,4 +1,4 @@
-"""Time as a part that is plugged in, so that an outage of half an hour takes a test no time; and how it is written."""
+"""Time as a part that is plugged in, so that a test of an outage does not wait; and how times are written."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the program needs to know about time."""
+    """The time."""
 
     def monotonic(self) -> float:
         """Seconds that never jump: for waits and ages."""
 
     def time(self) -> float:
-        """Seconds since the epoch, as the machine believes: only for what people, servers or later runs read."""
+        """Seconds since the epoch by the machine's clock: only for what people, servers or later runs read."""
 
 
 class WaitingClock(Clock, Protocol):
     """A clock that can also wait."""
 
     def wait(self, event: threading.Event, timeout_s: float | None) -> bool:
-        """Block until `event` is set or the time is over; None waits for the event alone. True where it is set."""
+        """Block until `event` is set or the time is over (None: never). True where it is set."""
 
 
 class SystemClock:
@@ -33,7 +33,7 @@ class SystemClock:
         return time.monotonic()
 
     def time(self) -> float:
-        """Seconds since the epoch, as the machine believes."""
+        """Seconds since the epoch by the machine's clock."""
         return time.time()
 
     def wait(self, event: threading.Event, timeout_s: float | None) -> bool:
@@ -42,10 +42,10 @@ class SystemClock:
 
 
 def iso_time(epoch_s: float) -> str:
-    """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the one spelling of times; its texts compare as times."""
+    """`YYYY-MM-DDTHH:MM:SS.mmmZ`, the only spelling of times; the texts compare as times do."""
     return iso_text(datetime.fromtimestamp(epoch_s, UTC))
 
 
 def iso_text(utc: datetime) -> str:
-    """The same of a moment of UTC."""
+    """The same for a datetime in UTC."""
     return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,7 +3,7 @@
 The sum that always holds, per file, per source and in all:
 lines = sent + dropped by rule + sampled out + out of range + too old + dead letters + waiting
 
-Bytes that no file holds any more are no lines: they follow the sum.
+Lost bytes are no lines; they follow the sum.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from logship.event import Conversion, LogFile
 from logship.records import record
 from logship.words import bytes_words
 
-_NOTHING: dict[str, int] = {}  # every empty one: 50,000 files have no counts by name
+_NOTHING: dict[str, int] = {}  # shared by all that count nothing: 50,000 files
 
 
 def no_counts() -> dict[str, int]:
-    """What nothing is counted in yet; with_counts() makes another."""
+    """Named counts before the first; with_counts() makes a new dict."""
     return _NOTHING
 
 
 def with_counts(known: dict[str, int], counts: Mapping[str, int]) -> dict[str, int]:
-    """Named counts with others added: the same dict, once it has any."""
+    """Named counts with others added; changes `known` unless it is empty."""
     if not counts:
         return known
     into = known or {}
@@ -48,12 +48,12 @@ class Tally:
     out_of_range: int = 0
     too_old: int = 0
     dead_letters: int = 0
-    unmatched: int = 0  # fitted no format, and were dropped by wish
+    unmatched: int = 0  # fit no format, and on_unmatched is drop
     already_confirmed: int = 0
     nul_bytes: int = 0
     lost_bytes: int = 0
     sent_bytes: int = 0
-    looked_at: int = 0  # events of a source that were looked at for secrets, a small sample
+    looked_at: int = 0  # events that were searched for secrets, a small sample
     disclosing: dict[str, int] = field(default_factory=no_counts)  # of these, by what they seem to hold
     left_out: dict[str, int] = field(
         default_factory=no_counts
@@ -69,7 +69,7 @@ class Tally:
 
     @property
     def decided(self) -> int:
-        """Lines whose fate is known."""
+        """Lines that were sent, dropped or set aside."""
         return (
             self.sent
             + self.dropped_total
@@ -82,11 +82,11 @@ class Tally:
 
     @property
     def waiting(self) -> int:
-        """Lines read whose fate is not known yet: batched or in flight."""
+        """Lines read and not decided yet: batched or in flight."""
         return self.lines - self.decided
 
     def add_conversion(self, conversion: Conversion) -> None:
-        """Count what the converter decided by itself; events count when they are confirmed."""
+        """Count what the converter decided; events count when they are confirmed."""
         self.dropped = with_counts(self.dropped, conversion.dropped)
         self.sampled_out = with_counts(self.sampled_out, conversion.sampled_out)
         self.unmatched += conversion.dropped_unmatched
@@ -103,7 +103,7 @@ class Tally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def sentence(self) -> str:
-        """The sum, in the words and order that are the same everywhere."""
+        """The sum in words, the same everywhere."""
         parts = [
             f"lines {self.lines:,} = sent {self.sent:,}",
             f"dropped by rule {self.dropped_total:,}",
@@ -170,7 +170,7 @@ class Times:
 class Counters:
     """All numbers of one process.
 
-    Shapes: `sources` by source name; `files` by file_id, forgotten when the file is; the rest are plain totals.
+    Shapes: `sources` by source name; `files` by file_id, while the file is followed; the rest are plain totals.
     Only the work thread writes `sources` and `files`; each sender writes its own fields under the delivery's lock.
     """
 
@@ -197,7 +197,7 @@ class Counters:
         return self.files.get(file_id) or self.files.setdefault(file_id, Tally())
 
     def of(self, file: LogFile) -> tuple[Tally, Tally]:
-        """What is counted of a log: its source's numbers and its own."""
+        """The two tallies of a log: its source's and its own."""
         return self.of_source(file.source), self.of_file(file.file_id)
 
     def total(self) -> Tally:

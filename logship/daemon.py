@@ -15,7 +15,7 @@ from logship.clock import SystemClock
 from logship.config import Settings
 from logship.delivery import DeliveryState
 from logship.errors import ConfigError, Exit
-from logship.process import early_signals
+from logship.process import startup
 from logship.process.logs import toggle_debug
 from logship.process.sdnotify import Notifier
 from logship.route.assembly import build_pipeline, reroute
@@ -89,7 +89,7 @@ class Daemon:
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
         signal.signal(signal.SIGUSR1, self._on_debug)
-        early_signals.let_through()
+        startup.let_through()
 
     def run(self) -> Exit:
         """Until a signal, or with `once` until everything has arrived.

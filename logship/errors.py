@@ -1,4 +1,4 @@
-"""Every error that logship tells a person about.
+"""Every error that logship reports to people.
 
 LogshipError                 a sentence: what, where, which value, what to do
 ├── UsageError               the command line is wrong                                exit 2
@@ -6,7 +6,7 @@ LogshipError                 a sentence: what, where, which value, what to do
 ├── FormatError              a format string can't be compiled; carries the column
 ├── MappingError             one mistake in a mapping; carries where in the tree
 ├── StateError               the state can't be used (newer schema, another daemon)   exit 78
-└── RefusedError                the receiver said no and a person is needed               exit 1
+└── RefusedError             the receiver refuses, and somebody must act              exit 1
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Exit(IntEnum):
 
 @record
 class Problem:
-    """One mistake in a file a person wrote, with its place.
+    """One mistake in a file, with its place.
 
     Shapes: line and column count from 1, None where the mistake has no place (a missing file).
     `excerpt` is the offending source line without its newline, `width` how many characters to underline.
@@ -64,19 +64,19 @@ class Problem:
 
 
 class LogshipError(Exception):
-    """Root of all errors meant for a person."""
+    """Root of all errors meant for people."""
 
     exit_code: Exit = Exit.UNDELIVERED
 
 
 class UsageError(LogshipError):
-    """The command line asks for something that can't be."""
+    """The command line is wrong."""
 
     exit_code = Exit.USAGE
 
 
 class ConfigError(LogshipError):
-    """One or more Problems of severity error (warnings may stand beside them)."""
+    """One or more Problems of severity error, possibly with warnings."""
 
     exit_code = Exit.CONFIG
 
@@ -86,7 +86,7 @@ class ConfigError(LogshipError):
 
     @property
     def mistakes(self) -> tuple[Problem, ...]:
-        """The problems without the warnings: why it can't be used."""
+        """The problems without the warnings."""
         return tuple(problem for problem in self.problems if problem.severity == "error")
 
 
@@ -137,10 +137,10 @@ class MappingError(LogshipError):
 
 
 class StateError(LogshipError):
-    """The state directory can't be used as it is, and touching it would lose something."""
+    """The state directory can't be used, and changing it would lose something."""
 
     exit_code = Exit.CONFIG
 
 
 class RefusedError(LogshipError):
-    """The receiver's answer needs a person; nothing is lost."""
+    """The receiver refuses, and somebody must act; nothing is lost."""

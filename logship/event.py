@@ -1,4 +1,4 @@
-"""The values that travel the route of a chunk, and the id that makes an event exactly one.
+"""The values on the route of a chunk, and the id that makes each event unique.
 
 read chunk -> Chunk -> convert -> Conversion -> batch -> Batch -> send -> Outcome -> confirm
 """
@@ -61,16 +61,16 @@ class Chunk:
 
 @record(frozen=False)
 class Conversion:
-    """The events of one chunk, encoded once: what goes out are slices of `text`.
+    """The events of one chunk, encoded once; bodies are slices of `text`.
 
     Shapes: `text` is JSON objects in ASCII with one comma between two; ends[i] is the offset after event i, which comes
     from line event_lines[i]; line j spans [line_starts[j], line_starts[j + 1]) as absolute positions; len(line_starts)
     is lines + 1.
     `unmatched` are the lines (indexes) that fit no format, in order. The counts name rules; those of `left_out` name
     ids of more characters than the API takes, which their events lack.
-    `outer_lines` are a container log's own lines, without line end, where the converted ones were inside of them; they
-    may begin before the chunk, and the last start before its end: what follows belongs to a line that is not complete.
-    Where lines are headed lines these are they: bytes that belong to no line are directives.
+    `outer_lines` are a container log's own lines, without line end, if the converted lines were inside them. They may
+    begin before the chunk, and the last line start may be before its end: the rest belongs to an incomplete line.
+    For logs with directives they are the lines with their heading; bytes that belong to no line are directives.
     """
 
     text: bytes | bytearray
@@ -84,10 +84,10 @@ class Conversion:
     out_of_range: int = 0
     outer_lines: Sequence[bytes] | None = None
     left_out: dict[str, int] = field(default_factory=dict)
-    dropped_unmatched: int = 0  # were in `unmatched`, and are dropped by wish
+    dropped_unmatched: int = 0  # were in `unmatched`; on_unmatched is drop
 
     def drop_unmatched(self) -> None:
-        """Lines that fit no format are dropped and counted, whatever a rule may be called."""
+        """Drop and count the lines that fit no format, apart from any rule."""
         self.dropped_unmatched, self.unmatched = len(self.unmatched), ()
 
     @classmethod
@@ -98,7 +98,7 @@ class Conversion:
         line_starts: Sequence[int],
         unmatched: Sequence[int] = (),
     ) -> Conversion:
-        """The conversion that gave these events, each a JSON object as ASCII text."""
+        """A conversion of these events, each a JSON object as ASCII text."""
         ends = array("I", map(add, accumulate(map(len, events)), count()))
         return cls(",".join(events).encode("ascii"), ends, event_lines, line_starts, unmatched)
 
@@ -115,18 +115,18 @@ class Conversion:
         return self.ends[index - 1] + 1 if index else 0
 
     def event(self, index: int) -> str:
-        """One event as text of its own."""
+        """One event as text."""
         return self.text[self.start(index) : self.ends[index]].decode("ascii")
 
     @property
     def events(self) -> list[str]:
-        """Each event as a text of its own, for people and tests: the route works on slices."""
+        """Each event as text, for people and tests; the route works on slices."""
         return [self.event(index) for index in range(len(self.ends))]
 
 
 @record
 class Window:
-    """Which events may go out, by request.time; ISO texts of equal width compare as times.
+    """Which events may be sent, by request.time; ISO texts of equal width compare as times.
 
     Shapes: each bound is 'YYYY-MM-DDTHH:MM:SS.mmmZ' or '' for none; oldest and since are inclusive, until is exclusive.
     """
@@ -138,7 +138,7 @@ class Window:
 
 @record
 class Span:
-    """A stretch of a file that a batch settles: delivered or set aside, the file's position may pass `end`.
+    """A part of a file that a batch settles: once it is delivered or set aside, the position may pass `end`.
 
     Shapes: spans of a file are issued in order and without gaps; `anchor` is the hash of the bytes before `end`.
     """
@@ -160,7 +160,7 @@ class EventOrigin:
 
 @record(frozen=False)
 class Batch:
-    """Events joined to one body, the only copy of them: the texts that they were cut from are free by then.
+    """Events joined to one body, their only copy: the texts that they were cut from are free by then.
 
     Shapes: `body` is the decoded one, ASCII: JSON objects joined by commas in brackets, or the bare object when there
     is one. `pieces` are the runs of events in it, in order.
@@ -210,7 +210,7 @@ class Batch:
         return self.part(index, index + 1).decode("ascii")
 
     def _start(self, index: int) -> int:
-        """Where an event of several begins in the body; one that would follow the last begins after a comma."""
+        """Where an event begins in the body; for the index after the last, after a comma."""
         start = len("[")
         for piece in self.pieces:
             count = piece.last - piece.first
@@ -258,7 +258,7 @@ def origin_of_line(chunk: Chunk, conversion: Conversion, line: int) -> EventOrig
 
 @record
 class RefusedEvent:
-    """An event the receiver will never take: `index` in its batch, the answer's status and a short excerpt of it."""
+    """An event that the receiver refuses for good: its `index` in the batch, the answer's status and an excerpt."""
 
     index: int
     status: int

@@ -228,15 +228,14 @@ def lookup(name: str) -> Field | None:
 
 def closest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate most like `name`, for 'did you mean'; None if none is near."""
-    names = list(candidates)
-    lowered = name.lower().replace("-", "_")
-    exact = [candidate for candidate in names if candidate.lower().replace("-", "_") == lowered]
-    if exact:
-        return exact[0]
-    from difflib import get_close_matches  # only mistakes pay for it
+    from difflib import get_close_matches  # loaded only for mistakes
 
-    close = get_close_matches(lowered, names, 1, 0.6)
-    return close[0] if close else None
+    folded: dict[str, str] = {}
+    for candidate in candidates:
+        folded.setdefault(candidate.lower().replace("-", "_"), candidate)
+    wanted = name.lower().replace("-", "_")
+    close = [wanted] if wanted in folded else get_close_matches(wanted, folded, 1, 0.6)
+    return folded[close[0]] if close else None
 
 
 def suggestion(name: str) -> str | None:

@@ -10,12 +10,13 @@ from functools import cached_property
 
 from logship.checkpoint import Checkpoint
 from logship.clock import SystemClock
-from logship.config import EndpointSettings, Settings, SourceSettings
+from logship.config import Settings, SourceSettings
 from logship.conversion import Envelope, LineTrace, Opened
 from logship.conversion.envelope import EnvelopeKind
 from logship.conversion.headed import HeadedLines
 from logship.counters import Counters
 from logship.delivery import DeadLetters
+from logship.endpoint import Endpoint
 from logship.errors import LogshipError
 from logship.event import LogFile
 from logship.records import record
@@ -93,7 +94,7 @@ class _Judge:
     def __init__(self, settings: Settings, state: State) -> None:
         self.settings = settings
         self.state = state
-        self._once_obeyed: dict[EndpointSettings, bool] = {}
+        self._once_obeyed: dict[Endpoint, bool] = {}
 
     @cached_property
     def checkpoints(self) -> Sequence[Checkpoint]:

@@ -17,9 +17,8 @@ from logship.config import Settings, SourceSettings, config_path, load_settings
 from logship.config.compiling import Compiler
 from logship.config.endpoints import MOESIF_MAX_AGE_S
 from logship.config.overrides import Overrides, format_named, mapping_named, source_named, spec_of
-from logship.config.quantities import duration
 from logship.config.reading import FileReader
-from logship.config.urls import normalised
+from logship.config.values import duration, normalised
 from logship.conversion import SourceConverter, detect
 from logship.endpoint import Endpoint, Secret, is_moesif
 from logship.errors import ConfigError, UsageError

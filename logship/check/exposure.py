@@ -1,5 +1,5 @@
-"""What others than its owner could misuse: configs that anyone may write, ids that anyone may read, links that lead
-to files their makers could not read."""
+"""What other users could misuse: configs that anyone may write, ids that anyone may read, and links to files that
+their makers could not read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from logship.records import record
 
 @record
 class Exposure:
-    """One door that is open: what is wrong with a path, and what closes it."""
+    """What is wrong with a path's permissions, and the command that fixes it."""
 
     message: str
     hint: str
@@ -46,7 +46,7 @@ def leading_beyond(links: Iterable[str]) -> Iterator[Exposure]:
     """Logs that are links to files which the owner of the link's directory could not read.
 
     Whoever may write that directory could have any file that logship may read sent as a log.
-    Shapes: permission bits decide; access lists are not asked.
+    Shapes: only permission bits count, not access lists.
     """
     for link in links:
         if not os.path.islink(link):
@@ -56,7 +56,7 @@ def leading_beyond(links: Iterable[str]) -> Iterator[Exposure]:
             owner = os.stat(os.path.dirname(link)).st_uid
             may_read = _may_read(owner, target)
         except OSError:
-            continue  # gone, or closed to us, which is said elsewhere
+            continue  # gone, or closed to us, which is reported elsewhere
         if not may_read:
             message = f"{link} is a link to {target}, which the owner of its directory, {_name(owner)}, can't read"
             yield Exposure(message, "logship would send what they must not see; name the file itself, or exclude it")
@@ -86,7 +86,7 @@ def _groups(uid: int) -> set[int]:
 
 
 def _folders(path: str) -> list[str]:
-    """Every directory on the way to a path."""
+    """Every directory above a path."""
     folders = []
     while path != "/":
         path = os.path.dirname(path)
@@ -95,7 +95,7 @@ def _folders(path: str) -> list[str]:
 
 
 def _mode(path: str) -> int:
-    """Permission bits; 0 of what is not there."""
+    """Permission bits; 0 for a missing file."""
     try:
         return stat.S_IMODE(os.stat(path).st_mode)
     except OSError:

@@ -1,4 +1,4 @@
-"""Everything `logship check` finds out, as findings in the order people want to read them."""
+"""Everything that `logship check` finds, in the order in which people want to read it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from logship.check.exposure import leading_beyond, readable_by_all, writable_by_all
-from logship.check.logs import OddLine, Survey, survey
+from logship.check.logs import MisfitLine, Survey, survey
+from logship.check.newest import pairs_of_same
 from logship.check.permissions import User, service_user, state_obstacle
-from logship.check.same_requests import pairs_of_same
 from logship.config.loading import Loaded, examine
 from logship.config.settings import SourceSettings
 from logship.endpoint import Endpoint
 from logship.errors import Problem
 from logship.records import record
 from logship.tail.globs import MAGIC
+from logship.words import bytes_words, counted
 
 if TYPE_CHECKING:
     from logship.servers import ServedLog
@@ -26,7 +27,7 @@ Level = Literal["ok", "warning", "error"]
 
 @record
 class Finding:
-    """One fact about the configuration or what it meets.
+    """One fact about the configuration, its logs or its receiver.
 
     Shapes: `subject` is a source, 'endpoint' or ''; `problem` is set for mistakes in files; `line` and `at` show a log
     line and the byte where it stopped fitting.
@@ -48,10 +49,10 @@ def inspect(
     base: Path | None = None,
     served: Sequence[ServedLog] | None = None,
 ) -> tuple[Loaded, list[Finding]]:
-    """All about a config and the logs it names.
+    """Everything about a config and the logs that it names.
 
-    Shapes: `base` replaces / when logs and servers' configs are looked for; `served` are the logs that the latter
-    name, None to look for them.
+    Shapes: `base` replaces / in the search for logs and servers' configs; `served` are the logs that servers' configs
+    name, None to search for them.
     """
     loaded = examine(path, environ, proving=True)
     findings = [_of_problem(problem) for problem in loaded.problems if not problem.source]
@@ -95,7 +96,7 @@ def _endpoint(endpoint: Endpoint, origin: str) -> Finding:
 
 
 def _state(state_dir: Path, environ: Mapping[str, str], user: User | None) -> Iterator[Finding]:
-    """Whether the state can be written; root's own default directory says nothing about the service's."""
+    """Whether the state can be written; root's default directory is not the service's, so it is not checked."""
     homes = [environ[name] for name in ("XDG_STATE_HOME", "HOME") if environ.get(name)]
     if user is not None and any(state_dir.is_relative_to(home) for home in homes):
         return
@@ -142,7 +143,7 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
         return
     fmt = loaded.converters[name].format
     label = fmt.name if fmt else f"auto: {seen.detected.name}" if seen.detected else "auto"
-    files = f"{len(seen.files):,} file{'' if len(seen.files) == 1 else 's'}, {bytes_text(seen.size_bytes)}"
+    files = f"{counted(len(seen.files), 'file')}, {bytes_words(seen.size_bytes)}"
     if not seen.lines:
         yield Finding("ok", name, f"{label} · {files} · no line yet")
         return
@@ -156,10 +157,10 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
     if seen.lines == 1:
         fitting = f"the only line {'fits' if seen.fits else 'does not fit'}"
     message = f"{label} · {files} · {fitting}"
-    if seen.odd is None:
+    if seen.misfit_line is None:
         yield Finding("ok", name, message)
     else:
-        yield _odd(name, message, seen.odd, is_hopeless=seen.fits == 0)
+        yield _misfit(name, message, seen.misfit_line, is_hopeless=seen.fits == 0)
 
 
 def _served(base: Path | None) -> Sequence[ServedLog]:
@@ -181,7 +182,7 @@ def _drift(source: SourceSettings, loaded: Loaded, served: Sequence[ServedLog]) 
 
 
 def _nearest(pattern: str) -> str:
-    """What is missing on the way to a pattern's files."""
+    """Which directory of a pattern is missing."""
     if Path(pattern).is_dir():
         return f"it is a directory; write {pattern.rstrip('/')}/*.log"
     directory = Path(MAGIC.split(pattern, maxsplit=1)[0]).parent
@@ -191,21 +192,20 @@ def _nearest(pattern: str) -> str:
     return f"there is no directory {directory}, only {existing}"
 
 
-def _odd(name: str, message: str, odd: OddLine, *, is_hopeless: bool) -> Finding:
-    others = [other.name for other in odd.others]
+def _misfit(name: str, message: str, line: MisfitLine, *, is_hopeless: bool) -> Finding:
+    others = [other.name for other in line.others]
     if others and is_hopeless:
         hint = f"'{others[0]}' fits: write  format: {others[0]}"
-    elif odd.misfit is not None:
-        hint = f"{odd.misfit.fits} of {odd.misfit.of} fields fit; then expected {odd.misfit.expected}"
+    elif line.misfit is not None:
+        hint = f"{line.misfit.fits} of {line.misfit.of} fields fit; then expected {line.misfit.expected}"
     else:
         hint = "see: logship preview"
-    return Finding(
-        "error" if is_hopeless else "warning", name, message, hint, None, odd.line, odd.misfit.at if odd.misfit else 0
-    )
+    at = line.misfit.at if line.misfit else 0
+    return Finding("error" if is_hopeless else "warning", name, message, hint, None, line.line, at)
 
 
 def _shared_files(surveys: Mapping[str, Survey]) -> Iterator[Finding]:
-    """Files that two sources match: the first has them."""
+    """Files that two sources match: the first source reads them."""
     owners: dict[str, str] = {}
     for name, seen in surveys.items():
         for found in seen.files:
@@ -219,14 +219,3 @@ def _same_requests(surveys: Mapping[str, Survey]) -> Iterator[Finding]:
     for first, second in pairs_of_same({name: seen.requests for name, seen in surveys.items()}):
         message = f"its newest requests are in the log of {first} too: each becomes two events"
         yield Finding("warning", second, message, "read one of the two logs")
-
-
-UNITS = ("B", "kB", "MB", "GB", "TB")
-
-
-def bytes_text(count: int) -> str:
-    """`1.2 GB`, as people read sizes."""
-    value, unit = float(count), 0
-    while value >= 1000 and unit < len(UNITS) - 1:
-        value, unit = value / 1000, unit + 1
-    return f"{count} B" if unit == 0 else f"{value:.1f} {UNITS[unit]}"

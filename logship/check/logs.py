@@ -1,4 +1,4 @@
-"""What is on disk for a source: its files, whether the newest lines fit, who may not read them."""
+"""What is on disk for a source: its files, whether their newest lines fit, and whether the service can read them."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from itertools import islice
 
 import orjson
 
-from logship.check.newest import COMPRESSED, NewestLines, newest_of
+from logship.check.newest import COMPRESSED, NewestLines, NewestRequest, newest_of, newest_requests
 from logship.check.permissions import Obstacle, User, obstacles
-from logship.check.same_requests import NewestRequest, newest_requests
 from logship.config.settings import SourceSettings
 from logship.conversion import SourceConverter, detect
 from logship.errors import MappingError
@@ -25,11 +24,11 @@ from logship.formats.directives import headed
 from logship.records import record
 from logship.tail.globs import Globs, spellings
 
-NEWEST_LINES = 1_000  # of each source; so many are read fast enough for a check before every reload
+NEWEST_LINES = 1_000  # of each source; fast enough for a check before every reload
 NEWEST_BYTES = 1_000_000  # read at most from the end of a file
-LOOKED_AT_EVENTS = 500  # of these are looked at for secrets, and for requests that other logs hold too
-MAX_FILES = 10_000  # looked at; more are counted, not opened
-SEVERAL = re.compile(r"[{\[]")  # what may be meant as a pattern, or be a part of a name
+LOOKED_AT_EVENTS = 500  # of these are searched for secrets, and for requests that other logs hold, too
+MAX_FILES = 10_000  # opened; others are only counted
+SEVERAL = re.compile(r"[{\[]")  # may be a pattern, or part of a name
 MAGIC = re.compile(r"[*?\[]")
 
 
@@ -43,8 +42,8 @@ class FoundFile:
 
 
 @record
-class OddLine:
-    """A line that doesn't fit: where its file is, what it is, where it stopped fitting, what would fit."""
+class MisfitLine:
+    """A line that fits no format: its file, where it stopped fitting, and the presets that would fit."""
 
     path: str
     line: bytes
@@ -57,21 +56,21 @@ class Survey:
     """One source on this machine.
 
     Shapes: `fits` of `lines` newest lines fit; `detected` says what `format: auto` found; `unmatched` are the patterns
-    that match nothing; `special` is what they match beside files and directories, with what it is.
+    that match nothing; `special` are other things that they match (sockets, broken links), with what they are.
     """
 
     files: tuple[FoundFile, ...]
     obstacles: tuple[Obstacle, ...]
     lines: int = 0
     fits: int = 0
-    odd: OddLine | None = None
+    misfit_line: MisfitLine | None = None
     detected: Detection | None = None
     unmatched: tuple[str, ...] = ()
-    doubts: tuple[MappingError, ...] = ()  # of the newest lines
-    newest: str = ""  # the file that the newest lines are of
+    doubts: tuple[MappingError, ...] = ()  # warnings about the newest lines
+    newest: str = ""  # the file with the newest lines
     special: tuple[tuple[str, str], ...] = ()
     requests: tuple[NewestRequest, ...] = ()
-    disclosed: tuple[tuple[str, str], ...] = ()  # what looks like a secret in the newest events, and what to write
+    disclosed: tuple[tuple[str, str], ...] = ()  # what looks like a secret in the newest events, and its remedy
 
     @property
     def size_bytes(self) -> int:
@@ -79,7 +78,7 @@ class Survey:
 
 
 def survey(source: SourceSettings, converter: SourceConverter, user: User | None) -> Survey:
-    """Looks at the files of a source; `user` is who the daemon will be, None for ourselves."""
+    """Looks at the files of a source; `user` is the daemon's user, None for this process's."""
     matched, unmatched, special = _matched(source)
     asked = [*_directories(source.paths), *(found.path for found in matched)]
     in_the_way = tuple(obstacles(asked[:MAX_FILES], user))
@@ -100,22 +99,22 @@ def _fitted(
     lines: Sequence[bytes],
     detected: Detection | None,
 ) -> Survey:
-    converter.warns_of_zone = False  # it is a finding here
+    converter.warns_of_zone = False  # reported as a finding here
     file = LogFile(0, path, source.name, 0, "")
     conversion = converter.convert(b"".join(line + b"\n" for line in lines), 0, file)
-    odd = None
+    misfit_line = None
     if conversion.unmatched:
         inner = conversion.outer_lines or lines
         line = inner[conversion.unmatched[-1]] if converter.envelope == "none" else lines[-1]
         misfit = converter.explain(line, path)
         line = headed(line)[1]
         others = tuple(other for other in detect(list(lines[-50:]), converter.named) if other.fits == other.of)
-        odd = OddLine(path, line, misfit, others)
+        misfit_line = MisfitLine(path, line, misfit, others)
     fits = conversion.lines - len(conversion.unmatched)
     doubts = converter.line_doubts(path, lines)
     events = [orjson.loads(event) for event in conversion.events[-LOOKED_AT_EVENTS:]]
     return replace(
-        seen, lines=conversion.lines, fits=fits, odd=odd, detected=detected, newest=path, doubts=doubts,
+        seen, lines=conversion.lines, fits=fits, misfit_line=misfit_line, detected=detected, newest=path, doubts=doubts,
         disclosed=_disclosed(events), requests=newest_requests(events),
     )  # fmt: skip
 
@@ -130,7 +129,7 @@ def _disclosed(events: Sequence[dict[str, object]]) -> tuple[tuple[str, str], ..
 
 
 def _matched(source: SourceSettings) -> tuple[tuple[FoundFile, ...], tuple[str, ...], tuple[tuple[str, str], ...]]:
-    """The files that paths: match, the patterns that match nothing, and what is matched and no file with what it is."""
+    """The files that paths: match, patterns that match nothing, and other things that match, with what they are."""
     is_excluded = _excluder(source.exclude)
     found: dict[str, FoundFile] = {}
     special: dict[str, str] = {}
@@ -158,7 +157,7 @@ def _spellings(pattern: str) -> list[str]:
 
 
 def _file(path: str) -> FoundFile | str | None:
-    """A file; what a path is that is none; None for a directory, or nothing."""
+    """The file at a path; or what else it is; None for a directory or a path that does not exist."""
     try:
         status = os.stat(path)
     except OSError as exc:
@@ -180,12 +179,12 @@ def _directories(patterns: Sequence[str]) -> list[str]:
 
 
 def newest_lines(source: SourceSettings) -> tuple[str, NewestLines] | None:
-    """The last lines of the source's file that was written last, with its path; None if none can be read."""
+    """The last lines of the source's most recently written file, with its path; None if none can be read."""
     return _newest_lines(_matched(source)[0])
 
 
 def _newest_lines(files: Sequence[FoundFile]) -> tuple[str, NewestLines] | None:
-    """The last lines of the plain file that was written last; None if no file has a line that can be read."""
+    """The last lines of the most recently written plain file; None if no file has a readable line."""
     plain = [found for found in files if found.size_bytes and not found.path.endswith(COMPRESSED)]
     for found in sorted(plain, key=lambda found: found.modified_s, reverse=True)[:10]:
         try:

@@ -1,11 +1,12 @@
-"""The newest lines of a log, each at its position, so that what becomes of them is what the daemon makes of them."""
+"""The newest lines of a log, each at its position; and whether two logs hold the same requests."""
 
 from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from itertools import combinations
 from typing import BinaryIO
 
 from logship.formats.directives import with_heading
@@ -14,7 +15,7 @@ from logship.tail.archives import open_log
 
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 READ_BYTES = 65_536
-LONGEST_LINE = 1 << 20  # of a line without an end only so much is shown
+LONGEST_LINE = 1 << 20  # a longer line without an end is cut here
 
 
 @record
@@ -27,8 +28,8 @@ class LogLine:
 
 @record
 class NewestLines:
-    """Shapes: `lines` are the oldest first, none is empty; `heading` is in force at the first; `damage` says what is
-    wrong where reading came to its end, "" for nothing.
+    """Shapes: `lines` are the oldest first, none is empty; `heading` is in force at the first; `damage` is why reading
+    ended early, "" if it did not.
     """
 
     lines: tuple[LogLine, ...]
@@ -43,7 +44,7 @@ class NewestLines:
 
     @property
     def stretches(self) -> Iterator[tuple[int, list[bytes]]]:
-        """The lines with their ends, in runs that the log holds without a gap, each with its position."""
+        """The lines with their ends, in runs without a gap, each run with its position."""
         start, run, end = 0, list[bytes](), -1
         for line in self.lines:
             gap = line.position - end
@@ -60,9 +61,9 @@ class NewestLines:
 
 
 def newest_of(path: str, most_lines: int, most_bytes: int, *, has_end: bool) -> NewestLines:
-    """The last lines of a log; of a compressed one all is read, of a plain one its last `most_bytes`.
+    """The last lines of a log; a compressed one is read as a whole, of a plain one the last `most_bytes`.
 
-    With `has_end` a last line that has no end yet is left out.
+    With `has_end` a last line without newline is left out.
     Raises: OSError where nothing can be read.
     """
     if path.endswith(COMPRESSED):
@@ -106,7 +107,7 @@ def _last(lines: Iterable[LogLine], most: int) -> tuple[LogLine, ...]:
 
 
 def lines_of(stream: BinaryIO) -> Iterator[LogLine]:
-    """Lines of a log as they come, each at its position; a last one without newline too."""
+    """Lines of a log, each at its position; also a last one without newline."""
     position, rest = 0, b""
     read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
     while data := read(READ_BYTES):
@@ -119,3 +120,55 @@ def lines_of(stream: BinaryIO) -> Iterator[LogLine]:
             position, rest = position + len(rest), b""
     if rest:
         yield LogLine(position, rest)
+
+
+FEWEST_SHARED = 5  # requests for at least FEWEST_TARGETS: a monitor asks every server for the same page
+FEWEST_TARGETS = 3
+MOST_SOURCES = 200  # are compared
+
+
+@record
+class NewestRequest:
+    """What two logs say equally of a request, whatever their formats: who asked what, and in which second."""
+
+    client: str
+    verb: str
+    target: str
+    status: str
+    seconds: tuple[str, str]  # of its start and its end: a log without durations has one of them twice
+
+    @classmethod
+    def of(cls, event: Mapping[str, object]) -> NewestRequest | None:
+        request, response = event.get("request"), event.get("response")
+        if not isinstance(request, dict) or not isinstance(response, dict):
+            return None
+        target = str(request.get("uri", "")).partition("://")[2].partition("/")[2]
+        seconds = (str(request.get("time", ""))[:19], str(response.get("time", ""))[:19])
+        client, verb = str(request.get("ip_address", "")), str(request.get("verb", ""))
+        return cls(client, verb, target, str(response.get("status", "")), seconds)
+
+    def spelled(self) -> Iterator[tuple[str, ...]]:
+        """Keys; equal requests share one."""
+        for second in dict.fromkeys(self.seconds):
+            yield self.client, self.verb, self.target, self.status, second
+
+
+def newest_requests(events: Iterable[Mapping[str, object]]) -> tuple[NewestRequest, ...]:
+    """The requests of a log's newest events."""
+    return tuple(filter(None, map(NewestRequest.of, events)))
+
+
+def pairs_of_same(seen: Mapping[str, tuple[NewestRequest, ...]]) -> Iterator[tuple[str, str]]:
+    """Pairs of sources, by name, where one log's requests are in the other, for the time that both cover."""
+    full = {name: requests for name, requests in list(seen.items())[:MOST_SOURCES] if len(requests) >= FEWEST_SHARED}
+    for (first, ours), (second, theirs) in combinations(full.items(), 2):
+        begin = max(min(one.seconds[1] for one in requests) for requests in (ours, theirs))
+        end = min(max(one.seconds[1] for one in requests) for requests in (ours, theirs))
+        fewer, more = sorted(
+            ([one for one in requests if begin <= one.seconds[1] <= end] for requests in (ours, theirs)), key=len
+        )
+        known = {key for one in more for key in one.spelled()}
+        shared = [one for one in fewer if not known.isdisjoint(one.spelled())]
+        targets = {one.target for one in shared}
+        if len(shared) >= max(FEWEST_SHARED, 0.9 * len(fewer)) and len(targets) >= FEWEST_TARGETS:
+            yield first, second

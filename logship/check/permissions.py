@@ -1,4 +1,4 @@
-"""Whether the service's user can read the logs, asked by trying: ACLs and capabilities count too."""
+"""Whether the service's user can read the logs. A process of that user tries, so ACLs and capabilities count."""
 
 from __future__ import annotations
 
@@ -12,10 +12,73 @@ import shlex
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
+from pathlib import Path
 from typing import Literal
 
-from logship.check.service_unit import service_unit
 from logship.records import record
+
+SYSTEM = Path("/etc/logship")  # where the services' configs are: logship.yml, and NAME.yml of logship@NAME
+UNIT = "logship.service"
+ASK_S = 5.0
+BOOTED = Path("/run/systemd/system")  # there while systemd runs the machine: sd_booted(3)
+HIDING = {  # setting -> (folders, values that leave them visible, what to write instead)
+    "ProtectHome": (("/home", "/root", "/run/user"), ("no", "read-only"), "ProtectHome=read-only"),
+    "PrivateTmp": (("/tmp", "/var/tmp"), ("no",), "PrivateTmp=no"),  # noqa: S108 # names of folders, nothing is made
+}
+
+
+@record
+class ServiceUnit:
+    """The unit as systemd has it, drop-ins included.
+
+    Shapes: `user` is "" where no unit is known; `hidden` folder -> the setting that would show it.
+    """
+
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    hidden: Mapping[str, str] = field(default_factory=dict)
+
+
+def unit_of(config: Path) -> str:
+    """The service that reads this config; "" where none does."""
+    if config.absolute().parent != SYSTEM or config.suffix != ".yml":
+        return ""
+    return "logship" if config.stem == "logship" else f"logship@{config.stem}"
+
+
+def id_file_of(unit: str) -> Path:
+    """Where the unit finds its application id."""
+    return SYSTEM / ("application_id" if unit == "logship" else f"{unit.partition('@')[2]}.application_id")
+
+
+def service_unit(unit: str = UNIT) -> ServiceUnit:
+    """Asks systemd; empty where systemd does not run or has no such unit."""
+    if not BOOTED.is_dir():
+        return ServiceUnit()
+    import subprocess  # 10 ms, and asking takes 15 more
+
+    names = ("User", "SupplementaryGroups", *HIDING)
+    try:
+        done = subprocess.run(  # noqa: S603 # fixed words; the program is wherever this system has it
+            ["systemctl", "show", f"--property={','.join(names)}", unit],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=ASK_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ServiceUnit()
+    shown = dict(line.partition("=")[::2] for line in done.stdout.splitlines())
+    if done.returncode or not shown.get("User"):
+        return ServiceUnit()
+    hidden = {
+        folder: instead
+        for setting, (folders, visible, instead) in HIDING.items()
+        if shown.get(setting, "no") not in visible
+        for folder in folders
+    }
+    return ServiceUnit(shown["User"], tuple(shown.get("SupplementaryGroups", "").split()), hidden)
+
 
 SERVICE_USER = "logship"
 
@@ -24,9 +87,9 @@ Deed = Literal["enter", "list", "read", "write", "see"]
 
 @record
 class User:
-    """Who reads: the user that the service runs as.
+    """The user that the service runs as.
 
-    Shapes: `hidden` are folders that its unit hides -> the setting that would show them.
+    Shapes: `hidden` maps folders that its unit hides to the setting that would show them.
     """
 
     name: str
@@ -40,8 +103,8 @@ class User:
 class Obstacle:
     """What keeps a user from a log: the first directory that can't be entered or listed, or the file itself.
 
-    Shapes: `path` is what is in the way, `log` what was asked for; `mode` is '0700', owner and group are names;
-    `setting` is what the unit needs where it is its sandbox that hides the log.
+    Shapes: `path` is the obstacle, `log` the file that is wanted; `mode` is '0700', owner and group are names;
+    `setting` is what the unit needs where its sandbox hides the log.
     """
 
     log: str
@@ -75,7 +138,7 @@ class Obstacle:
 
 
 def service_user(name: str = SERVICE_USER) -> User | None:
-    """The user that the daemon will be, when we are root and there is one; None: we look with our own eyes."""
+    """The daemon's user, if this process is root and the user exists; None: look as this process's user."""
     if os.geteuid() != 0:
         return None
     unit = service_unit()
@@ -90,12 +153,12 @@ def service_user(name: str = SERVICE_USER) -> User | None:
 
 def _gids(names: Iterable[str]) -> Iterator[int]:
     for name in names:
-        with contextlib.suppress(KeyError):  # systemd starts no unit with an unknown group, and says so
+        with contextlib.suppress(KeyError):  # systemd reports an unknown group, and starts no unit with one
             yield int(name) if name.isdigit() else grp.getgrnam(name).gr_gid
 
 
 def obstacles(logs: Sequence[str], user: User | None) -> list[Obstacle]:
-    """What keeps `user` (None: ourselves) from reading these files and directories; each obstacle is reported once."""
+    """What keeps `user` (None: this process) from reading these files and directories; each obstacle once."""
     seen: dict[tuple[str, str], Obstacle] = {}
     for log in logs if user else ():
         if user and (folder := _hiding(log, user)):
@@ -108,7 +171,7 @@ def obstacles(logs: Sequence[str], user: User | None) -> list[Obstacle]:
 
 
 def remedy(path: str, error: OSError) -> str:
-    """The command that lets this very process read a file or look into a directory; "" where that isn't the matter."""
+    """The command that lets this process read a file or directory; "" where permission is not the cause."""
     if error.errno != errno.EACCES:
         return ""
     return next((obstacle.hint for obstacle in obstacles([path], None)), "")
@@ -120,7 +183,7 @@ def _hiding(log: str, user: User) -> str:
 
 
 def state_obstacle(directory: str, user: User | None) -> Obstacle | None:
-    """What keeps `user` from writing to an existing state directory; None where it can, or where there is none yet."""
+    """What keeps `user` from writing to an existing state directory; None if it can, or if there is none yet."""
 
     def refused() -> list[tuple[str, str, Deed]]:
         try:
@@ -141,7 +204,7 @@ def _try_all(logs: Sequence[str]) -> list[tuple[str, str, Deed]]:
 
 
 def _try(log: str) -> tuple[str, Deed] | None:
-    """The first thing on the way to `log` that refuses; None if it can be read, or is gone, which is another matter."""
+    """The first directory or file that refuses access to `log`; None if it can be read, or is gone."""
     try:
         is_directory = os.path.isdir(log)
         descriptor = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
@@ -187,7 +250,7 @@ def _group(gid: int) -> str:
 
 
 def _as_user(user: User, question: Callable[[], list[tuple[str, str, Deed]]]) -> list[tuple[str, str, Deed]]:
-    """The answer of a child process that has become `user` for good.
+    """The answer of a child process that has become `user`.
 
     Raises: OSError when the child can't change its user or dies.
     """
@@ -205,7 +268,7 @@ def _as_user(user: User, question: Callable[[], list[tuple[str, str, Deed]]]) ->
 
 
 def _answer(user: User, question: Callable[[], list[tuple[str, str, Deed]]], writing: int) -> None:
-    """The child's whole life; it leaves by _exit so that nothing of the parent is flushed twice."""
+    """What the child does; it ends with _exit so that no buffer of the parent is flushed twice."""
     code = 1
     try:
         os.setgroups(user.groups)

@@ -1,4 +1,4 @@
-"""Asking the receiver before the daemon does: its name, TLS, GET /v1/config, and if wanted one event."""
+"""Tries the receiver: its name, TLS, GET /v1/config, and on request one event."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CLOCK_SKEW_S = 300.0  # beyond it the hosted service calls events late
 
 @record
 class Way:
-    """The connection to ask over; the receiver's own, or its proxy's."""
+    """Where to connect: the receiver or its proxy."""
 
     url: SplitResult
     proxy: SplitResult | None
@@ -53,7 +53,7 @@ class Way:
 
 
 def reach(endpoint: Endpoint, origin: str, *, send_test: bool) -> Iterator[Finding]:
-    """What the receiver says, and which rules it has that are obeyed; the first step that fails is the last."""
+    """What the receiver answers, and the rules that are obeyed; ends with the first step that fails."""
     way = Way(urlsplit(endpoint.url), urlsplit(endpoint.proxy) if endpoint.proxy else None)
     try:
         addresses = _addresses(way)
@@ -133,7 +133,7 @@ def _connection(endpoint: Endpoint, way: Way) -> http.client.HTTPConnection:
 
 
 def _proxy_authorization(way: Way) -> dict[str, str]:
-    """User and password of the proxy's URL, as requests sends them for the daemon."""
+    """User and password of the proxy's URL, as the daemon sends them."""
     if way.proxy is None or way.proxy.username is None:
         return {}
     credentials = f"{unquote(way.proxy.username)}:{unquote(way.proxy.password or '')}".encode("latin-1", "replace")
@@ -155,7 +155,7 @@ def _config_answer(status: int, path: str) -> Finding:
     if status == 200:
         return Finding("ok", SUBJECT, f"GET {path}: 200")
     if status == 401:
-        return Finding("error", SUBJECT, f"GET {path}: {status}, the application id is refused", "put the right one in")
+        return Finding("error", SUBJECT, f"GET {path}: {status}, the application id is refused", "correct it")
     if status == 403:
         return Finding("error", SUBJECT, f"GET {path}: {status}, forbidden", HINTS[status])
     if status in HAS_NONE:
@@ -163,7 +163,7 @@ def _config_answer(status: int, path: str) -> Finding:
     if 300 <= status < 400:
         hint = "redirects are never followed; give the final address in endpoint.url"
         return Finding("error", SUBJECT, f"GET {path}: {status}, a redirect", hint)
-    return Finding("warning", SUBJECT, f"GET {path}: {status}", "the receiver may be in trouble; events would wait")
+    return Finding("warning", SUBJECT, f"GET {path}: {status}", "the receiver may be failing; events would wait")
 
 
 def _rules(body: bytes, encoding: str, obeys: bool) -> Iterator[Finding]:
@@ -173,17 +173,17 @@ def _rules(body: bytes, encoding: str, obeys: bool) -> Iterator[Finding]:
     except ValueError as exc:
         if obeys:
             hint = (
-                "nothing is shipped, or the last good rules hold; see endpoint.url, or set endpoint.remote_config: off"
+                "nothing is shipped, or the last good rules stay; see endpoint.url, or set endpoint.remote_config: off"
             )
             yield Finding("error", SUBJECT, f"rules: the answer is no configuration: {exc}", hint)
         return
     if rules.is_silent and obeys:
-        text = "rules: none, the answer says nothing of rates; where there were rules before, those hold"
+        text = "rules: none, the answer names no rates; rules from before stay"
         yield Finding("ok", SUBJECT, text)
         return
     count = counted(rules.count, "rule") if rules.count else "none, every event is kept"
     if rules.count and not obeys:
-        yield Finding("ok", SUBJECT, f"rules: {count} of the receiver, not obeyed", "endpoint.remote_config says so")
+        yield Finding("ok", SUBJECT, f"rules: {count} of the receiver, not obeyed", "see endpoint.remote_config")
         return
     yield Finding("ok", SUBJECT, f"rules: {count}" + (" of the receiver, obeyed" if rules.count else ""))
     if obeys:
@@ -222,7 +222,7 @@ def _send_test(endpoint: Endpoint, origin: str) -> Finding:
 
 
 def test_event(origin: str, identifier: str, now_s: float) -> bytes:
-    """An event that nobody takes for traffic: its path, tag and metadata say what it is."""
+    """An event that can't be mistaken for traffic: its path, tag and metadata say that it is a test."""
     milliseconds = int(now_s * 1000) % 1000
     moment = f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(now_s))}.{milliseconds:03d}Z"
     event = {

@@ -1,4 +1,4 @@
-"""Whether the web server's own configuration says something else of a log than ours does."""
+"""Whether the web server's configuration and ours disagree about a log's format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from logship.records import record
 from logship.servers import ServedLog
 from logship.tail.globs import Globs
 
-NO_MATTER = frozenset({"remote_logname"})  # %l is a literal '-' in nginx's strings: the lines are the same
+IGNORED = frozenset({"remote_logname"})  # %l is a literal '-' in nginx's formats: the lines are the same
 
 
 @record
@@ -45,7 +45,7 @@ class FormatDifference:
 def differences(
     source: SourceSettings, converter: SourceConverter, served: Iterable[ServedLog]
 ) -> Iterator[FormatDifference]:
-    """The served logs among the source's whose lines our format was not made for."""
+    """The logs of the source that the server writes in another format than ours."""
     ours = converter.format
     if ours is None:
         return
@@ -53,7 +53,7 @@ def differences(
         try:
             theirs = compile_format(read_spec({log.kind: log.text}), converter.named)
         except FormatError:
-            continue  # what we can't compile, `logship init` tells with the reason
+            continue  # `logship init` reports why it can't be compiled
         difference = compared(ours, theirs, log)
         if difference is not None:
             yield difference
@@ -99,4 +99,4 @@ def compared(ours: Format, theirs: Format, log: ServedLog) -> FormatDifference |
 
 def _fields(fmt: Format) -> tuple[str, ...]:
     """The fields of a line in the order they are written."""
-    return tuple(slot.field for slot in fmt.slots if not slot.part_of and slot.field not in NO_MATTER)
+    return tuple(slot.field for slot in fmt.slots if not slot.part_of and slot.field not in IGNORED)

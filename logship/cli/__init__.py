@@ -9,9 +9,9 @@ import importlib
 import os
 import sys
 
-from logship.process import early_signals
+from logship.process import startup
 
-early_signals.hold(sys.argv[1:])  # before anything that takes time is imported
+startup.hold(sys.argv[1:])  # before anything that takes time is imported
 gc.set_threshold(20_000)  # new containers: imports make many, and looking for garbage among them is 5 % of a start
 
 import click  # noqa: E402
@@ -201,8 +201,7 @@ def _with_help(text: str, context: click.Context | None) -> str:
 
 def _show(exc: ConfigError) -> None:
     """Each mistake as editors understand it (file:line:column), and under it the line with what is meant."""
-    from logship.cli.problems import underlined
-    from logship.cli.terminal import Terminal
+    from logship.cli.terminal import Terminal, underlined
 
     terminal = Terminal(stream=sys.stderr, level="error")
     for problem in exc.problems:

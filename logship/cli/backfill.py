@@ -1,4 +1,4 @@
-"""`logship backfill`: old logs, once."""
+"""`logship backfill`: ships old logs once."""
 
 from __future__ import annotations
 

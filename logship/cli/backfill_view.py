@@ -15,7 +15,7 @@ from logship.cli.terminal import Styled, Terminal, safe
 from logship.counters import Tally
 from logship.delivery import DeadLetter
 from logship.records import record
-from logship.words import rule_words
+from logship.words import bytes_words, rule_words
 
 LINES_EVERY_S = 5.0  # between progress lines where there is no terminal
 BAR_EVERY_S = 0.25
@@ -90,7 +90,7 @@ class View:
             self._line(Styled(f"  sampled out by {rule_words(name)}: {count:,}", "dim"))
         unread = sum(log.unread_bytes for log in summary.logs)
         if unread:
-            self._line(f"outside --since and --until, not read: {size_text(unread)}")
+            self._line(f"outside --since and --until, not read: {bytes_words(unread)}")
         self._line(sum_text(summary))
         if tally.dead_letters and not summary.is_dry:
             self._line("dead letters and their reasons: logship dead-letters list")
@@ -278,7 +278,7 @@ def bar_text(progress: RunProgress, columns: int) -> str:
 def _progress_parts(progress: RunProgress) -> dict[str, str]:
     parts = {
         "files": f"{progress.files_done:,}/{progress.files:,} files",
-        "bytes": f"{size_text(progress.bytes_done)}/{size_text(progress.bytes_total)}",
+        "bytes": f"{bytes_words(progress.bytes_done)}/{bytes_words(progress.bytes_total)}",
         "rate": f"{progress.rate:,.0f}/s",
         "eta": f"ETA {span_text(progress.eta_s)}" if progress.eta_s is not None else "ETA -",
         "in flight": f"in flight {progress.in_flight}",
@@ -290,15 +290,6 @@ def _progress_parts(progress: RunProgress) -> dict[str, str]:
     if progress.trouble:
         parts["trouble"] = progress.trouble
     return parts
-
-
-def size_text(size: float) -> str:
-    """Bytes for people: `1.2 GB`."""
-    for unit in ("B", "kB", "MB", "GB", "TB"):
-        if size < 1000 or unit == "TB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError("the last unit takes any size")
 
 
 def span_text(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""`logship check`: every mistake before the daemon meets it."""
+"""`logship check`: finds mistakes before the daemon does."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ WORDS: dict[Level, tuple[str, Style]] = {
     "error": ("ERROR", "error"),
 }
 INDENT = " " * 20
-LINE_SHOWN = 120  # bytes of an odd log line around where it stops fitting
+LINE_SHOWN = 120  # bytes of a log line around the place where it stops fitting
 
 
 @subcommand(
@@ -40,13 +40,13 @@ LINE_SHOWN = 120  # bytes of an odd log line around where it stops fitting
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @json_option("One JSON object, for machines.")
 @click.option(
-    "--connect", is_flag=True, help="Ask the receiver: name, TLS, its rules (GET /v1/config). Sends no event."
+    "--connect", is_flag=True, help="Try the receiver: name, TLS, its rules (GET /v1/config). Sends no event."
 )
 @click.option("--send-test", is_flag=True, help="Send one event, marked as a test.")
 def command(config: Path | None, base: Path | None, strict: bool, as_json: bool, connect: bool, send_test: bool) -> int:
     """Find every mistake in logship.yml and its mappings, and whether the logs can be read and fit.
 
-    Run as root it reads the logs as the user logship would. Exit 78: the config is wrong. Exit 1: the config is right,
+    As root, it reads the logs as the service's user would. Exit 78: the config is wrong. Exit 1: the config is right,
     but a log can't be read or the receiver can't be reached.
     """
     import os
@@ -73,7 +73,7 @@ def command(config: Path | None, base: Path | None, strict: bool, as_json: bool,
 
 
 def print_findings(terminal: Terminal, findings: list[Finding], code: Exit, *, has_sent: bool) -> None:
-    """A line for each finding, the mistakes underlined, the sum at the end."""
+    """A line for each finding, mistakes underlined, the counts at the end."""
     width = max([8, *(len(finding.subject) for finding in findings)])
     for finding, following in zip_longest(findings, findings[1:]):
         is_same_place = following is not None and _place(finding) is not None and _place(finding) == _place(following)
@@ -89,14 +89,14 @@ def print_findings(terminal: Terminal, findings: list[Finding], code: Exit, *, h
 
 
 def _place(finding: Finding) -> tuple[str, int | None, int | None, int] | None:
-    """Where a mistake is underlined: several of one place share the picture."""
+    """Where a mistake is underlined; mistakes at one place share the excerpt."""
     problem = finding.problem
     return None if problem is None else (problem.path, problem.line, problem.column, problem.width)
 
 
 def print_finding(terminal: Terminal, finding: Finding, width: int, *, with_excerpt: bool = True) -> None:
-    """One finding: level, subject, place, sentence; below it what is underlined."""
-    from logship.cli.problems import underlined
+    """One finding: level, subject, place, sentence; below it the excerpt."""
+    from logship.cli.terminal import underlined
 
     word, style = WORDS[finding.level]
     place = f"{finding.problem.place()} " if finding.problem else ""

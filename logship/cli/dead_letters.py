@@ -1,4 +1,4 @@
-"""`logship dead-letters`: what was set aside, why, and another try for it."""
+"""`logship dead-letters`: what was set aside and why; retry or purge."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _of_source = source_option("Only dead letters of this source.")
     epilog=as_epilog(["logship dead-letters list", "logship dead-letters show 1f9e0c74", "logship dead-letters retry"])
 )
 def command() -> None:
-    """Look at what was set aside and why; retry or purge it."""
+    """Show dead letters and their reasons; retry or purge them."""
 
 
 @command.command("list", epilog=as_epilog(["logship dead-letters list --source shop --json"]))
@@ -53,7 +53,7 @@ def list_letters(config: Path | None, source: str, as_json: bool) -> int:
     size = store.size()
     terminal.line(f"{counted(len(letters), 'dead letter')}, {size.bytes:,} of at most {size.max_bytes:,} bytes")
     if size.overflow:
-        terminal.line(f"{size.overflow:,} more found no room in the store and were only counted")
+        terminal.line(f"{size.overflow:,} more did not fit into the store and were only counted")
     return Exit.FINE
 
 
@@ -62,7 +62,7 @@ def list_letters(config: Path | None, source: str, as_json: bool) -> int:
 @config_option()
 @json_option("One object a line, for machines.")
 def show(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int:
-    """Everything that is known of these letters: reason, answer, raw line, event."""
+    """Everything that is stored of these letters: reason, answer, raw line, event."""
     from logship.cli.terminal import Terminal
 
     letters = _chosen(_store(_settings(config)), ids, "")
@@ -82,8 +82,8 @@ def show(ids: tuple[str, ...], config: Path | None, as_json: bool) -> int:
 def retry(ids: tuple[str, ...], config: Path | None, source: str) -> int:
     """Convert the raw lines again, with the mapping as it is now, and deliver them.
 
-    Without ID all are tried. What arrives, or what the mapping drops now, leaves the store; ids stay the same, so what
-    had arrived after all is not doubled. Exit 1 when a letter is left.
+    Without ID all are retried. Letters that are delivered, or that the mapping drops now, leave the store. Ids stay the
+    same, so an event that had arrived before is not doubled. Exit 1 when a letter is left.
     """
     from logship.cli.terminal import Terminal
     from logship.config import load_settings
@@ -103,16 +103,16 @@ def retry(ids: tuple[str, ...], config: Path | None, source: str) -> int:
 @_of_source
 @click.option("--yes", is_flag=True, help="Don't ask.")
 def purge(ids: tuple[str, ...], config: Path | None, source: str, yes: bool) -> int:
-    """Forget letters for good; without ID all of them."""
+    """Delete letters for good; without ID all of them."""
     from logship.words import counted
 
     store = _store(_settings(config))
     letters = _chosen(store, ids, source)
     if not yes:
-        click.confirm(f"forget {counted(len(letters), 'dead letter')} for good?", abort=True)
+        click.confirm(f"delete {counted(len(letters), 'dead letter')} for good?", abort=True)
     everything = not ids and not source
     gone = store.purge() if everything else store.remove(letter.id for letter in letters)
-    click.echo(f"{counted(gone, 'dead letter')} forgotten")
+    click.echo(f"{counted(gone, 'dead letter')} deleted")
     return Exit.FINE
 
 
@@ -167,7 +167,7 @@ def _outputs(settings: Settings) -> list[frozenset[str]]:
 def _retry_of_output(
     settings: Settings, store: DeadLetters, names: frozenset[str], letters: Iterable[DeadLetter]
 ) -> Retried:
-    """Tries the letters of sources that share an endpoint."""
+    """Retries the letters of sources that share an endpoint."""
     import math
     import random
 
@@ -219,7 +219,7 @@ def _report(terminal: Terminal, tried: Sequence[Retried], orphans: Sequence[Dead
     by_rules = f" · left out by the receiver's rules {excluded:,}" if excluded else ""
     terminal.line(
         f"delivered {delivered:,} · dropped by the mapping {dropped:,}{by_rules} · still dead {dead:,}"
-        f" · not tried {waiting + len(orphans):,}"
+        f" · not retried {waiting + len(orphans):,}"
     )
     for one in tried:
         for letter in one.dead:
@@ -227,7 +227,7 @@ def _report(terminal: Terminal, tried: Sequence[Retried], orphans: Sequence[Dead
         if one.trouble:
             terminal.line(f"stopped: {one.trouble}")
     for name in sorted({letter.file.source for letter in orphans}):
-        terminal.line(f"no source is named '{name}' any more; name one so to retry its letters, or purge them")
+        terminal.line(f"there is no source '{name}' any more; add one of that name to retry its letters, or purge them")
     return Exit.UNDELIVERED if dead or waiting or orphans else Exit.FINE
 
 
@@ -265,5 +265,5 @@ def _print_json(letters: Iterable[DeadLetter]) -> None:
     from logship.delivery.dead_letter import to_json
 
     for letter in letters:
-        line = json.dumps(json.loads(to_json(letter)))  # ASCII: nothing in it moves a cursor
+        line = json.dumps(json.loads(to_json(letter)))  # ASCII: nothing in it can drive a terminal
         click.echo(line.replace("\x7f", "\\u007f"))

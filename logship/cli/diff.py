@@ -1,4 +1,4 @@
-"""`logship diff`: which events a changed mapping changes."""
+"""`logship diff`: which events differ between two mappings."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def command(
     show: int,
     as_json: bool,
 ) -> int:
-    """Show which events of FILE the mapping NEW makes different from OLD, with counts and the first few side by side.
+    """Show how the events of FILE differ between the mappings OLD and NEW: counts, and the first few side by side.
 
-    Sends nothing. Events that were sent can't be corrected; `backfill --new-ids` sends them again.
+    Sends nothing. Sent events can't be corrected; `backfill --new-ids` sends them again under other ids.
     """
     from logship.check.newest import lines_of
     from logship.cli.preview import opened_stream, quiet_pipe
@@ -170,7 +170,7 @@ class Changes:
 
 
 def _events(lens: Lens, block: list[LogLine]) -> dict[int, str]:
-    """Events by the number of their line; the block is converted as if it stood together."""
+    """Events by the number of their line; the block is converted as if its lines followed each other."""
     data = b"".join(line.text + b"\n" for line in block)
     conversion = lens.converter.convert(data, block[0].position, lens.file)
     return dict(zip(conversion.event_lines, conversion.events, strict=True))

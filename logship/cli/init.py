@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from logship.check.service_unit import id_file_of, unit_of
+from logship.check.permissions import id_file_of, unit_of
 from logship.cli.options import subcommand
 from logship.errors import Exit, UsageError
 from logship.process.whole_file import write_whole
@@ -191,7 +191,7 @@ def _names(proposals: Sequence[Proposal]) -> list[tuple[Proposal, str]]:
 def _source(proposal: Proposal, name: str, base: Path) -> str:
     """One source as YAML; commented out where it can't be used as it is."""
     from logship.config.quoting import in_quotes
-    from logship.config.timezones import zone_of
+    from logship.config.values import zone_of
 
     paths = ", ".join(in_quotes(path) for path in proposal.paths)
     formats = [each.preset or f"{{{each.kind}: {in_quotes(each.text)}}}" for each in proposal.wordings] or ["auto"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 LINE_SHOWN = 400  # characters of a line
 VALUE_SHOWN = 60  # characters of a value
-LEAST_SHOWN = 16  # a value cut to less tells nothing
+LEAST_SHOWN = 16  # a value is not cut shorter
 GAPS = 15  # characters between the columns, with the arrow
 CARET_BEFORE = 80  # characters shown before the place where a line stops fitting
 
@@ -62,7 +62,7 @@ def _print_beside(terminal: Terminal, fields: Fields, made: Made, shown: int) ->
 
 
 def _print_below(terminal: Terminal, fields: Fields, made: Made) -> None:
-    """The fields, then the event: a narrow terminal has no room for both, and the narrowest none for the places."""
+    """The fields, then the event, for narrow terminals; the narrowest have no room for the places."""
     room = terminal.width - _widest(fields, 0, "  FIELD") - 4
     rows: list[list[Text]] = [[Styled(f"  {name}", "dim"), _cut(value, room)] for name, value in fields]
     terminal.table(["  FIELD", "VALUE"], rows)
@@ -116,7 +116,7 @@ def _quoted(expected: str) -> str:
 
 
 def flattened(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    """Every value of an event with its dotted path; an empty object stands for itself."""
+    """Every value of an event with its dotted path; an empty object is a value."""
     if isinstance(value, Mapping) and value:
         for key, below in value.items():
             yield from flattened(below, f"{path}.{key}" if path else str(key))

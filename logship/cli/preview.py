@@ -1,4 +1,4 @@
-"""`logship preview`: lines beside the events they become."""
+"""`logship preview`: lines and the events they become."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from logship.preview import Bench, Lens, Wishes
 
 DEFAULT_LINES = 10
-LOOK_S = 0.3  # between looks at the files of --watch: an editor's save is seen at once
+LOOK_S = 0.3  # between looks at the files of --watch
 
 
 @subcommand(
@@ -62,8 +62,9 @@ def command(
 ) -> int:
     """Show lines beside the events they become. Sends nothing.
 
-    Without FILE the newest lines of each source; `-` is stdin. FILE may be compressed. It takes the source whose paths
-    match it, else --source, else the only source, else its format is detected and the mapping is `default`.
+    Without FILE it shows the newest lines of each source; `-` is stdin. FILE may be compressed. It belongs to the
+    source whose paths match it, else to --source, else to the only source; else its format is detected and the mapping
+    is `default`.
     """
     from logship.config.overrides import Overrides, fields_of
     from logship.preview import Wishes
@@ -80,16 +81,16 @@ def command(
 
 @contextlib.contextmanager
 def quiet_pipe() -> Iterator[None]:
-    """A reader that has seen enough (`| head`) ends the command without a word."""
+    """A reader that stops reading (`| head`) ends the command silently."""
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # drops what is still buffered
 
 
 def opened_stream(file: str) -> contextlib.AbstractContextManager[BinaryIO]:
-    """open_stream() for a `with`: what is not stdin is closed at its end."""
+    """open_stream() as a context that closes the stream, unless it is stdin."""
     stream = open_stream(file)
     return contextlib.nullcontext(stream) if file == "-" else contextlib.closing(stream)
 
@@ -103,13 +104,13 @@ def open_stream(file: str) -> BinaryIO:
     try:
         if Path(file).is_dir():
             raise UsageError(f"{file} is a directory; give a log in it")
-        return open_log(file)  # type: ignore[return-value]  # it has read(), which is all that is asked of it
+        return open_log(file)  # type: ignore[return-value]  # it has read(), which is all that is used
     except OSError as exc:
         raise UsageError(f"{file}: {exc.strerror}") from exc
 
 
 class Show:
-    """Prints lines and events; what to print them of is looked up anew each time."""
+    """Prints lines and events; the files are read again each time."""
 
     def __init__(self, file: str | None, lines: int | None, as_json: bool) -> None:
         self._file = file
@@ -188,7 +189,7 @@ class Show:
 
 
 def as_record(trace: LineTrace) -> dict[str, object]:
-    """A line for machines: what was in it, what became of it, why."""
+    """A line as JSON: its fields, its event, the reasons."""
     error = trace.error
     return {
         "line": trace.line.decode("utf-8", "replace"),
@@ -206,7 +207,7 @@ def as_record(trace: LineTrace) -> dict[str, object]:
 
 
 def printable(value: object) -> object:
-    """The value without halves of surrogate pairs, which are no Unicode text."""
+    """The value without halves of surrogate pairs, which JSON can't hold."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
@@ -215,9 +216,8 @@ def printable(value: object) -> object:
 
 
 def watched(wishes: Wishes, show: Show, sleep: Callable[[float], None] = time.sleep, rounds: int | None = None) -> int:
-    """Shows again whenever a file of the config or a mapping is saved, until Ctrl-C; mistakes are shown, too."""
-    from logship.cli.problems import print_problem
-    from logship.cli.terminal import Terminal
+    """Shows lines or mistakes again whenever a config or mapping file is saved, until Ctrl-C."""
+    from logship.cli.terminal import Terminal, print_problem
     from logship.errors import ConfigError
     from logship.preview import Bench
 
@@ -251,7 +251,7 @@ def _await_change(paths: frozenset[Path], sleep: Callable[[float], None]) -> Non
 
 
 def _stamps(paths: frozenset[Path]) -> dict[Path, tuple[int, int]]:
-    """Change times and sizes; an editor that replaces the file takes it away for a moment."""
+    """Change times and sizes; a file may be missing for a moment while an editor replaces it."""
     stamps = {}
     for path in paths:
         with contextlib.suppress(OSError):

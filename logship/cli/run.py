@@ -27,7 +27,7 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
 
     SIGTERM drains and stops, SIGHUP reloads the configuration and ends a pause, SIGUSR1 switches debug logging on and
     off. With --once: exit 1 when the receiver refuses, when lines became dead letters, when a file's lines don't fit,
-    or when a path matches no file; a receiver that is down is waited for.
+    or when a path matches no file; it waits for a receiver that is down.
     """
     import faulthandler
     import logging
@@ -38,7 +38,7 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     from logship.daemon import Daemon, ThreadFailure
     from logship.errors import ConfigError, StateError
     from logship.process.logs import level_of, setup_logging
-    from logship.process.memory import reuse_large_blocks
+    from logship.process.startup import reuse_large_blocks
 
     try:
         level = level_of(os.environ)
@@ -56,7 +56,7 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
         daemon = Daemon(settings, reload, os.environ, once=once, alarm=alarm)
     except (ConfigError, StateError) as exc:
         if log_format == "text":
-            raise  # for a person at a terminal: the line is shown with what is wrong in it underlined
+            raise  # at a terminal the line is shown with the mistake underlined
         for mistake in exc.mistakes if isinstance(exc, ConfigError) else (exc,):
             log.error("not started: %s", mistake)
         return exc.exit_code

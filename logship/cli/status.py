@@ -1,4 +1,4 @@
-"""`logship status`: each file's position, the receiver, and what needs a person."""
+"""`logship status`: each file's position, the receiver, and what needs attention."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from logship.config import Settings
     from logship.status.model import ReceiverReport, Status
 
-WATCH_S = 2.0  # between two pictures
+WATCH_S = 2.0  # between two snapshots
 UNCUT = 10_000  # columns
-ASK_S = 8.0  # longer than the daemon takes before it calls itself stuck (5 s)
+ASK_S = 8.0  # longer than the 5 s after which the daemon reports that it is stuck
 
 
 @subcommand(
@@ -25,13 +25,12 @@ ASK_S = 8.0  # longer than the daemon takes before it calls itself stuck (5 s)
 )
 @config_option()
 @json_option("The snapshot as JSON, as /status gives it; one a line.")
-@click.option("--all", "shows_all", is_flag=True, help="Every file, also those at their end.")
-@click.option("--watch", is_flag=True, help="Show it anew every 2 seconds, until Ctrl-C.")
+@click.option("--all", "shows_all", is_flag=True, help="Every file, also those that are read to their end.")
+@click.option("--watch", is_flag=True, help="Refresh every 2 seconds, until Ctrl-C.")
 def command(config: Path | None, as_json: bool, shows_all: bool, watch: bool) -> int:
-    """Show each file's position, the receiver, and what needs a person; of many files those that need attention.
+    """Show each file's position, the receiver, and what needs attention; of many files only those that need it.
 
-    Asks the running daemon; when none answers, reads the state directory and says so. Exit 1 when something needs a
-    person.
+    Asks the running daemon; if none answers, reads the state directory and says so. Exit 1 when somebody must act.
     """
     import os
 
@@ -46,7 +45,7 @@ def command(config: Path | None, as_json: bool, shows_all: bool, watch: bool) ->
 
 
 def _watch(settings: Settings, *, as_json: bool, shows_all: bool) -> int:
-    """A picture every WATCH_S, until Ctrl-C, wherever that meets it."""
+    """A snapshot every WATCH_S, until Ctrl-C."""
     import sys
     import time
 
@@ -54,7 +53,7 @@ def _watch(settings: Settings, *, as_json: bool, shows_all: bool) -> int:
     try:
         while True:
             status = _status(settings)
-            click.clear()  # does nothing where no terminal is
+            click.clear()  # does nothing without a terminal
             _print(status, as_json=as_json, shows_all=shows_all)
             if not as_json and not sys.stdout.isatty():
                 click.echo()
@@ -78,7 +77,7 @@ def _show(status: Status, *, shows_all: bool) -> None:
 
 
 def _width() -> int:
-    """Columns of the terminal; what is no terminal (a pipe, a mail of cron) gets every path whole."""
+    """Columns of the terminal; without one (a pipe, cron's mail) paths are not cut."""
     import shutil
     import sys
 
@@ -86,7 +85,7 @@ def _width() -> int:
 
 
 def _status(settings: Settings) -> Status:
-    """The daemon's own snapshot, or what the state directory tells."""
+    """The daemon's snapshot, or one made from the state directory."""
     if settings.status is None:
         return _stopped(settings, "it offers no status endpoint: status is null")
     where = f"{settings.status.host}:{settings.status.port}"

@@ -1,4 +1,4 @@
-"""The snapshot as lines of text: one for the daemon, a table of files, one for everything that is wrong."""
+"""The snapshot as lines of text: one for the daemon, a table of files, one for each problem."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from logship.words import bytes_words, count_words, counted, duration_words
 HEAD = ("SOURCE", "FILE", "CONFIRMED", "LAG", "RATE", "SENT", "DROPPED", "SAMPLED OUT")
 MARKS = {FileState.HELD: "HELD", FileState.UNREADABLE: "UNREADABLE", FileState.DELETED: "deleted"}
 COLOURS = {FileState.HELD: "red", FileState.UNREADABLE: "red", FileState.CATCHING_UP: "yellow"}
-PAGE = 20  # files: of more, only those are shown that need attention, then the busiest
-MOST_TROUBLED = 100  # files that need attention, and sentences on what is wrong; --all shows every one
-MIN_PATH = 16  # columns; a path is cut at its beginning to fit the terminal, but not below
+PAGE = 20  # files; if there are more, those that need attention are shown, then the busiest
+MOST_TROUBLED = 100  # files that need attention, and problems; --all shows every one
+MIN_PATH = 16  # columns; a path is cut at its beginning to fit the terminal, but not shorter
 
 
 def lines(status: Status, width: int, *, shows_all: bool = False) -> list[str]:
     """What `logship status` prints, styled; `width` are the terminal's columns.
 
-    With many files a page: those that need attention, the busiest, and how many more there are.
+    With many files: those that need attention, the busiest, and how many more there are.
     """
     files = list(status.files) if shows_all or len(status.files) <= PAGE else _page(status.files)
     advices = status.advice if shows_all else status.advice[:MOST_TROUBLED]
@@ -29,7 +29,7 @@ def lines(status: Status, width: int, *, shows_all: bool = False) -> list[str]:
     if files:
         shown += _table(files, width)
     elif status.state == "running" and not status.files:
-        shown.append("no file is followed: no path of the sources exists yet")
+        shown.append("no file is followed: none of the sources' paths exists yet")
     for advice in advices:
         colour = "red" if advice.severity == "error" else "yellow"
         shown.append(click.style(f"{'!' if advice.severity == 'error' else '·'} {escaped(str(advice))}", fg=colour))
@@ -39,7 +39,7 @@ def lines(status: Status, width: int, *, shows_all: bool = False) -> list[str]:
 
 
 def _page(files: Sequence[FileReport]) -> list[FileReport]:
-    """The files that need attention, what matters most first, then those that are written to, the busiest first."""
+    """The files that need attention, most urgent first, then the busiest."""
     troubled = sorted((file for file in files if _needs_attention(file)), key=_urgency)[:MOST_TROUBLED]
     calm = (file for file in files if not _needs_attention(file))
     busy = sorted((file for file in calm if file.rate), key=lambda file: -(file.rate or 0.0))
@@ -56,7 +56,7 @@ def _urgency(file: FileReport) -> tuple[bool, bool, int]:
 
 
 def _rest(files: Sequence[FileReport], shown: Sequence[FileReport]) -> list[str]:
-    """How many files are not shown, and how they are."""
+    """How many files are not shown, and their state."""
     seen = set(map(id, shown))
     noun = "more file" if shown else "file"
     rest = [file for file in files if id(file) not in seen]
@@ -84,7 +84,7 @@ def _daemon(status: Status) -> str:
         parts = [head, f"logship {status.version}", f"origin {status.origin}"]
     else:
         head = click.style("STOPPED" if status.state == "stopped" else "NO ANSWER", fg="red", bold=True)
-        parts = [head, f"what {status.state_dir} says"]
+        parts = [head, f"according to {status.state_dir}"]
     if status.kernel:
         parts.append(f"kernel: {status.kernel}")
     if status.dead_letters:

@@ -13,12 +13,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, TextIO
 
-from logship.errors import UsageError
+from logship.errors import Problem, UsageError
 from logship.process.journal import Level, priority_of
 from logship.records import record
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
 
 Style = Literal["plain", "ok", "warn", "error", "dim", "bold", "accent"]
 ANSI: Mapping[str, str] = {"ok": "32", "warn": "33", "error": "1;31", "dim": "2", "bold": "1", "accent": "36"}
@@ -128,3 +129,37 @@ def safe(text: str, style: Style = "plain") -> RenderableType:
     from rich.text import Text as RichText
 
     return RichText(clean(text), style=RICH.get(style, ""))
+
+
+LONGEST_EXCERPT = 160  # characters; of a longer line the part around the mistake is shown
+
+
+def print_problem(terminal: Terminal, problem: Problem, *, indent: str = "") -> None:
+    """Two to four lines about one mistake."""
+    is_error = problem.severity == "error"
+    hint = f"; {problem.hint}" if problem.hint else ""
+    terminal.line(
+        Styled("ERROR " if is_error else "warn  ", "error" if is_error else "warn"),
+        indent,
+        Styled(problem.place(), "bold"),
+        f" {problem.message}{hint}",
+    )
+    for line in underlined(problem):
+        terminal.line("        ", line)
+
+
+def underlined(problem: Problem) -> list[str]:
+    """The offending line and carets under what is wrong in it; nothing where there is no line to show."""
+    if not problem.excerpt.strip() or problem.column is None:
+        return []
+    start = problem.column - 1
+    before = clean(problem.excerpt[:start].replace("\t", "  "))
+    wrong = clean(problem.excerpt[start : start + problem.width].replace("\t", "  "))
+    after = clean(problem.excerpt[start + problem.width :].replace("\t", "  "))
+    stripped = before.lstrip()
+    if len(stripped) + len(wrong) + len(after) > LONGEST_EXCERPT:
+        stripped = "…" + stripped[-40:] if len(stripped) > 41 else stripped
+        room = max(20, LONGEST_EXCERPT - len(stripped))
+        wrong = wrong if len(wrong) <= room else wrong[: room - 1] + "…"
+        after = after[: max(0, room - len(wrong))]
+    return [stripped + wrong + after, " " * len(stripped) + "^" * max(1, len(wrong))]

@@ -1,4 +1,4 @@
-"""`logship trace`: what became of a line."""
+"""`logship trace`: what became of lines."""
 
 from __future__ import annotations
 

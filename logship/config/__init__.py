@@ -1,4 +1,4 @@
-"""logship.yml and mapping files become validated settings and compiled converters; the only reader of package data."""
+"""Makes settings and compiled converters of logship.yml and mapping files; the only reader of package data."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from logship.config.mapping_files import Layer, LayeredMapping, MappingFiles
 from logship.config.quoting import in_quotes
 from logship.config.reading import FileReader
 from logship.config.shipped import presets
-from logship.config.timezones import check_timezone
+from logship.config.values import check_timezone
 from logship.conversion import PathFields, SourceConverter
 from logship.errors import FormatError, Location, MappingError, Problem
 from logship.fields import FIELDS, canonical
@@ -26,14 +26,14 @@ from logship.sections import UnfitError
 if TYPE_CHECKING:
     from logship.conversion.examples import ExampleResult
 
-MAX_PRUNINGS = 5  # rounds of reading a wrong mapping on
-HARMLESS: dict[str | int, Any] = {  # in the place of an item that can't be read, by the key of the mapping
+MAX_PRUNINGS = 5  # rounds of removing wrong keys to find further mistakes
+HARMLESS: dict[str | int, Any] = {  # replaces an item that can't be read, by the key of the mapping
     "rules": {"if": {"status": "999"}, "keep": "true"},
     "examples": {"line": ""},
     "trusted_proxies": "private",
 }
 HARMLESS_TEXT = "user_id"
-HARMLESS_FIELDS: dict[str | int, tuple[tuple[str, ...], Any]] = {  # templates name them: without them they'd be wrong
+HARMLESS_FIELDS: dict[str | int, tuple[tuple[str, ...], Any]] = {  # kept because templates name them
     "lookups": (("lookups", "NAME"), {"from": "$host", "table": {}}),
     "jwt": (("jwt", "claims", "NAME"), "sub"),
 }
@@ -44,7 +44,7 @@ NEARLY = 0.75  # of letters in common
 
 @record
 class Recipe:
-    """What one source says of how its lines become events: raw trees, and where they stand."""
+    """How one source's lines become events, as the file has it: raw trees and their places."""
 
     name: str
     document: Document
@@ -93,7 +93,7 @@ class Compiler:
                 self.reader.problems.append(format_problem(exc, document, ("formats", name), ""))
 
     def compile(self, recipe: Recipe) -> SourceConverter | None:
-        """The converter of a source; None with every mistake told."""
+        """The converter of a source; None after reporting every mistake."""
         spec = self._format_spec(recipe)
         fmt = self._format(spec, recipe) if spec else None
         layered = self._mapping(recipe)
@@ -114,48 +114,48 @@ class Compiler:
         return converter
 
     def _prove(self, mapping: MappingSpec, layered: LayeredMapping, recipe: Recipe) -> None:
-        """Runs the mapping's examples, once however many sources use it; what doesn't hold is a mistake.
+        """Runs the mapping's examples, once for all sources that use it; one that fails is a mistake.
 
-        Those of shipped mappings always hold: `logship test` runs them before a release.
+        Those of shipped mappings are not run: a test runs them before a release.
         """
         top = layered.layers[-1]
         if not self.is_proving or not mapping.examples or top.is_shipped or any(top is one for one in self._proved):
             return
         self._proved.append(top)
-        from logship.conversion.examples import run_examples  # not for those who load without proving
+        from logship.conversion.examples import run_examples  # only loaded for proving
 
         for result in run_examples(mapping, lambda tree: compile_format(read_spec(tree), self.named)):
             if not result.holds:
-                message = f"{result.name} doesn't hold: {_why(result)}"
+                message = f"{result.name} fails: {_why(result)}"
                 error = MappingError(message, location=("examples", result.index), hint="see: logship test")
-                self._tell_all(layered, (error,), recipe)
+                self._report_all(layered, (error,), recipe)
 
     def _is_timezone(self, recipe: Recipe) -> bool:
         try:
             check_timezone(recipe.constants.timezone)
         except UnfitError as exc:
             message = f"timezone: {exc.message}"
-            self._tell(recipe.document.problem(recipe.at("timezone"), message, hint=exc.hint, source=recipe.name))
+            self._report(recipe.document.problem(recipe.at("timezone"), message, hint=exc.hint, source=recipe.name))
             return False
         return True
 
     def _is_unwrapped(self, fmt: Format | None, recipe: Recipe) -> bool:
-        """Directives hold for the lines of their file, whatever a container's runtime wrote between them."""
+        """A format with directives can't be read inside a container's envelope."""
         if fmt is None or not fmt.is_headed or recipe.envelope == "none":
             return True
         message = f"envelope: {fmt.name} reads lines below their #Fields in the log itself"
         problem = recipe.document.problem(recipe.at("envelope"), message, hint="leave it out", source=recipe.name)
-        self._tell(problem)
+        self._report(problem)
         return False
 
     def _doubt_names(self, recipe: Recipe) -> None:
-        """Constants may have any name; one that is nearly a field's is told."""
-        strange = [name for name in recipe.constants.fields if canonical(name) is None]
-        if not strange:
+        """Constants may have any name; warns of one that is nearly a field's."""
+        unknown = [name for name in recipe.constants.fields if canonical(name) is None]
+        if not unknown:
             return
         from difflib import get_close_matches
 
-        for name in strange:
+        for name in unknown:
             near = get_close_matches(name, FIELDS, 1, NEARLY)
             if near:
                 message = f"fields: '{name}' is no field of the vocabulary"
@@ -167,13 +167,13 @@ class Compiler:
                     severity="warning",
                     source=recipe.name,
                 )
-                self._tell(problem)
+                self._report(problem)
 
     def _format_spec(self, recipe: Recipe) -> FormatSpec | None:
         try:
             return read_spec(recipe.format)
         except FormatError as exc:
-            self._tell(format_problem(exc, recipe.document, recipe.at("format"), recipe.name))
+            self._report(format_problem(exc, recipe.document, recipe.at("format"), recipe.name))
             return None
 
     def _format(self, spec: FormatSpec, recipe: Recipe) -> Format | None:
@@ -186,11 +186,11 @@ class Compiler:
             except FormatError as exc:
                 wrong.append(exc)
         for error in wrong:
-            self._tell(format_problem(error, recipe.document, recipe.at("format"), recipe.name))
+            self._report(format_problem(error, recipe.document, recipe.at("format"), recipe.name))
         return None
 
     def _format_error(self, spec: FormatSpec) -> FormatError | None:
-        """What is wrong with one format of a list, so that all are told and not the first alone."""
+        """What is wrong with one format of a list, so that all mistakes are reported."""
         try:
             compile_format(spec, self.named)
         except FormatError as exc:
@@ -208,11 +208,11 @@ class Compiler:
             self.mappings.hide_key(recipe.mapping)
             return self.mappings.inline(recipe.document, at, recipe.mapping)
         hint = "name a shipped mapping, give a path, or write one inline"
-        self._tell(recipe.document.problem(at, "mapping: this is no mapping", hint=hint, source=recipe.name))
+        self._report(recipe.document.problem(at, "mapping: this is no mapping", hint=hint, source=recipe.name))
         return None
 
     def _mapping_spec(self, layered: LayeredMapping, recipe: Recipe) -> tuple[MappingSpec | None, bool]:
-        """The mapping, and whether it is right; a wrong one is read on without its wrong keys, to find all mistakes."""
+        """The mapping, and whether it is right; wrong keys are removed to find all other mistakes."""
         tree, is_right = layered.tree, True
         wrong: set[Location] = set()
         for _ in range(MAX_PRUNINGS):
@@ -221,7 +221,7 @@ class Compiler:
             except MappingErrors as exc:
                 is_right = False
                 fresh = tuple(error for error in exc.errors if not _is_echo(error.location, wrong))
-                self._tell_all(layered, fresh, recipe)
+                self._report_all(layered, fresh, recipe)
                 wrong |= {error.location for error in fresh}
                 pruned = tree
                 for error in exc.errors:
@@ -230,26 +230,28 @@ class Compiler:
                     break
                 tree = pruned
             else:
-                if is_right:  # what is left out would make others look idle
-                    self._tell_all(layered, spec.warnings, recipe)
+                if is_right:  # after a removal other keys would look unused
+                    self._report_all(layered, spec.warnings, recipe)
                 return spec, is_right
         return None, False
 
     def _fits(self, converter: SourceConverter, layered: LayeredMapping, recipe: Recipe, *, is_right: bool) -> bool:
-        """Whether mapping and format go together; with `format: auto` the lines will show."""
+        """Whether the mapping suits the format; with `format: auto` only the lines can tell."""
         if converter.format is None:
             return is_right
         try:
             compiled = converter.reviewed()
         except MappingErrors as exc:
-            self._tell_all(layered, exc.errors, recipe)
+            self._report_all(layered, exc.errors, recipe)
             return False
         except FormatError as exc:
-            self._tell(format_problem(exc, recipe.document, recipe.at("format"), recipe.name))
+            self._report(format_problem(exc, recipe.document, recipe.at("format"), recipe.name))
             return False
         if is_right:
             own = [error for error in compiled.absent if not layered.is_shipped(error.location)]
-            self._tell_all(layered, (*compiled.warnings, *own), recipe)  # shipped mappings name what some logs lack
+            self._report_all(
+                layered, (*compiled.warnings, *own), recipe
+            )  # shipped mappings name fields that some logs lack
         return is_right
 
     def _path_fields(self, recipe: Recipe) -> PathFields | None:
@@ -260,24 +262,24 @@ class Compiler:
         except FormatError as exc:
             at = recipe.at("path_fields")
             message = f"path_fields: {exc.message}"
-            self._tell(
+            self._report(
                 recipe.document.problem(
                     at, message, hint=exc.hint, column=exc.column, width=exc.width, source=recipe.name
                 )
             )
             return None
 
-    def _tell_all(self, layered: LayeredMapping, errors: tuple[MappingError, ...], recipe: Recipe) -> None:
+    def _report_all(self, layered: LayeredMapping, errors: tuple[MappingError, ...], recipe: Recipe) -> None:
         place = recipe.document.problem(recipe.at("format"), "", source=recipe.name)
         for error in errors:
-            self._tell(layered.problem(error, recipe.name, place))
+            self._report(layered.problem(error, recipe.name, place))
 
-    def _tell(self, problem: Problem) -> None:
+    def _report(self, problem: Problem) -> None:
         self.reader.problems.append(problem)
 
 
 def _why(result: ExampleResult) -> str:
-    """Why an example doesn't hold, in one sentence."""
+    """Why an example fails, in one sentence."""
     if result.error or not result.differences:
         return result.error
     first, *others = result.differences
@@ -291,7 +293,7 @@ def _shown(value: object) -> str:
 
 
 def without(tree: dict[str, Any], location: Location) -> dict[str, Any]:
-    """A copy of the tree without what stands at `location`; items of lists become harmless, so that indexes hold."""
+    """A copy of the tree without the value at `location`; items of lists become harmless, so that indexes stay."""
     copy: dict[str, Any] = deepcopy(tree)
     if not location or _present(copy, location) != location:
         return copy
@@ -308,7 +310,7 @@ def without(tree: dict[str, Any], location: Location) -> dict[str, Any]:
 
 
 def _present(tree: object, location: Location) -> Location:
-    """The part of a location that the tree has: what lacks a key stands for the key."""
+    """The part of a location that the tree has; for a missing key, its parent."""
     for depth, step in enumerate(location):
         is_there = step in tree if isinstance(tree, dict) else isinstance(tree, list) and step in range(len(tree))
         if not is_there:
@@ -318,12 +320,12 @@ def _present(tree: object, location: Location) -> Location:
 
 
 def _is_echo(location: Location, wrong: set[Location]) -> bool:
-    """Whether what is amiss at `location` only comes from a key below it that was left out as wrong."""
+    """Whether a mistake at `location` only comes from a wrong key below it that was removed."""
     return any(other[: len(location)] == location for other in wrong)
 
 
 def format_problem(error: FormatError, document: Document, location: Location, source: str) -> Problem:
-    """The mistake under the text it is in: a format may be a name, a list, or text below its kind."""
+    """The mistake at the text that contains it: a format may be a name, a list, or text below its kind."""
     if error.message.startswith("no preset"):
         error = _with_kind(error)
     found = _scalar_with(error.text, document, location) if error.text else None
@@ -347,7 +349,7 @@ def _key_meant(message: str, document: Document, location: Location) -> Location
 
 
 def _with_kind(error: FormatError) -> FormatError:
-    """A format string where a preset's name belongs: said so, with what is missing."""
+    """A better message for a format string in the place of a preset's name."""
     kind = "nginx" if re.search(r"\$[a-z]", error.text) else "apache" if re.search(r"%[a-zA-Z>{]", error.text) else ""
     if not kind:
         return error

@@ -18,7 +18,7 @@ NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 class Mark(NamedTuple):
-    """A stretch of the file: where it starts, where it ends; the end is exclusive."""
+    """A part of the file; the end is exclusive."""
 
     line: int
     column: int
@@ -71,21 +71,21 @@ Node = Scalar | Items | Entries
 class Document:
     """One parsed file.
 
-    Shapes: `problems` are the mistakes of its syntax; `mended` holds the lines, by number, that were put in quotes to
-    read on: marks are places in these.
+    Shapes: `problems` are the mistakes of its syntax; `repaired` holds lines, by number, with quotes added so that
+    reading could continue: marks are places in these.
     """
 
     path: str
     lines: Sequence[str]
     root: Node | None
     problems: tuple[Problem, ...] = ()
-    mended: Mapping[int, str] = field(default_factory=dict)
+    repaired: Mapping[int, str] = field(default_factory=dict)
 
     def tree(self) -> Tree:
         return None if self.root is None else self.root.tree()
 
     def node(self, location: Location) -> Node | None:
-        """What stands at `location`, None if nothing does."""
+        """The node at `location`, None if there is none."""
         node = self.root
         for step in location:
             if isinstance(node, Entries) and isinstance(step, str):
@@ -108,7 +108,7 @@ class Document:
         severity: Severity = "error",
         source: str = "",
     ) -> Problem:
-        """A Problem with its place: the value at `location`, or its key, or for what is missing its nearest parent.
+        """A Problem with its place: the value at `location`, or its key, or for a missing one its nearest parent.
 
         Shapes: `column` and `width` count characters inside the scalar; None underlines all of it.
         """
@@ -147,12 +147,12 @@ class Document:
             location, at_key = location[:-1], True
 
     def _as_written(self, mark: Mark) -> Mark:
-        """The mark in the person's line where ours is in the mended one."""
-        if mark.line not in self.mended:
+        """A mark of the repaired line, moved to the original line."""
+        if mark.line not in self.repaired:
             return mark
-        mended, original = self.mended[mark.line], self.lines[mark.line - 1]
-        start = _unmended(mark.column - 1, mended, original) + 1
-        end = _unmended(mark.end_column - 1, mended, original) + 1
+        repaired, original = self.repaired[mark.line], self.lines[mark.line - 1]
+        start = _unrepaired(mark.column - 1, repaired, original) + 1
+        end = _unrepaired(mark.end_column - 1, repaired, original) + 1
         return Mark(mark.line, start, mark.end_line, end)
 
     def _key(self, location: Location) -> Mark | None:
@@ -162,7 +162,7 @@ class Document:
         return parent.keys.get(step) if isinstance(parent, Entries) and isinstance(step, str) else None
 
     def _inside(self, location: Location, column: int, width: int) -> Mark | None:
-        """Where characters [column, column + width) of a scalar stand; None where writing and text differ too much."""
+        """The place of characters [column, column + width) of a scalar; None if the file spells them differently."""
         node = self.node(location)
         if not isinstance(node, Scalar):
             return None
@@ -170,7 +170,7 @@ class Document:
             return self._inside_block(node, column, width)
         if node.mark.line != node.mark.end_line:
             return None
-        line = self.mended.get(node.mark.line, self.lines[node.mark.line - 1])
+        line = self.repaired.get(node.mark.line, self.lines[node.mark.line - 1])
         raw = line[node.mark.column - 1 : node.mark.end_column - 1]
         shift = 1 if node.style else 0
         written = raw[shift : len(raw) - shift] if shift else raw
@@ -199,7 +199,7 @@ class Document:
 
 
 def _written_offsets(written: str, style: str) -> list[int]:
-    """offsets[i] is where character i of the scalar's text starts in what stands between the quotes."""
+    """offsets[i] is where character i of the scalar's text starts between the quotes."""
     offsets, at = [], 0
     while at < len(written):
         offsets.append(at)
@@ -213,10 +213,10 @@ def _written_offsets(written: str, style: str) -> list[int]:
     return offsets
 
 
-def _unmended(offset: int, mended: str, original: str) -> int:
-    """Where in `original` the character at `offset` of `mended` stands; mending only ever adds quotes or blanks."""
+def _unrepaired(offset: int, repaired: str, original: str) -> int:
+    """The offset in `original` of the character at `offset` of `repaired`, which only has quotes or blanks added."""
     at = 0
-    for char in mended[:offset]:
+    for char in repaired[:offset]:
         if original[at : at + 1] == char:
             at += 1
         elif char not in "' ":

@@ -1,4 +1,4 @@
-"""What is used where the config is silent: the host's name, a place for the state, names of sources."""
+"""Defaults from the host: its name, the state directory, names of sources."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def host_name() -> str:
 
 
 def is_no_name(name: str) -> bool:
-    """Whether many hosts are called so, or the next container will be called otherwise."""
+    """Whether the name is not unique, or changes with the container."""
     return NO_NAMES.fullmatch(name) is not None
 
 
 def state_dir(value: str | None, directory: Path, environ: Mapping[str, str]) -> Path:
-    """What the config says (relative to its `directory`), else what systemd gives, else the XDG base directory."""
+    """The config's value (relative to its `directory`), else systemd's, else the XDG base directory."""
     if value is not None:
         return directory / value
     if systemd := environ.get("STATE_DIRECTORY"):

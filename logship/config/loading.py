@@ -1,4 +1,4 @@
-"""From a path to Settings; every mistake of every file at once."""
+"""Loads Settings from a path and reports every mistake of every file at once."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def load_settings(
 ) -> Settings:
     """The settings of a logship.yml with all it includes; formats and mappings are compiled.
 
-    Shapes: with `sending` false an endpoint without URL or application id is no mistake (preview, status, trace); with
-    `proving` an example of a mapping that doesn't hold is one; with `converting` false no format or mapping is looked
-    at, and the settings have no converters (status, dead-letters).
+    Shapes: with `sending` false an endpoint needs no URL or application id (preview, status, trace); with `proving` the
+    examples of mappings are run; with `converting` false formats and mappings are not read, and the settings have no
+    converters (status, dead-letters).
     Raises: ConfigError with every Problem of all files, in the order of the files.
     """
     loaded = examine(path, environ, sending=sending, proving=proving, converting=converting)
@@ -67,7 +67,7 @@ def examine(
     proving: bool = False,
     converting: bool = True,
 ) -> Loaded:
-    """Like load_settings, but mistakes don't end it: whatever is right in the files can be looked at."""
+    """Like load_settings, but gives the correct parts together with the mistakes."""
     return Loader(config_path(path, environ), environ, sending, proving, converting).load()
 
 
@@ -94,16 +94,16 @@ class Loaded:
 
 @record
 class Entry:
-    """One source on its way to settings; `model` is None if its keys are wrong."""
+    """One source while it is loaded; `model` is None if its keys are wrong."""
 
     name: str
     tree: SourceTree
     model: SourceModel | None
 
     def recipe(self, origin: str) -> Recipe:
-        """What the compiler needs, also of a source whose other keys are wrong: its format's mistakes are told too."""
+        """What the compiler needs, also if other keys are wrong, so that the format's mistakes are reported, too."""
         from logship.config.compiling import Recipe
-        from logship.config.timezones import zone_of
+        from logship.config.values import zone_of
         from logship.mapping import Constants
 
         keys = self.tree.tree
@@ -202,7 +202,7 @@ class Loader:
         )
 
     def _uses_common_endpoint(self, trees: list[SourceTree]) -> bool:
-        """Whether the endpoint: at the top is used at all: sources may each bring their own."""
+        """Whether the endpoint: at the top is used at all: each source may have its own."""
         own = [tree.tree.get("endpoint") for tree in trees]
         is_complete = all(
             isinstance(keys, dict) and "url" in keys and {"application_id", "application_id_file"} & set(keys)
@@ -221,30 +221,30 @@ class Loader:
     def _endpoint(
         self, model: EndpointModel, document: Document, location: Location, is_sending: bool, source: str = ""
     ) -> Endpoint:
-        def tell(key: str, message: str, hint: str, severity: Severity) -> None:
+        def report(key: str, message: str, hint: str, severity: Severity) -> None:
             self.problems.append(
                 document.problem((*location, key), message, hint=hint, severity=severity, source=source)
             )
 
         directory = Path(document.path).absolute().parent
         builder = EndpointBuilder(self.environ, directory, self.reader.cloak, is_sending, self._credential())
-        return builder.build(model, tell)
+        return builder.build(model, report)
 
     def _credential(self) -> str:
         """Name of the credential that is this config's application id.
 
-        By hand the folder of credentials is that of the configs, where each instance NAME.yml of logship@.service has
-        its own; systemd gives it to the instance under the common name.
+        Commands by hand look in the directory of the configs, where each instance NAME.yml of logship@.service has its
+        own; systemd passes it to the instance under the common name.
         """
         is_by_hand = self.environ.get("CREDENTIALS_DIRECTORY") == str(self.path.absolute().parent)
         is_instance = is_by_hand and self.path.name != DEFAULT_PATH.name
         return f"{self.path.stem}.application_id" if is_instance else "application_id"
 
     def _entries(self, trees: list[SourceTree], models: Sequence[SourceModel]) -> list[Entry]:
-        """Every source with its name; a twice-used one is told. `models` are the first of them, validated already."""
+        """Every source with its name; reports names used twice. `models` are the first of them, already validated."""
         entries: dict[str, Entry] = {}
         for tree, known in zip_longest(trees, models):
-            model = known or validate(SourceModel, tree.tree, tree.document)[0]  # told when its file was validated
+            model = known or validate(SourceModel, tree.tree, tree.document)[0]  # reported when its file was validated
             name = self._name(tree, entries)
             if name in entries:
                 first = entries[name].tree.problem("name", "").place()
@@ -267,7 +267,7 @@ class Loader:
     ) -> dict[str, SourceConverter]:
         if not self.is_converting:
             return {}
-        from logship.config.compiling import Compiler  # formats and mappings cost what looking at a status needn't
+        from logship.config.compiling import Compiler  # `status` doesn't need it
 
         compiler = Compiler(self.reader, self.is_proving)
         formats = tree.get("formats")

@@ -1,4 +1,4 @@
-"""Mapping files: found by name or path, laid over what they extend, with the way back from the sum to each file."""
+"""Mapping files: found by name or path and merged with what they extend; each value's file and place stay known."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from logship.config.document import Document
 from logship.config.reading import FileReader
 from logship.config.shipped import SHIPPED, mapping_names, mapping_path
 from logship.config.tables import with_tables
-from logship.config.validation import closest
 from logship.errors import Location, MappingError, Problem
+from logship.fields import closest
 from logship.mapping import merge
 from logship.records import record
 
-MAX_EXTENDS = 16  # a longer chain is a circle
+MAX_EXTENDS = 16  # a longer chain is treated as a circle
 
 
 @record
 class Layer:
-    """One mapping as one file has it; `prefix` is where it stands in the file, () for a file of its own."""
+    """One mapping as one file has it; `prefix` is its place in the file, () for a mapping file."""
 
     document: Document
     prefix: Location
@@ -45,7 +45,7 @@ class LayeredMapping:
     tree: dict[str, Any]
 
     def problem(self, error: MappingError, source: str, fallback: Problem | None = None) -> Problem:
-        """The mistake at its place in the file that wrote it; in `fallback`'s place if no file of the person did."""
+        """The mistake at its place in its file; at `fallback`'s place if it is in a shipped file."""
         layer, location = self._home(error.location)
         if fallback is not None and (layer.is_shipped or not error.location):
             return _moved(fallback, error, source)
@@ -61,11 +61,11 @@ class LayeredMapping:
         )
 
     def is_shipped(self, location: Location) -> bool:
-        """Whether a shipped mapping says what stands there."""
+        """Whether the value comes from a shipped mapping."""
         return bool(location) and self._home(location)[0].is_shipped
 
     def _home(self, location: Location) -> tuple[Layer, Location]:
-        """The layer that says what stands at `location` of the sum, and where in it."""
+        """The layer that the value at `location` comes from, and its place there."""
         if len(location) > 1 and location[0] == "rules" and isinstance(location[1], int):
             return self._rule_home(location[1], location)
         if location[:1] == ("examples",):  # the base's are not inherited
@@ -77,11 +77,11 @@ class LayeredMapping:
         return self._deepest(location)
 
     def _deepest(self, location: Location) -> tuple[Layer, Location]:
-        """The layer that knows most of the way: for keys that are missing, and lists that grew."""
+        """The layer that has most of the location: for missing keys and merged lists."""
 
         def known(layer: Layer) -> int:
             there = [n for n in range(len(location) + 1) if layer.document.node((*layer.prefix, *location[:n]))]
-            return max(there, default=-1)  # of an empty file nothing is there
+            return max(there, default=-1)  # an empty file has nothing
 
         return max(reversed(self.layers), key=known), location
 
@@ -121,13 +121,13 @@ def _at(tree: object, location: Location) -> object:
 
 @record(frozen=False)
 class MappingFiles:
-    """Gets mappings by what a config calls them; each file is read once."""
+    """Finds mappings by their names in a config; each file is read once."""
 
     reader: FileReader
     _files: dict[Path, Layer | None] = field(default_factory=dict)
 
     def named(self, name: str, document: Document, location: Location, source: str) -> LayeredMapping | None:
-        """The mapping `name` of the text at `location`; None with the mistake told."""
+        """The mapping that the text at `location` names; None after reporting the mistake."""
         layer = self._find(name, document, location, source)
         return self._with_bases(layer) if layer else None
 
@@ -137,7 +137,7 @@ class MappingFiles:
         return self._with_bases(layer) if layer else None
 
     def inline(self, document: Document, location: Location, tree: Mapping[str, Any]) -> LayeredMapping | None:
-        """A mapping that stands in the config itself."""
+        """A mapping written in the config itself."""
         return self._with_bases(Layer(document, location, with_tables(tree, document, location, self.reader)))
 
     def _with_bases(self, layer: Layer) -> LayeredMapping | None:
@@ -147,13 +147,13 @@ class MappingFiles:
             base = top.tree["extends"]
             at = (*top.prefix, "extends")
             if not isinstance(base, str) or not base:
-                self._tell(top.document, at, "extends: name a mapping", "a shipped name or a path", "")
+                self._report(top.document, at, "extends: name a mapping", "a shipped name or a path", "")
                 return None
             found = self._find(base, top.document, at, "")
             if found is None:
                 return None
             if len(layers) == MAX_EXTENDS or any(found is known for known in layers):
-                self._tell(top.document, at, f"extends: '{base}' leads back to this mapping", "break the circle", "")
+                self._report(top.document, at, f"extends: '{base}' leads back to this mapping", "break the circle", "")
                 return None
             layers.append(found)
         layers.reverse()
@@ -170,10 +170,10 @@ class MappingFiles:
         is_file = self.reader.is_file(path)
         if is_file or "/" in name or name.endswith((".yml", ".yaml")):
             if not is_file:
-                self._tell(document, location, f"no mapping file {path}", known_mappings(name), source)
+                self._report(document, location, f"no mapping file {path}", known_mappings(name), source)
                 return None
             return self._read(path)
-        self._tell(document, location, f"no mapping '{name}'", known_mappings(name), source)
+        self._report(document, location, f"no mapping '{name}'", known_mappings(name), source)
         return None
 
     def _read(self, path: Path) -> Layer | None:
@@ -188,7 +188,7 @@ class MappingFiles:
             return None
         tree = self.reader.expand(document, is_mapping=True) if document.root else {}
         if not isinstance(tree, dict):
-            self._tell(document, (), "a mapping is a map of keys", "begin with  extends: default", "")
+            self._report(document, (), "a mapping is a map of keys", "begin with  extends: default", "")
             return None
         self.hide_key(tree)
         return Layer(document, (), with_tables(tree, document, (), self.reader))
@@ -199,12 +199,12 @@ class MappingFiles:
         if isinstance(redact, dict) and isinstance(redact.get("key"), str):
             self.reader.cloak.hide(redact["key"])
 
-    def _tell(self, document: Document, location: Location, message: str, hint: str, source: str) -> None:
+    def _report(self, document: Document, location: Location, message: str, hint: str, source: str) -> None:
         self.reader.problems.append(document.problem(location, message, hint=hint, source=source))
 
 
 def known_mappings(name: str, relative_to: str = "this file") -> str:
-    """What may have been meant by a name that no mapping has."""
+    """A hint for a name that no mapping has."""
     names = list(mapping_names())
     close = closest(name, names)
     shipped = ", ".join(names)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from logship.config.quantities import duration, kind_of, listen_address, scalar_text, size
-from logship.config.urls import normalised
+from logship.config.values import duration, kind_of, listen_address, normalised, scalar_text, size
 from logship.sections import (
     REQUIRED,
     AnyTree,
@@ -51,7 +50,7 @@ def _listen(value: object) -> tuple[str, int] | None:
 def _constants(value: object) -> dict[str, str]:
     """Text by text; nothing else has a place in a log's field."""
     if not isinstance(value, dict):
-        raise UnfitError(f"{kind_of(value)} stands where a map belongs", A_MAP)
+        raise UnfitError(f"this is {kind_of(value)}, not a map", A_MAP)
     for key, constant in value.items():
         if not isinstance(constant, str):
             raise UnfitError(f"the value of '{key}' is not text", "write  name: text")

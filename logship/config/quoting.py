@@ -1,4 +1,4 @@
-"""Lines of YAML written right: values in quotes, quotes and brackets closed."""
+"""Repairs lines of YAML: puts values in quotes, closes quotes and brackets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KEY = re.compile(
 
 
 def quoted(line: str) -> list[str]:
-    """Ways to write the line with its troublesome values in quotes, the gentlest first."""
+    """Ways to write the line with its problematic values in quotes, the smallest change first."""
     ways = []
     match = KEY.match(line)
     if match and match["value"][0] in "{[":
@@ -26,7 +26,7 @@ def quoted(line: str) -> list[str]:
 
 
 def closed(line: str) -> list[tuple[str, str]]:
-    """The line with the quote or bracket closed that its value opens, and which sign that takes."""
+    """The line with the quote or bracket closed that its value opens, and the closing sign."""
     match = KEY.match(line)
     if match is None:
         return []
@@ -48,7 +48,7 @@ def in_quotes(value: str) -> str:
 
 
 def _quote_flow(text: str) -> str:
-    """A flow collection with every plain value that holds a sign of YAML put in quotes."""
+    """A flow collection with quotes around plain values that contain signs of YAML."""
     out: list[str] = []
     at = 0
     while at < len(text):
@@ -66,8 +66,8 @@ def _quote_flow(text: str) -> str:
         else:
             end = _value_end(text, at)
             value = text[at:end].rstrip()
-            troublesome = value[0] in "%*@`&!|>" or any(sign in value for sign in ("{", "[", "}", "]", ": ", ","))
-            out.append(in_quotes(value) if troublesome else value)
+            needs_quotes = value[0] in "%*@`&!|>" or any(sign in value for sign in ("{", "[", "}", "]", ": ", ","))
+            out.append(in_quotes(value) if needs_quotes else value)
             out.append(text[at + len(value) : end])
             at = end
     return "".join(out)
@@ -88,7 +88,7 @@ def _past_quotes(text: str, at: int) -> int:
 
 
 def _value_end(text: str, at: int) -> int:
-    """Past a plain value, brackets inside it counted as its own."""
+    """The end of a plain value, with the brackets inside it."""
     depth = 0
     for end in range(at, len(text)):
         char = text[end]

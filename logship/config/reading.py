@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from glob import glob
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from logship.config.document import Document, Tree
-from logship.config.expansion import Expander
 from logship.config.models import IncludedModel
 from logship.config.secret import Cloak
 from logship.config.validation import validate
@@ -18,12 +18,110 @@ from logship.config.yaml_door import parse
 from logship.errors import Location, Problem
 from logship.records import record
 
-MAX_CONFIG_BYTES = 10_000_000  # no one writes so much YAML by hand; somebody named a log
+REFERENCE = re.compile(r"(?<!\$)((?:\$\$)*)\$\{(env|file):([^}]*)\}")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+MAX_FILE_BYTES = 65_536  # a secret or a name, never a log
+
+
+class _UnresolvedError(Exception):
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@record(frozen=False)
+class Expander:
+    """Fills references in; every value that comes from outside is cloaked.
+
+    Shapes: `directory` is where relative file names begin; `is_optional(location)` says where an unset reference is no
+    mistake (then it becomes null); `is_template(location)` where a `$` that comes from outside is doubled to stay text;
+    `is_verbatim(location)` where nothing is a reference.
+    """
+
+    environ: Mapping[str, str]
+    directory: Path
+    cloak: Cloak
+    is_optional: Callable[[Location], bool] = lambda location: False
+    is_template: Callable[[Location], bool] = lambda location: False
+    is_verbatim: Callable[[Location], bool] = lambda location: False
+    problems: list[Problem] = field(default_factory=list)
+    files: list[Path] = field(default_factory=list)  # that ${file:PATH} named and that were read
+
+    def expand(self, document: Document) -> Tree:
+        """The document's tree with its references filled in; what can't be filled in is in `problems`."""
+        return self._tree(document.tree(), (), document)
+
+    def _tree(self, tree: Tree, at: Location, document: Document) -> Tree:
+        if isinstance(tree, dict):
+            return {key: self._tree(value, (*at, key), document) for key, value in tree.items()}
+        if isinstance(tree, list):
+            return [self._tree(value, (*at, index), document) for index, value in enumerate(tree)]
+        if isinstance(tree, str) and ("${env:" in tree or "${file:" in tree) and not self.is_verbatim(at):
+            return self._text(tree, at, document)
+        return tree
+
+    def _text(self, text: str, at: Location, document: Document) -> str | None:
+        parts: list[str] = []
+        end = 0
+        is_left_out = False
+        for match in REFERENCE.finditer(text):
+            try:
+                value = self._value(match[2], match[3])
+            except _UnresolvedError as exc:
+                is_left_out = self.is_optional(at)
+                if not is_left_out:
+                    column = match.start() + len(match[1])
+                    width = match.end() - column
+                    self.problems.append(document.problem(at, exc.message, hint=exc.hint, column=column, width=width))
+                continue
+            self.cloak.hide(value, match.group()[len(match[1]) :])
+            parts += [text[end : match.start()], match[1], value.replace("$", "$$") if self.is_template(at) else value]
+            end = match.end()
+        return None if is_left_out else "".join([*parts, text[end:]])
+
+    def _value(self, kind: str, name: str) -> str:
+        return self._variable(name) if kind == "env" else self._file(name)
+
+    def _variable(self, name: str) -> str:
+        name, has_default, default = name.partition(":-")
+        if not NAME.match(name):
+            raise _UnresolvedError(f"'{name}' is no name of an environment variable", "write ${env:NAME}")
+        value = self.environ.get(name, "")
+        if value:
+            return value
+        if has_default:
+            return default
+        state = "empty" if name in self.environ else "not set"
+        raise _UnresolvedError(
+            f"the environment variable {name} is {state}", f"set it, or give a default: ${{env:{name}:-default}}"
+        )
+
+    def _file(self, name: str) -> str:
+        path = self.directory / name
+        try:
+            with path.open("rb") as file:
+                content = file.read(MAX_FILE_BYTES + 1)
+        except OSError as exc:
+            reason = exc.strerror or type(exc).__name__
+            raise _UnresolvedError(f"{path}: {reason}", "name a file that logship may read") from exc
+        if len(content) > MAX_FILE_BYTES:
+            message = f"{path} holds more than {MAX_FILE_BYTES:,} bytes"
+            raise _UnresolvedError(message, "name a file that holds one value")
+        try:
+            text = content.decode("utf-8").strip()
+        except UnicodeDecodeError as exc:
+            raise _UnresolvedError(f"{path} is not UTF-8 text", "name a file that holds one value") from exc
+        self.files.append(path)
+        return text
+
+
+MAX_CONFIG_BYTES = 10_000_000  # a larger file is no config, but perhaps a log
 
 
 @record
 class SourceTree:
-    """One entry of sources: and where it stands."""
+    """One entry of sources: and its place."""
 
     document: Document
     location: Location
@@ -39,19 +137,19 @@ class SourceTree:
 
 
 def is_template(location: Location) -> bool:
-    """Whether a mapping takes `$field` there: in a value that comes from outside, $ must stay a dollar."""
+    """Whether `$field` has a meaning there, so that $ in a value from outside must be escaped."""
     if location[:1] in (("lookups",), ("jwt",)):
         return location[-1] == "from"
     return location[:1] == ("event",) or (location[:1] == ("rules",) and "set" in location[2:3])
 
 
 def is_verbatim(location: Location) -> bool:
-    """Whether it is in a mapping's examples: lines of logs, in which anybody may write `${file:/etc/passwd}`."""
+    """Whether it is in a mapping's examples: anybody can put `${file:/etc/passwd}` into a log line."""
     return location[:1] == ("examples",)
 
 
 def _of_source(location: Location) -> Location:
-    """The same place counted from the mapping that a source has in the configuration; () where it is in none."""
+    """The place inside a source's inline mapping; () where it is in none."""
     return location[3:] if "mapping" in location[2:3] else ()
 
 
@@ -59,8 +157,8 @@ def _of_source(location: Location) -> Location:
 class FileReader:
     """Reads YAML files; every mistake goes to `problems`, every secret under the cloak.
 
-    Shapes: `unresolved` are the places of references that couldn't be filled in; what else is wrong there is an echo.
-    `unsaved` are texts that count in the place of what is on disk.
+    Shapes: `unresolved` are references that couldn't be expanded; other mistakes at their places are consequences.
+    `unsaved` are texts that replace files on disk.
     """
 
     environ: Mapping[str, str]
@@ -73,19 +171,19 @@ class FileReader:
     unsaved: Mapping[Path, str] = field(default_factory=dict)
 
     def is_file(self, path: Path) -> bool:
-        return path in self.unsaved or os.path.isfile(path)  # of pathlib's own, a name too long to be one raises
+        return path in self.unsaved or os.path.isfile(path)  # pathlib's is_file() raises for a name that is too long
 
     def in_order(self) -> tuple[Problem, ...]:
         """Every mistake once, secrets hidden, by file as first met, then line and column."""
         files = {problem.path: index for index, problem in reversed(list(enumerate(self.problems)))}
         places = {(problem.path, problem.location) for problem in self.unresolved}
-        told = [
+        reported = [
             problem
             for problem in dict.fromkeys(self.problems)
             if problem in self.unresolved or (problem.path, problem.location) not in places
         ]
-        told.sort(key=lambda problem: (files[problem.path], problem.line or 0, problem.column or 0))
-        return self.cloak.over_problems(told)
+        reported.sort(key=lambda problem: (files[problem.path], problem.line or 0, problem.column or 0))
+        return self.cloak.over_problems(reported)
 
     def read(self, path: Path, *, is_first: bool = False) -> Document | None:
         """The parsed file, None if it can't be read."""
@@ -118,7 +216,7 @@ class FileReader:
             return file.read(MAX_CONFIG_BYTES + 1)
 
     def expand(self, document: Document, *, is_mapping: bool = False) -> Tree:
-        """The document's tree with its references filled in; a mapping's, or a configuration's with those inside."""
+        """The document's tree with its references expanded; `is_mapping`: it is a mapping file, no configuration."""
         within: Callable[[Location], Location] = (lambda location: location) if is_mapping else _of_source
         expander = Expander(
             self.environ,
@@ -162,7 +260,7 @@ class FileReader:
 
     @staticmethod
     def source_trees(document: Document, tree: dict[str, Any]) -> list[SourceTree]:
-        """The entries of sources: that are maps at all."""
+        """The entries of sources: that are maps."""
         entries = tree.get("sources")
         if not isinstance(entries, list):
             return []

@@ -17,11 +17,11 @@ SECRET_KEY = re.compile(
 )
 PASSWORD_IN_URL = re.compile(r"(?<=://)(?P<value>[^/\s@'\"]+)(?=@)")
 MAX_LINES = 100  # of a secret in several lines: a PEM, not a log
-SHORTEST = 4  # shorter values would blot out half of every message
+SHORTEST = 4  # shorter values would hide half of every message
 
 
 class Cloak:
-    """Knows every secret met while loading and what to show in its place."""
+    """Every secret found while loading, and what to print instead."""
 
     def __init__(self) -> None:
         self._shown: dict[str, str] = {}
@@ -41,7 +41,7 @@ class Cloak:
         return text
 
     def over_excerpt(self, line: str) -> str:
-        """A source line with its secrets starred out at the same width, so that underlines stay in place."""
+        """A source line with stars in place of secrets, at the same width, so that underlines stay in place."""
         for value in sorted(self._shown, key=len, reverse=True):
             line = line.replace(value, "*" * len(value))
         return _star(PASSWORD_IN_URL, _star(SECRET_KEY, line))

@@ -1,4 +1,4 @@
-"""What logship.yml says, checked and typed: the values the rest of the program is built from.
+"""The values of logship.yml, checked and typed.
 
 Shapes: durations are seconds, sizes bytes, paths absolute.
 """
@@ -35,7 +35,7 @@ class SourceSettings:
     """One entry of sources:.
 
     Shapes: paths, exclude and rotated are absolute globs; format and mapping are trees as the file has them, references
-    expanded; `path` and `location` say where the entry stands, for messages.
+    expanded; `path` and `location` are the entry's place, for messages.
     """
 
     name: str

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TypeVar
 
 from logship.config.document import Document
 from logship.config.models import A_MAP, IncludedModel, LogshipModel
-from logship.config.quantities import kind_of
+from logship.config.values import kind_of
 from logship.errors import Location, Problem
+from logship.fields import closest
 from logship.sections import Mistake, Section
 
 Model = TypeVar("Model", bound=Section)
@@ -22,8 +22,8 @@ def validate(model: type[Model], tree: object, document: Document) -> tuple[Mode
         for mistake in mistakes
         if mistake.wrong == "unknown" and (close := _meant(model, mistake.location)) is not None
     }
-    told = [one for one in mistakes if one.wrong != "missing" or one.location not in misspelt]
-    return filled, [_problem(model, one, document) for one in told]
+    reported = [one for one in mistakes if one.wrong != "missing" or one.location not in misspelt]
+    return filled, [_problem(model, one, document) for one in reported]
 
 
 def _problem(model: type[Section], mistake: Mistake, document: Document) -> Problem:
@@ -75,10 +75,10 @@ def _in_words(mistake: Mistake) -> tuple[str, str]:
     return {
         "number": (f"{shown} is not a whole number", "write digits only"),
         "switch": (f"{shown} is not true or false", "write true or false"),
-        "text": (f"{found} stands where text belongs", "write one value"),
+        "text": (f"this is {found}, not text", "write one value"),
         "empty": ("it is empty", "give at least one value"),
-        "list": (f"{found} stands where a list belongs", "write [one, two], or lines that begin with '- '"),
-        "map": (f"{found} stands where a map belongs", A_MAP),
+        "list": (f"this is {found}, not a list", "write [one, two], or lines that begin with '- '"),
+        "map": (f"this is {found}, not a map", A_MAP),
     }[mistake.wrong]
 
 
@@ -124,12 +124,3 @@ def _home(key: str, here: str) -> str | None:
 def _bare(location: Location) -> str:
     """The first key of a location."""
     return str(location[0]) if location else ""
-
-
-def closest(name: str, candidates: Iterable[str]) -> str | None:
-    """The candidate a person most likely meant, None if none is near."""
-    from difflib import get_close_matches  # only mistakes pay for it
-
-    folded = {candidate.lower().replace("-", "_"): candidate for candidate in candidates}
-    found = get_close_matches(name.lower().replace("-", "_"), folded, 1, 0.6)
-    return folded[found[0]] if found else None

@@ -1,1 +1,1 @@
-"""What one process needs of its machine: signals, the service manager, memory, the log, loopback addresses."""
+"""What the process needs from its machine: signals, systemd, memory, the log, files, loopback addresses."""

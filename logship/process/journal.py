@@ -1,4 +1,4 @@
-"""The door to journald: its native protocol, so that `journalctl SOURCE=shop` finds what a field says.
+"""journald's native protocol, so that `journalctl SOURCE=shop` finds entries by field.
 
 Source: https://systemd.io/JOURNAL_NATIVE_PROTOCOL/
 """
@@ -17,7 +17,7 @@ SOCKET = "/run/systemd/journal/socket"
 
 def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Whether a stream goes to journald. Source: JOURNAL_STREAM in systemd.exec(5)."""
-    if not environ.get("JOURNAL_STREAM"):  # asked for every line that is printed
+    if not environ.get("JOURNAL_STREAM"):  # cheap: this is called for every line
         return False
     try:
         found = os.fstat(stream.fileno())
@@ -27,12 +27,12 @@ def is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
 
 
 def priority_of(stream: TextIO, environ: Mapping[str, str], level: Level) -> str:
-    """What journald wants before a line of this level; "" for other streams. Source: sd-daemon(3)."""
+    """The prefix of a line of this level for journald; "" for other streams. Source: sd-daemon(3)."""
     return f"<{PRIORITIES[level]}>" if is_journal(stream, environ) else ""
 
 
 class Journal:
-    """Where entries are sent; nothing is kept and nothing is waited for."""
+    """Sends entries; it neither buffers nor waits."""
 
     def __init__(self, path: str = SOCKET) -> None:
         """Raises: OSError where no journal listens."""
@@ -46,7 +46,7 @@ class Journal:
             raise
 
     def send(self, fields: Mapping[str, str]) -> None:
-        """One entry. Raises: OSError where it can't be taken (also one that is too large for a datagram)."""
+        """Sends one entry. Raises: OSError if it fails, also for an entry too large for a datagram."""
         self._socket.send(b"".join(encoded(name, text) for name, text in fields.items()))
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class Journal:
 
 
 def encoded(name: str, text: str) -> bytes:
-    """A field as the protocol has it: with its length where the value holds a line break."""
+    """A field in the protocol's form: with its length if the value contains a line break."""
     value = text.encode("utf-8", "backslashreplace")
     if b"\n" not in value:
         return b"%b=%b\n" % (name.encode(), value)

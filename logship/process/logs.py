@@ -9,8 +9,8 @@ journald   <4>delivery: receiver is slow, reading pauses status=503 next_try_s=1
            and where stderr is the journal, an entry with fields: SOURCE, PATH, RECEIVER, LOGSHIP_STATUS=503 ...
 json       {"time":"…","level":"warning","part":"delivery","message":"receiver is slow, reading pauses","status":503,…}
 
-Levels ask something of a person: INFO nothing, WARNING nothing (nothing is lost), ERROR a look: something was lost, or
-it goes no further by itself.
+INFO and WARNING need no action (a WARNING never means loss). ERROR needs someone to look: something was lost, or
+nothing more happens by itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from logship.process.journal import Journal, is_journal
 LogFormat = Literal["text", "json", "journald"]
 
 FOLD_S = 60.0  # a repeated warning is written at most once in this time
-MAX_FOLDED = 1000  # different warnings remembered for folding; the oldest is forgotten first
+MAX_FOLDED = 1000  # different warnings remembered for folding; the oldest is dropped first
 
 PAIRS = re.compile(r"(?:\s+[a-z_][a-z0-9_]*=%[-0-9.]*[a-zA-Z])+\s*\Z")
 PAIR = re.compile(r"\s+([a-z_][a-z0-9_]*)=(%[-0-9.]*[a-zA-Z])")
@@ -67,7 +67,7 @@ def setup_logging(
 
 
 def _journal() -> Journal | None:
-    with suppress(OSError):  # none listens there (a sandbox): the stream leads to it, too, without fields
+    with suppress(OSError):  # not reachable (a sandbox): the stream leads to it, too, without fields
         return Journal()
     return None
 
@@ -76,7 +76,7 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 
 def level_of(environ: Mapping[str, str]) -> int:
-    """The level that LOGSHIP_LOG asks for, INFO without it. Raises: ValueError for what is no level."""
+    """The level in LOGSHIP_LOG, INFO without it. Raises: ValueError for an unknown level."""
     name = environ.get("LOGSHIP_LOG") or "info"
     if name.lower() not in LEVELS:
         raise ValueError(f"'{escaped(name)}' in LOGSHIP_LOG is no level; use {', '.join(LEVELS)}")
@@ -137,7 +137,7 @@ class JournaldFormatter(logging.Formatter):
         return "\n".join(f"<{_priority(record)}>{line}" for line in self._text(record).split("\n"))
 
     def fields(self, record: logging.LogRecord) -> dict[str, str]:
-        """The record as an entry of the journal: the same text, and each pair as a field of its own."""
+        """The record as a journal entry: the same text, and each pair as a field."""
         _, pairs = sentence_of(record)
         fields = {
             JOURNAL_FIELDS.get(name, f"LOGSHIP_{name.upper()}"): escaped(text) for name, (text, _) in pairs.items()
@@ -182,7 +182,7 @@ FORMATTERS: Mapping[LogFormat, type[logging.Formatter]] = {
 
 
 class FoldingHandler(logging.Handler):
-    """Writes facts; a warning said again within FOLD_S is counted and said once more when the time is over."""
+    """Writes facts; a warning repeated within FOLD_S is counted, and written once more when the time is over."""
 
     def __init__(
         self, formatter: logging.Formatter, stream: TextIO, clock: Callable[[], float], journal: Journal | None = None
@@ -193,48 +193,48 @@ class FoldingHandler(logging.Handler):
         self.stream = stream
         self.journal = journal
         self.clock = clock
-        self.told: OrderedDict[tuple[object, ...], _Told] = OrderedDict()
+        self.written: OrderedDict[tuple[object, ...], _Written] = OrderedDict()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Writes, or folds, one record; a stream that is gone is no reason to stop shipping."""
+        """Writes or folds one record; a closed stream does not stop shipping."""
         now_s = self.clock()
         self._write_due(now_s)
         if record.levelno < logging.WARNING:
             self._write(record)
             return
         fact = _fact(record)
-        told = self.told.get(fact)
-        if told:
-            told.record, told.folded = record, told.folded + 1
+        seen = self.written.get(fact)
+        if seen:
+            seen.record, seen.folded = record, seen.folded + 1
             return
-        self.told[fact] = _Told(record, now_s)
-        if len(self.told) > MAX_FOLDED:
-            self._write_folded(self.told.popitem(last=False)[1])
+        self.written[fact] = _Written(record, now_s)
+        if len(self.written) > MAX_FOLDED:
+            self._write_folded(self.written.popitem(last=False)[1])
         self._write(record)
 
     def close(self) -> None:
-        """Says what is still folded."""
-        while self.told:
-            self._write_folded(self.told.popitem(last=False)[1])
+        """Writes what is still folded."""
+        while self.written:
+            self._write_folded(self.written.popitem(last=False)[1])
         if self.journal is not None:
             self.journal.close()
         super().close()
 
     def _write_due(self, now_s: float) -> None:
-        while self.told:
-            fact, told = next(iter(self.told.items()))
-            if now_s - told.since_s < FOLD_S:
+        while self.written:
+            fact, seen = next(iter(self.written.items()))
+            if now_s - seen.since_s < FOLD_S:
                 return
-            del self.told[fact]
-            if self._write_folded(told):
-                self.told[fact] = _Told(told.record, now_s)
+            del self.written[fact]
+            if self._write_folded(seen):
+                self.written[fact] = _Written(seen.record, now_s)
 
-    def _write_folded(self, told: _Told) -> bool:
-        if not told.folded:
+    def _write_folded(self, seen: _Written) -> bool:
+        if not seen.folded:
             return False
-        again = logging.makeLogRecord(told.record.__dict__)
+        again = logging.makeLogRecord(seen.record.__dict__)
         if isinstance(again.args, tuple):
-            again.msg, again.args = f"{again.msg} repeated=%d", (*again.args, told.folded)
+            again.msg, again.args = f"{again.msg} repeated=%d", (*again.args, seen.folded)
         self._write(again)
         return True
 
@@ -246,14 +246,14 @@ class FoldingHandler(logging.Handler):
                     return
             self.stream.write(self.format(record) + "\n")
             self.stream.flush()
-        except TypeError:  # the call's template and arguments don't match: say where, as logging does
+        except TypeError:  # the call's template and arguments don't match: report where, as logging does
             self.handleError(record)
-        except (OSError, ValueError):  # full disk under a redirected stderr, a closed pipe: shipping goes on
+        except (OSError, ValueError):  # full disk under a redirected stderr, a closed pipe: shipping continues
             return
 
 
-class _Told:
-    """A fact that was written at `since_s`, its latest record, and how often it came since."""
+class _Written:
+    """A fact written at `since_s`, its latest record, and how often it was repeated."""
 
     __slots__ = ("folded", "record", "since_s")
 

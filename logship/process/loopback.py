@@ -1,4 +1,4 @@
-"""Names of this very machine, for those who answer it alone."""
+"""Names of the loopback interface, for servers that answer only this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_loopback(host: str) -> bool:
 
 
 def host_name(host: str) -> str:
-    """The name in a Host header, without its port, in lower case; "" for what is none."""
+    """The name in a Host header, without its port, in lower case; "" for an invalid one."""
     try:
         return (urlsplit(f"//{host}").hostname or "").removesuffix(".")
     except ValueError:

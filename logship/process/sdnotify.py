@@ -1,8 +1,8 @@
-"""What systemd is told: ready, reloading, alive, stopping, and one line that people read in `systemctl status`.
+"""Notifications for systemd: ready, reloading, alive, stopping, and one line for `systemctl status`.
 
-    notifier = Notifier.from_environ(os.environ)      # says nothing where systemd did not ask
+    notifier = Notifier.from_environ(os.environ)      # does nothing without systemd
     notifier.ready("following 3 files")
-    every notifier.watchdog_s / 2, while every thread moves: notifier.watchdog()
+    every notifier.watchdog_s / 2, while no thread is stuck: notifier.watchdog()
 
 Source: sd_notify(3), sd_watchdog_enabled(3).
 """
@@ -19,14 +19,14 @@ from contextlib import contextmanager
 from logship.records import record
 
 MICROSECONDS = 1_000_000
-EXTENDED_S = 30.0  # a start that works is given so long, again and again
-WORKED_S = 0.05  # of processor time in a third of that
+EXTENDED_S = 30.0  # how much longer a working start may take, repeatedly
+WORKED_S = 0.05  # of processor time in a third of EXTENDED_S
 STATUS_MAX = 1_000  # characters of a STATUS= line; systemctl shows one line
 
 
 @record
 class Notifier:
-    """The way to the service manager.
+    """The connection to the service manager.
 
     Shapes: `address` is '' without a manager, else a socket path, or an abstract name after '@'; `watchdog_s` is how
     long the manager waits for watchdog() before it kills the process, None if it doesn't.
@@ -38,7 +38,7 @@ class Notifier:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str], pid: int | None = None) -> Notifier:
-        """The manager named by NOTIFY_SOCKET; the watchdog of WATCHDOG_USEC counts only if it was meant for us."""
+        """The manager named by NOTIFY_SOCKET; the watchdog of WATCHDOG_USEC counts only if it is for this process."""
         address = environ.get("NOTIFY_SOCKET", "")
         if address[:1] not in ("/", "@"):
             return cls()
@@ -61,11 +61,11 @@ class Notifier:
         self._send(*_status(text))
 
     def watchdog(self, status: str = "") -> None:
-        """Every thread moves."""
+        """No thread is stuck."""
         self._send("WATCHDOG=1", *_status(status))
 
     def stopping(self, status: str = "") -> None:
-        """Draining; a stop is under way."""
+        """Draining before the stop."""
         self._send("STOPPING=1", *_status(status))
 
     def extend_timeout(self, seconds: float) -> None:
@@ -74,9 +74,9 @@ class Notifier:
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """While the body works, the start may take longer than the unit allows; one that hangs may not.
+        """While the body works, the start may take longer than the unit allows, but not while it hangs.
 
-        Work is what costs processor time: 50,000 logs on a slow disk take their time, a dead mount takes none.
+        Work costs processor time: 50,000 logs on a slow disk do, a dead mount does not.
         """
         if not self.address:
             yield
@@ -106,7 +106,7 @@ class Notifier:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
                 sock.connect(address)
                 sock.sendall("\n".join(lines).encode())
-        except OSError:  # a manager that restarts itself: what we do doesn't depend on being heard
+        except OSError:  # the manager restarts itself; nothing depends on the notification
             return
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_whole(path: Path, text: str, mode: int | None = None) -> None:
-    """Puts a new file in the place of the old one, which stays as it was if anything fails; links are followed.
+    """Replaces a file as a whole; if anything fails the old one stays as it was. Links are followed.
 
     Shapes: `mode` None keeps the permissions that the file has; a new one gets those that the umask leaves.
     Raises: OSError, UnicodeEncodeError for half a surrogate pair.

@@ -16,7 +16,7 @@ def stored_rules(folder: Path, endpoint: Endpoint) -> KnownRules | None:
     return last_rules(folder, endpoint) if endpoint.obeys else None
 
 
-def last_rules(folder: Path, endpoint: EndpointSettings) -> KnownRules | None:
+def last_rules(folder: Path, endpoint: Endpoint) -> KnownRules | None:
     """The same of a receiver that may be obeyed no longer."""
     if not (folder / "state.db").exists():
         return None

@@ -1,4 +1,4 @@
-"""What may be the value of a key: text, numbers, choices, lists and maps of them, or what a function makes of it."""
+"""Kinds of values: text, numbers, choices, lists and maps of them, or the result of a function."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_DIGITS = 4_000  # Python refuses to read more than 4,300
 
 
 class UnfitError(ValueError):
-    """A value that can't be what its key wants; `hint` says what to write."""
+    """A value that its key can't have; `hint` says what to write."""
 
     def __init__(self, message: str, hint: str = "", *, column: int | None = None, width: int = 1) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ Mistakes = list[Mistake]
 
 
 class ValueKind:
-    """What may be the value of a key.
+    """A kind of value.
 
     Shapes: `section` is the map in it: the value itself, one of its items or of its values.
     """
@@ -59,16 +59,16 @@ class ValueKind:
         raise NotImplementedError
 
     def schema(self, definitions: Schema) -> Schema:
-        """What may stand there; sections that it refers to are added to `definitions`."""
+        """The kind as JSON Schema; sections that it refers to are added to `definitions`."""
         raise NotImplementedError
 
     def below(self, step: str | int) -> ValueKind | None:
-        """What may stand one step further, None if nothing is known of it."""
+        """The kind one step below, None if it is unknown."""
         return None
 
 
 class AnyTree(ValueKind):
-    """Anything; somebody else looks at it."""
+    """Anything; checked elsewhere."""
 
     def __init__(self, schema: Schema | None = None) -> None:
         self._schema = schema or {}
@@ -81,7 +81,7 @@ class AnyTree(ValueKind):
 
 
 class Text(ValueKind):
-    """Text; numbers and switches of callers that read no YAML become text."""
+    """Text; numbers and booleans become text (of callers that read no YAML)."""
 
     def __init__(self, *, is_filled: bool = False) -> None:
         self.is_filled = is_filled
@@ -116,7 +116,7 @@ class Choice(ValueKind):
 
 
 class Switch(ValueKind):
-    """`true` and `false` as YAML 1.2 writes them; yes, on and quoted words are told apart."""
+    """`true` and `false` as YAML 1.2 writes them; yes and on are mistakes."""
 
     def read(self, value: object, at: Location, mistakes: Mistakes) -> Any:
         if not isinstance(value, bool) and value not in ("true", "false"):
@@ -168,7 +168,7 @@ class Whole(ValueKind):
 
 
 class Converted(ValueKind):
-    """What `convert` makes of the value, or its UnfitError."""
+    """The result of `convert`, which may raise UnfitError."""
 
     def __init__(self, convert: Callable[[object], Any], schema: Schema, bounds: NumberBounds | None = None) -> None:
         self.convert = convert
@@ -256,7 +256,7 @@ class MapOf(ValueKind):
 
 
 class MapOr(ValueKind):
-    """A map, or what else may be there."""
+    """A map or another kind."""
 
     def __init__(self, of_maps: ValueKind, otherwise: ValueKind) -> None:
         self.of_maps, self.otherwise = of_maps, otherwise

@@ -42,7 +42,7 @@ class Key(NamedTuple):
     shown: str
 
     def fresh(self) -> Any:
-        """The default, one that nobody else has if it could be changed."""
+        """The default; a copy of a list or map."""
         return self.default.copy() if isinstance(self.default, dict | list) else self.default
 
     def schema(self, definitions: Schema) -> Schema:
@@ -74,7 +74,7 @@ class Section:
         cls.keys = {one.written or name: one for name, one in cls._attributes.items()}
 
     def __init__(self, **values: Any) -> None:
-        """A section of right values, by attribute; those not given have their defaults."""
+        """A section of correct values, by attribute; missing ones have their defaults."""
         made = {name: values[name] if name in values else one.fresh() for name, one in self._attributes.items()}
         wrong = values.keys() - made.keys() | {name for name, value in made.items() if value is REQUIRED}
         if wrong:
@@ -88,7 +88,7 @@ class Section:
 
     @classmethod
     def parse(cls, tree: object) -> tuple[Self | None, Mistakes]:
-        """The section that a tree says, None if there are mistakes; all of them."""
+        """The section of a tree, None if there are mistakes; and all mistakes."""
         mistakes: Mistakes = []
         section = cls.read(tree, (), mistakes)
         return (None if mistakes else section), mistakes
@@ -112,7 +112,7 @@ class Section:
 
     @classmethod
     def without_left_out(cls, tree: dict[str, Any]) -> dict[str, Any]:
-        """The tree without the keys that are as good as left out."""
+        """The tree without keys that mean the same as leaving them out."""
         return tree
 
     @classmethod

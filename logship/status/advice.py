@@ -1,4 +1,4 @@
-"""What is wrong, in one sentence each, and what a person may do about it."""
+"""What is wrong, in one sentence each, and what to do about it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from logship.records import record
 from logship.status.model import Advice, FileReport, FileState, ReceiverReport, SourceReport
 from logship.words import bytes_words, duration_words
 
-DOWN_TOO_LONG_S = 300.0  # a receiver away for longer than a restart of it needs a person
+DOWN_TOO_LONG_S = 300.0  # longer than a receiver's restart takes
 
 
 @record
 class Faults:
-    """What the daemon knows to be wrong with itself, each '' while it is right."""
+    """What the daemon knows to be wrong with itself; '' for nothing."""
 
-    reload: str = ""  # why the newest reload was refused; '' again after one that was taken
+    reload: str = ""  # why the newest reload was refused
     state: str = ""  # why positions can't be saved
     state_removed: str = ""  # the state directory that was removed or replaced since the start or a reload
     dead_letters: str = ""  # why dead letters can't be written
-    stuck: str = ""  # which thread doesn't move any more
+    stuck: str = ""  # which thread makes no progress
 
 
 def advise(
@@ -31,7 +31,7 @@ def advise(
     dead_letters: int,
     faults: Faults,
 ) -> tuple[Advice, ...]:
-    """Everything that is wrong; what needs a person first."""
+    """Everything that is wrong, errors first."""
     found = [
         *_of_daemon(faults),
         *(advice for receiver in receivers for advice in _of_receiver(receiver)),
@@ -67,7 +67,7 @@ def _of_daemon(faults: Faults) -> Iterator[Advice]:
 
 
 def _of_rules(receiver: ReceiverReport) -> Iterator[Advice]:
-    """Of the receiver's rules, where they can't be had."""
+    """About the receiver's rules, if it doesn't give them."""
     if not receiver.rules_problem:
         return
     if receiver.waits_for_rules:
@@ -75,7 +75,7 @@ def _of_rules(receiver: ReceiverReport) -> Iterator[Advice]:
         yield Advice("error", receiver.name, text, "see: logship check --connect, or set endpoint.remote_config: off")
         return
     age = "" if receiver.rules_age_s is None else f" of {duration_words(receiver.rules_age_s)} ago"
-    yield Advice("warning", receiver.name, f"its rules can't be had, those{age} hold: {receiver.rules_problem}")
+    yield Advice("warning", receiver.name, f"its rules are not available, those{age} stay: {receiver.rules_problem}")
 
 
 def _of_receiver(receiver: ReceiverReport) -> Iterator[Advice]:
@@ -98,13 +98,13 @@ def _of_file(file: FileReport) -> Iterator[Advice]:
     if file.state is FileState.UNREADABLE:
         text = f"{file.path}: {file.problem}{_tried(file)}"
         yield Advice("error", file.source, text, _permit(file) or "see: logship check")
-    elif file.state is FileState.HELD and file.problem:  # without one it is its receiver that is held
+    elif file.state is FileState.HELD and file.problem:  # without a problem its receiver is held
         text = f"{file.path} is held: {file.problem}; nothing is lost"
         yield Advice("error", file.source, text, f"see: logship preview {file.path}")
 
 
 def _tried(file: FileReport) -> str:
-    """Since when and how often, of what is tried again at every look."""
+    """For how long and how often it was tried."""
     if file.problem_for_s is None or not file.tries:
         return ""
     tries = f"tried {file.tries:,} times" if file.tries > 1 else "tried once"
@@ -112,10 +112,10 @@ def _tried(file: FileReport) -> str:
 
 
 def _permit(file: FileReport) -> str:
-    """The command that lets this very process read the file; "" where permission isn't the matter."""
+    """The command that lets this process read the file; "" where permission is not the cause."""
     if os.strerror(errno.EACCES) not in file.problem:
         return ""
-    from logship.check.permissions import remedy  # who may read everything doesn't pay for it
+    from logship.check.permissions import remedy  # loaded only when permission is missing
 
     return remedy(file.path, PermissionError(errno.EACCES, file.problem))
 
@@ -131,6 +131,6 @@ def _of_source(source: SourceReport) -> Iterator[Advice]:
         yield Advice(
             "error",
             source.name,
-            f"at least {bytes_words(source.lost_bytes)} of its logs are in no file any more and were not read",
-            "the log says of which, and where it looked; rotation by rename loses none",
+            f"at least {bytes_words(source.lost_bytes)} of its logs were not read and are in no file any more",
+            "see its log for the files; rotation by rename loses nothing",
         )

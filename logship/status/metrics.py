@@ -154,15 +154,15 @@ METRICS = (
     ),
     Metric(
         "logship_ready",
-        "1 while events are delivered, 0 while something is in the way.",
+        "1 while events are delivered, 0 while something prevents it.",
         _one(lambda status: not status.obstacle),
     ),
     Metric(
         "logship_needs_person",
-        "1 when something goes no further by itself: see logship status.",
+        "1 when somebody must act: see logship status.",
         _one(lambda status: status.needs_a_person),
     ),
-    Metric("logship_files", "Followed files by what they are doing.", _files, ("source", "state")),
+    Metric("logship_files", "Followed files by state.", _files, ("source", "state")),
     Metric("logship_lag_bytes", "Log bytes not confirmed by the receiver.", _lag_bytes, ("source",)),
     Metric(
         "logship_lag_seconds",
@@ -195,7 +195,7 @@ METRICS = (
     ),
     Metric(
         "logship_lines_sampled_out_total",
-        "Lines a sampling rule left out; the receiver's own rules begin with receiver's.",
+        "Lines left out by a sampling rule; names of the receiver's rules begin with receiver's.",
         _per_rule(lambda source: source.sampled_out),
         ("source", "rule"),
     ),
@@ -219,7 +219,7 @@ METRICS = (
     ),
     Metric(
         "logship_sampled_events_total",
-        "Events that were looked at for secrets and personal data, a few now and then.",
+        "Events that were searched for secrets and personal data: a small sample.",
         _per_source(lambda source: source.looked_at),
         ("source",),
     ),
@@ -231,13 +231,13 @@ METRICS = (
     ),
     Metric(
         "logship_lines_waiting",
-        "Lines read whose fate is not known yet.",
+        "Lines read and not yet confirmed or set aside.",
         _per_source(lambda source: source.waiting),
         ("source",),
     ),
     Metric(
         "logship_lost_bytes_total",
-        "Log bytes that no file holds any more and that were not read (copytruncate, deleted files over held_max).",
+        "Log bytes that were not read and are in no file any more (copytruncate, deleted files over held_max).",
         _per_source(lambda source: source.lost_bytes),
         ("source",),
     ),
@@ -247,7 +247,7 @@ METRICS = (
         _per_source(lambda source: source.nul_bytes),
         ("source",),
     ),
-    Metric("logship_dead_letters", "Dead letters standing in the store now.", _one(lambda status: status.dead_letters)),
+    Metric("logship_dead_letters", "Dead letters in the store now.", _one(lambda status: status.dead_letters)),
     Metric(
         "logship_dead_letters_overflow_total",
         "Dead letters not kept because the store was full.",
@@ -261,7 +261,7 @@ METRICS = (
     ),
     Metric(
         "logship_receiver_held",
-        "1 when the receiver refuses and a person is needed.",
+        "1 when the receiver refuses and somebody must act.",
         _per_receiver(lambda receiver: receiver.state == "held"),
         ("receiver",),
     ),
@@ -285,19 +285,19 @@ METRICS = (
     ),
     Metric(
         "logship_remote_rules_last_success_timestamp_seconds",
-        "When the receiver last said which rules it has.",
+        "When the receiver last confirmed its rules.",
         _moment_per_receiver(lambda receiver: receiver.rules_age_s),
         ("receiver",),
     ),
     Metric(
         "logship_remote_rules_failing",
-        "1 while the receiver's rules can't be had; the last good ones hold.",
+        "1 while the receiver doesn't give its rules; the last good ones stay.",
         _per_receiver(lambda receiver: bool(receiver.rules_problem)),
         ("receiver",),
     ),
     Metric(
         "logship_batches_in_flight",
-        "Batches on their way now.",
+        "Batches in flight now.",
         _per_receiver(lambda receiver: receiver.in_flight),
         ("receiver",),
     ),
@@ -309,7 +309,7 @@ METRICS = (
     ),
     Metric(
         "logship_retries_total",
-        "Requests that were a further try.",
+        "Requests that were retries.",
         _per_receiver(lambda receiver: receiver.retries),
         ("receiver",),
     ),
@@ -333,7 +333,7 @@ METRICS = (
     Metric("logship_body_bytes_total", "Bytes of confirmed bodies, before compression.", _count("body_bytes")),
     Metric("logship_rotations_total", "Rotations seen.", _count("rotations")),
     Metric("logship_truncations_total", "Truncations seen (copytruncate).", _count("truncations")),
-    Metric("logship_config_reloads_total", "Reloads taken.", _count("config_reloads")),
+    Metric("logship_config_reloads_total", "Successful reloads.", _count("config_reloads")),
     Metric(
         "logship_config_reload_failed_total",
         "Reloads refused because the new config is wrong; the old one stays.",
@@ -341,13 +341,13 @@ METRICS = (
     ),
     Metric(
         "logship_state_writable",
-        "1 while positions can be saved; without, a restart sends again what was not saved.",
+        "1 while positions can be saved; otherwise a restart sends again what was not saved.",
         _one(lambda status: status.is_state_writable),
     ),
 )
 
 
-# prometheus_client has these too, but not where /proc shows processes alone (ProcSubset=pid).
+# prometheus_client offers these too, but not where /proc shows only processes (ProcSubset=pid).
 PROCESS = (
     Metric(
         "process_cpu_seconds_total",

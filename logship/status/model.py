@@ -1,4 +1,4 @@
-"""A snapshot of the daemon, complete and immutable: every view of it says the same."""
+"""A snapshot of the daemon, complete and immutable; every view shows the same."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from logship.words import bytes_words, counted
 
 PROGRAM = "logship"
 STOPPED = "stopped"
-PAUSED, HELD = "paused", "held"  # states of a receiver in which nothing is delivered: one needs no action, one does
+PAUSED, HELD = "paused", "held"  # states of a receiver without delivery: the first needs no action, the second does
 
 
 class FileState(StrEnum):
-    """What a file is doing."""
+    """The state of a file."""
 
     OK = "ok"
     CATCHING_UP = "catching up"
-    HELD = "held"  # its lines fit no format, or its receiver needs a person
+    HELD = "held"  # its lines fit no format, or its receiver is held
     UNREADABLE = "unreadable"
-    DELETED = "deleted"  # no name any more; read to its end while it is open
+    DELETED = "deleted"  # has no name any more, and is read to its end while it is open
 
 
 @record
@@ -34,9 +34,9 @@ class FileReport:
     """One generation of a log.
 
     Shapes: position, size and lag count decompressed bytes; lag_s is the age of the oldest byte not confirmed, as far
-    as this process has seen it, None where nobody knows; rate is lines per second; counts are of the running daemon,
-    None where it is stopped: they are not kept; `confirmed_at` is ISO 8601 or '';
-    `problem_for_s` and `tries` are of a problem that is tried again and again, None for others.
+    as this process has seen it, None where it is unknown; rate is lines per second; counts are of the running daemon,
+    None where it is stopped: they are not stored; `confirmed_at` is ISO 8601 or '';
+    `problem_for_s` and `tries` are of a problem that is retried, None for others.
     """
 
     source: str
@@ -62,13 +62,13 @@ class FileReport:
 
 @record
 class ReceiverReport:
-    """The other end.
+    """One receiver.
 
     Shapes: `state` is starting, ok, paused or held, or stopped where no daemon was asked; `*_ago_s` and `next_try_s`
     are seconds from the snapshot's moment, None where there is no such moment. `rules` is how many of the receiver's
-    are obeyed and rules_age_s how long ago it last said so, None where there are none; `kept_share` of the events
-    that they were asked about are sent, 0 to 1; `rules_problem` is why the newest try to have them failed;
-    `waits_for_rules`: nothing is shipped before they come.
+    rules are obeyed and rules_age_s how long ago it last confirmed them, None where there are none; `kept_share` of the
+    events that they were asked about are sent, 0 to 1; `rules_problem` is why the newest request for them failed;
+    `waits_for_rules`: nothing is shipped until they are known.
     """
 
     name: str
@@ -78,7 +78,7 @@ class ReceiverReport:
     compression: str = ""
     last_status: int | None = None
     last_success_ago_s: float | None = None
-    trouble_for_s: float | None = None  # since when it is not ok
+    trouble_for_s: float | None = None  # for how long it has not been ok
     last_error: str = ""
     hint: str = ""
     next_try_s: float | None = None
@@ -118,7 +118,7 @@ class SourceReport:
 class Advice:
     """Something that is wrong, in one sentence, and what to do about it.
 
-    Shapes: an `error` needs a person, a `warning` needs no action, or none would help; `where` is a source,
+    Shapes: for an `error` somebody must act, a `warning` needs no action or has no remedy; `where` is a source,
     receiver or ''.
     """
 
@@ -134,10 +134,10 @@ class Advice:
 
 @record
 class Status:
-    """The whole of it.
+    """The whole snapshot.
 
-    Shapes: `state` is running; read from the state directory it is stopped, or silent where a daemon runs and can't be
-    asked; `counts` are process totals by name (see Counters); `taken_at`, `started_at` are ISO 8601, started_at ''
+    Shapes: `state` is running; read from the state directory it is stopped, or silent where a daemon runs and does not
+    answer; `counts` are process totals by name (see Counters); `taken_at`, `started_at` are ISO 8601, started_at ''
     where no daemon was asked.
     """
 
@@ -156,7 +156,7 @@ class Status:
     answers: Mapping[str, int] = field(default_factory=dict)
     answer_times: Times = field(default_factory=Times)
     confirmation_times: Times = field(default_factory=Times)
-    dead_letters: int = 0  # standing in the store now
+    dead_letters: int = 0  # in the store now
     is_state_writable: bool = True
     stuck: str = ""  # which thread doesn't move any more
     advice: tuple[Advice, ...] = ()
@@ -165,7 +165,7 @@ class Status:
 
     @property
     def needs_a_person(self) -> bool:
-        """True when something goes no further by itself."""
+        """Whether somebody must act."""
         return any(advice.severity == "error" for advice in self.advice)
 
     @property
@@ -231,13 +231,13 @@ if TYPE_CHECKING:  # snapshots are made by others, and not before somebody asks
 
 
 class StatusBoard:
-    """One snapshot, and the proof that the work thread moves: it answers when asked.
+    """The newest snapshot. The work thread makes one when asked, which also shows that it is not stuck.
 
     The work thread calls `is_asked()` on each pass, observes if so, and calls `post()`. Others call `ask()`.
     """
 
     def __init__(self, wake: Callable[[], None] = lambda: None) -> None:
-        """Shapes: `wake` ends the work thread's wait, so that an idle daemon needs no timer for this."""
+        """`wake` ends the work thread's wait, so that an idle daemon needs no timer."""
         self._wake = wake
         self._changed = threading.Condition()
         self._status: Status | None = None
@@ -262,7 +262,7 @@ class StatusBoard:
             return self._status
 
     def ask(self, timeout_s: float) -> Status | None:
-        """A snapshot made after this call; None when the work thread did not move for `timeout_s`."""
+        """A snapshot made after this call; None if the work thread did not answer within `timeout_s`."""
         with self._changed:
             self._asked += 1
             mine = self._asked

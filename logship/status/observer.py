@@ -1,4 +1,4 @@
-"""From files, deliveries and counters to a snapshot; remembers what a single look can't tell: rates and ages."""
+"""Makes snapshots of files, deliveries and counters, and remembers what rates and ages need."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:  # `logship status` needs neither senders nor tailers
 
 __all__ = ["Faults", "Observer", "Receiver"]
 
-RATE_WINDOW_S = 10.0  # a rate is the mean over at least this long, once there was so much time
+RATE_WINDOW_S = 10.0  # a rate is the mean over at least this long, once that has passed
 _NEVER = (0.0, 0)
 MAX_SIZES = 256  # remembered sizes of a file that is behind; then every second one is forgotten
 NO_LINES = Tally()
-CAUGHT_UP_S = 5.0  # a lag younger than this is the daily round of batch and answer
+CAUGHT_UP_S = 5.0  # a younger lag is the normal time of batching and answer
 
 
 @record
 class Receiver:
-    """One delivery and what it serves."""
+    """One delivery and its sources."""
 
     name: str
     url: str
@@ -43,7 +43,7 @@ class Receiver:
 
 @record(frozen=False)
 class _Past:
-    """What was seen of a file before."""
+    """What earlier snapshots saw of a file."""
 
     sizes: tuple[float, ...] = ()  # moment, size, moment, size … while bytes are not confirmed; 10,000 are idle
     position: int = -1
@@ -118,7 +118,7 @@ class Observer:
         *,
         dead_letters: int = 0,
     ) -> str:
-        """As observe(), for a sentence alone: of 100,000 files none is kept."""
+        """As observe(), for one sentence: keeps nothing of 100,000 files."""
         count = lag_bytes = 0
         for file in files:
             past, _ = self._past_of(now_s, wall_s, file)
@@ -130,7 +130,7 @@ class Observer:
         return status.sentence(count, lag_bytes)
 
     def _past_of(self, now_s: float, wall_s: float, file: FileStatus) -> tuple[_Past, float]:
-        """What is known of a file by now, and the age of its lag."""
+        """What is known of a file, and the age of its lag."""
         past = self._past.get(file.generation) or self._past.setdefault(file.generation, _Past())
         lag_s = _age_of_lag(past, now_s, file)
         if past.position >= 0 and file.position > past.position:
@@ -177,7 +177,7 @@ class Observer:
         return (decided - before) / (now_s - since_s) if now_s > since_s else None
 
     def _moment(self, now_s: float, decided: int) -> tuple[float, int]:
-        """One for all files of which as much is decided by now: most are idle."""
+        """One tuple for all files with the same count: most are idle, and it saves memory."""
         if now_s != self._moments_s:
             self._moments_s, self._moments = now_s, {}
         return self._moments.setdefault(decided, (now_s, decided))

@@ -1,4 +1,4 @@
-"""How the daemon shows itself: snapshots when asked for, signs of life for systemd, the HTTP status endpoint."""
+"""How the daemon reports: snapshots on request, the watchdog and status line of systemd, the HTTP endpoint."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-OBSERVE_EVERY_S = 5.0  # STATUS= of `systemctl status`; and how exactly lag and trouble know since when
-LOOK_PAUSE = 200  # times what a look takes (1 ms for 100 files, 100 ms for 10,000): at most half a percent of a core
-WATCHDOG_PARTS = 3  # signs of life in one watchdog interval
+OBSERVE_EVERY_S = 5.0  # for `systemctl status`; also the precision of when a lag or trouble began
+LOOK_PAUSE = 200  # times what a look costs (1 ms for 100 files, 100 ms for 10,000): at most half a percent of a core
+WATCHDOG_PARTS = 3  # notifications in one watchdog interval
 
 
 class Reporter:
-    """Belongs to the work thread, which calls report() on each pass."""
+    """Used by the work thread, which calls report() on each pass."""
 
     def __init__(
         self, pipeline: Pipeline, state: State, settings: Settings, clock: SystemClock, notifier: Notifier
@@ -46,15 +46,15 @@ class Reporter:
         self._started_wall_s = clock.time()
         self._board = StatusBoard(wake=pipeline.tailer.wake)
         self._server = self._serve(settings)
-        # systemd hears at once; for those who may ask later nothing is looked at while the daemon starts
+        # systemd is notified at once; without it, nothing is looked at while the daemon starts
         self._due_s = self._started_s + (0.0 if notifier.address else self._interval_s)
         self._look_due_s = self._due_s
         self._sentence = ""
 
     def report(self) -> None:
-        """Answer who asked, tell systemd now and then, and look though nobody asks.
+        """Answer requests, notify systemd, and look regularly even if nobody asks.
 
-        Whoever asks first an hour into an outage hears of an hour: lag and trouble count from when they were seen.
+        So the first request, an hour into an outage, reports an hour: lag and trouble count from when they were seen.
         """
         if self._board.is_asked():
             self._board.post(self.observe())
@@ -70,7 +70,7 @@ class Reporter:
             self._tell_systemd()
 
     def _tell_systemd(self) -> None:
-        """That it lives, while every thread moves; a stuck one is left to systemd, which leaves a traceback of it."""
+        """Notify the watchdog while no thread is stuck; systemd restarts a stuck daemon, which leaves a traceback."""
         if stuck := self._stuck():
             log.error("thread stuck, the service manager will restart the service: %s", stuck)
             self._notifier.status(self._glance())
@@ -133,7 +133,7 @@ class Reporter:
 
     @cached_property
     def _observer(self) -> Observer:
-        """Made for the first who asks."""
+        """Made at the first request."""
         from logship.status.observer import Observer  # as in observe()
 
         return Observer(
@@ -158,14 +158,14 @@ class Reporter:
             return StatusServer(self._board, host, port, metrics=_metrics)
         except OSError as exc:
             log.warning(
-                "status is off, its address can't be had; give status.listen another one host=%s port=%d error=%s",
+                "status is off, its address is not available; give status.listen another one host=%s port=%d error=%s",
                 host, port, exc.strerror,
             )  # fmt: skip
             return None
 
 
 def _metrics(status: Status) -> tuple[str, bytes]:
-    """Content type and text; the library is loaded by the first who asks, which spares 3 MiB where nobody does."""
+    """Content type and text; the library (3 MiB) is loaded at the first request."""
     from logship.status.metrics import render
 
     return render(status)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # snapshots are made by others, and not before somebody asks
 log = logging.getLogger(__name__)
 
 ANSWER_S = 5.0  # how long the work thread may take before it counts as stuck
-CLIENT_S = 10.0  # a client that says or takes nothing for so long is cut off
-MAX_CLIENTS = 16  # at once; a scraper and some people, not the world
+CLIENT_S = 10.0  # a client that sends and reads nothing for so long is disconnected
+MAX_CLIENTS = 16  # at once; enough for scrapers and some people
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
@@ -33,7 +33,7 @@ class HttpReply(NamedTuple):
 
 
 class StatusServer:
-    """Threads that answer for the daemon; `port` is the one bound, useful when 0 was asked for."""
+    """Threads that answer for the daemon; `port` is the bound port, also if 0 was requested."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class StatusServer:
     ) -> None:
         """Shapes: `metrics` gives content type and text of a snapshot.
 
-        Raises: OSError when the address can't be bound; to the daemon that is a warning, not an end.
+        Raises: OSError when the address can't be bound; for the daemon that is only a warning.
         """
         self._server = _Server(host, port, Answers(board, metrics, answer_s, host))
         self.port: int = self._server.server_address[1]
@@ -59,8 +59,8 @@ class StatusServer:
         return self._thread.is_alive()
 
     def close(self) -> None:
-        """Stops listening; answers under way may be cut off."""
-        if not self._has_ended.is_set():  # shutdown() would wait for ever for one that ended by itself
+        """Stops listening; answers in progress may be cut off."""
+        if not self._has_ended.is_set():  # shutdown() would wait forever for a server that has ended
             self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -82,9 +82,9 @@ class Answers:
         answer_s: float = ANSWER_S,
         host: str = "127.0.0.1",
     ) -> None:
-        """`host` is the address that is listened on; on loopback only loopback names are answered.
+        """`host` is the listening address; on loopback only requests for loopback names are answered.
 
-        A page elsewhere can point its own name at 127.0.0.1 (DNS rebinding) and would read what a browser here can.
+        A foreign page could point its own name at 127.0.0.1 (DNS rebinding) and read the answers in a local browser.
         """
         self.is_local = is_loopback(host)
         self.board = board
@@ -98,17 +98,17 @@ class Answers:
         }
 
     def __call__(self, path: str, hosts: Sequence[str] = ("localhost",)) -> HttpReply:
-        """The answer to GET `path` with these Host headers; a work thread that doesn't move is 503 everywhere."""
+        """The answer to GET `path` with these Host headers; 503 for every path if the work thread is stuck."""
         if len(hosts) > 1:
             return HttpReply(HTTPStatus.BAD_REQUEST, TEXT, b"one Host header, not several\n")
         if self.is_local and hosts and not is_loopback(host_name(hosts[0])):
-            return HttpReply(HTTPStatus.FORBIDDEN, TEXT, b"this is asked for at 127.0.0.1 or localhost\n")
+            return HttpReply(HTTPStatus.FORBIDDEN, TEXT, b"use the name 127.0.0.1 or localhost\n")
         answer = self.paths.get(path)
         if answer is None:
-            return HttpReply(HTTPStatus.NOT_FOUND, TEXT, f"here are {' '.join(self.paths)}\n".encode())
+            return HttpReply(HTTPStatus.NOT_FOUND, TEXT, f"there are {' '.join(self.paths)}\n".encode())
         status = self.board.ask(self.answer_s)
         if status is None:
-            text = f"the work thread has not moved for {self.answer_s:g} s\n"
+            text = f"the work thread has not answered for {self.answer_s:g} s\n"
             return HttpReply(HTTPStatus.SERVICE_UNAVAILABLE, TEXT, text.encode())
         return answer(status)
 
@@ -152,7 +152,7 @@ class _Server(ThreadingHTTPServer):
             self._clients.release()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        log.debug("a client of the status endpoint went away", exc_info=True)
+        log.debug("a client of the status endpoint disconnected", exc_info=True)
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
@@ -176,4 +176,4 @@ class _RequestHandler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def log_message(self, format: str, *args: object) -> None:
-        """Scrapes are no facts worth a line."""
+        """Requests are not logged."""

@@ -1,4 +1,4 @@
-"""Status of a daemon that does not run, or can't be asked: from what it left in the state directory."""
+"""Status of a daemon that does not run or does not answer: from what it saved in the state directory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from logship import __version__, kernel
-from logship.check.service_unit import unit_of
+from logship.check.permissions import unit_of
 from logship.checkpoint import Checkpoint
 from logship.clock import iso_time
 from logship.process.logs import escaped
@@ -29,19 +29,18 @@ def stopped_status(
     is_off: bool = False,
     receivers: tuple[ReceiverReport, ...] = (),
 ) -> Status:
-    """What the state says: positions against the sizes that files have now.
+    """The status according to the state: saved positions against the current sizes of files.
 
-    Shapes: `config` is the file it runs with; `why` says why no daemon was asked; `pid` is one that runs nevertheless,
-    None where none does; `is_off` says that it isn't meant to be asked; `receivers` are those whose rules are known.
-    Compressed generations have no size that is
-    cheap to know, their last known one counts.
+    Shapes: `config` is the file it runs with; `why` is why no daemon answered; `pid` is a daemon that runs
+    nevertheless, None without one; `is_off`: its status endpoint is off; `receivers` are those whose rules are known.
+    The size of compressed generations is the last known one.
     """
     unit = unit_of(config)
     files = tuple(_file(checkpoint, wall_s) for checkpoint in checkpoints if not _is_done(checkpoint))
     if pid is None:
         cause = Advice("error", "", f"the daemon is stopped ({why})", f"start it: {_start(unit, config)}")
     else:
-        text = f"the daemon runs as process {pid} but can't be asked ({why}); this is what it has saved"
+        text = f"the daemon runs as process {pid} but does not answer ({why}); this is what it has saved"
         look = "see its log" + (f": journalctl -u {unit}" if unit else "")
         cause = Advice("warning" if is_off else "error", "", text, look)
     return Status(

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.check.permissions import User, obstacles, service_user
-from logship.check.service_unit import ServiceUnit, service_unit
+from logship.check.permissions import ServiceUnit, User, obstacles, service_unit, service_user
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -97,7 +96,7 @@ def test_asking_leaves_this_process_who_it_was(logs: Path) -> None:
 
 @pytest.fixture(autouse=True)
 def _systemd_runs_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("logship.check.service_unit.BOOTED", tmp_path)
+    monkeypatch.setattr("logship.check.permissions.BOOTED", tmp_path)
 
 
 def systemctl(folder: Path, says: str, code: int = 0) -> None:
@@ -126,7 +125,7 @@ def test_the_unit_says_who_the_service_is_and_what_it_can_not_see(
 
 def test_where_systemd_does_not_run_it_is_not_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    monkeypatch.setattr("logship.check.service_unit.BOOTED", tmp_path / "none")
+    monkeypatch.setattr("logship.check.permissions.BOOTED", tmp_path / "none")
     systemctl(tmp_path, "User=nobody\\n")
     assert service_unit() == ServiceUnit()
     assert not (tmp_path / "asked").exists()

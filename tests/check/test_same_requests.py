@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from logship.check.same_requests import NewestRequest, newest_requests, pairs_of_same
+from logship.check.newest import NewestRequest, newest_requests, pairs_of_same
 from logship.cli import execute
 
 COMBINED = '203.0.113.{ip} - - [10/Oct/2026:13:55:{second:02d} +0000] "GET /{path} HTTP/1.1" {status} 23 "-" "curl/8"'

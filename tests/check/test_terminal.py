@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.cli.problems import LONGEST_EXCERPT, underlined
-from logship.cli.terminal import Styled, Terminal, Text, clean, safe
+from logship.cli.terminal import LONGEST_EXCERPT, Styled, Terminal, Text, clean, safe, underlined
 from logship.errors import Problem
 
 HOSTILE = "a\x1b[2J\x07\x9b31m\u202eb\u200bc\ufeff\ud800\x7f\n\t\r"

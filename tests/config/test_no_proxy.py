@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from logship.config import load_settings
-from logship.config.urls import environment_proxy
+from logship.config.values import environment_proxy
 from logship.errors import ConfigError
 
 PROXY = "http://proxy:3128"

@@ -9,7 +9,7 @@ import pytest
 
 from logship.cli import execute
 from logship.config import load_settings
-from logship.config.timezones import zone_of
+from logship.config.values import zone_of
 from logship.event import LogFile
 
 LINE = "2026-11-29 19:54:56"

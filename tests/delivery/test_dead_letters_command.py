@@ -144,7 +144,7 @@ def test_a_wrong_door_keeps_every_letter_and_says_why(shop: Shop, capsys: pytest
 def test_a_letter_of_a_source_that_is_gone_stays(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     shop.set_aside(FIT % 1, source="old")
     assert dead_letters(shop, "retry") == 1
-    assert "no source is named 'old' any more" in capsys.readouterr().out
+    assert "there is no source 'old' any more" in capsys.readouterr().out
     assert len(shop.store) == 1
 
 
@@ -153,7 +153,7 @@ def test_purge_asks_and_forgets(shop: Shop, capsys: pytest.CaptureFixture[str]) 
     assert dead_letters(shop, "purge", "--yes", ids[0]) == 0
     assert [letter.id for letter in shop.store] == [ids[1]]
     assert dead_letters(shop, "purge", "--yes") == 0
-    assert "1 dead letter forgotten" in capsys.readouterr().out
+    assert "1 dead letter deleted" in capsys.readouterr().out
     assert list(shop.store) == []
 
 

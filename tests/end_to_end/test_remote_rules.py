@@ -281,7 +281,7 @@ def test_status_preview_and_trace_say_what_the_receivers_rules_do(
         page.always = "garbage"
         daemon.hang_up()
         daemon.wait_for_log("can't get the receiver's rules")
-        assert "its rules can't be had, those of" in site.run("status").stdout
+        assert "its rules are not available, those of" in site.run("status").stdout
     shown = site.run("status").stdout
     assert re.search(rf"{receiver.url} · rules: 24 from the receiver, [0-9.]+ s old", shown), shown
     said = site.run("preview", "-n", "0", str(site.log)).stdout

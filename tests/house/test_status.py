@@ -224,7 +224,10 @@ def test_lost_bytes_need_a_person() -> None:
     world.counters.of_source("shop").lost_bytes = 4_200_000
     status = world.at(100.0)
     assert status.needs_a_person
-    assert any("shop: at least 4.2 MB of its logs are in no file any more" in str(advice) for advice in status.advice)
+    assert any(
+        "shop: at least 4.2 MB of its logs were not read and are in no file any more" in str(advice)
+        for advice in status.advice
+    )
     assert metrics_of(status)["logship_lost_bytes_total{shop}"] == 4_200_000
 
 

@@ -70,7 +70,7 @@ def test_rules_of_the_receiver_stand_beside_it() -> None:
             "error",
             "its rules are not known, nothing is sent before they are: GET /v1/config is answered with 401",
         ),
-        (False, "warning", "its rules can't be had, those of 2 h ago hold: GET /v1/config is answered with 401"),
+        (False, "warning", "its rules are not available, those of 2 h ago stay: GET /v1/config is answered with 401"),
     ],
 )
 def test_rules_that_can_not_be_had_are_told(waits: bool, severity: str, said: str) -> None:
@@ -136,7 +136,7 @@ def test_lost_bytes_have_a_column_while_there_are_some() -> None:
 
 
 def test_a_stopped_daemon_is_called_stopped() -> None:
-    assert plain(replace(STATUS, state="stopped", receivers=()))[0] == "STOPPED · what /var/lib/logship says"
+    assert plain(replace(STATUS, state="stopped", receivers=()))[0] == "STOPPED · according to /var/lib/logship"
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_what_is_written_loads(machine: Path, capsys: pytest.CaptureFixture[str]
 def test_what_is_written_for_the_service_loads_as_it_stands(
     machine: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("logship.check.service_unit.SYSTEM", machine)
+    monkeypatch.setattr("logship.check.permissions.SYSTEM", machine)
     assert execute(["init", "--base", str(machine), "-o", str(machine / "logship.yml")]) == Exit.FINE
     assert capsys.readouterr().err.splitlines()[-3:] == [
         f"  install -m 600 /dev/stdin {machine}/application_id      # paste the application id, then Ctrl-D",

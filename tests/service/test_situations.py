@@ -258,7 +258,7 @@ def test_a_daemon_whose_status_port_is_taken_is_not_called_stopped(tmp_path: Pat
         shown = site.command()
         assert shown.returncode == 1
         assert shown.stdout.startswith("NO ANSWER")
-        assert f"the daemon runs as process {site.daemon.pid} but can't be asked" in shown.stdout
+        assert f"the daemon runs as process {site.daemon.pid} but does not answer" in shown.stdout
         assert "stopped" not in shown.stdout
     assert site.command().stdout.startswith("STOPPED")
 
