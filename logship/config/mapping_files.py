@@ -14,6 +14,7 @@ from logship.config.tables import with_tables
 from logship.errors import Location, MappingError, Problem
 from logship.fields import closest
 from logship.mapping import merge
+from logship.mapping.stricter import weaker
 from logship.records import record
 
 MAX_EXTENDS = 16  # a longer chain is treated as a circle
@@ -149,7 +150,7 @@ class MappingFiles:
             if not isinstance(base, str) or not base:
                 self._report(top.document, at, "extends: name a mapping", "a shipped name or a path", "")
                 return None
-            found = self._find(base, top.document, at, "")
+            found = self._find(base, top.document, at, "") or self._near(base)
             if found is None:
                 return None
             if len(layers) == MAX_EXTENDS or any(found is known for known in layers):
@@ -159,6 +160,9 @@ class MappingFiles:
         layers.reverse()
         tree: dict[str, Any] = dict(layers[0].tree)
         for upper in layers[1:]:
+            if "redact" in upper.tree:
+                for place, said, hint in weaker(tree.get("redact"), upper.tree["redact"]):
+                    self._report(upper.document, (*upper.prefix, *place), said, hint, "")
             tree = merge(tree, upper.tree)
         tree.pop("extends", None)
         return LayeredMapping(tuple(layers), tree)
@@ -175,6 +179,11 @@ class MappingFiles:
             return self._read(path)
         self._report(document, location, f"no mapping '{name}'", known_mappings(name), source)
         return None
+
+    def _near(self, name: str) -> Layer | None:
+        """The shipped mapping that a misspelt name means, so that the other mistakes are found, too."""
+        near = closest(name, list(mapping_names()))
+        return self._read(mapping_path(near)) if near else None
 
     def _read(self, path: Path) -> Layer | None:
         key = path.resolve()

@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from logship.fields import FIELDS, Kind
 from logship.mapping.event_keys import MAX_ID_CHARS, Shape
 from logship.mapping.literals import KINDS
-from logship.mapping.redact_review import EVENT_LIKE, FIELD_LIKE, LIST_LIKE, QUERY_LIKE
+from logship.mapping.redact_review import (
+    EVENT_LIKE,
+    FIELD_LIKE,
+    INDEX_LIKE,
+    LIST_LIKE,
+    MIDDLE_STARS,
+    ONLY_BEFORE,
+    PLACEHOLDER,
+    QUERY_LIKE,
+)
 from logship.mapping.template import FILTERS
 from logship.sections import Schema
 
@@ -109,7 +118,8 @@ def _no_other_kind(shape: Shape) -> Schema:
 
 _LIKE = (LIST_LIKE.pattern, rf"^{FIELD_LIKE.pattern}", rf"^{EVENT_LIKE.pattern}", "^/")
 _NO_KEY = (
-    r"^[.\[\]]*$", r"^(\*\*[.\[\]]*)+$", r"^\$[.\[{]", r"^\^", r"\$$", r"\\", r"[^.\[\]*]\*", r"\*[^.\[\]*]", *_LIKE,
+    r"^[.\[\]]*$", r"^(\*\*[.\[\]]*)+$", r"^\$[.\[{]", r"^\^", r"\$$", r"\\", r"[^.\[\]*]\*", r"\*[^.\[\]*]",
+    INDEX_LIKE.pattern, MIDDLE_STARS.pattern, *_LIKE,
 )  # fmt: skip
 KEY = "a key, such as password, card.number or '**.token'"
 
@@ -143,4 +153,4 @@ def headers(description: str) -> Schema:
 
 def paths(description: str) -> Schema:
     """Patterns of paths."""
-    return names((QUERY_LIKE.pattern,), description)
+    return names((QUERY_LIKE.pattern, PLACEHOLDER.pattern, f"^{ONLY_BEFORE.pattern}"), description)

@@ -82,8 +82,13 @@ def misfits(path: Path, value: object) -> Iterator[Said]:
     check, hint = _CHECKS_AT.get(path) or _CHECKS.get(shape) or (None, "")
     if isinstance(value, Template) and value.constant is None:
         known = FIELDS.get(canonical(value.only.name) or "") if value.only else None
-        if known is not None and shape in KINDS and known.kind not in KINDS[shape]:
+        allowed = KINDS.get(shape, KINDS_AT.get(path))
+        if known is not None and allowed is not None and known.kind not in allowed:
             yield f"{name} can't be a {known.kind}: ${known.name}", hint
+        elif known is not None and path in _NO_FIELD_OF_A_LOG:
+            yield f"{name} can't be ${known.name}", hint
+        elif known is None and value.only is None and shape is Shape.STATUS and len(value.parts) > 1:
+            yield f"{name} is one field: '{_shown(value)}' is no status", hint
     elif isinstance(value, Mapping):
         if shape not in _MAPPED:
             yield f"{name} is one value, not a map", "write a text or a field"
@@ -94,6 +99,10 @@ def misfits(path: Path, value: object) -> Iterator[Said]:
         text = value.constant if isinstance(value, Template) else text_of(value)
         if not check(text or ""):
             yield f"{name} can't be '{text}'", hint
+
+
+def _shown(template: Template) -> str:
+    return "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in template.parts)
 
 
 def _is_address(text: str) -> bool:
@@ -114,6 +123,24 @@ _CHECKS_AT: dict[Path, tuple[Callable[[str], object], str]] = {
     ),
     ("weight",): (re.compile(r"[1-9][0-9]{0,8}\Z").match, "write a whole number from 1, or leave it to sample:"),
     ("metadata",): (lambda text: False, "write a map of keys: {plan: gold}"),
+    ("request", "transfer_encoding"): (frozenset({"json", "base64"}).__contains__, "write json or base64"),
+    ("response", "transfer_encoding"): (frozenset({"json", "base64"}).__contains__, "write json or base64"),
+}
+_WORDS = frozenset({Kind.TEXT, Kind.TOKEN})
+_NO_FIELD_OF_A_LOG = frozenset(
+    {("direction",), ("metadata",), ("request", "transfer_encoding"), ("response", "transfer_encoding")}
+)
+KINDS_AT: dict[Path, frozenset[Kind]] = {
+    ("weight",): frozenset({Kind.INTEGER, Kind.NUMBER}),
+    ("transaction_id",): _WORDS,
+    ("request", "uri"): _WORDS,
+    ("request", "verb"): _WORDS,
+    ("request", "headers"): _WORDS,
+    ("response", "headers"): _WORDS,
+    ("user_id",): _WORDS | {Kind.ADDRESS, Kind.INTEGER},
+    ("company_id",): _WORDS | {Kind.ADDRESS, Kind.INTEGER},
+    ("session_token",): _WORDS | {Kind.ADDRESS, Kind.INTEGER},
+    ("response", "ip_address"): _WORDS | {Kind.ADDRESS, Kind.LIST},
 }
 KINDS = {  # of fields of the vocabulary
     Shape.STATUS: frozenset({Kind.STATUS, Kind.INTEGER, Kind.NUMBER, Kind.LIST}),

@@ -162,6 +162,7 @@ class MemberWriter:
         key = f"{quoted(path[-1])}:"
         is_one = shape in (Shape.BODY, Shape.ID) or self.notes(path)
         whole = self._whole(parts, is_always=True) if is_one else constant("")
+        is_open = any(isinstance(part, Value) and part.may_be_bare for part in parts)
         if self.notes(path) and shape is not Shape.ID:
             self.note(path, self._fields.held(whole))
         if shape is Shape.BODY:
@@ -175,6 +176,8 @@ class MemberWriter:
         elif shape is Shape.ID:
             counter = self._assembler.counter("left out", ".".join(path))
             kept, full = self._assembler.register(), self._fields.held(whole)
+            if is_open:
+                full = self._fields.call(self._fields.pure(values.no_object), full)
             self.note(path, full)  # whoever is excluded is so by an id that is too long to be sent, too
             self._assembler.emit(Op.LIMIT, kept, full, MAX_ID_CHARS, counter)
             self._assembler.emit(Op.EMPTY, kept, skip)

@@ -26,6 +26,13 @@ _COMPARED = re.compile(r"\s*(>=?|<=?|=>|=<)\s*(\S+)\s*\Z")
 _SPAN = re.compile(r"\s*([0-9.]+\s*[A-Za-z]*)\s*(?:-|\.\.\.?)\s*([0-9.]+\s*[A-Za-z]*)\s*\Z")
 _STATUS = re.compile(r"[1-9](?:[0-9]{2}|xx)\Z")
 _STATUS_CLASS = re.compile(r"([1-5])(?:[xX*]{1,2}|[0-9][xX*])\Z")
+_ALWAYS = frozenset({"target", "path", "scheme", "host", "client_ip", "origin", "source", "file", "start_time"})
+_EVERYTHING = frozenset({"", ".*", "^.*$", "^.*", ".*$", "^", "$", "(.*)", "^(.*)$"})
+_ONE_CASE = {"host": str.lower, "scheme": str.lower, "method": str.upper, "request_method": str.upper}
+_ESCAPED = re.compile(r"\\.|\[\^?\]?[^\]]*\]|\(\?[^)]*?[:)>]")  # classes and flags, too: no letters of the text itself
+_UNREACHED = re.compile(r"[^(|^]\^|\$[^)|$]")  # `a^`, `$a`
+_FLAGS = re.compile(r"\(\?[a-zA-Z]*[ims]")
+FIRST_STATUS, LAST_STATUS = 100, 999
 LEAST_S = 100  # a bare limit of a duration from here on is surely meant in milliseconds
 
 
@@ -47,14 +54,17 @@ def _walk(name: str, kind: Kind, tree: object, location: Location) -> Iterator[M
                 yield from _walk(name, kind, below, (*location, key))
             elif (said := _KEYS.get(str(key), _nothing)(name, kind, below)) is not None:
                 yield MappingError(said[0], location=(*location, key), hint=said[1])
-        yield from _limits(tree, location)
+        yield from _limits(kind, tree, location)
+        said = _together(name, tree)
+        if said is not None:
+            yield MappingError(said[0], location=location, hint=said[1])
     elif tree is not None:
-        said = _text(name, kind, text_of(tree))
+        said = never_text(name, kind, text_of(tree))
         if said is not None:
             yield MappingError(said[0], location=location, hint=said[1])
 
 
-def _text(name: str, kind: Kind, text: str) -> Said | None:
+def never_text(name: str, kind: Kind, text: str) -> Said | None:
     """Of an exact text."""
     if text == "-":
         return "'-' means an absent field", "write {absent: true}"
@@ -71,6 +81,8 @@ def _text(name: str, kind: Kind, text: str) -> Said | None:
         return f"no method is '{text}': methods have capital letters", f"write {text.upper()}"
     if name in _PATHS:
         return _path(name, text)
+    if name == "file" and "/" not in text and text not in ("-", "stdin"):
+        return f"no file is '{text}': it is a whole path", f"write {{matches: '/{re.escape(text)}$'}}"
     if name == "query" and text.startswith("?"):
         return f"no query begins with '?': '{text}'", f"write {text[1:]}"
     if name == "scheme" and text not in ("http", "https"):
@@ -135,11 +147,16 @@ def _path(name: str, text: str) -> Said | None:
 def _host(text: str) -> Said | None:
     if "://" in text or "/" in text:
         return f"no host is '{text}'", f"write {values.host_of_url(text).lower() or text.partition('/')[0].lower()}"
+    if " " in text or text.endswith("."):
+        return f"no host is '{text}'", f"write {text.strip('. ').replace(' ', '')}"
     if text.startswith("*."):
         pattern = re.escape(text[1:]).replace("\\-", "-")
         return f"no host is '{text}'", f"write {{matches: '{pattern}$'}}"
     if text != text.lower():
         return f"no host is '{text}': hosts are in lower case", f"write {text.lower()}"
+    if "*" in text:
+        pattern = re.escape(text).replace("\\*", ".*").replace("\\-", "-")
+        return f"'{text}' is no pattern here", f"write {{matches: '^{pattern}$'}}"
     if text.endswith((":80", ":443")):
         return f"no host is '{text}': these two ports are left out", f"write {text.rpartition(':')[0]}"
     return None
@@ -152,6 +169,8 @@ def _nothing(name: str, kind: Kind, tree: object) -> Said | None:
 def _matches(name: str, kind: Kind, tree: object) -> Said | None:
     if isinstance(tree, str) and (slashed := _SLASHED.match(tree)):
         return f"the slashes around '{tree}' are part of it", f"write '{slashed[1]}'"
+    if isinstance(tree, str) and (said := _pattern(name, kind, tree)) is not None:
+        return said
     prefix, _ = literal_prefix(tree) if isinstance(tree, str) else ("", "")
     if prefix and name in _PATHS and not prefix.startswith("/"):
         return f"no {name} begins with '{prefix}': it begins with '/'", f"write '^/{prefix}…'"
@@ -160,7 +179,28 @@ def _matches(name: str, kind: Kind, tree: object) -> Said | None:
     return None
 
 
+def _pattern(name: str, kind: Kind, text: str) -> Said | None:
+    """Of a pattern that fits no text of its field."""
+    letters = _ESCAPED.sub("", text)
+    if not _FLAGS.search(text):
+        if _UNREACHED.search(_ESCAPED.sub("x", text)):
+            return f"'{text}' fits nothing: ^ is the begin and $ the end", "write \\^ or \\$ for the signs themselves"
+        change = _ONE_CASE.get(name)
+        if change and letters != change(letters) and "|" not in letters:
+            case = "capital" if change is str.upper else "small"
+            return f"'{text}' fits no {name}: it has {case} letters only", f"write '{change(text)}'"
+    if name == "path" and re.search(r"\\\?|\[\?\]", text):
+        return f"'{text}' fits no path: the query is not in it", "match target, or $arg_… for a parameter"
+    if name == "query" and re.match(r"\^(?:\\\?|\[\?\])", text):
+        return f"no query begins with '?': '{text}'", "leave it out"
+    if kind in _NUMBERS and re.fullmatch(r"\^?[A-Za-z0-9]*[A-Za-z][A-Za-z0-9]*\$?", text):
+        return f"'{text}' fits no number", "write 5xx for 500 to 599" if kind is Kind.STATUS else "write {min: …}"
+    return None
+
+
 def _inside(name: str, kind: Kind, tree: object) -> Said | None:
+    if tree == []:
+        return "nothing is in an empty list", "list texts or networks"
     texts = [text_of(one) for one in (tree if isinstance(tree, list) else [tree])]
     networks = [text for text in texts if proxies.is_network(text)]
     if kind is Kind.ADDRESS:
@@ -169,7 +209,7 @@ def _inside(name: str, kind: Kind, tree: object) -> Said | None:
     if kind not in _NUMBERS and networks and name in _TEXTS - {"host"}:
         return f"{name} is no address: '{networks[0]}' holds for none", "match client_ip"
     for text in texts:
-        if (said := _text(name, kind, text)) is not None:
+        if (said := never_text(name, kind, text)) is not None:
             return said
     return None
 
@@ -180,12 +220,42 @@ def _limit(name: str, kind: Kind, tree: object) -> Said | None:
     return None
 
 
-def _limits(tree: dict[str, object], location: Location) -> Iterator[MappingError]:
+def _limits(kind: Kind, tree: dict[str, object], location: Location) -> Iterator[MappingError]:
     limits = {key: quantity(text_of(tree[key])) for key in ("min", "max") if tree.get(key) is not None}
     least, most = limits.get("min"), limits.get("max")
     if least is not None and most is not None and least > most:
         said = f"nothing is at least {tree['min']} and at most {tree['max']}"
         yield MappingError(said, location=location, hint="swap min and max")
+    if kind is Kind.STATUS and least is not None and least > LAST_STATUS:
+        said = f"no status is {tree['min']} or more"
+        yield MappingError(said, location=(*location, "min"), hint="write {min: 500} or 5xx")
+    if most is not None and (most < 0 or (kind is Kind.STATUS and most < FIRST_STATUS)):
+        what = "status" if kind is Kind.STATUS else "number here"
+        said = f"no {what} is {tree['max']} or less"
+        yield MappingError(said, location=(*location, "max"), hint="write {max: 499}" if what == "status" else "")
+
+
+def _together(name: str, tree: dict[str, object]) -> Said | None:
+    """Of tests that can't all hold."""
+    absent = text_of(tree.get("absent", ""))
+    others = [key for key in tree if key not in ("absent", "not")]
+    if absent == "true" and others:
+        return f"what is absent has nothing for '{others[0]}' to hold", f"leave out absent, or {others[0]}"
+    if absent == "true" and name in _ALWAYS:
+        return f"{name} is never absent", "leave it out"
+    wanted, unwanted = _exact(tree.get("in")), _exact(tree.get("not"))
+    if wanted and wanted <= unwanted:
+        return "what must hold is what must not", "leave out one of them"
+    refused = tree.get("not")
+    if isinstance(refused, dict) and str(refused.get("matches")) in _EVERYTHING:
+        return f"'{refused['matches']}' matches every text: not holds for none", "write {absent: true} for no text"
+    return None
+
+
+def _exact(tree: object) -> set[str]:
+    """The texts of a scalar or of a list of them."""
+    listed = tree if isinstance(tree, list) else [] if tree is None or isinstance(tree, dict) else [tree]
+    return set() if any(isinstance(one, dict | list) for one in listed) else {text_of(one) for one in listed}
 
 
 def bare_limits(name: str, tree: object, location: Location) -> Iterator[MappingError]:

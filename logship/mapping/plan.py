@@ -7,7 +7,7 @@ from dataclasses import field
 
 from logship.errors import Location, MappingError
 from logship.fields import Kind, canonical, lookup
-from logship.mapping.event_keys import Path
+from logship.mapping.event_keys import REQUIRED_KEYS, Path
 from logship.mapping.literals import list_constant
 from logship.mapping.made_fields import MadeField, made_fields
 from logship.mapping.matchers import Matcher, parse_matcher
@@ -194,3 +194,6 @@ def _plant(event: Branch, rule: Rule, errors: list[MappingError]) -> None:
             errors.append(MappingError(f"'{'.'.join(path)}' is a map", location=leaf.location, hint="set its keys"))
         if path in (("request", "time"), ("response", "time")):
             errors.append(MappingError("times come from the log", location=leaf.location, hint="set metadata instead"))
+        elif leaf.value is None and (lost := [key for key in REQUIRED_KEYS if key[: len(path)] == path]):
+            said = f"{'.'.join(lost[0])} can't be removed: the receiver refuses events without it"
+            errors.append(MappingError(said, location=leaf.location, hint="drop: true leaves the event out"))

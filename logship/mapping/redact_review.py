@@ -15,6 +15,10 @@ from logship.mapping.spec import KeepQuery, MappingSpec
 from logship.mapping.template import Template
 
 LIST_LIKE = re.compile(r"[^,;|\s]+(?:\s*[,;|]\s*|\s+)\S")  # `token, password` in one text
+INDEX_LIKE = re.compile(r"[^.\[\]].*?(?:\[[0-9*]+\]|\.[0-9]+(?=[.\[]|$))")  # `card[0].number`, `items[*].token`
+MIDDLE_STARS = re.compile(r"[^.*\[\]].*\*\*.*[^.*\[\]]")  # `a.**.b`
+PLACEHOLDER = re.compile(r"/(?::[A-Za-z_]\w*|\{[A-Za-z_]\w*\}|<[A-Za-z_]\w*>|\*{1,2}(?=/|$))")  # `/:id`, `/{id}`, `/*`
+ONLY_BEFORE = re.compile(r"\^?/[\w/.-]*/$")  # `/reset/`, which leaves what follows
 _BETWEEN = re.compile(r"[,;|\s]+")
 FIELD_LIKE = re.compile(
     r"(?i)\$?\{?(?:arg|http|sent_http|request_header|response_header|upstream_http|cookie)_(.+?)\}?\Z"
@@ -34,6 +38,8 @@ def refused(spec: MappingSpec) -> Iterator[MappingError]:
         except FormatError as exc:
             at: Location = ("redact", "path", index)
             yield MappingError(exc.message, location=at, column=exc.column, width=exc.width, hint=exc.hint)
+            continue
+        yield from _no_path(text, ("redact", "path", index))
     for name, location in _query(spec):
         yield from _no_name(name, location, "parameter", "token, card.number or user[token]")
     for index, name in enumerate(redact.body):
@@ -96,11 +102,30 @@ def _no_name(name: str, location: Location, what: str, such: str) -> Iterator[Ma
         hint = f"write {re.split('[=&#]', name.lstrip('?&'))[0] or such}"
     elif any("*" in step.strip("*") or ("*" in step and step.strip("*")) for step in steps_of(name)):
         said, hint = f"'{name}': a star is a whole name, not a part of one", "list the names"
+    elif INDEX_LIKE.search(name):
+        said, hint = f"'{name}' finds nothing: the elements of a list are no step of a name", f"write {_plain(name)}"
+    elif MIDDLE_STARS.search(name):
+        said, hint = f"'{name}': ** may stand at the beginning only", f"write {name.rpartition('**')[2].strip('.[]')}"
     elif name[:1] == "^" or name[-1:] == "$" or "\\" in name:
         said, hint = f"'{name}' is no name, and names are no patterns", "list the names"
     else:
         return
     yield MappingError(said, location=location, hint=hint)
+
+
+def _plain(name: str) -> str:
+    """A name without the indexes of lists."""
+    return re.sub(r"\[[0-9*]*\]|\.[0-9]+(?=[.\[]|$)", lambda match: "." if match[0] == "[]" else "", name).strip(".")
+
+
+def _no_path(text: str, location: Location) -> Iterator[MappingError]:
+    """A pattern that finds no value: of another language, or all but the value."""
+    if PLACEHOLDER.search(text):
+        pattern = PLACEHOLDER.sub("/([^/]+)", text)
+        yield MappingError(f"'{text}' is no pattern of RE2", location=location, hint=f"write '{pattern}'")
+    elif ONLY_BEFORE.match(text):
+        said = f"'{text}' is replaced itself, and what follows it stays"
+        yield MappingError(said, location=location, hint=f"write '{text}([^/]+)'")
 
 
 def _as_list(text: str) -> str:

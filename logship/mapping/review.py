@@ -12,6 +12,7 @@ from logship.mapping.literals import misfits
 from logship.mapping.plan import Branch, Leaf, Plan, leaves, read_plan
 from logship.mapping.spec import MappingErrors, MappingSpec, as_error
 from logship.mapping.template import Template
+from logship.mapping.values import transaction_id
 
 _MEANT = {  # what other APIs call them
     "method": "verb", "url": "uri", "path": "uri", "status_code": "status", "code": "status", "timestamp": "time",
@@ -40,10 +41,10 @@ def review(spec: MappingSpec) -> tuple[list[MappingError], tuple[MappingError, .
     plan = read_plan(spec)
     errors = [
         *plan.errors, *_required(plan), *_misfits(plan), *_proxies(spec), *redact_review.refused(spec),
-        *_same_ids(plan), *texts_review.refused(spec),
+        *_same_ids(plan), *texts_review.refused(spec), *rule_review.refused(plan),
     ]  # fmt: skip
     warnings = (
-        *_unknown_keys(plan), *redact_review.vain(spec, plan), *rule_review.doubts(plan), *_client_ids(plan),
+        *_unknown_keys(plan), *redact_review.vain(spec, plan), *rule_review.doubts(spec, plan), *_client_ids(plan),
         *texts_review.doubts(spec, plan),
     )  # fmt: skip
     return errors, warnings
@@ -156,10 +157,19 @@ def _place_of(node: Leaf | Branch, otherwise: Location) -> Location:
 
 
 def _same_ids(plan: Plan) -> Iterator[MappingError]:
-    for path, leaf in leaves(plan.event):
-        if path == ("transaction_id",) and isinstance(leaf.value, str):
-            said = "every event would have the same id: the receiver keeps one of them"
-            yield MappingError(said, location=leaf.location, hint="use $request_id, or leave transaction_id out")
+    hint = "use $request_id, or leave transaction_id out"
+    for path, value, location in _written(plan):
+        if path != ("transaction_id",) or value is None:
+            continue
+        defaults = [one.default for one in value.references] if isinstance(value, Template) else [""]
+        if not defaults:
+            defaults = [""]
+        said = "every event would have the same id: the receiver keeps one of them"
+        for default in defaults:
+            if default is not None and (default == "" or transaction_id(default)):
+                if default:
+                    said = f"every event without it would have the id {default}: the receiver keeps one of them"
+                yield MappingError(said, location=location, hint=hint)
 
 
 def _client_ids(plan: Plan) -> Iterator[MappingError]:

@@ -2,19 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import islice
 
 from logship.errors import MappingError
-from logship.fields import canonical
-from logship.mapping.never import bare_limits
+from logship.fields import canonical, closest
+from logship.fields import lookup as field_of
+from logship.mapping.never import bare_limits, never_text
 from logship.mapping.plan import Condition, Plan, Rule
+from logship.mapping.spec import MappingSpec
+from logship.mapping.template import FILTERS, Reference, Template
+
+MOST_KEYS = 5  # of one table that are reported
 
 
-def doubts(plan: Plan) -> Iterator[MappingError]:
+def refused(plan: Plan) -> Iterator[MappingError]:
+    """Rules that can never hold."""
+    for rule in plan.rules:
+        yield from _contradictions(rule)
+
+
+def _vain_tables(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:
+    """Keys that are never looked up, and values that a rule waits for in vain."""
+    for rule in plan.rules:
+        for condition in rule.conditions:
+            lookup, texts = spec.lookups.get(condition.field), condition.matcher.texts
+            if lookup is None or not isinstance(lookup.table, dict) or condition.field in rule.groups:
+                continue
+            given = {*lookup.table.values(), lookup.default}
+            if texts and lookup.table and not texts & given:
+                said = f"the table of '{condition.field}' never gives '{min(texts)}'"
+                hint = _close(min(texts), given)
+                yield MappingError(said, location=condition.location, hint=hint, severity="warning")
+    sources = {made.label: made.source for made in plan.made}
+    for name, lookup in spec.lookups.items():
+        source = sources.get(f"lookup {name}")
+        if source is not None and isinstance(lookup.table, dict):
+            yield from islice(_keys(name, source, lookup.table), MOST_KEYS)
+
+
+def _contradictions(rule: Rule) -> Iterator[MappingError]:
+    """Two names of one field whose texts have nothing in common."""
+    for number, condition in enumerate(rule.conditions):
+        for earlier in rule.conditions[:number]:
+            texts, others = condition.matcher.texts, earlier.matcher.texts
+            if _name(condition.field) == _name(earlier.field) and texts and others and not texts & others:
+                said = f"{earlier.field} and {condition.field} are one field: both can't hold"
+                yield MappingError(said, location=condition.location, hint="write a list: any of it holds")
+
+
+def _keys(name: str, source: Template, table: Mapping[str, str]) -> Iterator[MappingError]:
+    """Keys of a table that what is looked up never is."""
+    only = source.parts[0] if len(source.parts) == 1 else None
+    for key in table:
+        location = ("lookups", name, "table", key)
+        if isinstance(only, Reference):
+            said = _of_field(only, key)
+        else:
+            first, last = source.parts[0], source.parts[-1]
+            fits = key.startswith(first if isinstance(first, str) else "")
+            fits = fits and key.endswith(last if isinstance(last, str) else "")
+            said = None if fits else (f"no text looked up is '{key}'", "write what stands around the field, too")
+        if said is not None:
+            yield MappingError(said[0], location=location, hint=said[1], severity="warning")
+
+
+def _of_field(reference: Reference, key: str) -> tuple[str, str] | None:
+    if reference.default == key:
+        return None
+    changed = key
+    for filter_name in reference.filters:
+        changed = FILTERS[filter_name](changed) if filter_name != "urldecode" else changed
+    if changed != key:
+        return f"${{{reference.name}|{'|'.join(reference.filters)}}} is never '{key}'", f"write {changed}"
+    if reference.filters:
+        return None
+    known = canonical(reference.name) or reference.name
+    field = field_of(known)
+    return never_text(known, field.kind, key) if field is not None else None
+
+
+def _close(text: str, given: set[str]) -> str:
+    near = closest(text, given)
+    return f"did you mean '{near}'?" if near else ""
+
+
+def doubts(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:
     """Warnings about the rules of a mapping."""
     yield from _vain_rules(plan)
     yield from _same_names(plan)
     yield from _bare_limits(plan)
+    yield from _vain_tables(spec, plan)
 
 
 def _same_names(plan: Plan) -> Iterator[MappingError]:

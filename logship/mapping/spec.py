@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from logship.errors import Exit, Location, LogshipError, MappingError
 from logship.mapping.quantities import size
+from logship.mapping.stricter import stricter
 from logship.sections import (
     REQUIRED,
     AnyTree,
@@ -27,8 +28,6 @@ from logship.sections import (
 
 Keys = dict[str, object]
 
-REDACT_LISTS = ("query", "path", "headers", "body", "hash")
-
 
 class MappingErrors(LogshipError):  # noqa: N818 -- the plural says that it carries all of them
     """Every mistake of a mapping, in the order of the file."""
@@ -42,11 +41,6 @@ class MappingErrors(LogshipError):  # noqa: N818 -- the plural says that it carr
 
 def _path(location: Location) -> str:
     return ".".join(str(step) for step in location) or "mapping"
-
-
-def _listed(value: object) -> object:
-    """One text where a list may stand."""
-    return [value] if isinstance(value, str) else value
 
 
 def _size(value: object) -> int:
@@ -148,7 +142,7 @@ class MappingSpec(Section):
 
 
 def merge(base: Mapping[str, object], child: Mapping[str, object]) -> Keys:
-    """`child` on top of `base`: maps merge, child's rules run after, lists of `redact` grow, all else is child's.
+    """`child` on top of `base`: maps merge, child's rules run after, `redact` gets stricter, all else is child's.
 
     Shapes: neither tree is changed; a null of the child removes what the base says.
     """
@@ -156,9 +150,9 @@ def merge(base: Mapping[str, object], child: Mapping[str, object]) -> Keys:
     rules = [*_list(base.get("rules")), *_list(child.get("rules"))]
     if rules:
         merged["rules"] = rules
-    redact = merged.get("redact")
-    if isinstance(redact, dict):
-        merged["redact"] = redact | _grown(base.get("redact"), child.get("redact"))
+    below, above = base.get("redact"), child.get("redact")
+    if isinstance(below, dict) and (above is None or isinstance(above, dict)):
+        merged["redact"] = stricter(below, above or {})
     merged.pop("examples", None)  # the base's examples speak of the base
     if "examples" in child:
         merged["examples"] = child["examples"]
@@ -172,18 +166,6 @@ def _merged(base: Mapping[str, object], child: Mapping[str, object]) -> Keys:
         below = result.get(key)
         result[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
     return result
-
-
-def _grown(base: object, child: object) -> Keys:
-    """Lists of both redactions joined: extending a mapping never redacts less by accident."""
-    if not isinstance(base, dict) or not isinstance(child, dict):
-        return {}
-    grown: Keys = {}
-    for key in REDACT_LISTS:
-        below, above = _listed(base.get(key)), _listed(child.get(key))
-        if isinstance(below, list) and isinstance(above, list):
-            grown[key] = list(dict.fromkeys([*below, *above]))
-    return grown
 
 
 def _list(value: object) -> list[object]:

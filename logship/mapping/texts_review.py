@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 
 from logship.errors import Location, MappingError
-from logship.fields import FIELDS, canonical, closest, lookup
+from logship.fields import FIELDS, canonical, closest
+from logship.fields import lookup as field_of
 from logship.mapping.event_keys import Path, Shape, shape_of
 from logship.mapping.plan import Plan, leaves
 from logship.mapping.spec import MappingSpec
@@ -18,6 +19,7 @@ OTHER_TOOLS = (  # what stands for a field elsewhere, its name in the group
     re.compile(r"\.([A-Za-z_]\w*)\Z"),
     re.compile(r"@\{?([A-Za-z_]\w*)\}?\Z"),
 )
+_REFERENCE = re.compile(r"\$(?:[A-Za-z_]\w*|\{[^{}]*\})\Z")
 _GROUP = re.compile(r"\\\\?([0-9])\Z")
 _DIRECTIVES = {spelling: field.name for field in FIELDS.values() for spelling in field.apache}
 
@@ -28,6 +30,16 @@ def refused(spec: MappingSpec) -> Iterator[MappingError]:
         if "$" in text:
             hint = "write a text, or a template under event"
             yield MappingError(f"a default is a text: '{text}'", location=("defaults", name), hint=hint)
+    for name, lookup in spec.lookups.items():
+        if "$" in lookup.default:
+            hint = "write a text; a rule with if: {…: {absent: true}} can set a field"
+            said = f"a default is a text: '{lookup.default}'"
+            yield MappingError(said, location=("lookups", name, "default"), hint=hint)
+        for key, text in lookup.table.items() if isinstance(lookup.table, dict) else ():
+            for one, what in ((key, "key"), (text, "value")):
+                if _REFERENCE.match(one):
+                    said = f"a table holds texts: the {what} '{one}' is no field"
+                    yield MappingError(said, location=("lookups", name, "table", key), hint="write a text")
     for name, claim in (spec.jwt.claims if spec.jwt else {}).items():
         if claim.startswith("$"):
             hint = f"write {claim.strip('${}')}"
@@ -50,6 +62,8 @@ def doubts(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:
     for name, location in made.items():
         if name not in used:
             yield _warning(f"nothing uses ${name}", location, f"write ${name} under event, or match it in a rule")
+    for name, text in spec.defaults.items():
+        yield from _as_it_is((), text, ("defaults", name))
     for name in spec.defaults:
         if canonical(name) is None and name not in used:
             near = closest(name, FIELDS)
@@ -70,7 +84,7 @@ def _as_it_is(path: Path, text: str, location: Location) -> Iterator[MappingErro
         yield _warning(said, location, "name the group, (?P<tenant>…), and write $tenant")
     elif name:
         yield _warning(said, location, f"a field is written ${canonical(name) or name}")
-    elif (shape_of(path) is Shape.ID or "_" in text) and lookup(canonical(text) or text) is not None:
+    elif (shape_of(path) is Shape.ID or "_" in text) and field_of(canonical(text) or text) is not None:
         yield _warning(said, location, f"write ${text} for the field")
 
 

@@ -244,3 +244,14 @@ def headers_object(cover: Callable[[str, str], str]) -> Callable[[str], str]:
 def seen_part(part: str, whole: str) -> str:
     """A part of a text, redacted where the text does not show it."""
     return part if part in whole else "[redacted]"
+
+
+def no_object(text: str) -> str:
+    """The text; '' for a JSON object or array, which is nobody's id."""
+    if text[:1] not in ("{", "["):
+        return text
+    try:
+        digits.loads(text)
+    except ValueError:
+        return text
+    return ""

@@ -238,3 +238,14 @@ def test_no_masked_value_survives_and_no_other_is_lost_however_deep_it_stands(da
     found = json.dumps(event(line, f"{{{redact}}}"))
     assert SECRET not in found
     assert found.count(KEPT) == 2
+
+
+@pytest.mark.parametrize("user", [{"id": 5, "email": SECRET}, [SECRET, SECRET], {}])
+def test_an_object_is_nobody(user: object) -> None:
+    found = event(in_json(user=user), "event: {company_id: '${user}'}", MEMBERS)
+    assert "user_id" not in found
+    assert "company_id" not in found
+
+
+def test_a_user_in_braces_is_one() -> None:
+    assert event(in_json(user="{550e8400}"), "{}", MEMBERS)["user_id"] == "{550e8400}"
