@@ -222,6 +222,7 @@ def _remarks(proposal: Proposal) -> list[str]:
         remarks.append(f"NOT USED: {proposal.problem}" if proposal.kind else f"not sure: {proposal.problem}")
     if proposal.lines:
         remarks.append(f"{proposal.fits} of the newest {proposal.lines} lines fit")
+    remarks += proposal.assumed
     if proposal.others:
         remarks.append("would fit too: " + ", ".join(f"{other.name} ({other.fits})" for other in proposal.others))
     return remarks

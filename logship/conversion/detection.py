@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from logship.conversion.envelope import UNWRAP, Envelope, EnvelopeKind
 from logship.conversion.headed import headed_lines
 from logship.fields import Kind
 from logship.formats.compiling import compile_format
-from logship.formats.format import Format
+from logship.formats.format import Assumption, Format
+from logship.formats.meaning import are_forwarded
 from logship.formats.slot import Detection
 from logship.formats.spec import FormatSpec
 
@@ -37,6 +39,15 @@ def detect(samples: Sequence[bytes], named: Mapping[str, FormatSpec]) -> list[De
             tried.append((Detection(name, fits, len(headed if fmt.is_headed else lines)), (-fits, -exact, -found)))
     tried.sort(key=lambda entry: entry[1])
     return [detection for detection, _ in tried]
+
+
+def assumed(fmt: Format) -> Iterator[Assumption]:
+    """What a format that was found by trying takes for granted: the unit of a bare number."""
+    for slot in fmt.slots:
+        if slot.spelled == "%D":
+            said = f"{fmt.name}: the number at the end is read as microseconds"
+            hint = "if the server writes milliseconds, give its own format with %{ms}T in that place"
+            yield Assumption("duration", said, hint)
 
 
 def envelope_of(samples: Sequence[bytes]) -> EnvelopeKind | None:
@@ -72,9 +83,10 @@ def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
 
     A value of a kind that not any text could be counts twice. Identd's name is what nobody logs: a value there is
     rather another field, and counts against the format. Nothing is found in lines that never name a client, or a host,
-    where the format has one: their columns are others.
+    where the format has one, nor where nginx would write three digits and others don't: their columns are others.
     """
     fits = exact = found = 0
+    sure = [(number, check) for number, slot in enumerate(fmt.slots) if (check := _SURE.get(slot.spelled))]
     peers = [number for number, slot in enumerate(fmt.slots) if slot.field in PEERS]
     has_peer = not peers or fmt.is_open  # keys don't shift
     hosts = [] if fmt.is_open else [number for number, slot in enumerate(fmt.slots) if slot.field in HOSTS]
@@ -82,7 +94,7 @@ def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
     weights = [-1 if slot.field == "remote_logname" else 1 + (slot.kind not in _LOOSE) for slot in fmt.slots]
     for line in lines:
         values = fmt.parse(line)
-        if values is not None:
+        if values is not None and all(check(str(values[number])) for number, check in sure):
             fits += 1
             has_peer = has_peer or any(values[number] for number in peers)
             has_host = has_host or any(_is_host(str(values[number])) for number in hosts)
@@ -98,6 +110,11 @@ def _is_host(text: str) -> bool:
     return name == "localhost" or ("." in name and name.rpartition(".")[2].isalpha())
 
 
+_THREE_DIGITS = re.compile(r"(?:[0-9]+\.[0-9]{3})?")
+_SURE = {  # by spelling: what only the server that spells it so writes
+    "$request_time": lambda text: _THREE_DIGITS.fullmatch(text) is not None,
+    "$http_x_forwarded_for": are_forwarded,
+}
 HOSTS = frozenset({"server_name", "server_name2", "host"})
 PEERS = frozenset({"remote_host", "remote_ip", "peer_ip"})
 _LOOSE = frozenset({Kind.TEXT, Kind.TOKEN, Kind.LIST, Kind.ADDRESS})

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from itertools import islice
 from typing import Literal
 
 from logship.conversion.compile import compile_mapping, no_zone
 from logship.conversion.converter import Converter
-from logship.conversion.detection import detect
+from logship.conversion.detection import assumed, detect
 from logship.conversion.envelope import Envelope, Opened
 from logship.conversion.headed import HeadedLines, headed_lines
 from logship.conversion.trace import LineTrace
@@ -19,6 +19,7 @@ from logship.event import Chunk, Conversion, LogFile, Window
 from logship.fields import canonical
 from logship.formats import Detection, Format, FormatSpec, Misfit, compile_format
 from logship.formats.directives import Heading, headed
+from logship.formats.format import Assumption
 from logship.formats.re2_door import Pattern, compile_pattern
 from logship.kernel.program import ProgramError
 from logship.mapping import Constants, MappingErrors, MappingSpec
@@ -250,7 +251,7 @@ class SourceConverter:
     def doubts(self, path: str) -> tuple[MappingError, ...]:
         """What is to be said of the mapping with the format that was detected for `path`; () where none was."""
         fmt = self._detected.get(path)
-        return (*self.reviewed(fmt).warnings, *_assumed(fmt)) if fmt else ()
+        return self.reviewed(fmt).warnings if fmt else ()
 
     def line_doubts(self, path: str, samples: Iterable[bytes]) -> tuple[MappingError, ...]:
         """What is to be said of what these lines of the file at `path` leave open: a time's zone, a number's unit."""
@@ -263,13 +264,13 @@ class SourceConverter:
         elif fmt.is_headed:
             lines = headed_lines(lines)
         given = {*self.constants.fields, *self.path_fields.names}
-        assumed = tuple(
+        doubts = tuple(
             MappingError(one.said, hint=one.hint, severity="warning")
-            for one in (fmt.assumes(lines[-1]) if lines else ())
+            for one in (*(assumed(fmt) if self.format is None else ()), *_assumptions(fmt, lines))
             if one.field not in given
         )
         lacks_zone = not self.constants.timezone and any(map(fmt.lacks_zone, lines))
-        return (*assumed, no_zone(fmt.name)) if lacks_zone else assumed
+        return (*doubts, no_zone(fmt.name)) if lacks_zone else doubts
 
     def _compile(self, fmt: Format, given: dict[str, str]) -> Converter:
         key = (id(fmt), *sorted(given.items()))
@@ -318,13 +319,11 @@ class SourceConverter:
         return self._fallback
 
 
-def _assumed(fmt: Format) -> Iterator[MappingError]:
-    """What a format that was found by trying takes for granted: the unit of a bare number."""
-    for slot in fmt.slots:
-        if slot.spelled == "%D":
-            said = f"{fmt.name}: the number at the end is read as microseconds"
-            hint = "if the server writes milliseconds, give its own format with %{ms}T in that place"
-            yield MappingError(said, hint=hint, severity="warning")
+def _assumptions(fmt: Format, lines: Sequence[bytes]) -> list[Assumption]:
+    """What the newest line lacks, and what is assumed of any line's values."""
+    each = {one.said: one for line in lines for one in fmt.assumes(line) if one.is_of_value}
+    newest = fmt.assumes(lines[-1]) if lines else ()
+    return [*(one for one in newest if not one.is_of_value), *each.values()]
 
 
 def _nothing_fits(data: bytes, start: int) -> Conversion:

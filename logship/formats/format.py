@@ -31,11 +31,13 @@ class Assumption:
     """Something that a log leaves open.
 
     Shapes: nothing has to be said of it where somebody gives `field`; `hint` is what to do where it is wrong.
+    `is_of_value`: it is of a value of this line, not of what the log lacks as a whole.
     """
 
     field: str
     said: str
     hint: str
+    is_of_value: bool = False
 
 
 class Format(ABC):

@@ -10,7 +10,7 @@ import orjson
 from logship.errors import FormatError
 from logship.fields import FAMILIES, FIELDS, Kind, canonical, lookup
 from logship.formats.format import Assumption, Format, Read, Wanted
-from logship.formats.json_keys import AUTO_FIELDS, AUTO_LINES, AUTO_ONLY_IF, AUTO_TIME_KEYS
+from logship.formats.json_keys import AUTO_FIELDS, AUTO_LINES, AUTO_ONLY_IF, AUTO_TIME_KEYS, UNITLESS
 from logship.formats.json_reading import FEWEST_FIELDS, Source, emit_json_reading
 from logship.formats.json_repair import loads, place_of
 from logship.formats.meaning import ONLY_IF
@@ -28,6 +28,7 @@ ENDS = frozenset({"time_local", "time_iso8601", "msec", "end_time", "time_end_re
 TIMES_KEPT = 256
 MAX_UNUSED = 8  # keys that a message names
 Document = dict[str, object]
+NESTED = frozenset({"request_body"})  # may be objects
 _URL = PARTS.index("request_url")
 
 
@@ -52,6 +53,10 @@ class JsonFormat(Format):
             for index, slot in enumerate(self.slots)
             if slot.time
         )
+        self._texts = tuple(
+            index for index, source in enumerate(self._sources.values())
+            if not source.is_guess and source.slot.field not in NESTED and lookup(source.slot.field) is not None
+        )  # fmt: skip
         self._meanings = tuple(
             (index, source.meaning)
             for index, source in enumerate(self._sources.values())
@@ -133,12 +138,21 @@ class JsonFormat(Format):
             value = self._values_of[index](document)
             if value and not meaning.holds(value):
                 return False
+        if any(_is_nested(self._values_of[index](document)) for index in self._texts) or self._lacks_status(document):
+            return False
         found = 0
         for values_of in self._values_of:
             found += values_of(document) != ""
             if found > FEWEST_FIELDS or found == len(self._values_of):
                 return True
         return False
+
+    def _lacks_status(self, document: Document) -> bool:
+        """Whether one of the keys that mean the status holds something, and none of them a status."""
+        source = self._sources.get("status") if self._is_auto else None
+        if source is None or _getter(source)(document) != "":
+            return False
+        return any(_plain(_find(document, path)) != "" for path in source.paths)
 
     def assumes(self, line: bytes) -> tuple[Assumption, ...]:
         document = self.document(line) if self._is_auto else None
@@ -149,7 +163,25 @@ class JsonFormat(Format):
         taken = {path for source in self._sources.values() for path in (*source.paths, *source.line_paths)}
         unused = [".".join(path) for path in _leaves(document) if path not in taken][:MAX_UNUSED]
         beside = f"; keys it does not use: {', '.join(unused)}" if unused else ""
-        return tuple(_lacking(self.name, there, beside))
+        units = tuple(self._units(document))
+        lacking = (one for one in _lacking(self.name, there, beside) if not units or one.field != "duration")
+        return (*lacking, *units)
+
+    def _units(self, document: Document) -> Iterator[Assumption]:
+        """What is taken for granted of durations without a unit, and which are left out for it."""
+        source = self._sources["time_s"]
+        chosen = _getter(source)(document)
+        holding = [key for key in UNITLESS if isinstance(_find(document, _path(key)), str | int | float)]
+        for key in holding[:1] if chosen or not self._has_duration(document) else []:
+            hint = f"name its unit: {{json: {{time_ms: {key}, …}}}} or {{json: {{time_s: {key}, …}}}}"
+            is_read = bool(chosen) and _plain(_find(document, _path(key))) == chosen
+            said = "read as seconds, as it has a fraction" if is_read else "left out: nothing says its unit"
+            if is_read or not chosen:
+                yield Assumption("duration", f"{self.name}: {key} is {said}", hint, is_of_value=True)
+
+    def _has_duration(self, document: Document) -> bool:
+        pairs = zip(self.slots, self._values_of, strict=True)
+        return any(slot.kind.is_duration and value_of(document) != "" for slot, value_of in pairs)
 
     def parse(self, line: bytes) -> Values | None:
         document = self.document(line)
@@ -232,7 +264,11 @@ def _auto_sources() -> list[Source]:
         known = FIELDS.get(name) or lookup(name)
         assert known is not None, "the table names fields of the vocabulary"
         part = PARTS.index(name) if name in PARTS else -1
-        only_if = tuple((_path(key), ONLY_IF[AUTO_ONLY_IF[name, key]]) for key in keys if (name, key) in AUTO_ONLY_IF)
+        only_if = tuple(
+            (place, ONLY_IF[AUTO_ONLY_IF[name, key]])
+            for place, key in enumerate(keys)
+            if (name, key) in AUTO_ONLY_IF and keys.index(key) == place
+        )
         sources.append(
             Source(
                 Slot(name, known.kind, keys[0]), tuple(map(_path, keys)), part, line_paths if part >= 0 else (),
@@ -291,11 +327,14 @@ def _getter(source: Source) -> Callable[[Document], str]:
 def _from_keys(source: Source) -> Callable[[Document], str]:
     meaning = source.meaning if source.is_guess else None
     only_if = dict(source.only_if)
+    is_text = source.is_guess and source.slot.field not in NESTED
 
     def get(document: Document) -> str:
-        for path in source.paths:
+        for place, path in enumerate(source.paths):
             value = _plain(_find(document, path))
-            only = only_if.get(path)
+            only = only_if.get(place)
+            if is_text and _is_nested(value):
+                continue
             if value != "" and (meaning is None or meaning.holds(value)) and (only is None or only.holds(value)):
                 return value
         return ""
@@ -340,6 +379,11 @@ def _find(document: Document, path: tuple[str, ...]) -> object:
             return None
         value = value.get(key)
     return value
+
+
+def _is_nested(value: str) -> bool:
+    """Whether it is an object or a list: other logs' keys hold them under the same names."""
+    return isinstance(value, Bare) and value[0] in "{["
 
 
 def _is_time(value: str, decode_time: DecodeTime) -> bool:

@@ -23,11 +23,12 @@ AUTO_LINES = (
 AUTO_FIELDS: dict[str, tuple[str, ...]] = {
     "remote_host": ("remote_addr", "remote_host", "client", "client_ip", "remote_ip", "clientip", "clientIp",
                     "remoteIP", "remoteip", "remoteIp", "client_addr", "client_address", "realip", "real_ip",
-                    "source_ip", "src_ip", "_source_ip", "ip", "host"),
+                    "source_ip", "src_ip", "_source_ip", "ip", "host", "remote_addr"),
     "remote_user": ("remote_user", "user", "username"),
     "request_first_line": AUTO_LINES[2:],
     "request_method": ("request_method", "method", "verb", "httpMethod", "http_method", "_http_method"),
-    "request_url": ("request_uri", "uri", "url", "path", "request_url"),
+    "request_url": ("request_uri", "uri", "url", "path", "request_url", "request_path", "requestPath", "requestUri",
+                    "http_path", "http_url"),
     "request_http_ver": ("request_http_ver",),
     "protocol": ("server_protocol", "protocol"),
     "query_string": ("args", "query_string", "query", "request_query", "querystring", "uri_query"),
@@ -40,7 +41,7 @@ AUTO_FIELDS: dict[str, tuple[str, ...]] = {
     "time_us": ("time_us", "duration_us", "duration_usec", "reqtime_microsec", "request_time_us",
                 "_duration_usec"),
     "time_ms": ("time_ms", "duration_ms", "durationMs", "request_time_ms", "response_time_ms", "elapsed_ms"),
-    "time_s": ("request_time", "time_s", "latency", "responsetime", "response_time", "req_time", "reqtime", "duration"),
+    "time_s": ("request_time", "time_s", "latency", "responsetime", "response_time", "req_time", "reqtime"),
     "host": ("http_host", "vhost", "domain", "virtual_host", "authority", "host"),
     "server_name": ("server_name",),
     "server_port": ("server_port",),
@@ -62,9 +63,14 @@ AUTO_FIELDS: dict[str, tuple[str, ...]] = {
     "ssl_cipher": ("ssl_cipher",),
 }  # fmt: skip
 
-# Keys that mean the field with some values only: of a duration without a unit the fraction tells that it is seconds.
+# Keys that mean the field with some values only, where they stand first: of a duration without a unit the fraction
+# tells that it is seconds; an address with a port is a connection's: a key for the address alone is believed before.
 AUTO_ONLY_IF = {
+    ("remote_host", "remote_addr"): "bare address",
     ("remote_host", "host"): "address",
+    **{("host", key): "host" for key in AUTO_FIELDS["host"]},
     ("host", "host"): "name",
-    **{("time_s", key): "fraction" for key in AUTO_FIELDS["time_s"][2:]},
+    **{("remote_user", key): "no flag" for key in AUTO_FIELDS["remote_user"]},
+    **{("time_s", key): "fraction" for key in AUTO_FIELDS["time_s"] if key != "time_s"},
 }
+UNITLESS = (*AUTO_FIELDS["time_s"][2:], "duration", "elapsed")  # seconds to some, milliseconds to others

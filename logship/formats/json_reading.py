@@ -21,7 +21,8 @@ class Source:
     """Where a slot's value is found: the first of these paths that holds something.
 
     Shapes: a path is a key, or the keys of nested objects; `part` is which part of a request line is meant, -1 for all.
-    `only_if` are paths that count with some values only. `is_guess`: a value that can't be the field's is another's.
+    `only_if` are places in `paths` that count with some values only. `is_guess`: a value that can't be the field's is
+    another's.
     """
 
     slot: Slot
@@ -29,7 +30,7 @@ class Source:
     part: int = -1
     line_paths: tuple[tuple[str, ...], ...] = ()  # where the request line is that `part` is cut from
     is_line_first: bool = False
-    only_if: tuple[tuple[Keys, Meaning], ...] = ()
+    only_if: tuple[tuple[int, Meaning], ...] = ()
     is_guess: bool = False
 
     @property
@@ -88,7 +89,7 @@ def emit_json_reading(
     lines: dict[tuple[Keys, ...], list[int]] = {}
     for field, source in looked_at.items():
         only_if = dict(source.only_if)
-        choices = [(members.registers[path], only_if.get(path)) for path in source.paths]
+        choices = [(members.registers[path], only_if.get(place)) for place, path in enumerate(source.paths)]
         if source.line_paths:
             if source.line_paths not in lines:
                 lines[source.line_paths] = _split(source, members, assembler)

@@ -18,13 +18,16 @@ _BARE_SIX = re.compile(r"(?P<six>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?", re.ASCII)
 _NAME = re.compile(r"""(?=.*[^\W\d_]|[0-9]+(?:\.[0-9]+){3}\Z)[^\s"':/,;=\[\](){}<>|\\]+""")
 _WHOLE = re.compile(r"[0-9]{1,19}(?:\.0*)?")
 _FRACTION = re.compile(r"[0-9]{1,10}\.[0-9]{1,10}(?:[eE]-?[0-9]{1,2})?")
+_WITH_UNIT = re.compile(r"(?:[0-9]{1,9}h)?(?:[0-9]{1,9}m(?!s))?[0-9]{1,19}(?:\.[0-9]{1,9})?(?:s|ms|us|µs|μs|ns)")
 _RATIO = re.compile(r"[0-9]{1,9}\.[0-9]{1,2}")  # nginx writes two digits; a time taken has three
 _STATUS = re.compile(r"000|[1-9][0-9]{2}|0")
 _UPSTREAM = (
     r"""unix:[^ ]*|[^ ,/\[\]"]*[^\W\d_][^ ,/\[\]"]*|\[[0-9A-Fa-f:.]+\]:[0-9]+|[0-9]+(?:\.[0-9]+){3}(?::[0-9]+)?"""
 )
 _SPACELESS = frozenset({"request_url", "query_string"})
-_FORWARDED = re.compile(r"[^\s:/,\[\]]*")
+_PORT = re.compile(r"^[0-9.]+:|\]:")
+_HOST_NAME = re.compile(r"""(?=.*[^\W\d_])[^\s"'/,;=\[\](){}<>|\\]{1,255}""")
+_FORWARDED = re.compile(r"(?=.*[^\W\d]|\Z)[^\s:/,\[\]]*")
 _CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _FULL_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}(?::[0-9]+)?")
 _FIGURE = re.compile(r"[0-9]+(?:\.[0-9]+)?")
@@ -127,9 +130,19 @@ def _is_no_address(text: str) -> bool:
     return not is_address(text)
 
 
-def _are_forwarded(text: str) -> bool:
+def are_forwarded(text: str) -> bool:
     """Addresses, or words by which proxies and clients hide them."""
     return all(_FORWARDED.fullmatch(item) or is_address(item) for item in text.split(", ", 100))
+
+
+def _is_bare_address(text: str) -> bool:
+    """Not an address with a port; what is none at all is refused elsewhere."""
+    return not is_address(text) or _PORT.search(text) is None
+
+
+def _is_host_name(text: str) -> bool:
+    """A name with or without a port; no address, which a `host` may be of the client, and no JSON word."""
+    return text not in {"true", "false"} and _HOST_NAME.fullmatch(text) is not None and not is_address(text)
 
 
 def _is_server(text: str) -> bool:
@@ -140,6 +153,11 @@ def _is_server(text: str) -> bool:
 def _is_method(text: str) -> bool:
     """Alone in its column it has no dot: that is a host, of a line with one column more or less."""
     return "." not in text and is_method(text)
+
+
+def _is_with_unit(text: str) -> bool:
+    """Seconds with a fraction, or a duration that names its unit."""
+    return len(text) <= 64 and (_FRACTION.fullmatch(text) or _WITH_UNIT.fullmatch(text)) is not None
 
 
 def _in(pattern: re.Pattern[str], longest: int = 64) -> Callable[[str], bool]:
@@ -157,7 +175,7 @@ _BY_FIELD = {
     "request_method": _METHOD,
     "method": _METHOD,
     "gzip_ratio": Meaning("a ratio such as 2.75", _in(_RATIO)),
-    "request_header_x_forwarded_for": Meaning("addresses", _are_forwarded, Known.PEER),
+    "request_header_x_forwarded_for": Meaning("addresses", are_forwarded, Known.PEER),
     "upstream_addr": _items(_UPSTREAM, "addresses of upstreams"),
     "upstream_status": _items("[1-9][0-9]{2}|000", "statuses of upstreams", Known.STATUS),
     "upstream_response_length": _items("[0-9]+", "numbers of bytes", Known.NUMBER),
@@ -169,8 +187,11 @@ _BY_FIELD = {
 }
 ONLY_IF = {
     "address": Meaning("an address", is_address, Known.ADDRESS),
-    "name": Meaning("a host name", _is_no_address),
-    "fraction": Meaning("seconds with a fraction", _in(_FRACTION)),
+    "name": Meaning("a host name", _is_host_name),
+    "no flag": Meaning("a name", lambda text: text not in {"true", "false"}),
+    "host": Meaning("a host", lambda text: is_address(text) or _is_host_name(text)),
+    "bare address": Meaning("an address without a port", _is_bare_address, Known.ADDRESS),
+    "fraction": Meaning("seconds with a fraction, or a unit", _is_with_unit, Known.FRACTION),
 }
 _ENCLOSED = frozenset({"server_name", "server_name2", "scheme", "request_method", "method", "gzip_ratio"})
 _ONLY_OPEN = _BY_FIELD.keys() - _ENCLOSED

@@ -164,5 +164,7 @@ def nginx_slot(name: str) -> Slot:
     field = canonical(name) or name
     known = lookup(field)
     kind = known.kind if known else Kind.LIST if name.startswith("upstream_") else Kind.TEXT
+    if field == "start_time":  # of servers that write nginx's format and mean the start
+        return Slot(field, Kind.TIME_CLF, f"${name}", Moment.START, _TIMES[Kind.TIME_CLF])
     moment = Moment.END if kind.is_time else Moment.NONE
     return Slot(field, kind, f"${name}", moment, _TIMES.get(kind))

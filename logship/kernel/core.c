@@ -410,6 +410,13 @@ static bool is_address6(ls_bytes text) /* as Known.ADDRESS has it */
 
 static bool is_address(ls_bytes text) { return is_address4(text) || is_address6(text); }
 
+static bool is_fraction(const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *point = digits_end(at, end);
+    if (point == at || point - at > 10 || point == end || *point != '.') return false;
+    return digits_end(point + 1, end) == end && end - point >= 2 && end - point <= 11;
+}
+
 static bool is_host(ls_bytes text)
 {
     if (!text.length || *text.at < 'a' || *text.at > 'z') return false;
@@ -537,6 +544,7 @@ static inline bool known_text(run *of, const function *called, ls_bytes text, ls
     case KNOWN_PAIRS: return redact_pairs(of, &called->names, text, out);
     case KNOWN_PEER: return is_address(text) || (text.length <= MOST_PEER && is_host(text));
     case KNOWN_USER: return text.length && is_letter(*at) && !memchr(at, ' ', text.length) && !memchr(at, ':', text.length);
+    case KNOWN_FRACTION: return is_fraction(at, end);
     case KNOWN_AMONG:
         *out = (ls_bytes){ONE, is_among(&called->names, text)};
         return is_address4(text);

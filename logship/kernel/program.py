@@ -114,6 +114,7 @@ class Known(IntEnum):
     USER = 30  # begins with a letter, holds no space and no ':': same
     AMONG = 31  # an address of IPv4 as ADDRESS: '1' where it is in a range of `names`, else the empty text. A range is
     #             the first and the last address, 8 lower-case hex digits each
+    FRACTION = 32  # [0-9]{1,10}\.[0-9]{1,10}: same
 
 
 class Op(IntEnum):

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from logship.conversion import detect
-from logship.conversion.detection import PEERS, envelope_of, opened_lines
+from logship.conversion.detection import PEERS, assumed, envelope_of, opened_lines
 from logship.errors import FormatError
 from logship.formats import Detection, Format, FormatSpec, compile_format
 from logship.formats.directives import with_heading
@@ -66,6 +66,7 @@ class Proposal:
     envelope: str = ""  # what wraps its lines
     lacks_zone: bool = False  # its times are local ones
     is_forwarded: bool = False  # the client's address is in X-Forwarded-For alone, at least in some lines
+    assumed: tuple[str, ...] = ()  # what is taken for granted of its values
     exclude: tuple[str, ...] = ()  # what its globs match and other proposals read
 
     @property
@@ -202,8 +203,14 @@ def propose_file(path: Path, named: Mapping[str, FormatSpec]) -> Proposal:
     fmt = compile_format(named[best.name], named, best.name)
     return Proposal(
         paths, "", (Wording(best.name),), best.fits, best.of, tuple(found[1:4]), "", *_logs(fmt), envelope or "",
-        any(map(fmt.lacks_zone, lines[:ZONE_LINES])),
+        any(map(fmt.lacks_zone, lines[:ZONE_LINES])), assumed=_assumed(fmt, lines),
     )  # fmt: skip
+
+
+def _assumed(fmt: Format, lines: Sequence[bytes]) -> tuple[str, ...]:
+    """What is assumed of the unit of its durations, each once."""
+    each = (*assumed(fmt), *(one for line in lines for one in fmt.assumes(line) if one.is_of_value))
+    return tuple(dict.fromkeys(f"{one.said}; {one.hint}" for one in each))
 
 
 def newest_lines(paths: Iterable[Path]) -> list[bytes]:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logship.formats.meaning import _is_peer, _is_user
+from logship.formats.meaning import ONLY_IF, _is_peer, _is_user
 from logship.kernel.program import NONE, Function, Instruction, Known, Op
 from logship.mapping.proxies import Networks
 from logship.mapping.values import address
@@ -23,13 +23,27 @@ ADDRESSES = st.one_of(
     st.lists(GROUPS, min_size=1, max_size=9).map(":".join),
     st.ip_addresses().map(str),
     st.ip_addresses(v=4).map(lambda one: f"::ffff:{one}"),
-    st.sampled_from(["10.0.0.1", "172.31.255.255", "192.169.0.0", "2001:db8::1", "1:2:3:4:5:6::", "::1", "[::1]:80"]),
+    st.sampled_from(
+        [
+            "0.25",
+            "12345678901.5",
+            "2ms",
+            "10.0.0.1",
+            "172.31.255.255",
+            "192.169.0.0",
+            "2001:db8::1",
+            "1:2:3:4:5:6::",
+            "::1",
+            "[::1]:80",
+        ]
+    ),
 )
 NAMES = st.text("aZ09.-: _/é", max_size=6)
 REAL: dict[Known, tuple[Callable[[str], str | None], tuple[str, ...]]] = {
     Known.ADDRESS: (address, ()),
     Known.PEER: (lambda text: text if _is_peer(text) else None, ()),
     Known.USER: (lambda text: text if _is_user(text) else None, ()),
+    Known.FRACTION: (lambda text: text if ONLY_IF["fraction"].holds(text) else None, ()),
     Known.AMONG: (lambda text: "1" if NETWORKS(address(text)) else "", NETWORKS.ranges),
 }
 
@@ -56,6 +70,7 @@ def test_what_it_knows_of_a_text_is_what_python_says(known: Known, text: str) ->
      (Known.ADDRESS, "2001:db8:5c:fe01:1a2b:3c4d:5e6f:7788", "2001:db8:5c:fe01:1a2b:3c4d:5e6f:7788"),
      (Known.ADDRESS, "2001:db8::7", "2001:db8::7"), (Known.PEER, "crawler-7.example", "crawler-7.example"),
      (Known.USER, "anna@shop.example", "anna@shop.example"), (Known.USER, "anna b", None),
+     (Known.FRACTION, "0.25", "0.25"), (Known.FRACTION, "1.", None), (Known.FRACTION, "12345678901.5", None),
      (Known.AMONG, "10.255.255.255", "1"), (Known.AMONG, "11.0.0.0", ""), (Known.AMONG, "0.0.0.0", ""),
      (Known.AMONG, "0.0.0.1", "1")],
 )  # fmt: skip
