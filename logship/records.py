@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform, overload
 
 C = TypeVar("C", bound=type)
+FEW = 3  # values of a frozen instance that are set one by one
 
 
 @overload
@@ -36,6 +37,7 @@ def record(
 
     The options mean what they mean for `dataclass`, whose `field`, `replace`, `fields` and `asdict` work on it.
     Fields are not inherited, and `super()` without arguments does not work in its methods, as the class is made anew.
+    A class that is derived from a frozen one needs `__slots__ = ()`.
     """
     if cls is None:
         return lambda named: _made(named, frozen, eq, order, kw_only, weakref_slot)
@@ -121,8 +123,8 @@ def _compiled(
     cls: type, annotations: Mapping[str, str], defaults: Mapping[str, Any], frozen: bool, kw_only: bool
 ) -> Callable[..., None]:
     """`__init__` of a class."""
-    parameters, body = ["self", *(["*"] if kw_only else [])], []
-    names: dict[str, Any] = {"_set": object.__setattr__, "_missing": MISSING}
+    parameters, body = ["self", *(["*"] if kw_only else [])], list[tuple[str, str]]()
+    names: dict[str, Any] = {"_missing": MISSING}
     for name in annotations:
         default = defaults.get(name, MISSING)
         given: Field[Any] = default if isinstance(default, Field) else field(default=default)
@@ -137,14 +139,29 @@ def _compiled(
             continue  # __post_init__ gives it
         if given.init:
             parameters.append(f"{name}=_default_{name}" if f"_default_{name}" in names else name)
-        body.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+        body.append((name, value))
+    lines = "\n ".join(_storing(cls, body, names) if frozen else [f"self.{name} = {value}" for name, value in body])
     if hasattr(cls, "__post_init__"):
-        body.append("self.__post_init__()")
-    lines = "\n ".join(body or ["pass"])
+        lines += "\n self.__post_init__()"
+    lines = lines or "pass"
     exec(f"def __init__({', '.join(parameters)}):\n {lines}", names)  # noqa: S102  # of a class's own names
     made: Callable[..., None] = names["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     return made
+
+
+def _storing(cls: type, values: list[tuple[str, str]], names: dict[str, Any]) -> list[str]:
+    """The lines that give a frozen instance its values.
+
+    While it is made it is of a class with the same slots that is not frozen: half the time of object.__setattr__().
+    """
+    slots = vars(cls)["__slots__"]
+    names["_set"] = object.__setattr__
+    if len(values) < FEW or "__weakref__" in slots:
+        return [f"_set(self, {name!r}, {value})" for name, value in values]
+    names["_opened"] = type(cls)(cls.__name__, cls.__bases__, {"__slots__": slots})
+    stores = [f"self.{name} = {value}" for name, value in values]
+    return ["_made = type(self)", "_set(self, '__class__', _opened)", *stores, "self.__class__ = _made"]
 
 
 class _StandardFields:

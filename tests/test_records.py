@@ -136,3 +136,16 @@ def test_it_can_be_matched_by_place() -> None:
 def test_its_signature_is_that_of_its_fields_once_one_was_made() -> None:
     Point(1)
     assert list(inspect.signature(Point).parameters) == ["x", "y", "label"]
+
+
+def test_an_instance_of_a_derived_class_has_its_values_too() -> None:
+    class Far(Point):
+        __slots__ = ()
+
+        def twice(self) -> int:
+            return 2 * self.x
+
+    far = Far(4, label="a")
+    assert (far.twice(), far.y, far.label) == (8, 0, "a")
+    with pytest.raises(FrozenInstanceError):
+        far.x = 1  # type: ignore[misc]

@@ -100,6 +100,8 @@ class Asked:
 class AskedOnce(Asked):
     """A question of a report: what is a link on the page leads nowhere."""
 
+    __slots__ = ()
+
     def to(self, **changes: str) -> Markup:
         return Markup("")
 
