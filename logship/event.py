@@ -15,7 +15,11 @@ from zlib import crc32
 from logship.records import record
 
 ANCHOR_BYTES = 256  # an anchor hashes up to this many bytes before a position
+FEW_PARTS = 64  # of a body that is sent without joining them
 KEY_BITS = 42  # what a UUID of version 8 leaves between CRC-32 (32 bits) and position (48 bits)
+
+
+Parts = Sequence[bytes | bytearray | memoryview]  # of a body
 
 
 @record
@@ -160,37 +164,50 @@ class EventOrigin:
 
 @record(frozen=False)
 class Batch:
-    """Events joined to one body, their only copy: the texts that they were cut from are free by then.
+    """The events of one body.
 
-    Shapes: `body` is the decoded one, ASCII: JSON objects joined by commas in brackets, or the bare object when there
-    is one. `pieces` are the runs of events in it, in order.
+    Shapes: `parts` joined are the decoded body, ASCII: JSON objects joined by commas in brackets, or the bare object
+    when there is one; most of them are slices of what was converted. `pieces` are the runs of events in it, in order.
     """
 
-    body: bytes
+    parts: Parts
     spans: tuple[Span, ...]
     pieces: tuple[Piece, ...]
     number: int = 0
     read_s: float | None = None  # monotonic: when the first of its lines was read
     count: int = field(init=False)
+    body_bytes: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.count = sum(piece.last - piece.first for piece in self.pieces)
+        self.body_bytes = sum(map(len, self.parts))
+        if len(self.parts) > FEW_PARTS:  # one system call takes no more than 1,024
+            self.parts = (self.body,)
 
     @classmethod
     def of(
         cls,
-        texts: Sequence[bytes | bytearray | memoryview],
+        texts: Parts,
         spans: tuple[Span, ...],
         pieces: tuple[Piece, ...],
         number: int = 0,
     ) -> Batch:
         """The batch of these pieces, at least one event; texts[i] are the events of pieces[i] with commas between."""
-        is_bare = len(pieces) == 1 and pieces[0].last - pieces[0].first == 1
-        parts = texts if is_bare else (b"[", *(part for text in texts for part in (text, b",")))
-        return cls(b"".join(parts) if is_bare else b"".join((*parts[:-1], b"]")), spans, pieces, number)
+        if len(pieces) == 1 and pieces[0].last - pieces[0].first == 1:
+            return cls(texts, spans, pieces, number)
+        parts: list[bytes | bytearray | memoryview] = [b"["]
+        for text in texts:
+            parts += (text, b",")
+        parts[-1] = b"]"
+        return cls(parts, spans, pieces, number)
 
     def __len__(self) -> int:
         return self.count
+
+    @property
+    def body(self) -> bytes:
+        """The decoded body in one piece."""
+        return b"".join(self.parts)
 
     def part(self, first: int, last: int) -> bytes:
         """The body of the events [first, last) alone."""
@@ -202,7 +219,7 @@ class Batch:
     def part_bytes(self, first: int, last: int) -> int:
         """The size of that body."""
         if last - first == self.count:
-            return len(self.body)
+            return self.body_bytes
         text_bytes = self._start(last) - 1 - self._start(first)
         return text_bytes if last - first == 1 else text_bytes + len("[]")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from logship.event import Batch, RefusedEvent
+from logship.event import Batch, Parts, RefusedEvent
 from logship.records import record
 
 
@@ -65,6 +65,10 @@ class BatchProgress:
     def body(self, part: EventRange) -> bytes:
         """The decoded body: one event as the bare object, more as an array."""
         return self.batch.part(part.first, part.last)
+
+    def parts(self, part: EventRange) -> Parts:
+        """The decoded body as it is in memory."""
+        return self.batch.parts if part.count == len(self.batch) else (self.body(part),)
 
     def take(self, limit_bytes: int) -> EventRange:
         """The next part to send, cut to the receiver's limit; it is in flight until answered."""

@@ -118,7 +118,7 @@ class Coordinator:
 
     def start(self, job: Job, transport: Transport) -> AttemptTarget | None:
         """Start the attempt without waiting; None where that is impossible. Then is_confirmed() or perform()."""
-        return self._exchange.begin(transport, job.body(), is_single=job.is_single)
+        return self._exchange.begin(transport, job.parts(), is_single=job.is_single)
 
     def is_confirmed(self, job: Job, transport: Transport, target: AttemptTarget) -> bool:
         """Whether what was begun is confirmed by now, and settled; never waits."""
@@ -151,10 +151,11 @@ class Coordinator:
             return self._scheduler.unsettled()
 
     def _settle(self, job: Job, reply: Reply) -> None:
-        header = reply.answer.retry_after if isinstance(reply.answer, Answer) else None
-        wait_s = retry_after_s(header, self._clock.time())
-        if isinstance(reply.answer, Answer) and reply.answer.config_etag is not None:
-            self._hear_etag(reply.answer.config_etag)
+        wait_s = None
+        if isinstance(reply.answer, Answer):
+            wait_s = retry_after_s(reply.answer.retry_after, self._clock.time()) if reply.answer.retry_after else None
+            if reply.answer.config_etag is not None:
+                self._hear_etag(reply.answer.config_etag)
         with self._lock:
             if self._is_closed:
                 return
@@ -237,6 +238,8 @@ class DeliveryLog:
         """One attempt was settled; `limit_before` is the body limit before it."""
         if reply.decision.verdict is Verdict.SMALLER and scheduler.limit.bytes < limit_before:
             log.info("the receiver takes only smaller bodies url=%s max_bytes=%d", self._url, scheduler.limit.bytes)
+        if reply.decision.verdict is Verdict.CONFIRMED and not (self._failures or self._is_held or scheduler.pace.hold):
+            return  # the usual one
         self._report_hold(scheduler)
         if reply.decision.verdict is Verdict.RETRY:
             self._report_failure(reply.answer, scheduler.hint, now_s)

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Protocol
 
 from isal import isal_zlib
@@ -13,6 +14,7 @@ from isal import isal_zlib
 from logship import __version__
 from logship.delivery.answer import Answer, Decision, Failure, FailureKind, Verdict, decide, is_wrong_path
 from logship.endpoint import MOESIFAPI, V1, Api, ApiPaths, Compression, Endpoint, Secret
+from logship.event import Parts
 from logship.records import record
 
 
@@ -27,7 +29,7 @@ class Transport(Protocol):
         """Whether begin() can work, so that preparing a body pays."""
         return False
 
-    def begin(self, path: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    def begin(self, path: str, body: Parts, headers: Mapping[str, str]) -> bool:
         """Start an attempt without waiting; False where that is impossible. Then progress() or finish()."""
         return False
 
@@ -60,6 +62,10 @@ class AttemptTarget:
     paths: ApiPaths
     application_id: str
 
+    def path(self, is_single: bool) -> str:
+        """Where one event goes, or several."""
+        return self.paths.event if is_single else self.paths.batch
+
 
 @record
 class Reply:
@@ -87,12 +93,17 @@ class Exchange:
             return Compression.GZIP if paths is V1 else Compression.NONE
         return self._endpoint.compression
 
-    def begin(self, transport: Transport, body: bytes, *, is_single: bool) -> AttemptTarget | None:
+    def begin(self, transport: Transport, body: Parts, *, is_single: bool) -> AttemptTarget | None:
         """Start to post `body` without waiting for its answer; None where that is impossible."""
         target = AttemptTarget(self.paths, self._application_id)
         if not self._is_logged or not transport.can_begin:
             return None
-        return target if transport.begin(*self._request(target, body, is_single)) else None
+        if self.compression(target.paths) is Compression.GZIP:
+            path, compressed, headers = self._request(target, b"".join(body), is_single)
+            body = (compressed,)
+        else:
+            path, headers = target.path(is_single), headers_as(target.application_id)
+        return target if transport.begin(path, body, headers) else None
 
     def confirmation(self, transport: Transport, target: AttemptTarget) -> Reply | None:
         """The reply to what was begun, if it has come and is a plain confirmation; any other is for perform()."""
@@ -147,13 +158,12 @@ class Exchange:
             return replace(decision, hint=f"{decision.hint}; {remedy}")
         return decision
 
-    def _request(self, target: AttemptTarget, body: bytes, is_single: bool) -> tuple[str, bytes, dict[str, str]]:
+    def _request(self, target: AttemptTarget, body: bytes, is_single: bool) -> tuple[str, bytes, Mapping[str, str]]:
         """Path, encoded body and headers."""
-        headers = headers_as(target.application_id)
-        if self.compression(target.paths) is Compression.GZIP:
-            headers["Content-Encoding"] = "gzip"
+        is_gzip = self.compression(target.paths) is Compression.GZIP
+        if is_gzip:
             body = isal_zlib.compress(body, GZIP_LEVEL, GZIP_WBITS)
-        return target.paths.event if is_single else target.paths.batch, body, headers
+        return target.path(is_single), body, headers_as(target.application_id, is_gzip=is_gzip)
 
     def _learn(self, paths: ApiPaths) -> None:
         """These paths took events: from now on they are used."""
@@ -174,15 +184,20 @@ class Exchange:
             return self._application_id
 
 
-def headers_as(application_id: str) -> dict[str, str]:
-    """The headers of a request, "" for one without an application id."""
+@lru_cache(16)
+def headers_as(application_id: str, *, is_gzip: bool = False) -> Mapping[str, str]:
+    """The headers of a request, "" for one without an application id; the same object for every body of a kind."""
     headers = {
         "User-Agent": f"logship/{__version__}",
         "Accept": "application/json",
         "Accept-Encoding": "identity",
         "Content-Type": "application/json",
     }
-    return {**headers, ID_HEADER: application_id} if application_id else headers
+    if application_id:
+        headers[ID_HEADER] = application_id
+    if is_gzip:
+        headers["Content-Encoding"] = "gzip"
+    return headers
 
 
 def reread(secret: Secret, used: str) -> str:

@@ -233,7 +233,7 @@ class RulesFeed:
 
     def _headers(self, etag: str) -> dict[str, str]:
         secret = self._endpoint.application_id
-        headers = headers_as(reread(secret, secret.reveal()) if secret else "")
+        headers = dict(headers_as(reread(secret, secret.reveal()) if secret else ""))
         return {**headers, "If-None-Match": etag} if etag else headers
 
     def _is_well(self, known: KnownRules) -> None:

@@ -14,7 +14,7 @@ from logship.delivery.batch_progress import BatchProgress, EventRange
 from logship.delivery.pace import QUICK, Attempt, BodyLimit, Pace
 from logship.delivery.poison import PoisonWatch, Suspect, Trial
 from logship.endpoint import DeliveryLimits
-from logship.event import Batch, Outcome, RefusedEvent
+from logship.event import Batch, Outcome, Parts, RefusedEvent
 from logship.records import record
 
 TIMEOUTS = 2  # of one batch in a row: the link is too slow for its size
@@ -38,10 +38,7 @@ class Job:
     attempt: Attempt
     purpose: Purpose
     started_s: float
-
-    @property
-    def size(self) -> int:
-        return self.progress.size_bytes(self.part)
+    size: int  # bytes of the decoded body
 
     @property
     def is_single(self) -> bool:
@@ -49,6 +46,10 @@ class Job:
 
     def body(self) -> bytes:
         return self.progress.body(self.part)
+
+    def parts(self) -> Parts:
+        """The body as it is in memory."""
+        return self.progress.parts(self.part)
 
 
 @record
@@ -119,8 +120,10 @@ class Scheduler:
 
     def next(self, now_s: float) -> Job | Rest:
         """What to send now, counted as started; or how long to rest."""
-        self._close(self._poison.reject_alone(now_s, self._open, self._is_finishing))
-        rejection_s = self._poison.next_rejection_s(self._open)
+        rejection_s = None
+        if self._poison.are_any:
+            self._close(self._poison.reject_alone(now_s, self._open, self._is_finishing))
+            rejection_s = self._poison.next_rejection_s(self._open)
         trial = self._poison.trial
         if not trial and not any(progress.is_waiting for progress in self._open):
             return Rest(rejection_s)
@@ -182,7 +185,7 @@ class Scheduler:
 
     def _start(self, progress: BatchProgress, part: EventRange, purpose: Purpose, now_s: float) -> Job:
         progress.is_out = True
-        return Job(progress, part, self.pace.start(), purpose, now_s)
+        return Job(progress, part, self.pace.start(), purpose, now_s, progress.size_bytes(part))
 
     def _return(self, job: Job) -> None:
         """The attempt decided nothing."""

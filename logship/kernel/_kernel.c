@@ -11,7 +11,7 @@
 #include "core.h"
 
 #define PROGRAM "logship.kernel.program"
-#define MOST_USUAL ((size_t)1 << 20) /* bytes of text that a chunk is thought to need before it is known */
+#define MOST_USUAL ((size_t)2 << 20) /* bytes of text that a chunk is thought to need before it is known */
 
 typedef struct {
     ls_program *program;

@@ -59,7 +59,7 @@ def test_an_answer_in_any_pieces_is_what_a_waiting_reader_makes_of_it(name: str,
     until = data.draw(st.sampled_from(cuts))  # from then on finish() is waited for
     ours, theirs = socket.socketpair()
     with ours, theirs:
-        begun = Begun(ours, HEAD, b"{}")
+        begun = Begun(ours, (HEAD, b"{}"))
         early = begun.answer()
         for first, last in pairwise(cuts):
             if first >= until:
@@ -77,7 +77,7 @@ def test_a_body_larger_than_the_connection_takes_goes_out_as_it_is_read(
 ) -> None:
     ours, theirs = pair
     body = bytes(range(256)) * 200_000
-    begun = Begun(ours, HEAD, body)
+    begun = Begun(ours, (HEAD, *(memoryview(body)[at : at + 1_000_003] for at in range(0, len(body), 1_000_003))))
     received = bytearray()
     while len(received) < len(HEAD) + len(body):
         received += theirs.recv(1 << 20)
@@ -89,7 +89,7 @@ def test_a_body_larger_than_the_connection_takes_goes_out_as_it_is_read(
 
 def test_an_answer_before_the_body_is_read_counts(pair: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = pair
-    begun = Begun(ours, HEAD, b"x" * 50_000_000)
+    begun = Begun(ours, (HEAD, b"x" * 50_000_000))
     theirs.sendall(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
     theirs.shutdown(socket.SHUT_WR)
     reader = threading.Thread(target=lambda: [None for _ in iter(lambda: theirs.recv(1 << 20), b"")], daemon=True)

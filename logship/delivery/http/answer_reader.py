@@ -16,7 +16,7 @@ from logship.records import record
 RECEIVE_BYTES = 65_536  # asked of a connection at once
 MAX_HEAD_BYTES = 65_536
 MAX_ANSWER_BYTES = 65_536  # read of an answer's body; after a longer one the connection is closed
-USUAL_HEAD_BYTES = 1_024  # larger heads are not cached
+USUAL_BYTES = 1_024  # larger answers are not cached
 MAX_INTERIM = 100  # answers before the answer: servers send one or two
 HEAD_END = re.compile(rb"\r?\n\r?\n")
 LINE_END = re.compile(rb"\r?\n")
@@ -129,6 +129,22 @@ def read_answer(receive: Callable[[], bytes], most_bytes: int = MAX_ANSWER_BYTES
     return answer
 
 
+@lru_cache(16)
+def usual_answer(received: bytes) -> ReadAnswer:
+    """What read_answer() makes of these bytes; cached: a receiver's answers within one second are the same.
+
+    Raises: as read_answer(); BlockingIOError where the answer is not complete.
+    """
+    parts = [received]
+
+    def receive() -> bytes:
+        if not parts:
+            raise BlockingIOError
+        return parts.pop()
+
+    return read_answer(receive)
+
+
 def read_tunnel_answer(receive: Callable[[], bytes]) -> ReadAnswer:
     """A proxy's answer to CONNECT: a head, after which the tunnel begins if its status is 2xx. Raises as above."""
     incoming = Incoming(receive)
@@ -141,12 +157,6 @@ def read_tunnel_answer(receive: Callable[[], bytes]) -> ReadAnswer:
 def _head(incoming: Incoming) -> tuple[int, ReadAnswer]:
     """Minor version of HTTP/1, and the answer without its body."""
     head = incoming.until(HEAD_END, MAX_HEAD_BYTES)
-    version, status, headers = _usual_head(head) if len(head) < USUAL_HEAD_BYTES else _parsed_head(head)
-    return version, ReadAnswer(status, dict(headers))
-
-
-def _parsed_head(head: bytes) -> tuple[int, int, dict[str, str]]:
-    """Minor version, status and headers. Raises: as read_answer()."""
     first, *lines = LINE_END.split(head)
     status_line = STATUS_LINE.fullmatch(first.decode("latin-1"))
     if not status_line:
@@ -162,10 +172,7 @@ def _parsed_head(head: bytes) -> tuple[int, int, dict[str, str]]:
             raise http.client.HTTPException(f"a broken header line {line[:60]!r}")
         name = header[1].lower()
         headers[name] = f"{headers[name]}, {header[2]}" if name in headers else header[2]
-    return int(status_line[1]), int(status_line[2]), headers
-
-
-_usual_head = lru_cache(16)(_parsed_head)  # a receiver's answers within one second have the same head
+    return int(status_line[1]), ReadAnswer(int(status_line[2]), headers)
 
 
 def _read_body(incoming: Incoming, answer: ReadAnswer, most_bytes: int) -> bool:

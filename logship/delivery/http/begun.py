@@ -6,20 +6,21 @@ import http.client
 import socket
 from collections.abc import Callable
 
-from logship.delivery.http.answer_reader import RECEIVE_BYTES, ReadAnswer, read_answer
+from logship.delivery.http.answer_reader import RECEIVE_BYTES, USUAL_BYTES, ReadAnswer, read_answer, usual_answer
+from logship.event import Parts
 
 AT_ONCE = socket.MSG_DONTWAIT
 
 
 class Begun:
-    """One request on an open connection that is not encrypted; sending `head` and `body` begins at once.
+    """One request on an open connection that is not encrypted; sending its `parts` begins at once.
 
     Call answer() until it gives one, or finish(), which waits and raises what went wrong.
     """
 
-    def __init__(self, sock: socket.socket, head: bytes, body: bytes) -> None:
+    def __init__(self, sock: socket.socket, parts: Parts) -> None:
         self._sock = sock
-        self._unsent = [memoryview(head), memoryview(body)]
+        self._unsent = [memoryview(part) for part in parts]
         self._received = b""
         self._is_ended = False
         self._fault: Exception | None = None
@@ -32,6 +33,8 @@ class Begun:
         if self._unsent or self._fault or not self._receive():
             return None
         try:
+            if len(self._received) <= USUAL_BYTES and not self._is_ended:
+                return usual_answer(self._received)
             return read_answer(self._incoming(_nothing_yet))
         except BlockingIOError:
             return None

@@ -6,6 +6,7 @@ import http.client
 import socket
 import ssl
 import threading
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -22,6 +23,7 @@ from logship.delivery.http.answer_reader import (
 )
 from logship.delivery.http.begun import Begun, is_silent
 from logship.endpoint import Endpoint
+from logship.event import Parts
 
 
 class TlsContext:
@@ -97,7 +99,8 @@ class LeanConnection(HTTPConnection):
             self.connect()
         if self.requests_made == 0:
             self.sock.settimeout(None)  # from here on the watchdog bounds the attempt as a whole
-        head = self._head(method, url, body, headers)
+        self._count()
+        head = _with_length(head_of(method, url, headers), len(body))
         if type(self.sock) is not socket.socket:
             self.sock.sendall(head + body)  # TLS takes one buffer
             return
@@ -110,20 +113,21 @@ class LeanConnection(HTTPConnection):
         """Whether it has carried a request, and without TLS."""
         return self.fd >= 0 and self.requests_made > 0 and type(self.sock) is socket.socket
 
-    def begin(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Begun | None:
-        """Sends the request without waiting; None where no connection is open, or it uses TLS.
+    def begin(self, head: bytes, body: Parts) -> Begun | None:
+        """The request, sent without waiting; None where there is no open connection, or TLS on it.
 
-        A connection with unread bytes is not used either: they would be taken for this request's answer.
+        `head` is as head_of() makes it. None, too, where unrequested bytes came: they would be taken for this
+        request's answer.
         """
         if not self.is_open_and_plain or not is_silent(self.sock):
             return None
-        return Begun(self.sock, self._head(method, url, body, headers), body)
+        self._count()
+        return Begun(self.sock, (_with_length(head, sum(map(len, body))), *body))
 
-    def _head(self, method: str, url: str, body: Any, headers: Any) -> bytes:
+    def _count(self) -> None:
+        """One more request goes out."""
         self.is_reused = self.requests_made > 0
         self.requests_made += 1
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        return f"{method} {url} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
 
     def getresponse(self) -> ReadAnswer:  # type: ignore[override] # the pool takes what has these attributes
         answer = read_answer(partial(self.sock.recv, RECEIVE_BYTES), self.most_answer_bytes)
@@ -151,6 +155,16 @@ class LeanConnection(HTTPConnection):
         except TunnelRefused:
             self.close()
             raise
+
+
+def head_of(method: str, url: str, headers: Mapping[str, str]) -> bytes:
+    """A request's head without the length of its body and its end."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{method} {url} HTTP/1.1\r\n{lines}".encode("latin-1")
+
+
+def _with_length(head: bytes, body_bytes: int) -> bytes:
+    return b"%bContent-Length: %d\r\n\r\n" % (head, body_bytes)
 
 
 class LeanTlsConnection(LeanConnection, HTTPSConnection):

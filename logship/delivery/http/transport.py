@@ -22,8 +22,9 @@ from logship.clock import WaitingClock
 from logship.delivery.answer import EXCERPT_CHARACTERS, Answer, Failure, FailureKind
 from logship.delivery.http.answer_reader import MAX_ANSWER_BYTES, ReadAnswer
 from logship.delivery.http.begun import Begun
-from logship.delivery.http.connection import LeanConnection, LeanTlsConnection, TlsContext, TunnelRefused
+from logship.delivery.http.connection import LeanConnection, LeanTlsConnection, TlsContext, TunnelRefused, head_of
 from logship.endpoint import Endpoint
+from logship.event import Parts
 from logship.records import record
 
 OF_IDLE_CONNECTIONS = (400, 408, 415, 422)  # servers and balancers write these while they close an idle connection
@@ -56,7 +57,7 @@ class HttpAttempt:
 
     begun: Begun
     path: str
-    body: bytes
+    body: Parts
     headers: Mapping[str, str]
     answer: Answer | None = None
 
@@ -78,6 +79,7 @@ class HttpTransport:
         self._base = ""  # what precedes a path in the request line
         self._fixed_headers: dict[str, str] = {}
         self._checked_headers: Mapping[str, str] = {}
+        self._heads: dict[str, bytes] = {}  # by path, of requests with these headers
         self._timeout = urllib3.Timeout(connect=endpoint.timeout_s, read=None)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Answer | Failure:
@@ -88,7 +90,8 @@ class HttpTransport:
         for name, value in headers.items() if headers != self._checked_headers else ():
             if not HEADER_VALUE.match(value):
                 return Failure(FailureKind.SETTING, f"{name} holds a character that no header can carry")
-        self._checked_headers = headers
+        if headers != self._checked_headers:
+            self._checked_headers, self._heads = headers, {}
         self._is_cut = False
         self._close_what_is_old()
         return self._checked(self._attempt(path, body, headers), path, body, headers)
@@ -98,7 +101,7 @@ class HttpTransport:
         """Whether there is a connection that begin() can use."""
         return self._connection is not None and self._connection.is_open_and_plain
 
-    def begin(self, path: str, body: bytes, headers: Mapping[str, str]) -> bool:
+    def begin(self, path: str, body: Parts, headers: Mapping[str, str]) -> bool:
         """Start an attempt and don't wait; False, with nothing sent, where there is no suitable open connection.
 
         Then call progress() until it gives the answer, or finish(), and nothing else.
@@ -107,7 +110,10 @@ class HttpTransport:
         self._close_what_is_old()
         if self._connection is None or headers != self._checked_headers:
             return False
-        begun = self._connection.begin("POST", self._base + path, body, {**self._fixed_headers, **headers})
+        head = self._heads.get(path)
+        if head is None:
+            head = self._heads[path] = head_of("POST", self._base + path, {**self._fixed_headers, **headers})
+        begun = self._connection.begin(head, body)
         self._begun = HttpAttempt(begun, path, body, headers) if begun else None
         return begun is not None
 
@@ -131,7 +137,7 @@ class HttpTransport:
                 if self._connection is not None:
                     self._connection.close()
                 answer = self._failure(urllib3.exceptions.ProtocolError("Connection aborted.", exc))
-        return self._checked(answer, attempt.path, attempt.body, attempt.headers)
+        return self._checked(answer, attempt.path, b"".join(attempt.body), attempt.headers)
 
     def cut(self) -> None:
         """Shut down the socket of the attempt; a sender that is dialling is bounded by the connect timeout.
