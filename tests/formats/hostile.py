@@ -19,7 +19,8 @@ USUAL_OF_FIELD = {
     "request_method": "GET", "method": "GET", "gzip_ratio": "2.75", "scheme": "https", "server_name": "shop.example",
     "server_name2": "shop.example",
     "upstream_addr": "10.0.0.5:80", "upstream_status": "200", "upstream_response_time": "0.004",
-    "upstream_connect_time": "0.001", "upstream_header_time": "0.002",
+    "upstream_connect_time": "0.001", "upstream_header_time": "0.002", "time_s": "0.004",
+    "request_header_x_forwarded_for": "203.0.113.9",
 }  # fmt: skip
 
 
