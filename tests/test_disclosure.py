@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import yaml
@@ -105,6 +106,40 @@ def test_values_under_a_secrets_name_are_found_in_queries_forms_and_bodies(name:
     assert disclosures({"request": {"body": {"a": [{name: "hunter22"}]}}})[0].remedy == f"body: [{name}]"
     form = b64encode(f"a=1&{name}=hunter22".encode()).decode()
     assert disclosures({"request": {"body": form, "transfer_encoding": "base64"}})[0].remedy == f"body: [{name}]"
+
+
+INNER = '{"a": [{"password": "hunter22"}]}'
+
+
+@pytest.mark.parametrize(
+    ("event", "place", "remedy"),
+    [
+        ({"request": {"uri": f"/x?d={quote(INNER)}"}}, "request.uri ?d password", "query: [password]"),
+        ({"request": {"uri": "/x?n=%2Fa%3Fpassword%3Dhunter22"}}, "request.uri ?n password", "query: [password]"),
+        ({"request": {"body": {"d": INNER}}}, "request.body.d password", "body: [password]"),
+        ({"request": {"body": {"d": "a=1&password=hunter22"}}}, "request.body.d password", "body: [password]"),
+        (
+            {"request": {"body": b64encode(f"d={quote(INNER)}".encode()).decode(), "transfer_encoding": "base64"}},
+            "request.body d password",
+            "body: [password]",
+        ),
+        ({"metadata": {"p": json.loads(INNER)}}, "metadata.p.a.password", "body: [password]"),
+        ({"metadata": {"p": INNER}}, "metadata.p password", "body: [password]"),
+        ({"request": {"headers": {"X-Api-Key": "hunter22"}}}, "request.headers.X-Api-Key", "headers: [X-Api-Key]"),
+    ],
+)
+def test_values_under_a_secrets_name_are_found_inside_of_other_values(
+    event: dict[str, object], place: str, remedy: str
+) -> None:
+    assert [(one.kind, one.place, one.remedy) for one in disclosures(event)] == [(KINDS[0], place, remedy)]
+
+
+def test_numbers_of_test_cards_and_encoded_account_numbers_are_found() -> None:
+    for number in ("4111111111111111", "4242 4242 4242 4242", "5555555555554444", "4012888888881881"):
+        assert [one.kind for one in disclosures({"metadata": {"m": number}})] == ["card number"]
+    assert not disclosures({"metadata": {"m": "4444444444444448"}})
+    for text in ("DE89%203704%200044%200532%200130%2000", "DE89 3704 0044 0532 0130 00"):
+        assert [one.kind for one in disclosures({"metadata": {"m": text}})] == ["bank account (IBAN)"]
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote, unquote_plus
 
+import orjson
+
 from logship.mapping.secret_forms import FORMS
 
 MAX_TEXT = 65_536  # characters looked at in one value
 MAX_LEAVES = 2_000  # values looked at in one event
 MAX_DEPTH = 32
+MAX_NESTED = 4  # values in values
 MAX_NAME = 64  # characters of a parameter's name
 
 REDACTED = "[redacted]"
@@ -68,11 +71,15 @@ def _in_event(event: Mapping[str, object]) -> Iterator[Disclosure]:
             yield from _in_url(place, text)
         elif place in ("request.body", "response.body"):
             yield from _in_body_text(place, text)
-        elif "body" in path[1:2]:
+        elif "body" in path[1:2] or (path[0] == "metadata" and len(path) > 2):
             yield from _below_body(place, path, text)
         else:
-            for kind, shown in _forms(text, is_agent=path[-1].lower() == "user-agent"):
+            if path[1:2] == ("headers",) and _secret(path[-1]) and text.lower() not in _NO_SECRETS:
+                yield Disclosure(_NAMED, place, _masked(text), _remedy_of_place(path))
+            for kind, shown in _forms(_decoded_percent(text), is_agent=path[-1].lower() == "user-agent"):
                 yield Disclosure(kind, place, shown, _remedy_of_place(path))
+            if path[0] == "metadata":
+                yield from _inside(f"{place} ", text, "body", MAX_NESTED)
 
 
 def _leaves(event: Mapping[str, object]) -> Iterator[tuple[str, tuple[str, ...], str]]:
@@ -118,7 +125,30 @@ _PATHS = {
 }
 
 
-def _in_pairs(place: str, pairs: Iterable[str], key: str) -> Iterator[Disclosure]:
+def _decoded_percent(text: str) -> str:
+    return unquote(text) if "%" in text else text
+
+
+def _inside(place: str, text: str, key: str, left: int) -> Iterator[Disclosure]:
+    """What is under names in JSON, a form or a URL that is one value; `key` is that of `redact` which masks it."""
+    if not left:
+        return
+    if text.lstrip()[:1] in ("{", "["):
+        try:
+            tree = orjson.loads(text.encode("utf-8", "replace"))
+        except ValueError:
+            return
+        for _, path, leaf in _leaves({"": tree}):
+            name = _printable(path[-1])
+            secret = _secret(path[-1])
+            if secret and leaf.lower() not in _NO_SECRETS:
+                yield Disclosure(_NAMED, f"{place}{name}", _masked(leaf), f"{key}: [{_yaml(secret)}]")
+            yield from _inside(f"{place}{name} ", leaf, key, left - 1)
+    elif "=" in text and not re.search(r"[\s<>{}]", text):
+        yield from _in_pairs(place, re.split("[&;?#]", text), key, left - 1)
+
+
+def _in_pairs(place: str, pairs: Iterable[str], key: str, left: int = MAX_NESTED) -> Iterator[Disclosure]:
     for pair in pairs:
         name, _, value = pair.partition("=")
         name, value = _printable(unquote_plus(name)), unquote_plus(value)
@@ -128,6 +158,7 @@ def _in_pairs(place: str, pairs: Iterable[str], key: str) -> Iterator[Disclosure
             yield Disclosure(_NAMED, f"{place}{name}", _masked(value), remedy)
         for kind, shown in _forms(unquote(value)):
             yield Disclosure(kind, f"{place}{name}", shown, remedy)
+        yield from _inside(f"{place}{name} ", value, key, left)
         if not value:
             for kind, shown in _forms(name):
                 yield Disclosure(kind, place.rstrip("?"), shown, "")
@@ -155,8 +186,9 @@ def _below_body(place: str, path: tuple[str, ...], text: str) -> Iterator[Disclo
     remedy = f"body: [{_yaml(name)}]"
     if _secret(path[-1]) and text.lower() not in _NO_SECRETS:
         yield Disclosure(_NAMED, place, _masked(text), remedy)
-    for kind, shown in _forms(text):
+    for kind, shown in _forms(_decoded_percent(text)):
         yield Disclosure(kind, place, shown, remedy)
+    yield from _inside(f"{place} ", text, "body", MAX_NESTED)
 
 
 def _secret(name: str) -> str:

@@ -26,10 +26,15 @@ class Form(NamedTuple):
     is_it: Callable[[str], bool] = lambda text: True
 
 
+_TEST_CARDS = frozenset(  # of the providers' documents, with so few digits that other numbers look like them
+    {"4111111111111111", "4242424242424242", "5555555555554444", "4444333322221111", "4000000000000002"}
+)
+
+
 def _luhn(text: str) -> bool:
     digits = [int(char) for char in text if char.isdigit()]
     if len(set(digits)) < 3:
-        return False
+        return "".join(map(str, digits)) in _TEST_CARDS
     doubled = [
         digit if at % 2 == 0 else (2 * digit - 9 if digit > 4 else 2 * digit)
         for at, digit in enumerate(reversed(digits))
