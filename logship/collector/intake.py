@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from logship.collector.callers import Agents, header, referrer_host
+from logship.collector.callers import Callers
 from logship.collector.checking import MANY_KEYS_CHARS, checked, encoded_event, oversize_of
 from logship.collector.elements import WHITESPACE, decode, elements, has_too_many_values, too_many_values
 from logship.collector.refusal import MAX_FAULTS, Fault, RefusalError
@@ -47,7 +47,7 @@ class Intake:
 
     def __init__(self) -> None:
         self._times = TimeReader()
-        self._agents = Agents()
+        self._callers = Callers()
         self._routes: dict[str, Routes] = {}
 
     def rows(self, body: bytes, *, batch: bool, application_id: str, received_ms: int, peer: str) -> list[EventRow]:
@@ -119,7 +119,7 @@ class Intake:
             return None
         application_id, received_ms, peer, routes = arrival
         read_time, route_of, match, row = self._times.read, routes.of, USUAL_URI.match, tuple.__new__
-        agent_of = self._agents.of
+        callers_of = self._callers.of
         rows: list[EventRow] = []
         try:
             for event in events:
@@ -131,7 +131,10 @@ class Intake:
                     return None
                 time_ms = read_time(request.time)
                 status = response.status if response else None
-                lasted_ms = bounded_duration(read_time(response.time) - time_ms) if response else None
+                lasted_ms: float | None = read_time(response.time) - time_ms if response else None
+                if lasted_ms is not None and not 0 <= lasted_ms <= MAX_DURATION_MS:
+                    lasted_ms = bounded_duration(lasted_ms)
+                agent, referrer = callers_of(request.headers or None)
                 parts = match(request.uri)
                 host, path = parts.groups() if parts else split_uri(request.uri)
                 path = path[:MAX_PATH_CHARS]
@@ -151,8 +154,8 @@ class Intake:
                     request.ip_address[:MAX_CLIENT_CHARS],
                     event.company_id[:MAX_COMPANY_CHARS] if event.company_id else None,
                     host[:MAX_SOURCE_CHARS],
-                    agent_of(header(request.headers or None, "User-Agent")),
-                    referrer_host(header(request.headers or None, "Referer")),
+                    agent,
+                    referrer,
                     text,
                 )
                 rows.append(row(EventRow, columns))
@@ -202,8 +205,7 @@ class Intake:
                 request["ip_address"][:MAX_CLIENT_CHARS],
                 (event.get("company_id") or "")[:MAX_COMPANY_CHARS] or None,
                 host[:MAX_SOURCE_CHARS],
-                self._agents.of(header(request.get("headers"), "User-Agent")),
-                referrer_host(header(request.get("headers"), "Referer")),
+                *self._callers.of(request.get("headers")),
                 text,
             )
             rows.append(row if NUL_ESCAPED not in text else EventRow(*printable(row)))
@@ -254,6 +256,6 @@ def printable(columns: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(one.replace("\x00", "\ufffd") if isinstance(one, str) else one for one in columns)
 
 
-def bounded_duration(duration_ms: int) -> float:
+def bounded_duration(duration_ms: float) -> float:
     """A duration the counts can add up: clocks that disagree make neither negative nor endless ones."""
     return duration_ms if 0 <= duration_ms <= MAX_DURATION_MS else min(float(max(duration_ms, 0)), MAX_DURATION_MS)

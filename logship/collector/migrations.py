@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from logship.collector import schema
-from logship.collector.callers import Agents, header, referrer_host
+from logship.collector.callers import Callers
 from logship.collector.database import Database, Run
 from logship.collector.row import MAX_CLIENT_CHARS, MAX_COMPANY_CHARS, MAX_SOURCE_CHARS, split_uri
 from logship.collector.segments import FOLDED_AT_ONCE, add_digest, fold, without_digest
@@ -63,12 +63,12 @@ def _widen(database: Database, dialect: schema.Dialect, progress: Progress) -> N
                 run(f"ALTER TABLE events ADD COLUMN {name} TEXT", ())
     total = int(database.read("SELECT count(*) FROM events WHERE host IS NULL")[0][0])
     reporter = MigrationReporter("migrating the store", total, progress)
-    agents, last_id = Agents(), 0
+    callers, last_id = Callers(), 0
     while True:
         with database.transaction() as run:
             found = run(NEXT, (last_id, EVENTS_AT_ONCE))
             for number, text in found:
-                run(UPDATE, (*columns_of(orjson.loads(text), agents), number))
+                run(UPDATE, (*columns_of(orjson.loads(text), callers), number))
         if not found:
             break
         last_id = int(found[-1][0])
@@ -85,7 +85,7 @@ def _column_names(run: Run, dialect: schema.Dialect) -> set[str]:
     return {str(record[0]) for record in run(statement, ())}
 
 
-def columns_of(event: dict[str, Any], agents: Agents) -> Sequence[str | None]:
+def columns_of(event: dict[str, Any], callers: Callers) -> Sequence[str | None]:
     """The values of NEW_COLUMNS of an event, as intake.py gives them."""
     request = event["request"]
     host, _ = split_uri(request["uri"])
@@ -93,8 +93,7 @@ def columns_of(event: dict[str, Any], agents: Agents) -> Sequence[str | None]:
         (request.get("ip_address") or "")[:MAX_CLIENT_CHARS],
         (event.get("company_id") or "")[:MAX_COMPANY_CHARS] or None,
         host[:MAX_SOURCE_CHARS],
-        agents.of(header(request.get("headers"), "User-Agent")),
-        referrer_host(header(request.get("headers"), "Referer")),
+        *callers.of(request.get("headers")),
     )
     return [one.replace("\x00", "\ufffd") if one else one for one in values]
 

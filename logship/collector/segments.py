@@ -41,7 +41,7 @@ KNOWN = """
 SELECT f.last_id, s.id, s.events, s.first_id, s.last_id, s.oldest_ms, s.newest_ms
 FROM folded f LEFT JOIN segments s ON s.application_id = ? ORDER BY s.last_id
 """
-LAST_TWO = "SELECT id, events FROM segments WHERE application_id = ? ORDER BY last_id DESC LIMIT 2"
+LAST = "SELECT id, events FROM segments WHERE application_id = ? ORDER BY last_id DESC LIMIT 1"
 WITHOUT_DIGEST = """
 SELECT id, events FROM segments
 WHERE NOT EXISTS (SELECT 1 FROM columns WHERE segment_id = segments.id AND name = ?) ORDER BY id
@@ -185,8 +185,7 @@ def fold(database: Database, pending: Pending | None = None) -> bool:
         for start in range(0, len(records), SEGMENT_EVENTS):
             by_application = sorted(records[start : start + SEGMENT_EVENTS], key=itemgetter(0))
             for application_id, group in groupby(by_application, key=itemgetter(0)):
-                add(run, application_id, packed_records(list(group)))
-                merge_last(run, application_id)
+                add(run, application_id, joined_with_last(run, application_id, packed_records(list(group))))
         run("UPDATE folded SET last_id = ?", (int(records[-1][1]),))
     return len(records) >= FOLDED_AT_ONCE
 
@@ -228,19 +227,22 @@ def remove(run: Run, segment_id: int) -> None:
     run("DELETE FROM segments WHERE id = ?", (segment_id,))
 
 
-def merge_last(run: Run, application_id: str) -> None:
-    """Merges the last segment with the one before, as long as that one is hardly larger."""
+def joined_with_last(run: Run, application_id: str, made: tuple[int, Packed]) -> tuple[int, Packed]:
+    """A new segment, and in it the last ones, as long as the one before is hardly larger: those are removed.
+
+    Only what comes of it is written, and has its digest made: most of what a new segment costs.
+    """
+    events, columns = made
     while True:
-        last_two = run(LAST_TWO, (application_id,))
-        if len(last_two) < 2:
-            return
-        (last, few), (before, many) = ((int(one[0]), int(one[1])) for one in last_two)
-        if many > 2 * few or many + few > SEGMENT_EVENTS:
-            return
-        columns = merged(whole(run, before, many), whole(run, last, few))
+        last = run(LAST, (application_id,))
+        if not last:
+            return events, columns
+        before, many = int(last[0][0]), int(last[0][1])
+        if many > 2 * events or many + events > SEGMENT_EVENTS:
+            return events, columns
+        columns = merged(whole(run, before, many), held(events, columns))
         remove(run, before)
-        remove(run, last)
-        add(run, application_id, (many + few, columns))
+        events += many
 
 
 def whole(run: Run, segment_id: int, events: int) -> Segment:
