@@ -82,7 +82,10 @@ FORMAT_KINDS = {
     "nginx": {"type": ["string", "array"], "description": "an nginx log_format, as in nginx.conf"},
     "json": {"type": ["string", "object"], "description": "field: key, dotted keys; or auto"},
     "ltsv": {"type": ["string", "object"], "description": "field: label; or auto"},
-    "w3c": {"type": "string", "description": "auto: the log's own #Fields say; or the fields of a log without them"},
+    "w3c": {
+        "type": "string",
+        "description": "auto: the log's #Fields lines; or the fields of a log without them",
+    },
     "regex": {"type": "string", "description": "RE2 with groups named after fields"},
 }
 FORMAT = {
@@ -138,14 +141,14 @@ class EndpointModel(ConfigSection):
         "auto",
         "older events are counted as too old; auto: 30d for *.moesif.net, else none",
     )
-    timeout: float = declare(POSITIVE, 30.0, "bounds a whole attempt", shown="30s")
+    timeout: float = declare(POSITIVE, 30.0, "longest time of one attempt", shown="30s")
     remote_config: Literal["on", "off", "auto"] = declare(
         Choice("on", "off", "auto"),
         "auto",
         "obey the receiver's GET /v1/config (sampling); auto: on for *.moesif.net",
     )
     connection_max_age: float = declare(
-        POSITIVE, 300.0, "then a connection is opened anew, so that DNS changes are followed", shown="5m"
+        POSITIVE, 300.0, "then a new connection is opened, so that DNS changes are followed", shown="5m"
     )
     ca_file: str | None = declare(TEXT, None, "certificates to trust instead of the system's")
     client_cert: str | None = declare(TEXT, None, "client certificate, PEM")
@@ -171,7 +174,7 @@ class DeliveryModel(ConfigSection):
     retry_initial: float = declare(
         POSITIVE, 0.5, "first wait after a failure, then twice as long each time", shown="500ms"
     )
-    retry_max: float = declare(POSITIVE, 60.0, "longest wait between tries", shown="60s")
+    retry_max: float = declare(POSITIVE, 60.0, "longest wait between attempts", shown="60s")
     shutdown_timeout: float = declare(NOT_NEGATIVE, 10.0, "how long a stop waits for answers", shown="10s")
 
 
@@ -187,9 +190,9 @@ class SourceModel(ConfigSection):
     """One log, or several of one kind."""
 
     name: str | None = declare(NAME, None, "shown everywhere; default from the path")
-    paths: list[str] = declare(_texts(is_filled=True), REQUIRED, "globs of the live logs; ** and {a,b} too")
-    exclude: list[str] = declare(_texts(), [], "globs of what to leave alone")
-    rotated: list[str] = declare(_texts(), [], "further globs where rotation puts old files")
+    paths: list[str] = declare(_texts(is_filled=True), REQUIRED, "globs of the live logs, also with ** and {a,b}")
+    exclude: list[str] = declare(_texts(), [], "globs of files not to read")
+    rotated: list[str] = declare(_texts(), [], "globs of rotated files, if rotation moves them elsewhere")
     format: Any = declare(FORMAT_TREE, "combined", "a preset, auto, a list, or {apache|nginx|json|ltsv|w3c|regex: …}")
     mapping: Any = declare(MAPPING_TREE, "default", "a shipped name, a path relative to this file, or inline")
     fields: dict[str, str] = declare(
@@ -227,14 +230,14 @@ class LogshipModel(ConfigSection):
 
     endpoint: EndpointModel = declare(Inner(EndpointModel), EndpointModel(), "where events go")
     batch: BatchModel = declare(Inner(BatchModel), BatchModel(), "how events are joined to bodies")
-    delivery: DeliveryModel = declare(Inner(DeliveryModel), DeliveryModel(), "how hard the receiver is tried")
+    delivery: DeliveryModel = declare(Inner(DeliveryModel), DeliveryModel(), "concurrency and retries")
     state_dir: str | None = declare(
         NAME, None, "positions and dead letters; default $STATE_DIRECTORY, else $XDG_STATE_HOME/logship"
     )
     origin: str | None = declare(NAME, None, "label of this host; default: its name")
     status: StatusModel | None = declare(OrNull(Inner(StatusModel)), StatusModel(), "null turns it off")
     max_line_bytes: int = declare(_size(MIN_LINE_BYTES, 16_777_216), 65_536, "longer lines are dead letters")
-    held_max: int = declare(_size(0), 1_000_000_000, "of deleted files kept open")
+    held_max: int = declare(_size(0), 1_000_000_000, "most bytes of deleted files kept open until they are read")
     formats: dict[str, Any] = declare(MapOf(FORMAT_TREE), {}, "named formats of your own")
     include: list[str] = declare(_texts(), [], "globs of files with sources: only, relative to this file")
     sources: list[SourceModel] = declare(SOURCES, [], "the logs")

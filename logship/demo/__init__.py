@@ -22,7 +22,7 @@ from pathlib import Path
 from logship.demo.shop import Shop, headers_of, history, line, visit
 from logship.records import record
 
-START_S = 15.0  # how long a part may take until it answers
+START_S = 15.0  # how long a part may take to start
 REQUESTS_PER_S = 25
 NGINX_PATHS = ("/usr/sbin/nginx", "/usr/local/sbin/nginx")  # /usr/sbin is not on everybody's PATH
 APPLICATION_ID = "demo"
@@ -44,7 +44,7 @@ http {{
 }}
 """
 REAL_IP = "set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;"
-VISITORS = 8  # at once, so that a slow answer holds up nobody else
+VISITORS = 8  # at once, so that a slow answer does not delay the others
 
 CONFIG = """\
 endpoint: {{url: "{url}", application_id: {application_id}}}
@@ -62,14 +62,14 @@ sources:
 
 @record
 class DemoMoment:
-    """How far the demo is: lines in the log, events the receiver confirmed."""
+    """The demo's progress: lines in the log, events that the receiver confirmed."""
 
     lines_seen: int
     events_confirmed: int
 
 
 class Demo:
-    """Everything running, in a directory of its own.
+    """All parts of the demo, in a directory of its own.
 
     Shapes: `page` is the address of the collector's page, `server` says what writes the log.
     """
@@ -88,9 +88,9 @@ class Demo:
         self._lines = 0
 
     def start(self, host: str, port: int) -> None:
-        """Bring up the collector, the traffic and the daemon.
+        """Start the collector, the traffic and the daemon.
 
-        Raises: RuntimeError with the part's own words when one doesn't come up.
+        Raises: RuntimeError with a part's output if it does not start.
         """
         if port == 0 or not _is_free(host, port):
             port = free_port()
@@ -113,9 +113,9 @@ class Demo:
         self._await("127.0.0.1", status_port, "run")
 
     def moments(self, seconds: float | None) -> Iterator[DemoMoment]:
-        """One a second, for `seconds` or for ever.
+        """One a second, for `seconds` or forever.
 
-        Raises: RuntimeError when a part has ended by itself.
+        Raises: RuntimeError when a part has ended.
         """
         start_s = time.monotonic()
         for tick in itertools.count(1):
@@ -124,11 +124,11 @@ class Demo:
             time.sleep(max(0.0, start_s + tick - time.monotonic()))
             for child in self._children:
                 if child.poll() is not None:
-                    raise RuntimeError(f"a part of the demo ended by itself; see {self.directory}")
+                    raise RuntimeError(f"a part of the demo has ended; see {self.directory}")
             yield self.moment()
 
     def moment(self) -> DemoMoment:
-        """How far it is now."""
+        """The progress now."""
         return DemoMoment(self._count_lines(), self._count_stored())
 
     def finish(self, within_s: float = 10.0) -> DemoMoment:
@@ -159,7 +159,7 @@ class Demo:
             self._shop = None
 
     def daemon_summary(self) -> str:
-        """The daemon's own last sum; it is in its log once it has stopped."""
+        """The daemon's final sum, from its log; "" while it runs."""
         for said in reversed((self.directory / "run.log").read_text(errors="replace").splitlines()):
             if "stopped" in said:
                 return said[said.index("lines ") :] if "lines " in said else said
@@ -181,7 +181,7 @@ class Demo:
         while _is_free(host, port):
             if self._children[-1].poll() is not None or time.monotonic() > deadline_s:
                 said = (self.directory / f"{name}.log").read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"'{name}' did not come up:\n{said}")
+                raise RuntimeError(f"'{name}' did not start:\n{said}")
             time.sleep(0.02)
 
     def _start_server(self) -> None:
@@ -220,7 +220,7 @@ class Demo:
             thread.start()
 
     def _send_requests(self, every_s: float) -> None:
-        """Visits the shop through nginx; what becomes of each visit is told to the shop behind it."""
+        """Visits the shop through nginx; a header tells the shop how to answer."""
         choose = random.Random()
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
         while not self._stop_traffic.wait(choose.uniform(0, 2 * every_s)):
@@ -254,7 +254,7 @@ class Demo:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
+    """A free port of loopback."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port

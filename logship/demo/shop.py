@@ -1,4 +1,4 @@
-"""The demo's shop: who asks it for what, how long it takes, and what fails."""
+"""The demo's shop: its visitors, their requests, how long answers take and which fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DAY_S = 86_400
 HISTORY_S = 2 * DAY_S
 HISTORY_LINES = 20_000
 OUTAGE_S = (9.0 * 3_600, 8.4 * 3_600)  # of most of the API, before now: from, to
-NO_ANSWER = 502  # what nginx says when the shop behind it hangs up
+NO_ANSWER = 502  # nginx's answer when the shop closes the connection
 SLOWER = 1.35  # today than yesterday
 
 # host, verb, path, weight, usual duration in seconds, statuses
@@ -53,7 +53,7 @@ REFERRERS = (
 
 @record
 class Visit:
-    """One request and what becomes of it; `user` is "-" for nobody, `lasted_s` how long the answer takes."""
+    """One request and its answer; `user` is "-" for nobody, `lasted_s` is how long the answer takes."""
 
     host: str
     client: str
@@ -67,7 +67,7 @@ class Visit:
 
 
 def visit(choose: random.Random, ago_s: float = 0.0) -> Visit:
-    """Somebody asks the shop for something, some seconds ago."""
+    """A random request, made some seconds ago."""
     host, verb, path, _, usual_s, statuses = choose.choices(PAGES, WEIGHTS)[0]
     status = choose.choice(statuses)
     is_api = host.startswith("api")
@@ -111,10 +111,10 @@ def line(made: Visit, at_s: float) -> str:
 
 
 class Shop(http.server.BaseHTTPRequestHandler):
-    """Answers as the visitor's X-Answer says: status, and seconds until then."""
+    """Answers as X-Answer says: a status, after some seconds."""
 
     def handle_one_request(self) -> None:
-        """One request of nginx, whatever its verb."""
+        """One request, of any method."""
         self.raw_requestline = self.rfile.readline(65_537)
         if not self.raw_requestline or not self.parse_request():
             self.close_connection = True

@@ -1,4 +1,4 @@
-"""Settings become a pipeline: the one place that knows which part is built from which key."""
+"""Builds a pipeline of settings: the only place that knows which part needs which key."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from logship.tail.tailer import Tailer
 
 
 class Wake(threading.Event):
-    """An event that also ends the work thread's wait for files, so that it waits in one place for both."""
+    """An event that also wakes the work thread from its wait for files, so that it needs only one wait."""
 
     def __init__(self, also: Callable[[], None]) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ def build_pipeline(settings: Settings, state: State, clock: SystemClock, *, once
     """The whole route for `settings`; nothing is opened or sent before its first step."""
     counters = Counters()
     for source in settings.sources:
-        counters.of_source(source.name)  # a source without a line yet shows its zeros
+        counters.of_source(source.name)  # so that a source without lines is shown, too
     tailer = Tailer(
         [tail_source(settings, source) for source in settings.sources],
         state,
@@ -61,17 +61,17 @@ def build_pipeline(settings: Settings, state: State, clock: SystemClock, *, once
 
 
 def _remedy(path: str, error: OSError) -> str:
-    from logship.check.permissions import remedy  # who may read everything doesn't pay for it
+    from logship.check.permissions import remedy  # loaded only when permission is missing
 
     return remedy(path, error)
 
 
 def reroute(pipeline: Pipeline, old: Settings, new: Settings, clock: SystemClock, state: State) -> None:
-    """After a reload: routes and outputs of `new`; files both know go on where they are.
+    """After a reload: routes and outputs of `new`; files that both settings read continue at their positions.
 
-    An output whose endpoint and limits are unchanged stays with what is in flight; of a changed one the unsettled
-    batches go out through the new output of their source, as they are. Without such a source they are left, nothing
-    moves.
+    An output whose endpoint and limits are unchanged stays, with its batches in flight. The unsettled batches of a
+    changed one are sent through the new output of their source, as they are. If the source is gone they are dropped,
+    and their positions do not move.
     """
     has_same_limits = (old.batch, old.delivery) == (new.batch, new.delivery)
     kept = {name: pipeline.outputs[name] for name in output_names(new).values() if name in pipeline.outputs}
@@ -107,7 +107,7 @@ def routes_of(settings: Settings) -> dict[str, Route]:
 def outputs_of(
     settings: Settings, tailer: Tailer, clock: SystemClock, counters: Counters, state: State
 ) -> dict[str, Output]:
-    """A output for each different endpoint."""
+    """One output for each different endpoint."""
 
     def keep(note: str, value: str) -> None:
         state.remember(note, value)
@@ -138,11 +138,11 @@ def feed_of(
     clock: SystemClock,
     wake: Callable[[], None],
 ) -> RulesFeed:
-    """What asks for a receiver's rules; `note` and `keep` are the state's memory of the last good ones."""
+    """The feed of a receiver's rules; `note` and `keep` read and write the last good ones in the state."""
     name = note_name(endpoint.receiver, endpoint.application_id.reveal() if endpoint.application_id else "")
 
     def page_source() -> PageSource:
-        from logship.delivery.http import PageTransport, TlsContext  # 100 ms that nobody else has to wait for
+        from logship.delivery.http import PageTransport, TlsContext  # 100 ms, and only this thread needs it
 
         return PageTransport(endpoint, TlsContext(endpoint), clock)
 

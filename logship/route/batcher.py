@@ -1,4 +1,4 @@
-"""Events joined to bodies of at most so many bytes, counted exactly, and at most so old."""
+"""Joins events to bodies that are bounded in bytes, counted exactly, and in age."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from logship.event import Batch, Chunk, Conversion, Piece, Span
 from logship.records import record
 
 BRACKETS_LESS_COMMA = 1  # "[" and "]" around n events and n - 1 commas, where each event is counted with a comma
-LOG_BYTES_MAX = 2_000_000  # of chunks that a batch keeps for dead letters: lines of 40 kB give events of 300 bytes
+LOG_BYTES_MAX = 2_000_000  # of chunks that a batch keeps for dead letters: lines of 40 kB may give events of 300 bytes
 
 
 SpanOf = Callable[[Chunk, int, int], Span]  # (chunk, start, end) with the anchor before `end`
@@ -19,10 +19,10 @@ SpanOf = Callable[[Chunk, int, int], Span]  # (chunk, start, end) with the ancho
 
 @record(frozen=False)
 class Cut:
-    """What adding a conversion gave.
+    """The result of adding a conversion.
 
-    Shapes: batches are full; `too_large` are events over the limit alone; `settled` are stretches without an event,
-    confirmed as soon as all before them is.
+    Shapes: batches are full; `too_large` are events that are over the limit alone; `settled` are ranges without an
+    event, confirmed as soon as everything before them is.
     """
 
     batches: list[Batch] = field(default_factory=list)
@@ -33,12 +33,12 @@ class Cut:
 class Batcher:
     """Collects the events of all files of one receiver.
 
-    Every stretch of a file that is handed in leaves again in exactly one span, in order and without gaps.
+    Every range of a file that comes in leaves in exactly one span, in order and without gaps.
     """
 
     def __init__(self, max_bytes: int, max_age_s: float, span_of: SpanOf) -> None:
-        self.max_bytes = max_bytes  # may shrink when the receiver turns out to take less
-        self._event_bytes = max_bytes  # a single event may be larger than what was learned: the receiver decides
+        self.max_bytes = max_bytes  # becomes smaller if the receiver takes less
+        self._event_bytes = max_bytes  # a single event may be larger than the learned limit: the receiver decides
         self.max_age_s = max_age_s
         self._span_of = span_of
         self._texts: list[memoryview] = []  # slices of what was converted, one for each piece
@@ -59,13 +59,13 @@ class Batcher:
         return self._oldest_s + self.max_age_s if self._pieces else None
 
     def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int, now_s: float) -> Cut:
-        """Take the events of `conversion`; [start, end) is the stretch of the file that they settle.
+        """Take the events of `conversion`; [start, end) is the range of the file that they settle.
 
-        Shapes: `start` is where the file's last stretch ended, `end` is after the line of the last event.
+        Shapes: `start` is where the file's last range ended, `end` is after the line of the last event.
         """
         cut = Cut()
         whole, text, ends = conversion, memoryview(conversion.text), conversion.ends
-        conversion = conversion.without_text()  # what remains to be known once the bodies are made
+        conversion = conversion.without_text()  # what is still needed once the bodies are made
         first, begin = 0, 0  # the next event, and where it begins in the text
         while first < len(ends):
             room = self.max_bytes - BRACKETS_LESS_COMMA - self._counted_bytes
@@ -91,7 +91,7 @@ class Batcher:
         return cut
 
     def flush(self) -> list[Batch]:
-        """What waits, as one batch; an empty list where nothing waits."""
+        """The waiting events as one batch; an empty list if none wait."""
         if not self._pieces:
             return []
         batch = Batch.of(self._texts, joined(self._spans), tuple(self._pieces))
@@ -111,12 +111,12 @@ class Batcher:
 
 
 def span(chunk: Chunk, start: int, end: int) -> Span:
-    """[start, end) of a chunk, for those who know its anchor themselves."""
+    """[start, end) of a chunk, for callers that know its anchor."""
     return Span(chunk.file, start, end, b"")
 
 
 def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """The same stretches with neighbours of one file made into one."""
+    """The same spans, with adjacent ones of one file joined."""
     result: dict[tuple[int, int], Span] = {}  # by file and end
     for one in spans:
         before = result.pop((one.file.file_id, one.start), None)

@@ -1,4 +1,4 @@
-"""Dead letters on their way to disk: positions wait until they are written, shipping does not."""
+"""Writes dead letters: positions wait until they are on disk, shipping does not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from logship.records import record
 
 log = logging.getLogger(__name__)
 
-OWED_BYTES_MAX = 4_000_000  # of memory for what can't be written; above it reading stops
+OWED_BYTES_MAX = 4_000_000  # of memory for letters that can't be written; above it reading stops
 WRITE_BYTES = 1_000_000  # of letters in one write
 RETRY_EVERY_S = 1.0
 REPORT_EVERY_S = 60.0
@@ -30,10 +30,10 @@ class Repeats:
 
 
 class DeadLetterWriter:
-    """Collects what can't be delivered, and writes and counts it before any position passes it.
+    """Collects dead letters, and writes and counts them before any position passes them.
 
-    Shapes: `problem` is why the letters can't be written now, "" while they can; `is_full`: nothing more should be
-    read until they can.
+    Shapes: `problem` is why letters can't be written now, "" while they can; `is_full`: nothing more should be read
+    until they can.
     """
 
     def __init__(self, store: DeadLetters, counters: Counters, clock: Clock, *, is_quiet: bool = False) -> None:
@@ -52,7 +52,7 @@ class DeadLetterWriter:
         self._kept = 0
 
     def add(self, letters: Iterable[DeadLetter]) -> None:
-        """Lines more that are dead letters."""
+        """Takes further letters."""
         for letter in letters:
             if not self._is_quiet:
                 self._report(letter)
@@ -64,9 +64,9 @@ class DeadLetterWriter:
         return self._owed_bytes > OWED_BYTES_MAX
 
     def write(self, *, at_once: bool = False) -> bool:
-        """True when nothing is owed any more: positions may move. After a failure it is tried once a second.
+        """True when all letters are written: positions may move. After a failure it is tried once a second.
 
-        Only what is on disk counts as a dead letter; until then its line waits.
+        A letter counts once it is on disk; until then its line waits.
         """
         now_s = self._clock.monotonic()
         self._report_more(now_s)
@@ -86,7 +86,7 @@ class DeadLetterWriter:
         return True
 
     def close(self) -> None:
-        """Reports what was not reported yet."""
+        """Logs what was not logged yet."""
         self._report_more(float("inf"))
 
     def _write_some(self) -> None:
@@ -104,13 +104,13 @@ class DeadLetterWriter:
 
     def _fail(self, error: OSError, now_s: float) -> None:
         if not self._is_quiet and (str(error) != self.problem or now_s >= self._problem_due_s):
-            log.error("dead letters can't be written, positions wait for it count=%d error=%s", len(self._owed), error)
+            log.error("dead letters can't be written, positions wait count=%d error=%s", len(self._owed), error)
             self._problem_due_s = now_s + REPORT_EVERY_S
         self.problem = str(error)
         self._retry_at_s = now_s + RETRY_EVERY_S
 
     def _report(self, letter: DeadLetter) -> None:
-        """The first of a source and reason at once, the others once a minute."""
+        """Logs the first of a source and reason at once, further ones once a minute."""
         file, reason, status = letter.file, letter.reason, letter.status
         said = reason if status is None else f"{reason} (HTTP {status})"
         key = file.source, NUMBERS.sub("N", reason) if status is None else said

@@ -1,4 +1,4 @@
-"""What the log is warned of while events are made: values that were left out, and what looks like a secret."""
+"""Warnings in the log while events are made: values that were left out, and what looks like a secret."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from logship.mapping.event_keys import MAX_ID_CHARS
 
 log = logging.getLogger(__name__)
 
-DISCLOSED_EVERY_S = 10.0  # how often the first events of a chunk are looked at for secrets: it takes 0.1 ms each
+DISCLOSED_EVERY_S = 10.0  # how often the first events of a chunk are searched for secrets: it takes 0.1 ms each
 DISCLOSED_EVENTS = 5
-MAX_WARNED = 50  # of kinds and places: names of parameters are whoever sent the request's
+MAX_WARNED = 50  # kinds and places: clients choose the names of parameters
 
 
 class EventWarnings:
@@ -29,7 +29,7 @@ class EventWarnings:
         self._disclosed_due_s = clock.monotonic() + DISCLOSED_EVERY_S
 
     def look(self, chunk: Chunk, conversion: Conversion) -> None:
-        """Looks at what a chunk became; for secrets only in a few events now and then."""
+        """Looks at a chunk's events, and searches a few of them for secrets now and then."""
         for key in conversion.left_out.keys() - self._warned_keys:
             self._warned_keys.add(key)
             why = f"more than {MAX_ID_CHARS} characters, the API takes no more"

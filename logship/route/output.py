@@ -1,4 +1,4 @@
-"""One receiver and what waits for it: events become batches, batches are sent, answers settle them."""
+"""One receiver and its queue: events become batches, batches are sent, answers settle them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ READY_BATCHES = 2  # converted ahead of a free sender, so that converting and se
 
 
 class LineConverter(Protocol):
-    """What a format and a mapping are compiled to."""
+    """A compiled format and mapping."""
 
     def convert(
         self, data: bytes, start: int, file: LogFile, window: Window | None = None, heading: bytes = b""
@@ -39,7 +39,7 @@ class LineConverter(Protocol):
 
 @record
 class Route:
-    """How the lines of one source travel; `output` names the receiver's."""
+    """The route of one source's lines; `output` is the name of its receiver's output."""
 
     source: str
     converter: LineConverter
@@ -49,7 +49,7 @@ class Route:
 
 @record
 class SettledBatch:
-    """A batch whose events are confirmed, but for those of its dead letters.
+    """A batch whose events are confirmed, except its dead letters.
 
     Shapes: `letters` maps the index of a refused event to its letter.
     """
@@ -59,7 +59,7 @@ class SettledBatch:
 
     @classmethod
     def of(cls, outcome: Outcome) -> SettledBatch:
-        """What the answers came to."""
+        """The result of a batch's answers."""
         batch, letters = outcome.batch, {}
         for refused in outcome.refused:
             origin, event = batch.origin(refused.index), batch.event(refused.index)
@@ -71,7 +71,7 @@ class SettledBatch:
 
 @record(frozen=False)
 class Output:
-    """One receiver, its batcher and its delivery; `sources` are those whose lines go there."""
+    """One receiver's batcher and delivery; `sources` are those whose lines go there."""
 
     delivery: Delivery
     batcher: Batcher
@@ -79,7 +79,7 @@ class Output:
     max_event_age_s: float | None = None
     feed: RulesFeed | None = None  # None: the receiver's rules are not asked for
     ready: deque[Batch] = field(default_factory=deque)
-    unsettled: int = 0  # batches submitted whose fate is open
+    unsettled: int = 0  # batches submitted and not answered yet
 
     @property
     def is_empty(self) -> bool:
@@ -90,17 +90,17 @@ class Output:
         return len(self.ready) < READY_BATCHES and self.delivery.room() > 0 and (self.feed is None or self.feed.is_open)
 
     def add(self, chunk: Chunk, conversion: Conversion, start: int, end: int, now_s: float) -> Cut:
-        """Takes the events of [start, end) of a chunk; gives what came of them without being sent."""
+        """Takes the events of [start, end) of a chunk; gives what is settled without being sent."""
         cut = self.batcher.add(chunk, conversion, start, end, now_s)
         self.ready.extend(cut.batches)
         return cut
 
     def flush(self) -> None:
-        """What waits for a full batch is ready as it is."""
+        """Makes waiting events ready, also without a full batch."""
         self.ready.extend(self.batcher.flush())
 
     def send_next(self) -> Batch | None:
-        """Hands over one batch; None while none is ready or there is no room for it."""
+        """Sends one batch; None while none is ready or there is no room for it."""
         if not self.ready or self.delivery.room() <= 0:
             return None
         batch = self.ready.popleft()
@@ -145,7 +145,7 @@ class Output:
 
     @property
     def needs_a_person(self) -> bool:
-        """Nothing can be delivered until a person acts."""
+        """Nothing can be delivered until somebody acts."""
         feed = self.feed_status
         return (feed is not None and feed.is_refused) or self.delivery.status().state is DeliveryState.HELD
 
@@ -161,7 +161,7 @@ class Output:
             self.feed.resume()
 
     def close(self, within_s: float) -> list[Batch]:
-        """No further attempt after so many seconds; gives what is unsettled."""
+        """No further attempt after so many seconds; gives the unsettled batches."""
         if self.feed is not None:
             self.feed.close()
         return self.delivery.close(within_s)

@@ -1,4 +1,4 @@
-"""Dead letters on their way again: each raw line through the present mapping, to the present receiver."""
+"""Retries dead letters: each raw line through the current mapping, to the current receiver."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from logship.records import record
 from logship.route.output import Output, SettledBatch
 from logship.words import RECEIVER
 
-GIVE_UP_S = 60.0  # without any batch being settled; the letters stay where they are
+GIVE_UP_S = 60.0  # without any batch being settled; the letters stay in the store
 LOOK_S = 1.0
 
 Convert = Callable[[DeadLetter], Conversion]
@@ -20,11 +20,11 @@ Convert = Callable[[DeadLetter], Conversion]
 
 @record(frozen=False)
 class Retried:
-    """What became of letters that were tried again.
+    """What became of letters that were retried.
 
     Shapes: ids of letters; `dropped` are now dropped, sampled out or too old by the mapping, `excluded` by the
-    receiver's rules: both leave the store too; `dead` carry their new reason; `waiting` were not answered, `trouble`
-    says why.
+    receiver's rules: both leave the store, too; `dead` have their new reason; `waiting` got no answer, `trouble` says
+    why.
     """
 
     delivered: list[str] = field(default_factory=list)
@@ -38,9 +38,9 @@ class Retried:
 def redeliver(
     letters: Iterable[DeadLetter], convert: Convert, output: Output, store: DeadLetters, *, clock: WaitingClock
 ) -> Retried:
-    """Convert and deliver; what is settled leaves the store, what is refused again stays with its new reason.
+    """Convert and deliver; delivered letters leave the store, refused ones stay with their new reason.
 
-    A crash in between repeats events with the ids they had, which the receiver drops.
+    A crash in between repeats events under the same ids, which the receiver drops.
     """
     retried, unsettled = Retried(), dict(enumerate(letters))
     for number, letter in list(unsettled.items()):
@@ -70,8 +70,7 @@ def redeliver(
 
 
 def _adds(number: int, letter: DeadLetter, convert: Convert, output: Output, retried: Retried) -> bool:
-    """Whether the letter's line is an event now, which the output then has as file `number`; else it goes where it
-    belongs."""
+    """Whether the letter's line is an event now; the output then has it as file `number`."""
     if letter.is_cut:
         retried.dead.append(letter)
         return False
@@ -91,7 +90,7 @@ def _adds(number: int, letter: DeadLetter, convert: Convert, output: Output, ret
 
 
 def _with_fate(letter: DeadLetter, now: DeadLetter) -> DeadLetter:
-    """The stored letter with what became of it now."""
+    """The stored letter with its new result."""
     return replace(letter, reason=now.reason, event=now.event, status=now.status, answer=now.answer)
 
 
@@ -106,7 +105,7 @@ def _settle(settled: SettledBatch, unsettled: dict[int, DeadLetter], retried: Re
 
 
 def _trouble(delivery: Delivery, silence_s: float) -> str:
-    """Why it makes no sense to continue; "" while it does."""
+    """Why to stop; "" for no reason."""
     status = delivery.status()
     if status.state is DeliveryState.HELD:
         return f"{status.last_error}; {status.hint}"

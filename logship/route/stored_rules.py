@@ -1,4 +1,4 @@
-"""The receiver's rules as the state directory has them, for commands that ask nobody."""
+"""The receiver's rules in the state directory, for commands that do not ask the receiver."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Lines that fit no format: single ones are dead letters, a hundred in a row mean that the format is wrong.
+"""Lines that fit no format: single ones are dead letters; a hundred in a row mean that the format is wrong.
 
 A run of unmatched lines stays undecided, and the file's position before it, until a later line fits (then they are dead
-letters) or it is RUN_LIMIT lines long (then the file is held at the first of them, and only looked through for a line
-that fits).
+letters) or it is RUN_LIMIT lines long (then the file is held at the first of them, and only searched for a line that
+fits).
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ TOO_LONG = "longer than max_line_bytes"
 
 @record(frozen=False)
 class Settled:
-    """What a chunk settles of its file.
+    """What a chunk settles in its file.
 
-    Shapes: [start, end) follows the last stretch without a gap; end == start while nothing is decided; `lines` are the
-    lines in it, among them `letters`.
-    `rewind_to` is set where a held file continues: read again from there.
+    Shapes: [start, end) follows the last settled range without a gap; end == start while nothing is decided; `lines`
+    are the lines in it, among them `letters`. `rewind_to` is set where a held file continues: read again from there.
     """
 
     start: int
@@ -52,11 +51,11 @@ class UnmatchedRun:
     )
 
     def is_over_at(self, position: int) -> bool:
-        """Whether everything up to the position is decided, and nothing is known of what follows."""
+        """Whether everything up to the position is decided, and nothing is known about the rest."""
         return self.known_unmatched_until <= position == self.start
 
     def settle(self, chunk: Chunk, conversion: Conversion) -> Settled:
-        """What `chunk` decides; its events may go out only if `end` passes them."""
+        """What `chunk` decides; its events may be sent only if `end` is after them."""
         if chunk.oversize:
             return self._set_aside(chunk)
         if not chunk.data:
@@ -81,7 +80,7 @@ class UnmatchedRun:
         return settled
 
     def finish(self, end: int) -> Settled:
-        """Nothing more will be read: a run below the limit is dead letters; a held one stays."""
+        """Nothing more will be read: a run below the limit becomes dead letters; a held one stays."""
         if self.is_held or not self.unmatched:
             return Settled(self.start, self.start)
         settled = Settled(self.start, end, self.letters, lines=len(self.letters))
@@ -89,12 +88,12 @@ class UnmatchedRun:
         return settled
 
     def release(self) -> int:
-        """Where to read on with a new format."""
+        """Where to continue reading with a new format."""
         self.is_held, self.unmatched, self.letters = False, 0, []
         return self.start
 
     def _set_aside(self, chunk: Chunk) -> Settled:
-        """An over-long line: a dead letter by itself, behind an undecided run with it."""
+        """An over-long line: a dead letter, after an undecided run together with it."""
         if self.is_held:
             return Settled(self.start, self.start)
         letter = DeadLetter.of(EventOrigin(chunk.file, chunk.start, chunk.data.rstrip(b"\n")), TOO_LONG)
@@ -106,7 +105,7 @@ class UnmatchedRun:
         return settled
 
     def _skip(self, chunk: Chunk) -> Settled:
-        """A stretch without lines to settle (NUL bytes, lines that the receiver has)."""
+        """A range without lines to settle (NUL bytes, lines that the receiver has)."""
         if self.unmatched or self.is_held:
             return Settled(self.start, self.start)
         settled = Settled(self.start, chunk.end)

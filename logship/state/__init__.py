@@ -1,7 +1,7 @@
-"""What outlives the process: how far every log is confirmed, for which receiver.
+"""The state: how far every log is confirmed, for which receiver.
 
-A state that can't be read or written never stops the shipping: it is said, tried again, and costs at most that lines
-are sent again under the same ids.
+A state that can't be read or written never stops the shipping: it is reported and retried. At worst lines are sent
+again under the same ids.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _LOST = "lost"  # note: "yes" until the first look after a loss is over
 COPY_EVERY_S = 3600.0
 WATCH_EVERY_S = 1.0
 RETRY_EVERY_S = 1.0  # a full disk may have room again soon
-RANGE_KEPT_S = 400 * 86_400.0  # a backfill of last year's logs still knows what was sent
+RANGE_KEPT_S = 400 * 86_400.0  # so that a backfill of last year's logs knows what was sent
 
 
 class State:
     """One state directory, open.
 
     `is_first_start`: no daemon has looked at files with this directory yet, so start_at counts.
-    `is_lost`: one has, but neither the database nor its copy could be read: everything is read from the beginning.
+    `is_lost`: a daemon has, but neither the database nor its copy can be read: everything is read from the beginning.
     `problem`: why the state can't be written now, "" while it can; what waits is written as soon as it can be.
     `was_removed`: the directory or its database was removed or replaced while this daemon ran.
     """
@@ -49,19 +49,19 @@ class State:
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._is_read_only = False
-        self._is_alone = False  # on a full disk: nobody reads beside us
+        self._is_alone = False  # on a full disk no other process can read it
         self._identity: tuple[int, int] | None = None
         self._watch_due_s = float("-inf")
         self._is_daemon = False
         self._lock: place.Lock | None = None
         self._waiting: dict[int, Checkpoint] = {}
         self._waiting_notes: dict[str, str] = {}
-        self._notes: dict[str, str] = {}  # everything that was remembered or asked for
+        self._notes: dict[str, str] = {}  # all notes written or read
         self._forgotten: set[int] = set()
         self._marker_due = False
         self._retry_at_s = float("-inf")
         self._copy_due_s = clock.monotonic() + COPY_EVERY_S
-        self._has_news = False  # since the last copy
+        self._has_changed = False  # since the last copy
 
     @classmethod
     def open(cls, directory: Path, clock: Clock, *, daemon: bool = True) -> State:
@@ -86,10 +86,10 @@ class State:
             raise
         return state
 
-    # what is known
+    # reading
 
     def load(self) -> list[Checkpoint]:
-        """Every generation the state knows, oldest first."""
+        """Every generation in the state, oldest first."""
         return list(self.each())
 
     def each(self) -> Iterator[Checkpoint]:
@@ -107,7 +107,7 @@ class State:
             return []
 
     def note(self, name: str) -> str | None:
-        """What remember() was given last; None if nothing."""
+        """The value that remember() stored last; None for none."""
         if name in self._waiting_notes:
             return self._waiting_notes[name]
         if self._connection is None:
@@ -118,19 +118,19 @@ class State:
         return None if row is None else str(row[0])
 
     def notes(self, prefix: str) -> dict[str, str]:
-        """All that remember() was given under names that begin so."""
+        """All values of remember() whose names begin so."""
         waiting = {name: value for name, value in self._waiting_notes.items() if name.startswith(prefix)}
         if self._connection is None:
             return waiting
         query = "SELECT name, value FROM notes WHERE substr(name, 1, ?) = ?"
         return dict(self._connection.execute(query, (len(prefix), prefix)).fetchall()) | waiting
 
-    # what becomes known
+    # writing
 
     def save(self, checkpoints: Iterable[Checkpoint] = ()) -> bool:
-        """Writes these and whatever waits in one transaction; False where it could not be and waits on.
+        """Writes these and whatever waits in one transaction; False if that failed, and all of it waits.
 
-        With `wants_everything` set (the database was lost while running) the owner passes every generation it knows.
+        If `wants_everything` is set (the database was lost while running) the owner passes every generation.
         """
         for row in checkpoints:
             self._waiting[row.generation] = row
@@ -151,10 +151,10 @@ class State:
         connection = self._writable()
         with _transaction(connection):
             schema.add_range(connection, receiver, key, Range(start, end, anchor), self._clock.time())
-        self._has_news = True
+        self._has_changed = True
 
     def add_ranges(self, ranges: Iterable[tuple[str, int, Range]]) -> bool:
-        """A backfill's confirmed ranges (receiver, key, range), at once; False where they can't be written."""
+        """A backfill's confirmed ranges (receiver, key, range), together; False if they can't be written."""
 
         def add(connection: sqlite3.Connection) -> None:
             for receiver, key, one in ranges:
@@ -163,7 +163,7 @@ class State:
         return self._change_ranges(add)
 
     def forget_ranges(self, receiver: str, key: int) -> bool:
-        """Nothing of this log is confirmed for the receiver any more; False where that can't be written."""
+        """Removes what is confirmed of this log for the receiver; False if that can't be written."""
         return self._change_ranges(
             lambda connection: connection.execute("DELETE FROM ranges WHERE receiver = ? AND key = ?", (receiver, key))
         )
@@ -179,19 +179,19 @@ class State:
             self._fail(exc)
             return False
         self.problem = ""
-        self._has_news = True
+        self._has_changed = True
         return True
 
     def remember(self, name: str, value: str) -> None:
-        """A fact beside the checkpoints; on disk with the next save()."""
+        """Stores a note; on disk with the next save()."""
         self._waiting_notes[name] = self._notes[name] = value
 
     def forget(self, generations: Iterable[int]) -> None:
-        """Generations that nothing is left of; on disk with the next save()."""
+        """Removes generations that are gone; on disk with the next save()."""
         self._forgotten.update(generations)
 
     def mark_started(self) -> None:
-        """The first look is over and its checkpoints are given to save(): from now on start_at does not count."""
+        """The first look is over and its checkpoints were passed to save(): from now on start_at does not count."""
         if self.is_lost:
             self.is_lost = False
             self.remember(_LOST, "no")
@@ -200,27 +200,27 @@ class State:
             self.save()
 
     def watch(self) -> None:
-        """Sees once a second whether the database still is where it was; it is made again where it is not."""
+        """Looks once a second whether the database is still there, and makes it again if not."""
         now_s = self._clock.monotonic()
         if self._connection is None or not self._is_daemon or now_s < self._watch_due_s:
             return
         self._watch_due_s = now_s + WATCH_EVERY_S
         with contextlib.suppress(OSError):
             if place.identity(self.folder) != self._identity:
-                self._begin_anew()
+                self._start_again()
 
     def copy(self) -> None:
-        """The copy, now. Raises: OSError, sqlite3.Error."""
+        """Makes the copy now. Raises: OSError, sqlite3.Error."""
         connection = self._writable()
         database.write_copy(connection, self.folder)
-        self._has_news = False
+        self._has_changed = False
 
     def close(self) -> None:
-        """Writes what waits, makes the copy, gives the directory free."""
+        """Writes what waits, makes the copy, releases the directory."""
         self._retry_at_s = float("-inf")
         self.save()
         if self._connection is not None:
-            if self._has_news:
+            if self._has_changed:
                 try:
                     self.copy()
                 except (OSError, sqlite3.Error) as exc:
@@ -230,7 +230,7 @@ class State:
         if self._lock is not None:
             self._lock.close()
 
-    # below: opening and failing
+    # opening and failing
 
     def _start(self) -> None:
         marker = (self.folder / place.MARKER).exists()
@@ -245,15 +245,15 @@ class State:
                 self._rescue(exc)
             else:
                 self._fail(exc)
-                self._read_what_stands()
+                self._read_only()
         if self.is_lost:
             self.remember(_LOST, "yes")
-            self.save()  # at once: who is killed before the first look has not looked
+            self.save()  # at once: a daemon that is killed before the first look has not looked
         else:
             self.is_lost = self.note(_LOST) == "yes"
 
-    def _read_what_stands(self) -> None:
-        """The file can't be written: its content still counts."""
+    def _read_only(self) -> None:
+        """Reads a database that can't be written: its content still counts."""
         if not (self.folder / place.DATABASE).exists():
             self.is_lost = not self.is_first_start
             return
@@ -269,9 +269,9 @@ class State:
             self.is_lost = True
 
     def _rescue(self, damage: sqlite3.Error) -> None:
-        """A damaged database: aside with it, and its copy in its place.
+        """Moves a damaged database aside and takes its copy.
 
-        Raises: StateError beside a running daemon, whose own file it is.
+        Raises: StateError if a running daemon uses the file.
         """
         holder = None if self._lock is not None else lock_holder(self.folder)
         if holder is not None:
@@ -316,8 +316,8 @@ class State:
         self._identity = place.identity(self.folder)
         return self._connection
 
-    def _begin_anew(self) -> None:
-        """The directory is another, or gone: everything this process knows is written into the one that is there."""
+    def _start_again(self) -> None:
+        """The directory was replaced or removed: writes everything that this process knows into the new one."""
         log.error(
             "the state directory was removed or replaced while logship runs, it is made again and positions saved anew,"
             " nothing is lost; ranges of backfills, dead letters and the state's copy in it are gone path=%s",
@@ -361,7 +361,7 @@ class State:
         if self._marker_due:
             self._marker_due, self.is_first_start = False, False
         self.problem = ""
-        self._has_news = True
+        self._has_changed = True
         self.wants_everything = False
         self._waiting.clear()
         self._waiting_notes.clear()
