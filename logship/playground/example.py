@@ -6,12 +6,15 @@ import json
 import re
 
 from logship.config.overrides import format_tree
+from logship.conversion import SourceConverter
+from logship.conversion.trace import LineTrace
 from logship.errors import UsageError
 from logship.event import LogFile
 from logship.playground.evaluation import KEY, Made
 
 _EXAMPLES = re.compile(r"^examples:[ \t]*(?:#.*)?$", re.MULTILINE)
 _TOP_KEY = re.compile(r"^[^\s#-]", re.MULTILINE)
+_UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")  # JSON escapes those below
 _SHOWN = ("user_id", "company_id")
 
 
@@ -22,8 +25,8 @@ def with_example(made: Made, mapping: str, format_text: str, line: str) -> str:
     """
     if made.converter is None:
         raise UsageError("fix the mapping first: an example records what the line becomes now")
-    raw = line.encode("utf-8", "replace")
-    trace = made.converter.trace_inner(raw, raw, 0, LogFile(0, "example.log", "preview", KEY, "localhost"))
+    origin = made.converter.constants.origin
+    trace, elsewhere = (_trace(made.converter, line, host) for host in (origin, "example"))
     outcome: object = "unmatched" if trace.error else "dropped" if trace.dropped_by else "sampled out"
     if trace.event is not None:
         request, response = trace.event.get("request"), trace.event.get("response")
@@ -34,13 +37,13 @@ def with_example(made: Made, mapping: str, format_text: str, line: str) -> str:
             "response": {"status": response.get("status")} if isinstance(response, dict) else {},
             **{key: trace.event[key] for key in _SHOWN if key in trace.event},
         }
-    entry = (
-        f"  - line: {_quoted(line)}\n    format: {json.dumps(format_tree(format_text.strip()), ensure_ascii=False)}\n"
-    )
+    entry = f"  - line: {_quoted(line)}\n    format: {_flow(format_tree(format_text.strip()))}\n"
     fields = dict(made.converter.constants.fields)
+    if trace.event is not None and _uri(trace) != _uri(elsewhere):  # the log names no host
+        fields.setdefault("host", origin)
     if fields:
-        entry += f"    fields: {json.dumps(fields, ensure_ascii=False)}\n"
-    entry += f"    event: {json.dumps(outcome, ensure_ascii=False)}\n"
+        entry += f"    fields: {_flow(fields)}\n"
+    entry += f"    event: {_flow(outcome)}\n"
     found = _EXAMPLES.search(mapping)
     if found is None:
         if re.search(r"^examples:", mapping, re.MULTILINE):
@@ -49,13 +52,28 @@ def with_example(made: Made, mapping: str, format_text: str, line: str) -> str:
     following = _TOP_KEY.search(mapping, found.end())
     end = following.start() if following else len(mapping)
     above = mapping[:end].rstrip()
-    if re.search(r"\n- ", mapping[found.end() : end]):  # a list that is not indented
-        entry = re.sub(r"^  ", "", entry, flags=re.MULTILINE)
+    item = re.search(r"\n( *)- ", mapping[found.end() : end])
+    if item:  # as far in as the list is
+        entry = re.sub(r"^  ", item[1], entry, flags=re.MULTILINE)
     return f"{above}\n{entry}{mapping[end:]}"
+
+
+def _trace(converter: SourceConverter, line: str, host: str) -> LineTrace:
+    """The line as one of a log that was written at a host."""
+    raw = line.encode("utf-8", "replace")
+    return converter.trace_inner(raw, raw, 0, LogFile(0, "example.log", "preview", KEY, host))
+
+
+def _uri(trace: LineTrace) -> object:
+    request = trace.event.get("request") if trace.event else None
+    return request.get("uri") if isinstance(request, dict) else None
 
 
 def _quoted(line: str) -> str:
     """As YAML's single quotes where they can hold it: a log line is full of backslashes."""
-    if line.isprintable():
-        return "'" + line.replace("'", "''") + "'"
-    return json.dumps(line, ensure_ascii=True)
+    return "'" + line.replace("'", "''") + "'" if line.isprintable() else _flow(line)
+
+
+def _flow(tree: object) -> str:
+    """A tree in YAML's flow style: JSON, but for characters that YAML can't hold as they are."""
+    return _UNPRINTABLE.sub(lambda match: f"\\U{ord(match[0]):08X}", json.dumps(tree, ensure_ascii=False))

@@ -40,13 +40,15 @@ class MappingFile:
     """The file of the mapping, if there is one to save to.
 
     Shapes: `path` is also where an unsaved mapping would stand, so that what it extends and its tables are found;
-    `saved` is the text as it was read or written last, `note` why it can't be saved ("" where it can).
+    `saved` is the text as it was read or written last, its lines ending with a newline whatever the file has; `note`
+    says why it can't be saved ("" where it can).
     """
 
     path: Path
     saved: str
     note: str = ""
     _digest: str = field(init=False, repr=False)
+    _line_end: str = "\n"
 
     def __post_init__(self) -> None:
         self._digest = self._on_disk()
@@ -65,10 +67,12 @@ class MappingFile:
     def read_again(self) -> str:
         """Raises: UsageError where it can't be read."""
         try:
-            self.saved = self.path.read_text(encoding="utf-8")
+            text = self.path.read_bytes().decode("utf-8")
         except (OSError, UnicodeDecodeError) as exc:
             raise UsageError(f"{self.path}: {getattr(exc, 'strerror', None) or exc}") from exc
         self._digest = self._on_disk()
+        self._line_end = "\r\n" if "\r\n" in text else "\n"
+        self.saved = text.replace("\r\n", "\n")
         return self.saved
 
     def save(self, text: str, *, over_changes: bool) -> None:
@@ -81,7 +85,7 @@ class MappingFile:
         if self.is_changed and not over_changes:
             raise MappingChangedError(f"{self.path} was changed by somebody else since it was opened here")
         try:
-            write_whole(self.path, text)
+            write_whole(self.path, text.replace("\n", self._line_end))
         except (OSError, UnicodeEncodeError) as exc:
             raise UsageError(f"{self.path}: {getattr(exc, 'strerror', None) or exc}") from exc
         self.saved = text

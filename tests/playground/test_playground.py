@@ -181,6 +181,26 @@ def test_what_somebody_else_wrote_is_noticed_and_not_written_over(
     assert (directory / "my.yml").read_text() == "extends: api\n"
 
 
+def test_what_was_typed_outlives_a_reload_of_the_page(unnamed: Running, browser_page: Page) -> None:
+    page = opened(browser_page, unnamed.url)
+    write(page, "mapping", "extends: default\n# typed\n")
+    page.locator("#coverage", has_text="newest lines").wait_for()
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    assert "# typed" in page.inner_text("#mapping .cm-content")
+
+
+def test_saving_after_the_end_of_the_command_says_so(running: Running, browser_page: Page) -> None:
+    page = opened(browser_page, running.url)
+    write(page, "mapping", "extends: default\n# typed\n")
+    running.process.terminate()
+    running.process.wait(20)
+    page.click("#save")
+    page.locator("#note", has_text="the playground has ended").wait_for()
+    assert page.inner_text("#save") == "Save"
+    assert "# typed" in page.inner_text("#mapping .cm-content")
+
+
 def test_a_format_is_typed_until_a_pasted_line_fits(running: Running, browser_page: Page) -> None:
     page = opened(browser_page, running.url)
     page.click("#paste")

@@ -6,6 +6,7 @@ const nonce = document.querySelector("meta[name=nonce]").content;
 const QUIET_MS = 120;      // after the last key, then the text is compiled
 const LATER_MS = 600;      // then it is measured over all lines
 const LOOK_MS = 2000;      // between looks whether somebody else wrote the file
+const ENDED = "the playground has ended and nothing can be saved: start it anew; this page keeps the text";
 const state = { words: null, saved: "", file: "", lines: [], chosen: null, pasted: null, asked: 0, problems: [] };
 let format, mapping;
 
@@ -16,7 +17,8 @@ const make = (tag, properties = {}, ...children) => {
 };
 
 async function ask(path, body) {
-  const answer = await fetch(path, body === undefined ? {} : { method: "POST", body: JSON.stringify(body) });
+  const answer = await fetch(path, body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }).catch(() => null);
+  if (!answer) return { error: ENDED };
   const type = answer.headers.get("content-type") || "";
   const found = type.startsWith("application/json") ? await answer.json() : { error: (await answer.text()).trim() };
   return answer.ok ? found : { error: found.error || `the playground answered ${answer.status}`, changed: found.changed };
@@ -30,14 +32,32 @@ function edited() {
   clearTimeout(later);
   quiet = setTimeout(look, QUIET_MS);
   later = setTimeout(measure, LATER_MS);
+  keep();
   showSaving();
+}
+
+// -- what was typed outlives a reload of the page, in this tab
+
+const keptUnder = () => `${state.log}\n${state.file}`;
+
+function keep() {
+  const kept = { base: state.saved, format: format.text(), mapping: mapping.text() };
+  try { sessionStorage.setItem(keptUnder(), JSON.stringify(kept)); } catch { /* the browser keeps nothing */ }
+}
+
+function keptText(opened) {
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(keptUnder()));
+    if (kept && kept.base === opened.mapping) return kept;
+  } catch { /* nothing was kept */ }
+  return opened;
 }
 
 async function look() {
   const number = ++state.asked;
-  const found = await ask("lines", { format: format.text(), mapping: mapping.text(), lines: state.pasted }).catch(() => null);
+  const found = await ask("lines", { format: format.text(), mapping: mapping.text(), lines: state.pasted });
   if (number !== state.asked) return;              // something newer was asked meanwhile
-  if (!found || found.error) return tell(found ? found.error : "the playground has ended: start it anew");
+  if (found.error) return tell(found.error);
   tell("");
   state.problems = found.problems;
   state.lines = found.lines;
@@ -51,8 +71,8 @@ async function look() {
 }
 
 async function measure() {
-  const found = await ask("coverage", { format: format.text(), mapping: mapping.text() }).catch(() => null);
-  if (!found || found.error) return;
+  const found = await ask("coverage", { format: format.text(), mapping: mapping.text() });
+  if (found.error) return;
   const parts = [];
   const say = (count, text, always) => (count || always) && parts.push(make("span", {}, make("b", { textContent: count.toLocaleString("en") }), ` ${text}`));
   if (found.lines) {
@@ -252,7 +272,7 @@ function showChanged(text) {
 
 async function watch() {
   if (state.file && !document.hidden) {
-    const found = await ask("changed").catch(() => ({}));
+    const found = await ask("changed");
     if (found.changed && $("changed").hidden) showChanged(`${state.file} was changed by somebody else.`);
   }
   setTimeout(watch, LOOK_MS);
@@ -261,13 +281,14 @@ async function watch() {
 async function start() {
   const opened = await ask("start");
   if (opened.error) return tell(opened.error);
-  Object.assign(state, { words: opened.words, saved: opened.mapping, file: opened.file, note: opened.note });
+  Object.assign(state, { words: opened.words, saved: opened.mapping, file: opened.file, log: opened.log, note: opened.note });
+  const text = keptText(opened);
   $("log").textContent = `${opened.log}, the newest ${opened.lines.toLocaleString("en")} lines${opened.damage ? `; it ${opened.damage}` : ""}`;
   $("file").textContent = opened.file.split("/").pop();
   $("file").title = opened.file;
   tell("");
-  format = makeEditor({ parent: $("format"), text: opened.format, label: "Format", nonce, onChange: edited, complete: completeFormat });
-  mapping = makeEditor({ parent: $("mapping"), text: opened.mapping, label: "Mapping", nonce, onChange: edited, complete });
+  format = makeEditor({ parent: $("format"), text: text.format, label: "Format", nonce, onChange: edited, complete: completeFormat });
+  mapping = makeEditor({ parent: $("mapping"), text: text.mapping, label: "Mapping", nonce, onChange: edited, complete });
   $("save").addEventListener("click", () => save(false));
   $("over").addEventListener("click", () => save(true));
   $("take").addEventListener("click", async () => {
