@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,7 +20,7 @@ from logship.tail.globs import MAGIC
 from logship.words import bytes_words, counted
 
 if TYPE_CHECKING:
-    from logship.servers import ServedLog
+    from logship.servers import Served
 
 Level = Literal["ok", "warning", "error"]
 
@@ -47,16 +47,16 @@ def inspect(
     environ: Mapping[str, str],
     *,
     base: Path | None = None,
-    served: Sequence[ServedLog] | None = None,
+    served: Served | None = None,
 ) -> tuple[Loaded, list[Finding]]:
     """Everything about a config and the logs that it names.
 
-    Shapes: `base` replaces / in the search for logs and servers' configs; `served` are the logs that servers' configs
-    name, None to search for them.
+    Shapes: `base` replaces / in the search for logs and servers' configs; `served` is what servers' configs say of
+    logs, None to search for them.
     """
     loaded = examine(path, environ, proving=True)
     findings = [_of_problem(problem) for problem in loaded.problems if not problem.source]
-    served = _served(base) if served is None and loaded.sources else served or ()
+    served = _served(base) if served is None and loaded.sources else served
     if loaded.settings is not None:
         usable = (endpoint for endpoint in _endpoints(loaded) if endpoint.url and endpoint.application_id)
         findings += [_endpoint(endpoint, loaded.settings.origin) for endpoint in usable]
@@ -163,21 +163,23 @@ def _source(source: SourceSettings, loaded: Loaded, seen: Survey, user: User | N
         yield _misfit(name, message, seen.misfit_line, is_hopeless=seen.fits == 0)
 
 
-def _served(base: Path | None) -> Sequence[ServedLog]:
+def _served(base: Path | None) -> Served:
     from logship.servers import served_logs
 
-    return served_logs(base or Path("/")).logs
+    return served_logs(base or Path("/"))
 
 
-def _drift(source: SourceSettings, loaded: Loaded, served: Sequence[ServedLog]) -> Iterator[Finding]:
-    if served:
-        from logship.check.server_configs import differences, repeated_ids
+def _drift(source: SourceSettings, loaded: Loaded, served: Served | None) -> Iterator[Finding]:
+    if served is not None and served.logs:
+        from logship.check.server_configs import besides, differences, repeated_ids
 
-        for said in repeated_ids(source, loaded.converters[source.name], served):
+        for said, remedy in besides(source, served):
+            yield Finding("warning", source.name, said, remedy)
+        for said in repeated_ids(source, loaded.converters[source.name], served.logs):
             yield Finding(
                 "warning", source.name, said, "write  log_subrequest off;  or leave transaction_id to logship"
             )
-        for difference in differences(source, loaded.converters[source.name], served):
+        for difference in differences(source, loaded.converters[source.name], served.logs):
             yield Finding("warning", source.name, difference.message, difference.hint)
 
 

@@ -10,7 +10,8 @@ from logship.conversion import SourceConverter
 from logship.errors import FormatError
 from logship.formats import Format, compile_format, read_spec
 from logship.records import record
-from logship.servers import ServedLog
+from logship.servers import Served, ServedLog
+from logship.servers.served import left_out
 from logship.tail.globs import Globs
 
 IGNORED = frozenset({"remote_logname"})  # %l is a literal '-' in nginx's formats: the lines are the same
@@ -59,6 +60,30 @@ def differences(
             yield difference
 
 
+def besides(source: SourceSettings, served: Served) -> Iterator[tuple[str, str]]:
+    """What its globs match beside its requests: error logs, and logs of the same requests; with what to write."""
+    for path in _among(source, served.errors):
+        yield (
+            f"its paths match {path}, which the server's configuration calls an error log",
+            f"write  exclude: ['{path}']",
+        )
+    read = set(_among(source, (write.path for write in served.writes)))
+    writes = [write for write in served.writes if write.path in read]
+    for path, holder in left_out(writes, lambda path: ("*" not in path,)).items():
+        if holder in read:
+            said = f"its paths match {path} and {holder}, to which the server writes the same requests"
+            yield f"{said}: each becomes two events", f"read one of them, or write  exclude: ['{path}']"
+
+
+def _among(source: SourceSettings, paths: Iterable[str]) -> Iterator[str]:
+    """Those that the source reads; a glob stands for the names that the server makes of variables or dates."""
+    globs, excluded = Globs(source.paths), Globs(source.exclude)
+    for path in dict.fromkeys(paths):
+        one = path.replace("*", "x")
+        if (path in source.paths or globs.fits(one)) and not (path in source.exclude or excluded.fits(one)):
+            yield path
+
+
 def one_id(path: str) -> str:
     """What a server does that logs subrequests with their request's id."""
     return (
@@ -78,11 +103,9 @@ def repeated_ids(source: SourceSettings, converter: SourceConverter, served: Ite
 
 def _own(source: SourceSettings, served: Iterable[ServedLog]) -> Iterator[ServedLog]:
     """The served logs that the source reads."""
-    globs, excluded = Globs(source.paths), Globs(source.exclude)
-    for log in served:
-        path = log.path.replace("*", "x")  # one of the names that the server makes of variables or dates
-        if (log.path in source.paths or globs.fits(path)) and not excluded.fits(path):
-            yield log
+    logs = list(served)
+    read = set(_among(source, (log.path for log in logs)))
+    return (log for log in logs if log.path in read)
 
 
 def compared(ours: Format, theirs: Format, log: ServedLog) -> FormatDifference | None:

@@ -159,12 +159,8 @@ def _look(base: Path, paths: Sequence[Path]) -> tuple[list[Proposal], list[str]]
         found.append(served_logs(base.absolute()))
         if not found[0].logs:
             logs += [log for pattern in USUAL_LOGS for log in sorted(base.glob(pattern))]
-    whole = Served(
-        tuple(log for served in found for log in served.logs),
-        tuple(one for served in found for one in served.passed),
-        tuple(write for served in found for write in served.writes),
-    )
-    proposals = propose_served(whole.logs, named, base, whole.writes) + [propose_file(log, named) for log in logs]
+    whole = Served.joined(found)
+    proposals = propose_served(whole, named, base) + [propose_file(log, named) for log in logs]
     told = [f"{passed.place}: {passed.reason}" for passed in whole.passed]
     return proposals, told + [f"{log.repeats_ids}: {one_id(log.path)}" for log in whole.logs if log.repeats_ids]
 
@@ -198,7 +194,9 @@ def _source(proposal: Proposal, name: str, base: Path) -> str:
     fmt = formats[0] if len(formats) == 1 else f"[{', '.join(formats)}]   # each line by the first that fits"
     lines = [f"  - name: {name}", f"    paths: [{paths}]"]
     if proposal.exclude:
-        lines.append(f"    exclude: [{', '.join(in_quotes(path) for path in proposal.exclude)}]   # in another format")
+        lines.append(
+            f"    exclude: [{', '.join(in_quotes(path) for path in proposal.exclude)}]   # logs of other things"
+        )
     lines += [f"    envelope: {proposal.envelope}"] if proposal.envelope else []
     lines += [f"    format: {fmt}", f"    mapping: {FORWARDED if proposal.is_forwarded else 'default'}"]
     if proposal.is_forwarded:

@@ -16,8 +16,10 @@ from logship.formats.slot import Moment, Slot, TimeFormat
 from logship.formats.times import ClfTime, EpochTime, IsoTime
 from logship.kernel.program import Escaping
 
-_ACCESS_LOG = re.compile(r"\s*access_log\s")
-_HEAD = re.compile(r"\s*(?:log_format\s+(?P<name>[^\s'\";]+)\s+)?(?:escape=(?P<escape>[^\s'\";]*)\s+)?")
+_ACCESS_LOG = re.compile(r"\s*(?:#[^\n]*\n\s*)*access_log\s")
+_HEAD = re.compile(
+    r"\s*(?:#[^\n]*\n\s*)*(?:log_format\s+(?P<name>[^\s'\";]+)\s+)?(?:escape=(?P<escape>[^\s'\";]*)\s+)?"
+)
 _NAME = re.compile(r"[A-Za-z0-9_]+")
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
 _TIMES: dict[Kind, TimeFormat] = {

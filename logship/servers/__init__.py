@@ -32,9 +32,7 @@ def served_logs(base: Path = Path("/")) -> Served:
     A configuration that is not there is nothing; one that can't be read is in `passed`.
     """
     found = [_look(base / conf, base) for conf in (*NGINX_CONFS, *HTTPD_CONFS) if (base / conf).exists()]
-    logs = dict.fromkeys(log for served in found for log in served.logs)
-    passed = tuple(one for served in found for one in served.passed)
-    return Served(tuple(logs), passed, tuple(write for served in found for write in served.writes))
+    return Served.joined(found)
 
 
 def read_conf_file(path: Path, base: Path = Path("/")) -> Served:

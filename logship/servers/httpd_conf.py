@@ -15,6 +15,7 @@ from logship.records import record
 from logship.servers.served import EVERY_SCOPE, UNCLOSED, Directive, Passed, Served, ServedLog, Word, Write, read_conf
 
 COMMON = '%h %l %u %t "%r" %>s %b'  # what TransferLog writes without a LogFormat
+TRANSFER = ""  # names the format of TransferLog among the formats
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _EXPORT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*?)\s*$", re.MULTILINE)
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)')
@@ -40,44 +41,71 @@ def read_httpd(conf: Path, base: Path = Path("/"), variables: Mapping[str, str] 
     """
     known = {**_envvars(conf.parent / "envvars"), **(variables or {})}
     reading = Reading(base, "/" + str(conf.parent.relative_to(base)).lstrip("/"), known)
-    formats: dict[str, str] = {}
-    default = COMMON
+    formats: dict[str, dict[str, str]] = {}  # by the virtual host that they are of, "" for all
+    errors: list[str] = []
     logs: list[ServedLog] = []
     writes: list[Write] = []
     wanted: list[Directive] = []
     reading.within.append(conf)
     for directive in _directives(conf, reading):
         if directive.name == "logformat" and len(directive.words) > 2:
-            formats[directive.argument(1)] = directive.argument(0)
+            _formats_of(directive, formats)[directive.argument(1)] = directive.argument(0)
         elif directive.name == "logformat":
-            default = formats.get(directive.argument(0), directive.argument(0))
+            _formats_of(directive, formats)[TRANSFER] = directive.argument(0)
+        elif directive.name == "errorlog":
+            errors.append(_path(directive, reading))
         elif directive.name in {"customlog", "globallog", "transferlog"}:
             wanted.append(directive)
     for directive in wanted:
-        found = _log(directive, formats, default, reading)
+        found = _log(directive, _seen_from(directive.scope, formats), reading)
         if isinstance(found, Passed):
             reading.passed.append(found)
         else:
             logs.append(found)
             scope = EVERY_SCOPE if directive.name == "globallog" else directive.scope
             writes.append(Write(scope, found.path, directive.argument(2)))
-    return Served(tuple(dict.fromkeys(logs)), tuple(reading.passed), tuple(dict.fromkeys(writes)))
+    named = (path for path in errors if path.startswith("/") and not path.startswith("/dev/"))
+    return Served(
+        tuple(dict.fromkeys(logs)), tuple(reading.passed), tuple(dict.fromkeys(writes)), tuple(dict.fromkeys(named))
+    )  # fmt: skip
 
 
-def _log(directive: Directive, formats: Mapping[str, str], default: str, reading: Reading) -> ServedLog | Passed:
+def _formats_of(directive: Directive, formats: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The formats of the place where a LogFormat stands: of one virtual host, or of all."""
+    return formats.setdefault(directive.scope.strip() if not directive.scope.startswith(" ") else "", {})
+
+
+def _seen_from(scope: str, formats: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    """The formats that a directive of this place means: its virtual host's own before those of all."""
+    found: dict[str, str] = {}
+    for place in sorted(formats, key=len):
+        found |= formats[place] if scope.startswith(place) else {}
+    return found
+
+
+def _log(directive: Directive, formats: Mapping[str, str], reading: Reading) -> ServedLog | Passed:
     target, asked, place = directive.argument(0), directive.argument(1), directive.place(reading.base)
     if directive.name == "transferlog" or not asked:
-        name, text = "", default
+        said = formats.get(TRANSFER, COMMON)
+        name, text = "", formats.get(said, said)
     else:
         name, text = (asked, formats[asked]) if asked in formats else ("", asked)
-    path = _piped_path(target[1:].lstrip("|$")) if target.startswith("|") else target
+    path = _path(directive, reading)
     if not path or path.startswith(("syslog:", "/dev/")):
         return Passed(place, f"logs to {target}, not to a file")
     unset = _VARIABLE.search(path)
     if unset:
         return Passed(place, f"{unset[0]} is not defined in the configuration")
-    whole = path if path.startswith("/") else f"{reading.root.rstrip('/')}/{path}"
-    return ServedLog(re.sub("(%[A-Za-z])+", "*", whole), "apache", name, text, place)
+    return ServedLog(path, "apache", name, text, place)
+
+
+def _path(directive: Directive, reading: Reading) -> str:
+    """The file that a directive names first, from / on, a glob where its name holds dates; '' for none."""
+    target = directive.argument(0)
+    path = _piped_path(target[1:].lstrip("|$")) if target.startswith("|") else target
+    if not path or path.startswith(("syslog", "/")):
+        return re.sub("(%[A-Za-z])+", "*", path)
+    return re.sub("(%[A-Za-z])+", "*", f"{reading.root.rstrip('/')}/{path}")
 
 
 def _piped_path(command: str) -> str:

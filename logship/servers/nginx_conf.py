@@ -16,6 +16,7 @@ COMBINED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
 )
 REQUEST_ID = re.compile(r"\$\{?request_id\b")
+VARIABLE = r"\$\{\w+\}|\$\w+"
 NO_REQUESTS = frozenset({"stream", "mail"})
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
 _WORD = re.compile(r"""(?P<space>\s+)|(?P<comment>#[^\n]*)|(?P<end>[;{}])""")
@@ -46,7 +47,16 @@ def read_nginx(conf: Path, base: Path = Path("/")) -> Served:
             logs.append(replace(found, repeats_ids=repeats_ids) if REQUEST_ID.search(found.text) else found)
             condition = next((word.text for word in directive.words[2:] if word.text.startswith("if=")), "")
             writes.append(Write(directive.scope, found.path, condition))
-    return Served(tuple(dict.fromkeys(logs)), tuple(passed), tuple(dict.fromkeys(writes)))
+    errors = [_whole(one.argument(0), prefix) for one in directives if one.name == "error_log"]
+    named = (re.sub(VARIABLE, "*", path) for path in errors if path.startswith("/") and not path.startswith("/dev/"))
+    return Served(
+        tuple(dict.fromkeys(logs)), tuple(passed), tuple(dict.fromkeys(writes)), tuple(dict.fromkeys(named))
+    )  # fmt: skip
+
+
+def _whole(path: str, prefix: str) -> str:
+    """The path from / on, where nginx's prefix is known."""
+    return path if path.startswith("/") or not prefix else f"{prefix}/{path}"
 
 
 def _prefix(conf: Path, base: Path) -> str:
@@ -71,13 +81,12 @@ def _access_log(directive: Directive, formats: dict[str, str], base: Path, prefi
         return Passed(place, f"logs to {target}, not to a file")
     if directive.blocks[:1] and directive.blocks[0] in NO_REQUESTS:
         return Passed(place, f"{target} is a log of connections ({directive.blocks[0]}), not of requests")
-    if not target.startswith("/") and prefix:
-        target = f"{prefix}/{target}"
+    target = _whole(target, prefix)
     if not target.startswith("/"):
         return Passed(place, f"{target} is relative to nginx's prefix, which its configuration doesn't say")
     if name not in formats:
         return Passed(place, f"no log_format {name}")
-    path = re.sub(r"\$\{\w+\}|\$\w+", "*", target)
+    path = re.sub(VARIABLE, "*", target)
     return ServedLog(path, "nginx", name, formats[name], place)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from glob import glob
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -13,12 +11,10 @@ from logship.conversion import detect
 from logship.conversion.detection import PEERS, assumed, envelope_of, opened_lines
 from logship.errors import FormatError
 from logship.formats import Detection, Format, FormatSpec, compile_format
-from logship.formats.directives import with_heading
 from logship.records import record
-from logship.servers.served import ServedLog, Write, left_out
+from logship.servers.machine import SAMPLE_LINES, Machine, newest_lines
+from logship.servers.served import Served, ServedLog, left_out
 
-SAMPLE_BYTES = 65_536  # the end of a file tells best what its server writes now
-SAMPLE_LINES = 200
 ZONE_LINES = 5  # whose times are looked at for their zone
 USUAL_LOGS = (
     "var/log/nginx/*access*.log",
@@ -75,30 +71,31 @@ class Proposal:
         return self.wordings[0].kind if self.wordings else ""
 
 
-def propose_served(
-    logs: Iterable[ServedLog], named: Mapping[str, FormatSpec], base: Path, writes: Sequence[Write] = ()
-) -> list[Proposal]:
+def propose_served(served: Served, named: Mapping[str, FormatSpec], base: Path) -> list[Proposal]:
     """A proposal for each format that the servers write, with all logs in it; one for logs in several formats.
 
     Logs whose requests are in another one too are proposals of their own that are not to be used.
     """
-    logs = list(logs)
-    holders = left_out(writes, lambda path: _worth(path, logs, named, base))
-    active = _proposed([log for log in logs if log.path not in holders], named, base)
+    known = dict.fromkeys([*(log.path for log in served.logs), *served.errors])
+    machine = Machine(named, base.absolute(), tuple(known))
+    holders = left_out(served.writes, lambda path: _worth(path, served.logs, machine))
+    active = _proposed([log for log in served.logs if log.path not in holders], machine)
     passive = [
         replace(one, problem=one.problem or f"the same requests are in {holders[path]}")
         for path in holders
-        for one in _proposed([log for log in logs if log.path == path], named, base)
+        for one in _proposed([log for log in served.logs if log.path == path], machine)
     ]
     return [*active, *passive]
 
 
-def _worth(path: str, logs: Sequence[ServedLog], named: Mapping[str, FormatSpec], base: Path) -> tuple[bool, ...]:
+def _worth(path: str, logs: Sequence[ServedLog], machine: Machine) -> tuple[bool, ...]:
     """Whether a log can be read as its server says, is there, and holds a duration and a host."""
-    formats = [fmt for log in logs if log.path == path and (fmt := _compiled(log.kind, log.text, named)) is not None]
+    formats = [
+        fmt for log in logs if log.path == path and (fmt := _compiled(log.kind, log.text, machine.named)) is not None
+    ]
     if not formats or any(problem_of(fmt) for fmt in formats):
         return (False,)
-    lines = newest_lines(_existing(path, base))
+    lines = machine.newest(path)
     fits = not lines or any(fmt.parse(line) is not None for line in lines for fmt in formats)
     has_host, has_duration = (all(each) for each in zip(*map(_logs, formats), strict=True))
     return fits, bool(lines), has_duration, has_host
@@ -113,16 +110,24 @@ def problem_of(fmt: Format) -> str:
     return ""
 
 
-def _proposed(logs: Iterable[ServedLog], named: Mapping[str, FormatSpec], base: Path) -> list[Proposal]:
+def _proposed(logs: Iterable[ServedLog], machine: Machine) -> list[Proposal]:
     written: dict[str, list[ServedLog]] = {}
     for log in logs:
         written.setdefault(log.path, []).append(log)
-    grouped: dict[tuple[tuple[ServerKind, str], ...], list[ServedLog]] = {}
+    grouped: dict[tuple[object, ...], tuple[list[ServedLog], list[str]]] = {}
     for path, group in written.items():
         # a server's own directive comes after the one for all servers that it replaces
-        chosen = _that_fit(tuple(reversed(group)), newest_lines(_existing(path, base)), named)
-        grouped.setdefault(tuple((log.kind, log.text) for log in chosen), []).extend(chosen)
-    return _apart([_served(wordings, group, named, base) for wordings, group in grouped.items()])
+        chosen = _that_fit(tuple(reversed(group)), machine.newest(path), machine.named)
+        each = {_reads(log, machine.named): log for log in reversed(chosen)}  # equal formats may have several names
+        formats = dict(reversed(each.items()))
+        grouped.setdefault(tuple(formats), (list(formats.values()), []))[1].append(path)
+    return [_served(formats, paths, machine) for formats, paths in grouped.values()]
+
+
+def _reads(log: ServedLog, named: Mapping[str, FormatSpec]) -> object:
+    """What makes two formats of servers the same."""
+    fmt = _compiled(log.kind, log.text, named)
+    return log.kind, log.text if fmt is None else fmt.shape
 
 
 def _that_fit(
@@ -143,33 +148,29 @@ def _compiled(kind: ServerKind, text: str, named: Mapping[str, FormatSpec]) -> F
         return None
 
 
-def _apart(proposals: Sequence[Proposal]) -> list[Proposal]:
-    """Each without the logs of the others: a name made of variables is a glob, which may match theirs."""
-    apart: list[Proposal] = []
-    for proposal in proposals:
-        others = [path for other in proposals if other is not proposal for path in other.paths]
-        globs = [path for path in proposal.paths if "*" in path]
-        taken = [path for path in others if "*" not in path and any(PurePath(path).match(glob) for glob in globs)]
-        apart.append(replace(proposal, exclude=tuple(taken)))
-    return apart
-
-
-def _served(
-    formats: Sequence[tuple[ServerKind, str]], logs: Sequence[ServedLog], named: Mapping[str, FormatSpec], base: Path
-) -> Proposal:
-    paths = tuple(dict.fromkeys(log.path for log in logs))
-    places = dict.fromkeys(f"{log.place}: {log.name}".removesuffix(": ") for log in logs[: len(formats)])
-    place = " and ".join(places)
-    plain = tuple(Wording("", kind, text) for kind, text in formats)
+def _served(logs: Sequence[ServedLog], paths: Sequence[str], machine: Machine) -> Proposal:
+    """The proposal for paths that are written in the formats of these logs."""
+    named = machine.named
+    place = " and ".join(dict.fromkeys(f"{log.place}: {log.name}".removesuffix(": ") for log in logs))
+    plain = tuple(Wording("", log.kind, log.text) for log in logs)
+    exclude = tuple(dict.fromkeys(other for path in paths for other in machine.besides(path)))
     try:
-        compiled = [compile_format(FormatSpec(kind, text), named) for kind, text in formats]
+        compiled = [compile_format(FormatSpec(log.kind, log.text), named) for log in logs]
     except FormatError as exc:
-        return Proposal(paths, place, plain, problem=str(exc))
+        return Proposal(tuple(paths), place, plain, problem=str(exc), exclude=exclude)
     problem = next(filter(None, map(problem_of, compiled)), "")
     if problem:
-        return Proposal(paths, place, plain, problem=problem)
-    lines = [line for path in paths for line in newest_lines(_existing(path, base))][:SAMPLE_LINES]
-    fits = sum(any(fmt.parse(line) is not None for fmt in compiled) for line in lines)
+        return Proposal(tuple(paths), place, plain, problem=problem, exclude=exclude)
+    found = {file: newest_lines([file]) for path in paths for file in machine.files(path)}
+    strange = [file for file, lines in found.items() if lines and not _count(compiled, lines)]
+    if len(strange) < sum(map(bool, found.values())):  # else it is the format that is wrong
+        globs = [path for path in paths if "*" in path]
+        seen = {file: PurePath("/") / file.relative_to(machine.base) for file in strange}
+        matched = [file for file in strange if any(seen[file].match(path) for path in globs)]
+        exclude += tuple(str(seen[file]) for file in matched)
+        found = {file: lines for file, lines in found.items() if file not in matched}
+    lines = [line for each in found.values() for line in each][:SAMPLE_LINES]
+    fits = _count(compiled, lines)
     others = tuple(detect(lines, named)[:3]) if lines and not fits else ()
     wrong = "none of the newest lines fit: the server's configuration says something else"
     wordings = tuple(
@@ -181,9 +182,14 @@ def _served(
         slot.time is not None and slot.time.lacks_zone(slot.time.example) for fmt in compiled for slot in fmt.slots
     )
     return Proposal(
-        paths, place, wordings, fits, len(lines), others, wrong if lines and not fits else "", has_host, has_duration,
-        lacks_zone=local, is_forwarded=any(map(_is_forwarded, compiled)),
+        tuple(paths), place, wordings, fits, len(lines), others, wrong if lines and not fits else "", has_host,
+        has_duration, lacks_zone=local, is_forwarded=any(map(_is_forwarded, compiled)), exclude=exclude,
     )  # fmt: skip
+
+
+def _count(formats: Sequence[Format], lines: Sequence[bytes]) -> int:
+    """How many lines fit one of the formats."""
+    return sum(any(fmt.parse(line) is not None for fmt in formats) for line in lines)
 
 
 def propose_file(path: Path, named: Mapping[str, FormatSpec]) -> Proposal:
@@ -211,39 +217,6 @@ def _assumed(fmt: Format, lines: Sequence[bytes]) -> tuple[str, ...]:
     """What is assumed of the unit of its durations, each once."""
     each = (*assumed(fmt), *(one for line in lines for one in fmt.assumes(line) if one.is_of_value))
     return tuple(dict.fromkeys(f"{one.said}; {one.hint}" for one in each))
-
-
-def newest_lines(paths: Iterable[Path]) -> list[bytes]:
-    """Whole lines from the end of each file, SAMPLE_LINES at most of each; of a compressed one from its beginning.
-
-    A file that can't be read gives none: what is wrong with it, `logship check` says.
-    """
-    lines: list[bytes] = []
-    for path in paths:
-        try:
-            lines += _tail(path)
-        except (OSError, EOFError):
-            continue
-    return lines
-
-
-def _tail(path: Path) -> list[bytes]:
-    if path.suffix == ".gz":
-        with gzip.open(path) as packed:
-            return packed.read(SAMPLE_BYTES).split(b"\n")[:-1][-SAMPLE_LINES:]
-    with path.open("rb") as file:
-        size = file.seek(0, 2)
-        start = file.seek(max(0, size - SAMPLE_BYTES))
-        data = file.read(SAMPLE_BYTES)
-        lines = data[: data.rfind(b"\n") + 1].split(b"\n")[:-1]
-        lines = (lines[1:] if start else lines)[-SAMPLE_LINES:]
-        return with_heading(lines, file, start + data.rfind(b"\n") + 1 - sum(len(line) + 1 for line in lines))
-
-
-def _existing(path: str, base: Path) -> list[Path]:
-    """The files of a path or glob below `base`, the newest of them first."""
-    found = [Path(name) for name in glob(str(base / path.lstrip("/")))]
-    return [file for file in found if file.is_file()][:20]
 
 
 def _preset_like(fmt: Format, named: Mapping[str, FormatSpec], kind: Kind) -> str:

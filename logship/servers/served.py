@@ -55,12 +55,23 @@ class Write:
 class Served:
     """All that was found.
 
-    Shapes: logs in the order of the files, each (path, format) once; `writes` as well.
+    Shapes: logs in the order of the files, each (path, format) once; `writes` as well. `errors` are the paths of error
+    logs, globs where `path` may be one.
     """
 
     logs: tuple[ServedLog, ...]
     passed: tuple[Passed, ...]
     writes: tuple[Write, ...] = ()
+    errors: tuple[str, ...] = ()
+
+    @classmethod
+    def joined(cls, found: Sequence[Served]) -> Served:
+        """What several configurations say, each log and write once."""
+        logs = dict.fromkeys(log for served in found for log in served.logs)
+        writes = dict.fromkeys(write for served in found for write in served.writes)
+        errors = dict.fromkeys(path for served in found for path in served.errors)
+        passed = tuple(one for served in found for one in served.passed)
+        return cls(tuple(logs), passed, tuple(writes), tuple(errors))
 
 
 @record

@@ -10,7 +10,8 @@ from logship.check.inspection import inspect
 from logship.check.server_configs import FormatDifference, differences
 from logship.cli import execute
 from logship.config import load_settings
-from logship.servers import ServedLog
+from logship.servers import Served, ServedLog
+from logship.servers.served import Write
 
 NGINX_COMBINED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
@@ -105,10 +106,35 @@ def test_a_detected_format_has_nothing_to_drift_from(tmp_path: Path) -> None:
 
 def test_check_warns_of_it_beside_the_source(tmp_path: Path) -> None:
     drift(tmp_path, "combined")
-    _, findings = inspect(tmp_path / "logship.yml", {}, served=[nginx(NGINX_COMBINED + " $host")])
+    _, findings = inspect(tmp_path / "logship.yml", {}, served=Served((nginx(NGINX_COMBINED + " $host"),), ()))
     (finding,) = [finding for finding in findings if "nginx.conf:12" in finding.message]
     assert (finding.level, finding.subject) == ("warning", "api")
     assert finding.message.endswith("it also writes host")
+
+
+@pytest.mark.parametrize(
+    ("writes", "errors", "said"),
+    [
+        ((), ("/logs/error.log",), "match /logs/error.log, which the server's configuration calls an error log"),
+        ((), ("/elsewhere/error.log", "/logs/debug.log"), ""),
+        ((Write("a", "/logs/*.log"), Write("a", "/logs/all.log")), (), "match /logs/*.log and /logs/all.log, to which"),
+        ((Write("a", "/logs/a.log"), Write("b", "/logs/b.log")), (), ""),
+        (
+            (Write("a", "/logs/all.log"), Write("a", "/logs/bad.log", "if=$bad")),
+            (),
+            "match /logs/bad.log and /logs/all",
+        ),
+        ((Write("a", "/logs/*.log"), Write("a", "/logs/debug.log")), (), ""),
+    ],
+)
+def test_check_warns_of_logs_that_a_glob_matches_beside_the_requests(
+    writes: tuple[Write, ...], errors: tuple[str, ...], said: str, tmp_path: Path
+) -> None:
+    drift(tmp_path, "combined")
+    served = Served((nginx(NGINX_COMBINED),), (), writes, errors)
+    _, findings = inspect(tmp_path / "logship.yml", {}, served=served)
+    found = [finding.message for finding in findings if finding.message.startswith("its paths")]
+    assert [said in message for message in found] == ([True] if said else [])
 
 
 def test_check_reads_the_servers_configuration_below_base(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

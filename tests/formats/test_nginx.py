@@ -152,6 +152,12 @@ def test_every_line_of_gonxs_example_fits() -> None:
     assert parsed(fmt, lines[0])["time_s"] == "0.138"
 
 
+@pytest.mark.parametrize("before", ["# ours\n", "\n  # a comment's quote;\n\n# $status\n  "])
+def test_comments_before_a_log_format_are_nginx_confs(before: str) -> None:
+    assert parsed(nginx(f"{before}log_format own '$remote_addr $status';"), "203.0.113.9 200")["status"] == "200"
+    assert nginx("#$remote_addr $status").parse(b"#203.0.113.9 200") is not None
+
+
 def test_comments_between_the_pieces_are_nginx_confs() -> None:
     text = 'log_format own escape=json \'{"t":"$time_iso8601",\' # a comment\'s quote\n  \'"s":"$status#"}\' ; # end'
     found = parsed(nginx(text), '{"t":"2000-10-10T13:55:36+00:00","s":"200#"}')

@@ -229,3 +229,70 @@ def test_pairs_of_proxied_and_direct_requests_trust_the_proxies(
     (source,) = sources(capsys.readouterr().out)
     assert source["mapping"] == {"extends": "default", "trusted_proxies": ["private"]}
     assert len(source["format"]) == 2  # type: ignore[arg-type]
+
+
+LINES = [f'203.0.113.{n} - - [10/Oct/2026:13:55:3{n} +0000] "GET /{n} HTTP/1.1" 200 23 "-" "c"\n' for n in range(6)]
+
+
+def made(tmp_path: Path, conf: str, directives: str, logs: dict[str, str]) -> str:
+    """What init writes for a server with these directives and logs."""
+    for name, text in ({conf: directives} | logs).items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    output = tmp_path / "logship.yml"
+    assert execute(["init", "--base", str(tmp_path), "-o", str(output), "--force"]) == Exit.FINE
+    return output.read_text(encoding="utf-8")
+
+
+ERROR = "2026/10/10 13:55:36 [error] 1#1: *1 open() failed\n"
+
+
+@pytest.mark.parametrize(
+    ("servers", "logs", "exclude"),
+    [
+        ("access_log /l/$host.log; error_log /l/error.log;", {}, ["/l/error.log"]),
+        ("access_log /l/$host.log; access_log /l/all.log if=$ok;", {}, ["/l/all.log"]),  # NOT USED, and matched
+        ("access_log /l/$host.log; access_log /l/$host.bad.log if=$ok;", {}, ["/l/*.bad.log"]),
+        ("access_log /l/$host.log;", {"l/error.log": ERROR, "l/a.log": "".join(LINES)}, ["/l/error.log"]),
+        ("access_log /l/$host.log; error_log /elsewhere/error.log; error_log syslog:x;", {}, None),
+        ("access_log /l/a.log; error_log /l/error.log;", {"l/error.log": ERROR}, None),
+    ],
+)
+def test_a_glob_reads_no_log_of_other_things(
+    servers: str, logs: dict[str, str], exclude: list[str] | None, tmp_path: Path
+) -> None:
+    text = made(tmp_path, "etc/nginx/nginx.conf", f"http {{ server {{ {servers} }} }}", logs)
+    (source,) = sources(text)
+    assert source.get("exclude") == exclude
+
+
+def test_a_format_of_one_virtual_host_is_no_others(tmp_path: Path) -> None:
+    text = made(
+        tmp_path,
+        "etc/apache2/apache2.conf",
+        'LogFormat "%h %l %u %t \\"%r\\" %>s %b" shop\n'
+        "<VirtualHost *:80>\nCustomLog /l/a.log shop\n</VirtualHost>\n"
+        '<VirtualHost *:80>\nCustomLog /l/b.log shop\nLogFormat "%h %l %u %t \\"%r\\" %>s %b %D" shop\n</VirtualHost>\n'
+        '<VirtualHost *:80>\nLogFormat "%t \\"%r\\" %>s %D"\nTransferLog /l/t.log\n</VirtualHost>\n'
+        "<VirtualHost *:80>\nCustomLog /l/c.log shop\nTransferLog /l/d.log\n</VirtualHost>\n",
+        {},
+    )
+    found = {path: source["format"] for source in sources(text) for path in source["paths"]}  # type: ignore[attr-defined]
+    timed = {"apache": '%h %l %u %t "%r" %>s %b %D'}
+    assert found == {
+        "/l/a.log": "common", "/l/b.log": timed, "/l/t.log": {"apache": '%t "%r" %>s %D'}, "/l/c.log": "common",
+    }  # fmt: skip
+
+
+def test_equal_formats_of_several_names_are_one_source(tmp_path: Path) -> None:
+    same = '$remote_addr [$time_local] "$request" $status'
+    text = made(
+        tmp_path,
+        "etc/nginx/nginx.conf",
+        f"http {{ # formats; of ours\nlog_format one '{same}'; # comment\nlog_format two '{same}';\n"
+        "server { access_log /l/a.log one; access_log /l/a.log two; } server { access_log /l/b.log two; } }",
+        {},
+    )
+    (source,) = sources(text)
+    assert (source["paths"], source["format"]) == (["/l/a.log", "/l/b.log"], {"nginx": same})
