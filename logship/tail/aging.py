@@ -60,7 +60,8 @@ class Aging:
             generation.is_final, generation.stalled_at = True, -1
             self.register.changed[generation.log] = None
         is_settled = generation.positions.confirmed >= generation.read_to and not generation.has_data
-        if quiet_s >= FINISHED_AFTER_S and is_settled and not (generation.is_held or generation.is_damaged):
+        is_stuck = generation.is_held or generation.is_damaged
+        if quiet_s >= FINISHED_AFTER_S and is_settled and not (is_stuck or self.register.has_larger(generation)):
             self.finish(generation)
 
     def note_cut(self, generation: Generation, now_s: float) -> None:
@@ -94,8 +95,9 @@ class Aging:
 
     def give_up(self, generation: Generation, left_bytes: int = 0) -> None:
         """What was not read of it is lost, and counted; its first `left_bytes` are read as another's."""
-        lost = max(0, generation.size_bytes - max(generation.read_to, left_bytes))
-        where, seen = self._where(generation.log), generation.size_bytes
+        where, seen = self._where(generation.log), max(generation.size_bytes, generation.expected_bytes)
+        lost = max(0, seen - max(generation.read_to, left_bytes))
+        generation.expected_bytes = 0
         if lost and not generation.is_read_out:
             least = "" if generation.is_met else "at least "
             message = (
@@ -145,9 +147,9 @@ class Aging:
 
     @staticmethod
     def _is_continued(generation: Generation) -> bool:
-        """Whether another generation continues what this one began."""
+        """Whether a younger generation continues what this one began."""
         others = generation.log.generations
-        return any(each is not generation and each.key == generation.key for each in others)
+        return any(each.number > generation.number and each.key == generation.key for each in others)
 
     def finish(self, generation: Generation) -> None:
         """Nothing more is expected of it; it stays known, so that its copies are recognised."""

@@ -65,7 +65,7 @@ class Followed:
         self._strangers: dict[Log, list[Stranger]] = {}
         self._strangers_open = 0
         self._settled: set[Log] = set()  # since the names were taken
-        self._young: set[Log] = set()  # with a sibling that can't be judged yet
+        self._young: dict[Log, dict[str, None]] = {}  # siblings that can't be judged yet, and are ours if nobody's else
         self._undecided: dict[str, float] = {}
         self._copies = Copies()
         self.refusals = Refusals(self.register, remedy)
@@ -380,9 +380,10 @@ class Followed:
             self._bind(path, watched, content, facts, branch, is_sibling=is_sibling)
             return
         is_copy = not is_own and any(is_copy_in_the_making(verdict, facts, each) for each, verdict in judged.items())
-        if (is_sibling and first_line is None) or (is_copy and self._is_waited_for(path, now_s)):
-            if kernel_time_s() - facts.mtime_ns / 1e9 < YOUNG_S:
-                self._young.add(its)
+        is_waited_for = is_copy and self._is_waited_for(path, now_s)
+        if is_waited_for or (is_sibling and first_line is None):
+            if is_waited_for or kernel_time_s() - facts.mtime_ns / 1e9 < YOUNG_S:
+                self._young.setdefault(its, {})[path] = None
             content.close()
             return
         self._undecided.pop(path, None)
@@ -542,6 +543,7 @@ class Followed:
         """What had nothing but what was read of the old file may have other lines than the one that is read on."""
         for name in [self.register.names[path] for path in generation.names]:
             if name.facts.hint != facts.hint:
+                self._young.setdefault(generation.log, {})[name.path] = None
                 self._identify(name.path, name.watched, now_s, is_sibling=name.is_sibling)
 
     def _branch_off(
@@ -574,6 +576,7 @@ class Followed:
         """An archive that has a log's first anchors only was made of it after it was cut back. Raises: OSError."""
         names = [self.register.names[path] for path in generation.names]
         facts = content.facts()
+        generation.size_bytes = generation.read_to  # what else was seen of it is expected
         part, _ = self._continue_from_anchor(generation, generation.path, content, facts, now_s)
         self.register.release(generation)
         generation.lost_at_s = now_s
@@ -637,14 +640,17 @@ class Followed:
         known = (each for each in stored if each.number <= looked_to)
         newest = next(known, None)  # known before this look: what was empty then says nothing of age
         self._search_missing(its, watched, now_s)
-        for path in self._relatives.of(its, watched, newest):
-            self._identify(path, watched, now_s, is_sibling=True)
+        young = self._young.pop(its, {})
+        for path in (*self._relatives.of(its, watched, newest), *young):
+            if not self._is_taken(path):
+                self._identify(path, watched, now_s, is_sibling=True)
         strangers = self._strangers.pop(its, [])
         self._strangers_open -= sum(each.content.descriptors for each in strangers)
         for stranger in by_age(strangers, its.place.stem):
             if self._is_known_elsewhere(its, watched, stranger, now_s):
                 continue
-            if stranger.is_sibling and not self._relatives.is_wanted(its, stranger, newest):
+            is_wanted = stranger.path in young or self._relatives.is_wanted(its, stranger, newest)
+            if stranger.is_sibling and not is_wanted:
                 its.rejected = {**(its.rejected or {}), stranger.path: stranger.facts}
                 stranger.content.close()
                 continue
@@ -652,7 +658,6 @@ class Followed:
         self.register.unsettled.pop(its, None)
         if its in self._young or missing_of(its):
             self.register.unsettled[its] = watched
-            self._young.discard(its)
 
     def _search_missing(self, its: Log, watched: Watched, now_s: float) -> None:
         """What no name holds any more is read on wherever its content is."""

@@ -54,7 +54,7 @@ class Name:
     def may_have_more(self) -> bool:
         """Whether it is another file than the one that its generation is read from, and a larger one."""
         generation = self.generation
-        return self.facts.hint != generation.facts.hint and self.log_bytes > generation.size_bytes
+        return self.facts.hint != generation.facts.hint and self.log_bytes > generation.found_bytes
 
     def is_as(self, found: os.stat_result) -> bool:
         """Whether it holds what it held, and as much."""
@@ -252,14 +252,15 @@ class Register:
 
     def note_loose(self, generation: Generation) -> None:
         """Whether its descriptor, or a larger file that has what it has, may bring what no name tells of."""
-        named = [self.names[path] for path in generation.names]
-        is_held = any(each.facts.hint == generation.facts.hint for each in named)
-        is_plain = generation.content is not None and not generation.content.is_archive
-        has_larger = is_plain and len(named) > 1 and any(each.may_have_more for each in named)
-        if generation.content is not None and (has_larger or not is_held):
+        is_held = any(self.names[path].facts.hint == generation.facts.hint for path in generation.names)
+        if generation.content is not None and (not is_held or self.has_larger(generation)):
             self.loose[generation] = None
         else:
             self.loose.pop(generation, None)
+
+    def has_larger(self, generation: Generation) -> bool:
+        """Whether one of its names holds more than the file that it is read from."""
+        return len(generation.names) > 1 and any(self.names[path].may_have_more for path in generation.names)
 
     def park(self, its: Log) -> None:
         """Closes a log whose source is gone; what is in flight of it is still confirmed."""

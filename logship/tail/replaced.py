@@ -36,7 +36,8 @@ class Replaced:
 
     def names_to_compare(self, generation: Generation) -> Iterator[Name]:
         """The names whose files may have more than the open one; each once as it is now."""
-        if generation.has_data or generation.is_held or not isinstance(generation.content, PlainContent):
+        is_at_end = generation.is_read_out or generation.is_damaged or isinstance(generation.content, PlainContent)
+        if generation.has_data or generation.is_held or generation.content is None or not is_at_end:
             return
         names = [self._register.names[path] for path in generation.names]
         state = (generation.read_to, generation.positions.confirmed, *(each.facts for each in names))
@@ -73,6 +74,8 @@ class Replaced:
         self._close(generation)
         if isinstance(content, PlainContent):
             self._formers[generation] = _Former(content, size, read_to, now_s)
+        elif content is not None:
+            content.close()
         if len(self._formers) > WATCHED_MAX:
             self._close(next(iter(self._formers)))
 

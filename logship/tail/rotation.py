@@ -109,7 +109,7 @@ def _is_beginning(content: Content, facts: Facts, generation: Generation) -> boo
         return anchor is not None and anchor.position == facts.size_bytes
     known = generation.content or open_content(generation.names[0])
     try:
-        return isinstance(known, PlainContent) and end_alike(content, known)
+        return end_alike(content, known)
     finally:
         if generation.content is None:
             known.close()
