@@ -91,10 +91,14 @@ class Appended:
         return self._note(generation, size - (newest.size_bytes - newest.read_to))
 
     def _end_of_a_missing(self, generation: Generation, content: Content) -> Owner:
-        """The same, where it was done while nobody looked: the anchors tell."""
+        """The same, where nobody has the old one open any more: the anchors tell."""
         for other in reversed(generation.log.generations):
-            is_missing = other.key is not None and not (other.names or other.is_finished or other.is_met)
-            if other is not generation and is_missing and (size := confirmed_part(content, other)):
+            is_missing = other.key is not None and not (other.names or other.is_finished or other.content)
+            if other is generation or not is_missing:
+                continue
+            if other.is_met and other.positions.confirmed != other.read_to:
+                return Owner.WAITS  # what is on its way is settled first
+            if size := confirmed_part(content, other):
                 self.finish(other)  # what is unread of it is read here
                 return self._note(generation, size)
         return Owner.OWN

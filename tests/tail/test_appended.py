@@ -229,16 +229,17 @@ def test_a_log_that_is_made_shorter_at_its_beginning_is_sent_once(
 
 @pytest.mark.parametrize("trim", [last_half, last_600_bytes, without_the_first])
 @pytest.mark.parametrize("is_in_place", [True, False])
-@pytest.mark.parametrize("is_killed", [True, False])
+@pytest.mark.parametrize("fate", ["stopped", "killed", "running"])
 @pytest.mark.parametrize("limit_bytes", [100, 262_144])
 def test_a_log_that_is_made_shorter_at_its_beginning_while_nobody_looks_is_sent_once(
-    rig: Rig, log: Path, limit_bytes: int, is_killed: bool, is_in_place: bool, trim: Callable[[bytes], bytes]
+    rig: Rig, log: Path, limit_bytes: int, fate: str, is_in_place: bool, trim: Callable[[bytes], bytes]
 ) -> None:
     expected = write(log, *(f"line {number} with quite some more text, as usual" for number in range(30)))
     for turn in range(3):
         for _ in range(4):
             rig.step(limit_bytes)
-        rig.kill() if is_killed else rig.stop()
+        if fate != "running":
+            rig.kill() if fate == "killed" else rig.stop()
         expected += write(log, f"turn {turn}, before it")
         text = trim(log.read_bytes())
         if is_in_place:
@@ -247,10 +248,32 @@ def test_a_log_that_is_made_shorter_at_its_beginning_while_nobody_looks_is_sent_
             (log.parent.parent / "t").write_bytes(text)
             (log.parent.parent / "t").replace(log)
         expected += write(log, *(f"turn {turn}, line {number} after it" for number in range(20)))
-        rig.start()
+        if fate != "running":
+            rig.start()
     assert sorted(rig.settle()) == sorted(expected)
     rig.restart()
     assert sorted(rig.settle()) == sorted(expected)
+    assert not rig.told(What.LOST)
+
+
+@pytest.mark.parametrize("is_delivered", [True, False])
+def test_a_log_that_is_made_shorter_in_place_while_lines_of_it_are_on_their_way_is_sent_once(
+    rig: Rig, log: Path, is_delivered: bool
+) -> None:
+    """tail log > t; cat t > log"""
+    expected = write(log, *(f"line {number} with quite some more text, as usual" for number in range(30)))
+    rig.step()
+    expected += write(log, *(f"line {number} with quite some more text, as usual" for number in range(30, 36)))
+    rig.look()
+    rig.read_all()
+    log.write_bytes(last_half(log.read_bytes()))
+    if not is_delivered:
+        rig.look()
+        rig.read_all()
+    rig.deliver()
+    expected += write(log, "after it")
+    assert sorted(rig.settle()) == sorted(expected)
+    assert len(rig.receiver.arrivals) == len(expected)
     assert not rig.told(What.LOST)
 
 
