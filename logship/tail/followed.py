@@ -66,6 +66,7 @@ class Followed:
         self._strangers_open = 0
         self._settled: set[Log] = set()  # since the names were taken
         self._young: dict[Log, dict[str, None]] = {}  # siblings that can't be judged yet, and are ours if nobody's else
+        self._truncated: dict[Log, Generation] = {}  # since their siblings were judged
         self._undecided: dict[str, float] = {}
         self._copies = Copies()
         self.refusals = Refusals(self.register, remedy)
@@ -567,6 +568,8 @@ class Followed:
         generation.facts = generation.sure  # a file rotated since then is younger than it
         generation.lost_at_s = now_s
         generation.log.rejected = None
+        if generation.key is not None:
+            self._truncated.setdefault(generation.log, generation)
         self.register.tell(What.TRUNCATED, generation, "was truncated, its unread rest is looked for in copies")
         for path in generation.names:
             self.register.unbind(self.register.names[path])
@@ -639,6 +642,7 @@ class Followed:
         stored = (each for each in reversed(its.generations) if each.key is not None and each.is_stored)
         known = (each for each in stored if each.number <= looked_to)
         newest = next(known, None)  # known before this look: what was empty then says nothing of age
+        newest = self._truncated.pop(its, newest)  # what was begun since may be younger than what is looked for
         self._search_missing(its, watched, now_s)
         young = self._young.pop(its, {})
         for path in (*self._relatives.of(its, watched, newest), *young):

@@ -14,6 +14,7 @@ from logship.tail.content import Content, Facts, facts_of, open_content
 from logship.tail.discovery import Discovery, Watched
 from logship.tail.generation import Generation, Log
 from logship.tail.moved import FolderEntries, entries_of, moved_folders
+from logship.tail.naming import any_names, unpacked
 from logship.tail.rotation import RotationVerdict, compare, first_line_hash, is_copy_in_the_making
 
 SEARCH_EVERY_S = 5.0  # for other names of what is open still
@@ -160,7 +161,7 @@ class Search:
             self._heads[path] = facts, first_line
             own = sorted(missing, key=lambda each: (each.facts.hint != facts.hint, -each.number))
             for each in own:
-                if is_far and not _may_be_ours(path, facts, each):
+                if not _may_be_ours(path, facts, each, is_far=is_far):
                     continue
                 verdict = compare(content, facts, first_line, each)
                 is_part = verdict in (RotationVerdict.SHORTER, RotationVerdict.UNDECIDED)
@@ -178,8 +179,16 @@ class Search:
         return None
 
 
-def _may_be_ours(path: str, facts: Facts, generation: Generation) -> bool:
-    """Whether equal content in another directory says enough: below its own, by its inode, or by a whole anchor."""
+def _may_be_ours(path: str, facts: Facts, generation: Generation, *, is_far: bool) -> bool:
+    """Whether equal content in another directory says enough: below its own, by its inode, or by a whole anchor.
+
+    Of a log that was empty there is nothing but the inode, and any new file may have that: the name must fit, too.
+    """
+    if generation.key is None:
+        name = os.path.basename(path)
+        return generation.log.place.stem in (name, unpacked(name), *any_names(name))
+    if not is_far:
+        return True
     is_below = path.startswith(f"{generation.log.place.directory}/")
     return is_below or facts.inode == generation.facts.inode or generation.positions.confirmed >= ANCHOR_BYTES
 

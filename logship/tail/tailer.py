@@ -96,7 +96,8 @@ class Tailer:
         self._late_anchors: dict[tuple[int, int], bytes] = {}
         self._unsaved: dict[Generation, None] = {}
         self._save_due_s: float | None = None
-        self._note_due_s = float("-inf")
+        self._note_due_s = self._seen_due_s = float("-inf")
+        self._seen: dict[Generation, int] = {}  # the sizes that the state has of what is not confirmed
         self._forget_due_s = clock.monotonic() + FORGET_EVERY_S
         self._look_due_s = self._settle_due_s = float("-inf")
         self._looked_s = float("-inf")
@@ -191,6 +192,9 @@ class Tailer:
     def save(self, now_s: float, *, force: bool = False) -> None:
         """Writes what moved, at most every SAVE_EVERY_S (unless forced), in one transaction."""
         self._unsaved.update(self._take_dirty())
+        if now_s >= self._seen_due_s:
+            self._seen_due_s = now_s + NOTE_EVERY_S
+            self._note_seen()
         if self._state.wants_everything:
             self._unsaved.update(dict.fromkeys(self._register.numbered.values()))
         if not self._unsaved:
@@ -432,6 +436,13 @@ class Tailer:
     def _take_dirty(self) -> dict[Generation, None]:
         dirty, self._register.dirty = self._register.dirty, {}
         return dirty
+
+    def _note_seen(self) -> None:
+        """How much there is of what is not confirmed: if it is destroyed while nobody looks, that can be said then."""
+        open_ = self._register.open
+        seen = {each: each.size_bytes for each in open_ if each.key and each.size_bytes > each.positions.confirmed}
+        self._unsaved.update((each, None) for each, size in seen.items() if self._seen.get(each) != size)
+        self._seen = seen
 
     def _store_new(self) -> None:
         """A file's checkpoint stands in the state before its first event is sent; new ones in few transactions."""

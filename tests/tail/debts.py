@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from logship.checkpoint import Checkpoint
@@ -24,6 +25,7 @@ class Debt:
     """A destroyed line, and what tells of it: no file has any more what was read, and as much as was seen."""
 
     line: bytes
+    end: int  # its position
     inode: int
     begins: bytes  # what was read of the file
     size_bytes: int  # of the file when it was seen last
@@ -94,12 +96,17 @@ class Debts:
             each.close()
 
     def life_ended(self, rows: Sequence[Checkpoint], gone: Iterable[bytes], told: int) -> None:
-        """What only the daemon still had is destroyed with it; what no state knows nobody misses."""
+        """What only the daemon still had is destroyed with it; what no state knows nobody misses.
+
+        A state knows what was seen of a file a minute before, or when something of it was confirmed.
+        """
         self._rows = [row for row in rows if row.key is not None and not row.is_finished]
         self.owe_held(gone)
         self._held.clear()
-        inodes = {row.inode for row in self._rows}
-        self._debts = [debt for debt in self._debts if debt.told < told or debt.inode in inodes]
+        sizes = {row.inode: row.size_bytes for row in self._rows}
+        self._debts = [debt for debt in self._debts if debt.told < told or debt.end <= sizes.get(debt.inode, 0)]
+        for debt in self._debts:
+            debt.size_bytes = min(debt.size_bytes, sizes.get(debt.inode, debt.size_bytes))
 
     def forget(self) -> None:
         """The state is lost: nobody knows what there was."""
@@ -128,5 +135,10 @@ def _unconfirmed(content: PlainContent, row: Checkpoint, read_to: int, size_byte
         return {}
     begins = content.read_at(0, read_to)
     lines = content.read_at(row.position, max(0, end - row.position)).split(b"\n")[:-1]
-    made = (Debt(line.removesuffix(b"\r"), row.inode, begins, size_bytes or row.size_bytes) for line in lines)
-    return {debt.line: debt for debt in made}
+    ends = accumulate((len(line) + 1 for line in lines), initial=row.position)
+    next(ends)
+    size_bytes = size_bytes or row.size_bytes
+    return {
+        (text := line.removesuffix(b"\r")): Debt(text, at, row.inode, begins, size_bytes)
+        for line, at in zip(lines, ends, strict=True)
+    }

@@ -121,3 +121,16 @@ def test_a_log_is_read_on_in_a_directory_below_that_nobody_named(
         assert rig.told(What.LOST)
     else:
         assert sorted(found) == sorted(expected)
+
+
+@pytest.mark.parametrize("name", ["elsewhere/other.db", "logs/error.log", "elsewhere/access.db"])
+def test_another_file_with_the_number_of_a_log_that_was_empty_is_not_read(rig: Rig, log: Path, name: str) -> None:
+    log.touch()
+    rig.step()
+    rig.stop()
+    other = log.parent.parent / name
+    other.parent.mkdir(exist_ok=True)
+    log.rename(other)
+    write(other, "nobody's business")
+    rig.start()
+    assert rig.settle() == []

@@ -226,6 +226,8 @@ class World:
         """gzip(1); with less than ten tenths it is still at it, until logrotate does anything else."""
         self.finish_packing()
         packed = path.with_name(path.name + ending)
+        if packed in self.bodies:
+            return  # gzip overwrites nothing
         data = PACK[ending](path.read_bytes())
         cut = len(data) * tenths // 10
         packed.write_bytes(data[:cut])
