@@ -7,8 +7,9 @@
 #   make bench [ARGS=...]    CPU, speed and memory beside other shippers; backfill, the idle daemon, the collector
 #   make soak                the long runs
 #   make wheel              dist/*.whl with the native kernel, for x86-64 and aarch64
-#   make deb                 dist/logship_*.deb with everything inside
-#   make release             dist/ with sdist, wheels, .deb, man pages and sums, each tried in an empty environment
+#   make deb                 dist/logship_*.deb with everything inside, Python too
+#   make image               dist/logship-*.oci.tar, that package as an image for containers; no Docker is needed
+#   make release             dist/ with sdist, wheels, .deb, image, man pages and sums, each tried in an empty environment
 #   make install             /opt/logship, man pages, completions, units (DESTDIR= and PREFIX= honoured)
 
 PYTHON ?=
@@ -26,7 +27,7 @@ LOWEST_TESTS := $(addprefix tests/,config formats check preview pipeline state d
   $(addprefix house/test_,command_line.py logs.py manual.py status.py startup.py))
 SOURCES := setup.cfg setup.py pyproject.toml packaging/make-venv $(wildcard logship/kernel/*.[ch])
 
-.PHONY: demo test test-lowest check bench soak wheel deb release install man clean help
+.PHONY: demo test test-lowest check bench soak wheel deb image release install man clean help
 .DELETE_ON_ERROR:
 
 help:
@@ -73,6 +74,9 @@ wheel: $(RUNS)
 
 deb:
 	@packaging/make-deb
+
+image:
+	@deb=$$(packaging/make-deb) && packaging/make-image "$$deb" "$$(dirname "$$deb")/$$(basename "$$deb" .deb | tr _ -).oci.tar"
 
 release: $(RUNS)
 	@packaging/make-release
