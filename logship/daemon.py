@@ -1,4 +1,4 @@
-"""The daemon: loops the pipeline's step until it is asked to stop, and with `once` until everything has arrived."""
+"""The daemon: repeats the pipeline's step until it is asked to stop, with `once` until everything has arrived."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from logship.words import bytes_words, counted
 
 log = logging.getLogger(__name__)
 
-COLLECT_EVERY = 100_000  # new containers: a chunk's rows are no cycles, and looking for some among them cost 5 %
-IDLE_WAIT_S = 1.0  # the longest sleep: hints and answers end it earlier, the watchdog wants a sign of life
+COLLECT_EVERY = 100_000  # new containers: a chunk's rows form no cycles, and searching them for some cost 5 %
+IDLE_WAIT_S = 1.0  # the longest sleep: hints and answers end it earlier; the watchdog must be notified
 
 
 class ThreadFailure:
-    """Hears of an exception that ended a thread of this process, whoever started it; the main loop raises it.
+    """Keeps an exception that ended a thread of this process; the main loop raises it.
 
-    Also of threads that only help: nobody would start them again, and a daemon that hears of no changed file or answers
-    no health check is worse than one that is started anew.
+    This includes threads that only help: nobody would restart them, and a daemon that notices no changed file or
+    answers no health check is worse than one that is restarted.
     """
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class ThreadFailure:
         threading.excepthook = self._ring
 
     def _ring(self, fault: threading.ExceptHookArgs) -> None:
-        if fault.exc_type is not SystemExit:  # a thread may end itself so
+        if fault.exc_type is not SystemExit:  # a thread may end itself this way
             self.failure = self.failure or fault.exc_value
             self.wake()
 
@@ -53,7 +53,7 @@ class ThreadFailure:
 class Daemon:
     """One run of the program over one configuration, which may be reloaded.
 
-    `load` gives the configuration anew and raises ConfigError for a wrong one: the old one stays.
+    `load` reads the configuration again; if it raises ConfigError the old one stays.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Daemon:
         self._reporter = Reporter(self.pipeline, self._state, settings, self._clock, self._notifier)
 
     def install_signals(self) -> None:
-        """SIGTERM and SIGINT drain and stop, SIGHUP reloads and ends pauses, SIGUSR1 logs more and as before."""
+        """SIGTERM and SIGINT drain and stop, SIGHUP reloads and ends pauses, SIGUSR1 switches debug logging."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
@@ -92,9 +92,9 @@ class Daemon:
         startup.let_through()
 
     def run(self) -> Exit:
-        """Until a signal, or with `once` until everything has arrived.
+        """Runs until a signal, with `once` until everything has arrived.
 
-        Raises: whatever a thread died of.
+        Raises: the exception that ended a thread.
         """
         sources, state_dir = len(self.settings.sources), self.settings.state_dir
         log.info("started, %s sources=%d state_dir=%s", kernel.described(), sources, state_dir)
@@ -114,7 +114,7 @@ class Daemon:
                     is_ready = True
                     self._starting.close()
                     self._notifier.ready()
-                    gc.freeze()  # what start-up made lives as long as the process: no collection need look at it
+                    gc.freeze()  # objects of the start live as long as the process: no collection needs to search them
                     gc.set_threshold(COLLECT_EVERY)
                     gc.enable()
                     log.info("ready files=%d", self.pipeline.tailer.files_followed)
@@ -148,7 +148,7 @@ class Daemon:
         return is_over and all(output.is_empty or output.needs_a_person for output in self.pipeline.outputs.values())
 
     def _stop(self) -> Exit:
-        """Drain for at most shutdown_timeout, write what was confirmed, and say what became of the lines."""
+        """Drain for at most shutdown_timeout, save what was confirmed, and log the sums."""
         self._notifier.stopping()
         tailer = self.pipeline.tailer
         unsettled = self.pipeline.close(self.settings.delivery.shutdown_timeout_s)
@@ -156,12 +156,12 @@ class Daemon:
         tailer.close()
         log.info("stopped: %s", self.pipeline.counters.total().sentence())
         for problem in problems:
-            # of a daemon that is stopped nothing is lost by this, and nobody need do anything
+            # a stopped daemon loses nothing by this, so nobody needs to act
             log.log(logging.ERROR if self.once else logging.WARNING, "%s", problem)
         return Exit.UNDELIVERED if self.once and problems else Exit.FINE
 
     def _problems(self, unsettled: int) -> list[str]:
-        """What a run that should have delivered everything has not."""
+        """Why not everything was delivered."""
         problems = []
         for source, pattern in self.pipeline.tailer.unmatched() if self.once else ():
             problems.append(f"{source}: no file matches {pattern}; see logship check")
@@ -184,7 +184,7 @@ class Daemon:
         if problem := self.pipeline.dead_letters.problem:
             problems.append(f"dead letters can't be written: {problem}; the next run makes them")
         if lost := self.pipeline.counters.total().lost_bytes:
-            problems.append(f"at least {bytes_words(lost)} of the logs are in no file any more and were not read")
+            problems.append(f"at least {bytes_words(lost)} of the logs were not read and are in no file any more")
         if letters := self.pipeline.counters.total().dead_letters:
             problems.append(f"{letters} dead letter{'s' if letters > 1 else ''}; see logship dead-letters list")
         return problems
@@ -213,7 +213,7 @@ class Daemon:
     def _toggle_debug(self) -> None:
         self._debug_requested = False
         level = toggle_debug(self._usual_level)
-        log.log(max(level, logging.INFO), "this is logged from now on level=%s", logging.getLevelName(level).lower())
+        log.log(max(level, logging.INFO), "logging from now on level=%s", logging.getLevelName(level).lower())
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop_requested = True

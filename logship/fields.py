@@ -215,7 +215,7 @@ def canonical(name: str) -> str | None:
 
 
 def lookup(name: str) -> Field | None:
-    """The field of a canonical name, made up for members of families; None: the vocabulary has no such name."""
+    """The field of a canonical name, also of a member of a family; None: there is no such name."""
     if name in FIELDS:
         return FIELDS[name]
     for family in FAMILIES:

@@ -1,4 +1,4 @@
-"""The workbench behind preview, test and diff: lines of files, stdin or the sources' logs, and what they become."""
+"""What preview, test and diff share: lines of files, stdin or the sources' logs, and what they become."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from logship.words import counted
 if TYPE_CHECKING:
     from logship.delivery.rules_feed import KnownRules
 
-SAMPLE_LINES = 200  # looked at to detect a format
+SAMPLE_LINES = 200  # for the detection of a format
 
 
 @record
@@ -59,21 +59,21 @@ class Wishes:
 
 @record
 class Lens:
-    """How the lines of one log are seen."""
+    """How the lines of one log are read."""
 
     file: LogFile
     converter: SourceConverter
     layered: LayeredMapping | None
     envelope: str = "none"
     detected: str = ""
-    of_lines: tuple[MappingError, ...] = ()  # doubts of what the lines hold
-    rules: str = ""  # whose rules of a receiver decide, in words
+    of_lines: tuple[MappingError, ...] = ()  # warnings about the lines
+    rules: str = ""  # which receiver's rules apply, in words
 
     def trace(self, line: LogLine) -> LineTrace:
         return self.converter.trace(line.text, line.position, self.file)
 
     def place(self, location: Location) -> str:
-        """`file:line` of a location of the mapping, "" if that is nowhere."""
+        """`file:line` of a location of the mapping, "" if it has none."""
         if self.layered is None:
             return ""
         problem = self.layered.problem(MappingError("", location=location), "")
@@ -83,7 +83,7 @@ class Lens:
 
     @property
     def doubts(self) -> tuple[MappingError, ...]:
-        """What is allowed and surely not meant of this mapping with this format, as `check` says it."""
+        """Warnings about this mapping with this format, as `check` gives them."""
         if self.converter.format is None:
             own = self.converter.doubts(self.file.path)
         else:
@@ -91,12 +91,12 @@ class Lens:
         return (*own, *(doubt for doubt in self.of_lines if str(doubt) not in map(str, own)))
 
     def others(self, lines: Sequence[bytes]) -> list[Detection]:
-        """Presets that fit lines which don't fit here, best first."""
+        """Presets that fit lines that don't fit here, best first."""
         return detect(list(lines), self.converter.named)
 
 
 class Bench:
-    """Finds for each log what the daemon would do with it; options come before the configuration."""
+    """Finds how the daemon would read each log; options have precedence over the configuration."""
 
     def __init__(self, wishes: Wishes, environ: Mapping[str, str]) -> None:
         """Raises: ConfigError for a wrong configuration, mapping or format."""
@@ -116,7 +116,7 @@ class Bench:
 
     @cached_property
     def watched(self) -> frozenset[Path]:
-        """Files whose change may change what a line becomes."""
+        """Files that decide what a line becomes."""
         found = {config_path(self._wishes.config, self._environ)}
         mappings = [self._given] if self._given else []
         for source in self.settings.sources if self.settings else ():
@@ -190,7 +190,7 @@ class Bench:
     # -- lenses
 
     def lens(self, path: str, samples: Sequence[bytes]) -> Lens:
-        """How the log at `path` is seen, its format taken from `samples` where it has to be detected.
+        """How the log at `path` is read; its format is detected from `samples` if necessary.
 
         Raises: UsageError where nothing fits or no source is clear, MappingErrors as ConfigError.
         """
@@ -242,7 +242,7 @@ class Bench:
             lines = [line.text for line in self.opened(lens, samples)]
             found = converter.prepare(path, lines)
             if found is None:
-                for one in lens.others(lines)[:1]:  # then it is the mapping that doesn't go with it
+                for one in lens.others(lines)[:1]:  # then the mapping does not suit the format
                     self._check(converter, path, layered, compile_format(FormatSpec("named", one.name), self._named))
                 hint = "logship formats lists presets, logship init finds what nginx.conf or httpd.conf says"
                 kind = envelope_of(samples) if envelope == "none" else None

@@ -1,4 +1,4 @@
-"""What became of a line: found in current and rotated files, judged by the state, the rules and the dead letters."""
+"""What became of lines in current and rotated files, according to the state, the rules and the dead letters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SHOWN_BYTES = 65_536  # of a line without an end
 
 
 class Fate(StrEnum):
-    """What can become of a line."""
+    """What became of a line."""
 
     CONFIRMED = "confirmed"
     WAITING = "waiting"
@@ -89,7 +89,7 @@ def trace(settings: Settings, text: bytes) -> Iterator[FoundLog]:
 
 
 class _Judge:
-    """Knows what is confirmed and what was set aside."""
+    """What is confirmed and what was set aside."""
 
     def __init__(self, settings: Settings, state: State) -> None:
         self.settings = settings

@@ -12,7 +12,7 @@ import sys
 from logship.process import startup
 
 startup.hold(sys.argv[1:])  # before anything that takes time is imported
-gc.set_threshold(20_000)  # new containers: imports make many, and looking for garbage among them is 5 % of a start
+gc.set_threshold(20_000)  # new containers: imports make many, and searching them for garbage is 5 % of a start
 
 import click  # noqa: E402
 
@@ -42,7 +42,7 @@ COMMANDS = {
 }
 
 
-JARGON = {  # click's words for types
+TYPE_NAMES = {  # click's name -> ours
     "is not a valid integer range": "is not a whole number",
     "is not a valid integer": "is not a whole number",
     "is not a valid float range": "is not a number",
@@ -51,7 +51,7 @@ JARGON = {  # click's words for types
 
 
 class SeenEnough(Exception):  # noqa: N818 (no error: `logship fields | head`)
-    """The reader of the output has closed it; click would make an exit code 1 of that."""
+    """The reader of the output has closed it; click would exit with 1."""
 
 
 class LazyGroup(click.Group):
@@ -111,12 +111,12 @@ def main() -> None:
     """Console entry point: turns every expected error into its sentence and exit code."""
     _fill_closed_streams()
     code = execute(sys.argv[1:])
-    gc.freeze()  # the interpreter looks through all objects for garbage before it ends: 5 % of a short command
+    gc.freeze()  # the interpreter searches all objects for garbage before it ends: 5 % of a short command
     sys.exit(code)
 
 
 def _fill_closed_streams() -> None:
-    """Closed standard streams (cron jobs, `>&-`) lead nowhere, and no file that is opened later takes their numbers.
+    """Opens closed standard streams (cron jobs, `>&-`) on /dev/null, so that no file opened later gets their numbers.
 
     A closed stdin stays None: there is nothing to read, which is said where it is asked for.
     """
@@ -124,7 +124,7 @@ def _fill_closed_streams() -> None:
         if getattr(sys, name) is not None:
             continue
         with contextlib.suppress(OSError):
-            opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number: those before it are open by now
+            opened = os.open(os.devnull, os.O_RDWR)  # the lowest free number: the ones before it are open
             if opened == number:
                 os.set_inheritable(opened, True)  # for worker processes, too
             else:
@@ -134,10 +134,10 @@ def _fill_closed_streams() -> None:
 
 
 def execute(arguments: list[str]) -> int:
-    """Exit code of one command line; prints errors to stderr, never a traceback for what a person can mend."""
+    """Exit code of one command line; prints errors to stderr, never a traceback for a mistake that people can fix."""
     try:
         result = logship.main(args=arguments, prog_name="logship", standalone_mode=False)
-        _flush()  # here, where a closed pipe is no error, and not when the interpreter ends
+        _flush()  # here a closed pipe is no error; at the interpreter's end it would be
     except click.exceptions.Abort:
         return 130  # what shells report for Ctrl-C
     except click.exceptions.NoArgsIsHelpError as exc:
@@ -165,7 +165,7 @@ def execute(arguments: list[str]) -> int:
 
 
 def _flush() -> None:
-    """What is still buffered goes out; nowhere where the terminal was closed, which is no fault of the command."""
+    """Writes what is still buffered, unless the terminal was closed."""
     try:
         sys.stdout.flush()
     except OSError as exc:
@@ -177,19 +177,19 @@ def _flush() -> None:
 
 
 def _complain(sentence: str) -> None:
-    """To stderr; where that is the journal, with the priority of an error."""
+    """Writes to stderr; if that is the journal, with the priority of an error."""
     from logship.process.journal import priority_of
 
     click.echo(f"{priority_of(sys.stderr, os.environ, 'error')}logship: {sentence}", err=True)
 
 
 def _sentence(exc: click.ClickException) -> str:
-    """click's complaint as our own are: one sentence, and what to do."""
+    """click's message in the form of ours: one sentence, and what to do."""
     if isinstance(exc, click.NoSuchOption):
         hint = f"; did you mean '{exc.possibilities[0]}'?" if exc.possibilities else ""
         return _with_help(f"no option '{exc.option_name}'{hint}", exc.ctx)
     text = exc.format_message().removesuffix(".")
-    for jargon, plain in JARGON.items():
+    for jargon, plain in TYPE_NAMES.items():
         text = text.replace(jargon, plain)
     text = text[:1].lower() + text[1:]
     return _with_help(text, exc.ctx if isinstance(exc, click.UsageError) else None)
@@ -200,7 +200,7 @@ def _with_help(text: str, context: click.Context | None) -> str:
 
 
 def _show(exc: ConfigError) -> None:
-    """Each mistake as editors understand it (file:line:column), and under it the line with what is meant."""
+    """Each mistake with file:line:column, and the line with the mistake underlined."""
     from logship.cli.terminal import Terminal, underlined
 
     terminal = Terminal(stream=sys.stderr, level="error")

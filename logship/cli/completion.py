@@ -1,4 +1,4 @@
-"""`logship completion`: what makes a shell complete commands, options and their values."""
+"""`logship completion`: shell completion of commands, options and values."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def command(shell: str) -> None:
 
 
 def script(shell: str) -> str:
-    """The script; it asks logship for what may follow."""
+    """The script; it asks logship for the candidates."""
     from click.shell_completion import get_completion_class
 
     from logship.cli import logship

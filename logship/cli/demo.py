@@ -1,4 +1,4 @@
-"""`logship demo`: everything at once, to look at."""
+"""`logship demo`: a collector, traffic and the daemon, to look at."""
 
 from __future__ import annotations
 

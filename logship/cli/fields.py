@@ -51,7 +51,7 @@ def command(text: str, config: Path | None, source: str, format_: str, as_json: 
 
 
 def _held(config: Path | None, source: str, format_: str, text: str, *, as_json: bool) -> int:
-    """The fields of one format, as its log spells them, and those that are made of them."""
+    """The fields of one format, as its log spells them, and those that are computed from them."""
     from logship.cli.terminal import Terminal
     from logship.config.overrides import Overrides
     from logship.fields import FIELDS, lookup
@@ -96,7 +96,7 @@ def _has(text: str, *where: str) -> bool:
 
 
 def _type(field: Field) -> str:
-    """The kind, or for fields made for every format that they are."""
+    """The kind, or "made" for fields that every format has."""
     return f"{field.kind}, for every format" if field.derived else str(field.kind)
 
 

@@ -1,4 +1,4 @@
-"""`logship formats`: the presets, and what each of them reads."""
+"""`logship formats`: the presets, and what they read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`logship init`: a first configuration, from what this machine's web servers say and what their logs hold."""
+"""`logship init`: a first configuration, made from this machine's web server configurations and logs."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ sources:
 )
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
 def command(output: Path | None, force: bool, base: Path, bodies: Path | None, paths: tuple[Path, ...]) -> int:
-    """Look at nginx.conf, httpd.conf and log files, find out formats, and write a commented logship.yml.
+    """Read nginx.conf, httpd.conf and log files, find their formats, and write a commented logship.yml.
 
     PATH is a log file, a directory of logs, or a server's configuration; without any, the usual places are looked at.
     Nothing is sent and nothing but FILE is written; then the commands that start it are printed.
@@ -96,24 +96,24 @@ def _disclosed(output: Path) -> list[str]:
     try:
         settings = load_settings(output, os.environ, sending=False)
     except ConfigError:
-        return []  # `logship check`, the next command, tells it
+        return []  # `logship check`, the next command, reports it
     found = [(source.name, survey(source, settings.converters[source.name], None)) for source in settings.sources]
     return [f"{name}: {said}; {remedy}" for name, seen in found for said, remedy in seen.disclosed]
 
 
 def _write(output: Path, text: str) -> None:
-    """Raises: UsageError where that can't be."""
+    """Raises: UsageError if it can't be written."""
     try:
         if output.exists():
             output.replace(f"{output}.old")
-        # whatever root's umask: the service reads it as a user of its own
+        # whatever root's umask is: the service's user must be able to read it
         write_whole(output, text, 0o644 if unit_of(output) else None)
     except OSError as exc:
         raise UsageError(f"{output} can't be written: {exc.strerror}; name another file with -o") from exc
 
 
 def _head(output: Path | None) -> str:
-    """What stands above the sources; a service's config says where its state is, for commands typed by hand."""
+    """The part above the sources; a service's config names its state directory, for commands typed by hand."""
     unit = unit_of(output) if output else ""
     if not unit:
         return HEAD.format(id_place="it is taken from $LOGSHIP_APPLICATION_ID", state="")
@@ -141,7 +141,7 @@ def _next(output: Path) -> list[str]:
 
 
 def _look(base: Path, paths: Sequence[Path]) -> tuple[list[Proposal], list[str]]:
-    """The sources to propose, and what a person should know beside them."""
+    """The sources to propose, and remarks."""
     from logship.check.server_configs import one_id
     from logship.config.shipped import presets
     from logship.servers import Served, read_conf_file, served_logs
@@ -200,15 +200,15 @@ def _source(proposal: Proposal, name: str, base: Path) -> str:
     lines += [f"    envelope: {proposal.envelope}"] if proposal.envelope else []
     lines += [f"    format: {fmt}", f"    mapping: {FORWARDED if proposal.is_forwarded else 'default'}"]
     if proposal.is_forwarded:
-        lines.append("    # private networks are taken for your proxies; add other proxies' addresses")
+        lines.append("    # private networks count as your proxies; add the addresses of others")
     if proposal.lacks_zone:
         zone = "local" if base == Path("/") else zone_of("local", base)
-        lines.append(f"    timezone: {zone}    # these lines hold no zone; write the server's if it is another")
+        lines.append(f"    timezone: {zone}    # these lines have no zone; write the server's zone if it is another")
     if proposal.wordings:
         if not proposal.has_host:
-            lines.append("    # fields: {host: shop.example.com}    # these lines hold no host; say which it is")
+            lines.append("    # fields: {host: shop.example.com}    # these lines have no host; name it here")
         if not proposal.has_duration:
-            lines.append("    # these lines hold no duration: log $request_time (nginx) or %D (Apache) to have it")
+            lines.append("    # these lines have no duration: log $request_time (nginx) or %D (Apache)")
     if proposal.problem and proposal.kind:
         lines = [f"  # {line[2:]}" for line in lines]
     return "\n".join([*(f"  # {remark}" for remark in _remarks(proposal)), *lines]) + "\n"

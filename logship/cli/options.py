@@ -1,4 +1,4 @@
-"""What the commands share: options spelled alike everywhere, the values a shell completes, examples in every --help."""
+"""What the commands share: the same options everywhere, completion of values, examples in every --help."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def examples_of(command: click.Command) -> list[str]:
 
 
 def config_option(text: str = "The configuration.", *, may_lack: bool = False) -> Decorator:
-    """-c FILE. `may_lack`: the command also works where there is no configuration at all."""
+    """-c FILE. `may_lack`: the command also works without a configuration."""
     ends = CONFIG_DEFAULT if not may_lack else f"{CONFIG_DEFAULT[:-1]}, where there is one]"
     return click.option("-c", "--config", type=click.Path(path_type=Path), metavar="FILE", help=f"{text}  {ends}")
 
@@ -58,7 +58,7 @@ def json_option(text: str) -> Decorator:
 
 
 def complete_formats(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The presets, with what they read."""
+    """The presets, with descriptions."""
     from click.shell_completion import CompletionItem
 
     from logship.config.shipped import presets
@@ -67,7 +67,7 @@ def complete_formats(context: click.Context, parameter: click.Parameter, begun: 
 
 
 def complete_mappings(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The shipped mappings; files, where what is typed begins none of their names."""
+    """The shipped mappings, or files if no mapping's name begins so."""
     from click.shell_completion import CompletionItem
 
     from logship.config.shipped import mapping_names
@@ -77,14 +77,14 @@ def complete_mappings(context: click.Context, parameter: click.Parameter, begun:
 
 
 def complete_files(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """What the shell itself knows of."""
+    """Completion by the shell itself: files."""
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(begun, type="file")]
 
 
 def _sources(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The sources of the configuration that the command would read; none of one that can't be read."""
+    """The sources of the command's configuration; none if it can't be read."""
     from click.shell_completion import CompletionItem
 
     from logship.config.loading import examine

@@ -1,4 +1,4 @@
-"""`logship playground`: a format and a mapping in the browser, beside their events."""
+"""`logship playground`: a format and a mapping in the browser, next to their events."""
 
 from __future__ import annotations
 

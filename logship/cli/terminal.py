@@ -1,4 +1,4 @@
-"""The door to the terminal: whatever is printed passes here, so no log line can move the cursor or fake a prompt.
+"""The terminal: everything that is printed passes here, so no log line can move the cursor or fake a prompt.
 
 Shapes: texts given to this module are raw; control bytes are escaped here and nowhere else. Lines and colours need no
 rich; tables, progress bars and live screens load it when they are asked for on a real terminal.
@@ -28,11 +28,11 @@ RICH: Mapping[str, str] = {
 }  # fmt: skip
 # C0, DEL, C1; what turns the direction of text or hides in it; halves of surrogate pairs.
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-PLAIN_WIDTH = 200  # columns of a table that goes to a file
+PLAIN_WIDTH = 200  # columns of a table in a file
 
 
 class Styled(NamedTuple):
-    """A piece of text and how it looks where colours are shown."""
+    """A text and its style."""
 
     text: str
     style: Style = "plain"
@@ -49,7 +49,7 @@ def standard_input() -> BinaryIO:
 
 
 def clean(text: str) -> str:
-    """The text with everything escaped that a terminal would obey: `\\x1b`, `\\n`, `\\u202e`."""
+    """The text with everything escaped that a terminal would interpret: `\\x1b`, `\\n`, `\\u202e`."""
     return UNSAFE.sub(_escape, text)
 
 
@@ -65,7 +65,7 @@ class Terminal:
 
     stream: TextIO = field(default_factory=lambda: sys.stdout)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
-    level: Level = "info"  # of the next lines, for the journal where it is the stream
+    level: Level = "info"  # of the next lines, if the stream is the journal
 
     @property
     def is_terminal(self) -> bool:
@@ -77,7 +77,7 @@ class Terminal:
 
     @property
     def width(self) -> int:
-        """Columns there are; a wide page where nobody looks."""
+        """The terminal's columns; PLAIN_WIDTH without one."""
         if not self.is_terminal:
             return PLAIN_WIDTH
         try:
@@ -149,7 +149,7 @@ def print_problem(terminal: Terminal, problem: Problem, *, indent: str = "") -> 
 
 
 def underlined(problem: Problem) -> list[str]:
-    """The offending line and carets under what is wrong in it; nothing where there is no line to show."""
+    """The line with carets under the mistake; nothing if there is no line to show."""
     if not problem.excerpt.strip() or problem.column is None:
         return []
     start = problem.column - 1

@@ -1,4 +1,4 @@
-"""What a command line says instead of a source: --source, --format, --mapping, --field; read alike by all commands."""
+"""Options that replace keys of a source: --source, --format, --mapping, --field; the same for all commands."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def fields_of(texts: Iterable[str]) -> dict[str, str]:
 
 
 def source_named(settings: Settings, name: str) -> SourceSettings:
-    """Raises: UsageError for a source there is none of."""
+    """Raises: UsageError for an unknown source."""
     names = [source.name for source in settings.sources]
     if name in names:
         return settings.sources[names.index(name)]
@@ -95,7 +95,7 @@ def mapping_named(name: str, compiler: Compiler, reader: FileReader) -> LayeredM
 
 
 def spec_of(layered: LayeredMapping, reader: FileReader) -> MappingSpec:
-    """What the layers of a mapping come to.
+    """The mapping that its layers make.
 
     Raises: ConfigError with every mistake at its place.
     """

@@ -1,4 +1,4 @@
-"""What a YAML syntax error means in plain words, and the mended line where the mend is evident."""
+"""YAML syntax errors in plain words, and the repaired line if the repair is evident."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MAX_REPAIRS = 50  # a file with more broken lines than this is no YAML at all
 
 @record
 class SyntaxFault:
-    """One mistake as the parser tells it: where it noticed, in the middle of what.
+    """One mistake as the parser reports it: where it noticed it, and inside what.
 
     Shapes: `offset` counts characters of the text where there is no line; `opened` is the line where the construct
-    began; `mended` is the line written right.
+    began; `repaired` is the line written right.
     """
 
     line: int
@@ -29,7 +29,7 @@ class SyntaxFault:
     width: int = 1
     opened: int = 0
     offset: int | None = None
-    mended: str | None = None
+    repaired: str | None = None
 
     def problem(self, path: str, lines: Sequence[str]) -> Problem:
         excerpt = lines[self.line - 1] if 0 < self.line <= len(lines) else ""
@@ -37,7 +37,7 @@ class SyntaxFault:
 
 
 def repair(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable[[str], int]) -> SyntaxFault:
-    """The fault in plain words; with the mended line when quoting makes the parser get past it.
+    """The fault in plain words; with the repaired line when quoting makes the parser get past it.
 
     Shapes: first_mistake(text) is the line of the first mistake, 0 for none.
     """
@@ -76,7 +76,7 @@ def _quote_it(fault: SyntaxFault, line: str, number: int, candidate: str) -> Syn
         width=max(1, len(value)),
         message=f"YAML reads {_culprit(value)} as its own sign",
         hint=f"quote it:  {candidate.strip()}",
-        mended=candidate,
+        repaired=candidate,
     )
 
 
@@ -91,7 +91,7 @@ def _close_it(fault: SyntaxFault, line: str, number: int, candidate: str, sign: 
         width=max(1, len(line.rstrip()) - column + 1),
         message=f"the {opened} opened here is never closed",
         hint=f"close it:  {candidate.strip()}",
-        mended=candidate,
+        repaired=candidate,
     )
 
 
@@ -125,12 +125,12 @@ def _leading_tab(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callab
         return None
     above = next((other for other in reversed(lines[: number - 1]) if other.strip()), "")
     level = len(above) - len(above.lstrip(" -"))
-    mended = None
+    repaired = None
     for width in dict.fromkeys((level, level + 2, level + 4, *range(2, 17, 2))):
         candidate = " " * width + text
         stop = first_mistake("\n".join([*lines[: number - 1], candidate, *lines[number:]]) + "\n")
         if stop == 0 or stop > number:
-            mended = candidate
+            repaired = candidate
             break
     return replace(
         fault,
@@ -138,7 +138,7 @@ def _leading_tab(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callab
         width=indent.count("\t"),
         message="a tab in the indentation",
         hint="indent with spaces",
-        mended=mended,
+        repaired=repaired,
     )
 
 
@@ -146,7 +146,7 @@ GLUED = re.compile(r"(\s*(?:- +)*[A-Za-z_]\w*):(?=[^\s:])")
 
 
 def _glued_key(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable[[str], int]) -> SyntaxFault | None:
-    """`key:value` without the blank is one text to YAML, and the line below it is what the parser complains of."""
+    """`key:value` without the blank is one text to YAML, and the parser complains about the line below it."""
     for number in (fault.line, fault.line - 1, fault.opened):
         match = GLUED.match(lines[number - 1]) if 0 < number <= len(lines) else None
         if match is None:
@@ -161,13 +161,13 @@ def _glued_key(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable
                 column=column,
                 message="no blank after this ':'",
                 hint=f"write:  {candidate.strip()}",
-                mended=candidate,
+                repaired=candidate,
             )
     return None
 
 
 def lookalike_blanks(lines: Sequence[str]) -> list[SyntaxFault]:
-    """Lines indented with what looks like a blank and is none, as web pages are full of."""
+    """Lines indented with characters that only look like blanks, as copied from web pages."""
     faults = []
     for number, line in enumerate(lines, 1):
         indent = re.match(r"[\s\u200b\ufeff]*", line)
@@ -175,9 +175,11 @@ def lookalike_blanks(lines: Sequence[str]) -> list[SyntaxFault]:
         wrong = next((at for at, char in enumerate(indent.group()) if char not in " \t"), None)
         if wrong is None:
             continue
-        mended = re.sub(r"[^\t]", " ", indent.group()).replace("\u200b", "") + line[indent.end() :]
+        repaired = re.sub(r"[^\t]", " ", indent.group()).replace("\u200b", "") + line[indent.end() :]
         message = f"the indentation holds U+{ord(line[wrong]):04X}, which looks like a blank but is none"
-        faults.append(SyntaxFault(number, wrong + 1, "", message, hint="type the blanks anew", width=1, mended=mended))
+        faults.append(
+            SyntaxFault(number, wrong + 1, "", message, hint="type the blanks anew", width=1, repaired=repaired)
+        )
     return faults
 
 
@@ -220,7 +222,7 @@ def _in_words(fault: SyntaxFault, lines: Sequence[str]) -> SyntaxFault:
 
 
 def _are_pieces(above: str, line: str) -> bool:
-    """Whether two lines are pieces of one text, as nginx.conf has them."""
+    """Whether two lines are parts of one text, as in nginx.conf."""
     return line.lstrip()[:1] in {"'", '"'} and above.rstrip()[-1:] in {"'", '"'}
 
 

@@ -17,7 +17,7 @@ Row = tuple[int, list[str]]  # the line in the file that it ends on, from 1, and
 
 
 def with_tables(tree: Mapping[str, Any], document: Document, prefix: Location, reader: FileReader) -> dict[str, Any]:
-    """The mapping with each table that is a file's name replaced by what the file says; mistakes are told."""
+    """The mapping with the names of table files replaced by their content; mistakes are reported."""
     lookups = tree.get("lookups")
     if not isinstance(lookups, dict):
         return dict(tree)
@@ -66,7 +66,7 @@ class _Table:
 
     def _text(self, document: Document, at: Location) -> str | None:
         try:
-            if not stat.S_ISREG(self._path.stat().st_mode):  # to open a named pipe would wait for its writer
+            if not stat.S_ISREG(self._path.stat().st_mode):  # opening a named pipe would wait for its writer
                 raise ValueError("is no file")
             with self._path.open("rb") as file:
                 content = file.read(MAX_CONFIG_BYTES + 1)

@@ -1,4 +1,4 @@
-"""The one door to PyYAML: text into a Document, every mistake of syntax at once, nothing guessed.
+"""The only file that uses PyYAML: parses text into a Document and reports all syntax errors at once.
 
 All scalars stay text: `on`, `no`, `0017` and `+0200` are what the person typed.
 """
@@ -11,13 +11,13 @@ from logship.config.document import Document, Entries, Items, Mark, Node, Scalar
 from logship.config.syntax import MAX_REPAIRS, SyntaxFault, lookalike_blanks, repair
 from logship.errors import Problem
 
-MAX_NODES = 100_000  # a config of this size is a mistake, or aliases that multiply themselves
+MAX_NODES = 100_000  # a larger config is a mistake, or aliases that multiply
 MAX_DEPTH = 64
-TYPOGRAPHIC_QUOTES = frozenset("“”„‘’‚«»")  # what word processors and blogs make of quotes
+TYPOGRAPHIC_QUOTES = frozenset("“”„‘’‚«»")  # word processors and blogs replace quotes by these
 
 
 class _BrokenError(Exception):
-    """The composer's refusals that PyYAML has no error for."""
+    """Mistakes that PyYAML's composer does not report."""
 
     def __init__(self, fault: SyntaxFault) -> None:
         super().__init__(fault.message)
@@ -27,31 +27,31 @@ class _BrokenError(Exception):
 def parse(text: str, path: str) -> Document:
     """The document, with the mistakes of its syntax in `problems`; root is None if it can't be read to the end.
 
-    A mistake with an evident repair (a value that wants quotes) is mended in memory to find the mistakes behind it.
+    A mistake with an evident repair (a value that wants quotes) is repaired in memory to find the mistakes behind it.
     """
     problems: list[Problem] = []
-    mended: dict[int, str] = {}
+    repaired: dict[int, str] = {}
     original = text.removeprefix("\ufeff").splitlines()
     lines = list(original)
     for fault in lookalike_blanks(original):
         problems.append(fault.problem(path, original))
-        lines[fault.line - 1] = mended[fault.line] = fault.mended or ""
+        lines[fault.line - 1] = repaired[fault.line] = fault.repaired or ""
     for _ in range(MAX_REPAIRS):
         reader = _Reader(path, original)
         try:
             root = reader.read("\n".join(lines) + "\n")
         except _BrokenError as exc:
-            return Document(path, original, None, (*problems, exc.fault.problem(path, original)), mended)
+            return Document(path, original, None, (*problems, exc.fault.problem(path, original)), repaired)
         except yaml.YAMLError as exc:
             fault = repair(_fault(exc), lines, _is_readable)
             problems.append(fault.problem(path, original))
-            if fault.mended is None:
+            if fault.repaired is None:
                 break
-            lines[fault.line - 1] = fault.mended
-            mended[fault.line] = fault.mended
+            lines[fault.line - 1] = fault.repaired
+            repaired[fault.line] = fault.repaired
             continue
-        return Document(path, original, root, (*problems, *reader.problems), mended)
-    return Document(path, original, None, tuple(problems), mended)
+        return Document(path, original, root, (*problems, *reader.problems), repaired)
+    return Document(path, original, None, tuple(problems), repaired)
 
 
 def _is_readable(text: str) -> int:
@@ -74,7 +74,7 @@ def _fault(exc: yaml.YAMLError) -> SyntaxFault:
 
 
 class _Reader:
-    """PyYAML's nodes into ours: aliases followed, merge keys merged, twice-written keys told."""
+    """Makes our nodes of PyYAML's: follows aliases, merges merge keys, reports repeated keys."""
 
     def __init__(self, path: str, lines: list[str]) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""The database file: opened, judged, copied and replaced by its copy."""
+"""The database file: opening, checking, copying, and replacing it by its copy."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from logship.state import schema
 
 log = logging.getLogger(__name__)
 
-BUSY_S = 1.0  # a backfill's driver writes for milliseconds; who holds the lock longer is waited for at the next save
+BUSY_S = 1.0  # a backfill's driver writes for milliseconds; if the lock is held longer the next save tries again
 _HEADER_BYTES = 100
 _VERSION_AT, _APPLICATION_AT = 60, 68  # Source: sqlite.org/fileformat.html, 1.3
 _WRITTEN_AT, _WRITTEN = 18, {1, 2}  # file format versions for writing and reading: rollback journal or WAL
 
 
 def connect(folder: Path, *, is_alone: bool = False) -> sqlite3.Connection:
-    """The database in `folder`, made where there is none.
+    """The database in `folder`, created if there is none.
 
     `is_alone` locks all others out, and maps no file: on a full disk a page of a mapped file that has no block yet ends
     the process with SIGBUS. Source: sqlite.org/wal.html, 6 (use without shared memory).
@@ -38,7 +38,7 @@ def connect(folder: Path, *, is_alone: bool = False) -> sqlite3.Connection:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA cache_size = -256")  # KiB; rows are read once and written in order
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")  # a confirmation is on disk, not only on its way there
+        connection.execute("PRAGMA synchronous = FULL")  # a confirmation must be on disk
         schema.prepare(connection, str(folder / place.DATABASE))
         check(connection)
     place.give_to_owner(folder, place.DATABASE, *(place.DATABASE + suffix for suffix in place.SIDE_FILES))
@@ -46,7 +46,7 @@ def connect(folder: Path, *, is_alone: bool = False) -> sqlite3.Connection:
 
 
 def connect_read_only(folder: Path, *, is_alone: bool = False) -> sqlite3.Connection:
-    """As connect(), of a file that can't be written: what it says still counts."""
+    """As connect(), for a file that can't be written: its content still counts."""
     _judge_header(folder / place.DATABASE)
     connection = sqlite3.connect(f"file:{folder / place.DATABASE}?mode=ro", uri=True, timeout=BUSY_S)
     with _closed_on_error(connection):
@@ -66,7 +66,7 @@ def connect_read_only(folder: Path, *, is_alone: bool = False) -> sqlite3.Connec
 
 @contextlib.contextmanager
 def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
-    """Nothing stays open of a database that is refused."""
+    """Closes a database that is refused."""
     try:
         yield
     except UnicodeDecodeError as exc:  # sqlite3 quotes what it can't read in its own messages
@@ -96,7 +96,7 @@ def check(connection: sqlite3.Connection) -> None:
         connection.text_factory = str
 
 
-_CIRCUMSTANCES = {  # errors that say nothing of the content
+_CIRCUMSTANCES = {  # errors that say nothing about the content
     sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY,
     sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_NOMEM,
     sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_INTERRUPT,
@@ -104,8 +104,8 @@ _CIRCUMSTANCES = {  # errors that say nothing of the content
 
 
 def is_damage(error: Exception) -> bool:
-    """Whether an error is the content's: a table or column that is missing is an OperationalError, too."""
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)  # without one it is our own verdict
+    """Whether the content is damaged: a missing table or column is an OperationalError, too."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)  # ours have none
     return isinstance(error, sqlite3.DatabaseError) and code & 0xFF not in _CIRCUMSTANCES
 
 
@@ -118,7 +118,7 @@ def _judge_header(path: Path) -> None:
         with path.open("rb") as file:
             header = file.read(_HEADER_BYTES)
     except OSError:
-        return  # connecting says it better
+        return  # connecting reports it better
     if len(header) < _HEADER_BYTES or not header.startswith(b"SQLite format 3\0"):
         return
     version = int.from_bytes(header[_VERSION_AT : _VERSION_AT + 4], "big")
@@ -129,7 +129,7 @@ def _judge_header(path: Path) -> None:
 
 
 def write_copy(connection: sqlite3.Connection, folder: Path) -> None:
-    """Replaces the copy by the present state, whole or not at all.
+    """Replaces the copy by the current state, completely or not at all.
 
     Raises: OSError, sqlite3.Error.
     """
@@ -151,7 +151,7 @@ def write_copy(connection: sqlite3.Connection, folder: Path) -> None:
 
 
 def take_copy(folder: Path) -> bool:
-    """Puts the copy into the database's place; False where there is none that can be read.
+    """Replaces the database by its copy; False if there is no readable one.
 
     Raises: StateError for a newer copy.
     """

@@ -1,4 +1,4 @@
-"""The state directory: who may use it, whose its files are, and what became of a database that can't be read."""
+"""The state directory: who may use it, who owns its files, and where an unreadable database is kept."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from logship.process.whole_file import sync_folder
 log = logging.getLogger(__name__)
 
 LOCK = "lock"
-MARKER = "first-start"  # is there since the daemon's first look: start_at does not count any more
+MARKER = "first-start"  # exists after the daemon's first look: then start_at does not count
 DATABASE = "state.db"
 COPY = "state.copy.db"
 LOCKS = Path("/proc/locks")
@@ -22,10 +22,10 @@ ROOM_BYTES = 131_072  # four times what SQLite maps of its shared memory file wh
 
 
 class Lock:
-    """One daemon per state_dir: held as long as the process lives, whatever it dies of."""
+    """One daemon per state_dir: held as long as the process lives."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises: StateError where another daemon has it."""
+        """Raises: StateError if another daemon has it."""
         self._fd = self._open(folder / LOCK)
         if self._fd is None:
             return
@@ -52,7 +52,7 @@ class Lock:
 
     @staticmethod
     def _sign(fd: int) -> None:
-        """The process number is for the message of the one that comes second, nothing depends on it."""
+        """Writes the process number, only for the message of a second daemon."""
         try:
             os.ftruncate(fd, 0)
             os.pwrite(fd, b"%d\n" % os.getpid(), 0)
@@ -66,7 +66,7 @@ class Lock:
 
 
 def lock_holder(folder: Path) -> int | None:
-    """Process number of the daemon that has this directory's lock; None where none has it, or nobody can tell.
+    """Process number of the daemon that has this directory's lock; None if none has it, or it is unknown.
 
     Reads what the kernel lists: trying the lock, be it for a moment, could turn away a daemon that starts just then.
     Source: proc_locks(5).
@@ -87,7 +87,7 @@ def lock_holder(folder: Path) -> int | None:
 
 
 def is_full(folder: Path) -> bool:
-    """Whether there is hardly any room on the directory's file system; False where nobody can say."""
+    """Whether the directory's file system is almost full; False if it is unknown."""
     try:
         found = os.statvfs(folder)
     except OSError:
@@ -96,7 +96,7 @@ def is_full(folder: Path) -> bool:
 
 
 def identity(folder: Path) -> tuple[int, int] | None:
-    """Device and inode of the database; None where its name leads nowhere. Raises: OSError where nobody can say."""
+    """Device and inode of the database; None if it does not exist. Raises: OSError if that is unknown."""
     try:
         found = os.stat(folder / DATABASE)
     except (FileNotFoundError, NotADirectoryError):
@@ -105,7 +105,7 @@ def identity(folder: Path) -> tuple[int, int] | None:
 
 
 def make(folder: Path) -> None:
-    """The directory, for its owner only; that it can't be made shows when the state is written."""
+    """Creates the directory, for its owner only; a failure shows when the state is written."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
@@ -113,7 +113,7 @@ def make(folder: Path) -> None:
 
 
 def closed_to_us(folder: Path) -> StateError:
-    """What to say to a user who may not look into the directory: who may."""
+    """The error for a user who may not read the directory; it names who may."""
     try:
         owner = folder.owner()
     except (OSError, KeyError):
@@ -123,7 +123,7 @@ def closed_to_us(folder: Path) -> StateError:
 
 
 def give_to_owner(folder: Path, *names: str) -> None:
-    """What root made in somebody else's directory becomes theirs, or their daemon could not write it."""
+    """Gives files that root made to the directory's owner, or their daemon could not write them."""
     if os.geteuid() != 0:
         return
     try:
@@ -137,7 +137,7 @@ def give_to_owner(folder: Path, *names: str) -> None:
 
 
 def move_aside(folder: Path, stamp: int) -> Path:
-    """The unreadable database and what belongs to it, kept for whoever wants to look; gives its new name."""
+    """Renames an unreadable database and its files, to keep them; gives the new name."""
     aside = folder / f"{DATABASE}.corrupt-{stamp}"
     number = 0
     while aside.exists():

@@ -82,7 +82,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def judge(application: int, version: int, where: str) -> None:
-    """Whether a database with these header numbers may be used.
+    """Checks that a database with these header numbers may be used.
 
     Raises: StateError for a newer schema or another program's; 0 and 0 are a file that nobody has claimed.
     """
@@ -111,7 +111,7 @@ def judge_row(table: str, row: tuple[object, ...]) -> None:
 
 
 def save_checkpoints(connection: sqlite3.Connection, checkpoints: Iterable[Checkpoint], now_s: float) -> None:
-    """Inside the caller's transaction: the generations and the range that each has confirmed."""
+    """Saves generations and the confirmed range of each, inside the caller's transaction."""
     rows = list(checkpoints)
     connection.executemany(_SAVE_GENERATION, [_row(row) for row in rows])
     connection.executemany(
@@ -131,7 +131,7 @@ def load_checkpoints(connection: sqlite3.Connection) -> Iterator[Checkpoint]:
 
 
 def load_ranges(connection: sqlite3.Connection, receiver: str, key: int) -> list[Range]:
-    """The confirmed ranges, ordered, those that touch merged into one."""
+    """The confirmed ranges, ordered; adjacent ones are merged."""
     rows = connection.execute(
         'SELECT start, "end", anchor FROM ranges WHERE receiver = ? AND key = ? ORDER BY start', (receiver, key)
     )
@@ -139,7 +139,7 @@ def load_ranges(connection: sqlite3.Connection, receiver: str, key: int) -> list
 
 
 def add_range(connection: sqlite3.Connection, receiver: str, key: int, added: Range, now_s: float) -> None:
-    """Inside the caller's transaction: one more confirmed range, merged with those it touches."""
+    """Adds a confirmed range, merged with adjacent ones, inside the caller's transaction."""
     ranges = merged([*load_ranges(connection, receiver, key), added])
     connection.execute("DELETE FROM ranges WHERE receiver = ? AND key = ?", (receiver, key))
     rows = [sealed((receiver, key, one.start, one.end, one.anchor, float(now_s))) for one in ranges]
@@ -196,7 +196,7 @@ def _checkpoint(row: tuple[Any, ...]) -> Checkpoint:
 
 
 def _digest(stored: bytes) -> bytes:
-    """Zeros are an empty digest: what was there was not known."""
+    """Zeros are an empty digest: it was not known."""
     return stored if any(stored) else b""
 
 

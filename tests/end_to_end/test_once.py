@@ -123,7 +123,7 @@ def test_a_log_begun_anew_between_two_runs_ends_it_with_1(tmp_path: Path, receiv
     daemon = once(tmp_path, receiver, LINE.format(3))
     assert daemon.wait() == 1
     assert "LOST 1 B" in daemon.log()
-    assert "at least 1 B of the logs are in no file any more" in daemon.log()
+    assert "at least 1 B of the logs were not read and are in no file any more" in daemon.log()
     assert once(tmp_path, receiver).wait() == 0
     assert len(receiver.events) == 3
 
