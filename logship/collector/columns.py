@@ -21,6 +21,7 @@ BUCKET_GROWTH = 1.085  # of durations: a percentile is at most 4.2 % off
 NO_DURATION = BUCKETS - 1  # the bucket of events without one
 EXACT = 1 << 53  # above, not every whole number is a float
 LENGTHS = struct.Struct("<II")  # of an array and of its bytes
+EIGHT = 8  # letters that are compared at once
 SEPARATOR = b"\0"  # of the texts of a column, which hold none
 
 Array = NDArray[Any]
@@ -158,6 +159,11 @@ class Segment:
         self._need((f"{name}.texts",))
         return self._data[f"{name}.texts"][1:-1].split(SEPARATOR)
 
+    def text_count(self, name: str) -> int:
+        """How many texts a text column has."""
+        self._need((f"{name}.texts",))
+        return self._data[f"{name}.texts"].count(SEPARATOR) - 1
+
     def code_of(self, name: str, text: str) -> int | None:
         """The code of a text, None when no event here has it."""
         self._need((f"{name}.texts",))
@@ -168,13 +174,15 @@ class Segment:
     def begin_with(self, name: str, prefix: str) -> Array:
         """For each text of a text column, in the order of their codes, whether it begins so."""
         self._need((f"{name}.texts",))
-        letters = np.frombuffer(self._data[f"{name}.texts"], np.uint8)
-        starts = np.flatnonzero(letters == ord(SEPARATOR))[:-1] + 1
+        data, wanted = self._data[f"{name}.texts"], prefix.encode("utf-8", "replace")
+        starts = np.flatnonzero(np.frombuffer(data, np.uint8) == ord(SEPARATOR))[:-1] + 1
+        padded = data + bytes(len(wanted) + EIGHT)
+        eights = np.ndarray(len(data) + len(wanted), "<u8", padded, strides=(1,))  # eight letters from each place on
         left = np.arange(len(starts))
-        for place, letter in enumerate(prefix.encode("utf-8", "replace")):  # each reads no farther than a separator
-            left = left[letters[starts[left] + place] == letter]
-            if not len(left):
-                break
+        for at in range(0, len(wanted), EIGHT):  # a separator among them is no letter of the prefix
+            piece = wanted[at : at + EIGHT]
+            letters = eights[starts[left] + at] & np.uint64((1 << 8 * len(piece)) - 1)
+            left = left[letters == np.uint64(int.from_bytes(piece, "little"))]
         found = np.zeros(len(starts), bool)
         found[left] = True
         return found

@@ -31,7 +31,7 @@ def packed_digest(segment: Segment) -> Packed:
     weights, of_status = segment.numbers("weight").astype(np.float64), segment.numbers("status").astype(np.int64) + 1
     for name in TEXTS:
         codes = segment.numbers(name).astype(np.int64)
-        values = values_of(segment.texts(name), codes, weights, CLASS_OF_STATUS[of_status])
+        values = values_of(segment.text_count(name), codes, weights, CLASS_OF_STATUS[of_status])
         made[f"{name}.counts"] = packed_arrays(*values.counts.T)
     return made
 
@@ -58,8 +58,8 @@ def part_of_all(segment: Segment, grid: TimeGrid, column: str) -> Part | None:
         bars=np.column_stack((starts[has_any], bars[has_any])),
         sums=(float(sums[0]), int(sums[1]), float(sums[2])),
         buckets=summed(buckets, spread, BUCKETS),
-        routes=Values(segment.texts("route"), rows_of(arrays[2]), np.column_stack((total, timed, longest)), cells),
-        values=Values(segment.texts(column), rows_of(arrays[3])) if is_other else None,
+        routes=all_values(arrays[2], np.column_stack((total, timed, longest)), cells),
+        values=all_values(arrays[3]) if is_other else None,
     )
 
 
@@ -70,5 +70,7 @@ def summed(places: Array, counts: Array, size: int) -> Array:
     return made
 
 
-def rows_of(columns: list[Array]) -> Array:
-    return np.column_stack(columns).astype(np.int64)
+def all_values(columns: list[Array], durations: Array | None = None, spread: Array | None = None) -> Values:
+    """The counts of every text that a column has."""
+    counts = np.column_stack(columns).astype(np.int64)
+    return Values(np.arange(len(counts)), counts, durations, spread)

@@ -28,7 +28,12 @@ INCOMING = f"""
 CREATE TEMP TABLE IF NOT EXISTS incoming ON COMMIT DELETE ROWS AS SELECT {COLUMNS} FROM events WITH NO DATA
 """  # noqa: S608 - names of columns
 COPY = f"COPY incoming ({COLUMNS}) FROM STDIN"
-TAKE_OVER = f"INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM incoming ON CONFLICT DO NOTHING"  # noqa: S608
+TAKE_OVER = f"""
+WITH stored AS (
+  INSERT INTO events ({COLUMNS}) SELECT {COLUMNS} FROM incoming ON CONFLICT DO NOTHING RETURNING id
+)
+SELECT count(*), min(id), max(id) FROM stored
+"""  # noqa: S608 - a temporary table is read in the order of COPY
 CONNECT_TIMEOUT_S = 10
 UNREACHABLE = re.compile(r"connection to server (?:at|on) .* failed: .*|connection timeout.*")
 
@@ -61,18 +66,18 @@ class PostgresStore:
     def _connect(self) -> psycopg.Connection[Record]:
         return psycopg.connect(self.url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
 
-    def insert(self, rows: Sequence[EventRow]) -> None:
+    def insert(self, rows: Sequence[EventRow]) -> int | None:
         if not rows:
-            return
+            return None
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                self._insert(rows)
-                return
+                return self._insert(rows)
             except DeadlockError:
                 if attempt == ATTEMPTS:
                     raise
+        return None
 
-    def _insert(self, rows: Sequence[EventRow]) -> None:
+    def _insert(self, rows: Sequence[EventRow]) -> int | None:
         """COPY is several times as fast as INSERT but knows no conflicts: so by way of a temporary table."""
         with translated(), self._connections.lend() as connection, connection.transaction():
             connection.execute(in_postgres("SELECT pg_advisory_xact_lock_shared(?)"), (FOLD_LOCK,))
@@ -80,7 +85,9 @@ class PostgresStore:
             with connection.cursor() as cursor, cursor.copy(COPY.encode()) as copy:
                 for row in rows:
                     copy.write_row(row)
-            connection.execute(TAKE_OVER.encode())
+            count, first_id, last_id = connection.execute(TAKE_OVER.encode()).fetchall()[0]
+        is_whole = count == len(rows) == last_id - first_id + 1  # no repeats, and nobody else's events among them
+        return int(last_id) if is_whole else None
 
     def make_durable(self) -> None:
         """Nothing: PostgreSQL's COMMIT returns when it is."""

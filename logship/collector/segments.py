@@ -8,8 +8,6 @@ number of segments grows with the logarithm of a trickle and with the events onl
 from __future__ import annotations
 
 import logging
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -22,6 +20,7 @@ import numpy as np
 from logship.collector.columns import NAMES, Array, GoneError, Packed, Segment, held, merged, only, packed
 from logship.collector.database import Database, Record, Run
 from logship.collector.digest import WHOLE, packed_digest
+from logship.collector.kept import Kept
 from logship.records import record
 
 log = logging.getLogger(__name__)
@@ -32,7 +31,7 @@ SEGMENT_EVENTS = 65_536  # at most, so that a code takes two bytes
 FOLDED_AT_ONCE = 50_000  # events in one transaction
 TAIL_EVENTS = 100_000  # not in a segment yet and read all the same; what is behind them has to wait for its segment
 TRIES = 5  # of a reader whose segments are merged meanwhile
-CACHED_BYTES = 48_000_000  # of columns
+KEPT_BYTES = 48_000_000  # of columns
 COLUMNS = ", ".join(NAMES)
 
 NEXT = f"SELECT application_id, {COLUMNS} FROM events WHERE id > ? ORDER BY id LIMIT ?"  # noqa: S608
@@ -70,9 +69,7 @@ class Segments:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self._cached: OrderedDict[tuple[int, str], bytes] = OrderedDict()
-        self._cached_bytes = 0
-        self._lock = threading.Lock()
+        self._kept = Kept[bytes](KEPT_BYTES)
 
     def look(self, application_id: str, at: Callable[[list[KnownSegment]], T]) -> T:
         """What `at` gives of the segments of an application; again with new ones when one of them is gone meanwhile."""
@@ -98,28 +95,15 @@ class Segments:
         return known
 
     def _fetch(self, segment_id: int, names: tuple[str, ...]) -> Packed:
-        found: Packed = {}
-        with self._lock:
-            for name in names:
-                data = self._cached.get((segment_id, name))
-                if data is not None:
-                    self._cached.move_to_end((segment_id, name))
-                    found[name] = data
+        kept = {name: self._kept.get((segment_id, name)) for name in names}
+        found = {name: data for name, data in kept.items() if data is not None}
         missing = [name for name in names if name not in found]
         if missing:
             read = fetched(self.database.read, segment_id, missing)
             found.update(read)
-            self._keep(segment_id, read)
-        return found
-
-    def _keep(self, segment_id: int, read: Packed) -> None:
-        with self._lock:
             for name, data in read.items():
-                if (segment_id, name) not in self._cached:
-                    self._cached[segment_id, name] = data
-                    self._cached_bytes += len(data)
-            while self._cached_bytes > CACHED_BYTES:
-                self._cached_bytes -= len(self._cached.popitem(last=False)[1])
+                self._kept.keep((segment_id, name), data, len(data))
+        return found
 
 
 def fetched(read: Callable[[str, Sequence[Any]], list[Record]], segment_id: int, names: Sequence[str]) -> Packed:

@@ -5,20 +5,20 @@ Each segment gives its part; parts of whole segments are kept, so that a page th
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict, defaultdict
 from collections.abc import Sequence
 from dataclasses import field, replace
 from datetime import tzinfo
 
 import numpy as np
 
-from logship.collector.columns import BUCKETS, NO_DURATION, NO_STATUS, Array, bucket_ms
+from logship.collector.columns import BUCKETS, NO_STATUS, Array
 from logship.collector.digest import part_of_all
 from logship.collector.filters import EventFilter
+from logship.collector.kept import Kept
 from logship.collector.matching import is_inside, matching, overlaps
 from logship.collector.segments import KnownSegment, Segments
-from logship.collector.summary_part import CLASS_OF_STATUS, CLASSES, Part, Values, part_of
+from logship.collector.summary_part import CLASS_OF_STATUS, CLASSES, Part, Values, histogram_of, part_of, percentiles_of
+from logship.collector.text_numbers import NumberedTexts, TextNumbers
 from logship.collector.text_search import SearchBudget, TextSearch
 from logship.collector.time_grid import TimeGrid
 from logship.collector.time_range import AHEAD_MS
@@ -26,8 +26,8 @@ from logship.records import record
 
 TOP = 8
 SLOW_REQUESTS = 20  # a route with fewer timed requests is not called slow: one of them would decide
-PERCENTILES = (50, 95, 99)
-PARTS_KEPT = 4_000
+KEPT_BYTES = 64_000_000  # of parts
+KEY_BYTES = 500  # about what one takes besides
 LISTS = ("route", "path", "user_id", "client", "company", "host", "source", "agent", "referrer", "verb")
 
 
@@ -97,8 +97,8 @@ class Summaries:
     def __init__(self, segments: Segments, search: TextSearch) -> None:
         self._segments = segments
         self._search = search
-        self._parts: OrderedDict[tuple[object, ...], Part | None] = OrderedDict()
-        self._lock = threading.Lock()
+        self._parts = Kept[tuple[Part | None]](KEPT_BYTES)
+        self._numbers = TextNumbers()
 
     def of(
         self,
@@ -145,23 +145,21 @@ class Summaries:
         covered_ms: int | None = None
         if wanted.search:
             known, covered_ms = self._search.searched(known, wanted, budget)
-        parts = [part for one in known if (part := self._part(one, wanted, grid, column)) is not None]
-        return assembled(parts, grid, first_ms, until_ms, covered_ms)
+        found = [(one, part) for one in known if (part := self._part(one, wanted, grid, column)) is not None]
+        numbers = self._numbers = TextNumbers() if self._numbers.is_full else self._numbers
+        routes, values = (numbers.of([one for one, _ in found], name) for name in ("route", column or "route"))
+        return assembled([part for _, part in found], routes, values, grid, first_ms, until_ms, covered_ms)
 
     def _part(self, known: KnownSegment, wanted: EventFilter, grid: TimeGrid, column: str) -> Part | None:
         if wanted.search or not known.id or not is_inside(known, wanted):
             return part_of_known(known, wanted, grid, column)
         key = (known.id, wanted.conditions, grid, column)
-        with self._lock:
-            if key in self._parts:
-                self._parts.move_to_end(key)
-                return self._parts[key]
-        made = part_of_known(known, wanted, grid, column)
-        with self._lock:
-            self._parts[key] = made
-            while len(self._parts) > PARTS_KEPT:
-                self._parts.popitem(last=False)
-        return made
+        found = self._parts.get(key)
+        if found is None:
+            part = part_of_known(known, wanted, grid, column)
+            found = (part,)
+            self._parts.keep(key, found, KEY_BYTES + (part.size_bytes() if part else 0))
+        return found[0]
 
 
 def part_of_known(known: KnownSegment, wanted: EventFilter, grid: TimeGrid, column: str) -> Part | None:
@@ -173,9 +171,15 @@ def part_of_known(known: KnownSegment, wanted: EventFilter, grid: TimeGrid, colu
 
 
 def assembled(
-    parts: Sequence[Part], grid: TimeGrid, first_ms: int, until_ms: int, covered_since_ms: int | None
+    parts: Sequence[Part],
+    route_texts: NumberedTexts,
+    texts: NumberedTexts,
+    grid: TimeGrid,
+    first_ms: int,
+    until_ms: int,
+    covered_since_ms: int | None,
 ) -> Summary:
-    """The summary of parts."""
+    """The summary of parts; `texts` are those of the list's values."""
     bars: dict[int, Array] = {}
     for part in parts:
         for row in part.bars:
@@ -188,9 +192,9 @@ def assembled(
     is_measured = slowest_ms > 0
     by_class = np.bincount(CLASS_OF_STATUS, statuses, len(CLASSES)).astype(np.int64)
     ranked = sorted(((int(count), status - 1) for status, count in enumerate(statuses) if count), key=by_count)
-    routes = joined_values([part.routes for part in parts], are_measured=is_measured)
+    routes = joined_values([part.routes for part in parts], route_texts, are_measured=is_measured)
     others = [part.values for part in parts if part.values is not None]
-    values = joined_values(others) if others else routes
+    values = joined_values(others, texts) if others else routes
     percentiles = percentiles_of(buckets) if is_measured else (None, None, None)
     return Summary(
         step_s=grid.step_s,
@@ -236,24 +240,29 @@ def all_bars(bars: dict[int, Array], grid: TimeGrid, first_ms: int, until_ms: in
     return [Bar(start, tuple(int(one) for one in bars.get(start, empty))) for start in starts]
 
 
-def joined_values(parts: Sequence[Values], *, are_measured: bool | None = None) -> list[ValueCount]:
+def joined_values(
+    parts: Sequence[Values], numbered: NumberedTexts, *, are_measured: bool | None = None
+) -> list[ValueCount]:
     """The counts of all parts by value; `are_measured` says whether any duration is, None where that is not asked."""
-    places: defaultdict[bytes, int] = defaultdict()
-    places.default_factory = places.__len__
-    indices = [np.fromiter(map(places.__getitem__, part.texts), np.int64, len(part.texts)) for part in parts]
-    counts = np.zeros((len(places), 3), np.int64)
+    indices = [codes[part.codes] for codes, part in zip(numbered.codes, parts, strict=True)]
+    is_used = np.zeros(len(numbered.texts), bool)
+    for index in indices:
+        is_used[index] = True
+    used, places = np.flatnonzero(is_used), np.cumsum(is_used) - 1
+    indices = [places[index] for index in indices]
+    counts = np.zeros((len(used), 3), np.int64)
     for index, part in zip(indices, parts, strict=True):
         for column in range(3):
             np.add.at(counts[:, column], index, part.counts[:, column])
     timed = None if are_measured is None else 0
     made = [
-        ValueCount(text.decode("utf-8", "replace"), requests, client_errors, server_errors, timed)
-        for text, (requests, client_errors, server_errors) in zip(places, counts.tolist(), strict=True)
+        ValueCount(numbered.texts[number].decode("utf-8", "replace"), requests, client_errors, server_errors, timed)
+        for number, (requests, client_errors, server_errors) in zip(used.tolist(), counts.tolist(), strict=True)
     ]
     if not are_measured:
         return made
-    sums = np.zeros((len(places), 3))
-    spread = np.zeros((len(places), BUCKETS), np.int64)
+    sums = np.zeros((len(used), 3))
+    spread = np.zeros((len(used), BUCKETS), np.int64)
     for index, part in zip(indices, parts, strict=True):
         if part.durations is not None and part.spread is not None:
             np.add.at(sums[:, :2], index, part.durations[:, :2])
@@ -277,17 +286,3 @@ def timed_value(value: ValueCount, sums: Sequence[float], spread: Array) -> Valu
         p99_ms=p99_ms,
         slowest_ms=slowest_ms,
     )
-
-
-def percentiles_of(buckets: Array) -> tuple[float | None, float | None, float | None]:
-    """The durations that PERCENTILES of the timed requests stay below; None without any."""
-    summed = np.cumsum(buckets[:NO_DURATION])
-    if not summed[-1]:
-        return None, None, None
-    found = [bucket_ms(int(np.searchsorted(summed, summed[-1] * one / 100))) for one in PERCENTILES]
-    return found[0], found[1], found[2]
-
-
-def histogram_of(buckets: Array) -> tuple[tuple[float, int], ...]:
-    """Requests by duration: the middle of each bucket that has any, and their number."""
-    return tuple((bucket_ms(int(one)), int(buckets[one])) for one in np.flatnonzero(buckets[:NO_DURATION]))

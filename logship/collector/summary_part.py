@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from logship.collector.columns import BUCKETS, NO_DURATION, Array, Segment
+from logship.collector.columns import BUCKETS, NO_DURATION, Array, Segment, bucket_ms
 from logship.collector.time_grid import TimeGrid
 from logship.records import record
 
+PERCENTILES = (50, 95, 99)
 CLASSES = ("2xx", "3xx", "4xx", "5xx", "other")
 CLASS_OF_STATUS = np.array(
     [status // 100 - 2 if 200 <= status <= 599 else len(CLASSES) - 1 for status in range(-1, 1_000)], np.int64
@@ -28,16 +29,22 @@ class Part:
     routes: Values
     values: Values | None
 
+    def size_bytes(self) -> int:
+        """Of its arrays."""
+        values = [self.routes] if self.values is None else [self.routes, self.values]
+        arrays = [one for of in values for one in (of.codes, of.counts, of.durations, of.spread) if one is not None]
+        return sum(one.nbytes for one in (self.statuses, self.bars, self.buckets, *arrays))
+
 
 @record
 class Values:
     """Counts of the values of a column.
 
-    Shapes: `counts` has a row for each text: requests, 4xx, 5xx; `durations` likewise sum, timed, longest; `spread` has
-    rows of (index of the text, bucket, requests); both None unless durations are wanted.
+    Shapes: `codes` are of the texts that occur; `counts` has a row for each: requests, 4xx, 5xx; `durations` likewise
+    sum, timed, longest; `spread` has rows of (row of the text, bucket, requests); both None unless they are wanted.
     """
 
-    texts: list[bytes]
+    codes: Array
     counts: Array
     durations: Array | None = None
     spread: Array | None = None
@@ -69,7 +76,7 @@ def part_of(segment: Segment, mask: Array | None, grid: TimeGrid, column: str) -
     routes, buckets, sums = timed_values(segment, numbers, weights, classes)
     values = None
     if column and column != "route":
-        values = values_of(segment.texts(column), numbers(column).astype(np.int64), weights, classes)
+        values = values_of(segment.text_count(column), numbers(column).astype(np.int64), weights, classes)
     return Part(
         events=len(statuses),
         statuses=counted(statuses, weights, len(CLASS_OF_STATUS)),
@@ -81,22 +88,21 @@ def part_of(segment: Segment, mask: Array | None, grid: TimeGrid, column: str) -
     )
 
 
-def values_of(texts: list[bytes], codes: Array, weights: Array | None, classes: Array) -> Values:
-    """Counts by the values of a column."""
+def values_of(size: int, codes: Array, weights: Array | None, classes: Array) -> Values:
+    """Counts by the values of a column, which has `size` texts."""
     width = len(CLASSES)
-    by_class = counted(codes * width + classes, weights, len(texts) * width).reshape(len(texts), width)
+    by_class = counted(codes * width + classes, weights, size * width).reshape(size, width)
     requests = by_class.sum(axis=1)
     present = np.flatnonzero(requests)
     counts = np.column_stack((requests, by_class[:, 2], by_class[:, 3]))[present]
-    return Values([texts[code] for code in present.tolist()], counts)
+    return Values(present, counts)
 
 
 def timed_values(
     segment: Segment, numbers: Callable[[str], Array], weights: Array | None, classes: Array
 ) -> tuple[Values, Array, tuple[float, int, float]]:
     """Counts and durations by route, the buckets and the sums of all durations."""
-    texts, codes, durations = segment.texts("route"), numbers("route").astype(np.int64), numbers("duration_ms")
-    size = len(texts)
+    size, codes, durations = segment.text_count("route"), numbers("route").astype(np.int64), numbers("duration_ms")
     spread = counted(codes * BUCKETS + numbers("bucket"), weights, size * BUCKETS).reshape(size, BUCKETS)
     if durations.dtype.kind == "f":
         durations = np.where(np.isnan(durations), 0.0, durations)
@@ -104,12 +110,12 @@ def timed_values(
     longest = longest_of(codes, durations, numbers("bucket"), spread)
     buckets, timed = spread.sum(axis=0), spread[:, :NO_DURATION].sum(axis=1)
     sums = (float(total.sum()), int(timed.sum()), float(longest.max(initial=0.0)))
-    counts = values_of(texts, codes, weights, classes)
+    counts = values_of(size, codes, weights, classes)
     spread = spread[present := np.flatnonzero(spread.any(axis=1))]
     rows, cells = np.nonzero(spread)
     timing = np.column_stack((total, timed, longest))[present]
     return (
-        Values(counts.texts, counts.counts, timing, np.column_stack((rows, cells, spread[rows, cells]))),
+        Values(counts.codes, counts.counts, timing, np.column_stack((rows, cells, spread[rows, cells]))),
         buckets,
         sums,
     )
@@ -133,3 +139,17 @@ def are_one(weights: Array) -> bool:
 def counted(codes: Array, weights: Array | None, size: int) -> Array:
     """Sums of weights (None: 1 each) by code, as integers: exact while a segment has fewer than 2**53 requests."""
     return np.bincount(codes, weights, size).astype(np.int64)
+
+
+def percentiles_of(buckets: Array) -> tuple[float | None, float | None, float | None]:
+    """The durations that PERCENTILES of the timed requests stay below; None without any."""
+    summed = np.cumsum(buckets[:NO_DURATION])
+    if not summed[-1]:
+        return None, None, None
+    found = [bucket_ms(int(np.searchsorted(summed, summed[-1] * one / 100))) for one in PERCENTILES]
+    return found[0], found[1], found[2]
+
+
+def histogram_of(buckets: Array) -> tuple[tuple[float, int], ...]:
+    """Requests by duration: the middle of each bucket that has any, and their number."""
+    return tuple((bucket_ms(int(one)), int(buckets[one])) for one in np.flatnonzero(buckets[:NO_DURATION]))

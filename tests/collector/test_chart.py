@@ -8,15 +8,17 @@ import pytest
 
 from logship.collector.chart import LABELS, draw
 from logship.collector.summary import Bar, assembled
+from logship.collector.text_numbers import NumberedTexts
 from logship.collector.time_grid import TimeGrid
 
 MIDNIGHT_S = 1_791_590_400  # 2026-10-10 00:00 UTC
 QUARTER_S = 900
+NO_TEXTS = NumberedTexts([], [])
 
 
 def labels(first_s: int, bars: int, step_s: int) -> list[str]:
     made = tuple(Bar(first_s + number * step_s, (1, 0, 0, 0, 0)) for number in range(bars))
-    chart = draw(replace(assembled([], TimeGrid(step_s), 0, 0, None), bars=made))
+    chart = draw(replace(assembled([], NO_TEXTS, NO_TEXTS, TimeGrid(step_s), 0, 0, None), bars=made))
     return [text for _, text in chart.labels]
 
 

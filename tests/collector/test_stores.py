@@ -120,6 +120,18 @@ def test_a_page_of_long_events_ends_early_and_the_next_one_goes_on(database: Dat
         assert len(reader(database).page(EventFilter(APP), limit=500).events) == 1
 
 
+@pytest.mark.parametrize("count", [1, 5_000])
+def test_a_store_tells_the_last_id_of_new_events_in_their_order(database: Database, count: int) -> None:
+    """So events are folded from what is at hand; after a repeat nobody knows which row has which id."""
+    database.insert(rows_of([event(1)]))
+    rows = rows_of(many(count, first=2, metadata={"text": "x" * 700}))
+    last_id = database.insert(rows)
+    found = database.read("SELECT id, transaction_id FROM events WHERE id > 1 ORDER BY id")
+    assert last_id is not None
+    assert found == [(last_id - count + place, row.transaction_id) for place, row in enumerate(rows, 1)]
+    assert database.insert(rows_of([event(1), event(count + 2)])) is None
+
+
 def test_all_events_are_given_out_but_for_those_erased_meanwhile(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

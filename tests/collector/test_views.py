@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from logship.collector import listing
 from logship.collector.asked import LISTS_SHOWN, Asked
-from logship.collector.columns import numbers_of, packed_numbers
+from logship.collector.columns import held, numbers_of, packed_numbers, packed_texts
 from logship.collector.database import Database
 from logship.collector.filters import FIELDS, EventFilter, read_filter
 from logship.collector.intake import Intake
@@ -29,7 +29,7 @@ from logship.collector.times import iso_time
 from tests.collector.view_oracle import SqlOracle, assert_lists, assert_views
 from tests.collector.views import APPS, NOW_MS, fill, stored
 
-EVENTS = 3_000
+EVENTS = 6_000
 VIEWS = 200
 
 
@@ -79,6 +79,13 @@ def test_packed_numbers_come_back_whatever_they_are(numbers: list[float]) -> Non
     given_ones = np.array(numbers, np.float64)
     found = numbers_of(packed_numbers(given_ones), len(numbers))
     assert np.array_equal(found.astype(np.float64), given_ones, equal_nan=True)
+
+
+@given(st.lists(st.text("/ab\u00e9", max_size=20), min_size=1), st.text("/ab\u00e9", min_size=1, max_size=20))
+def test_texts_that_begin_so_are_found_whatever_their_length(texts: list[str], prefix: str) -> None:
+    data = dict(zip(("path", "path.texts"), packed_texts(texts), strict=True))
+    found = held(len(texts), data).begin_with("path", prefix)
+    assert found.tolist() == [text.startswith(prefix) for text in dict.fromkeys(texts)]
 
 
 @pytest.mark.parametrize("column", LISTS)

@@ -69,18 +69,19 @@ def stored(choose: random.Random, number: int) -> dict[str, Any]:
 
 
 def fill(database: Database, events: int) -> None:
-    """Stores random events for each of APPS: in large and small segments, the last ones in none, some erased."""
+    """Stores random events of APPS: in large and small segments, the last ones in none, some of them erased."""
     choose = random.Random(events)
     intake = Intake()
-    batch = max(events // BATCHES, 1)
-    for first in range(0, events, batch):
+    each = events // len(APPS)
+    batch = max(each // BATCHES, 1)
+    for first in range(0, each, batch):
         rows: list[EventRow] = []
         for application_id in APPS:
             body = orjson.dumps([stored(choose, first + number) for number in range(batch)])
             rows += intake.rows(body, batch=True, application_id=application_id, received_ms=NOW_MS, peer="")
         choose.shuffle(rows)
         database.insert(rows)
-        if first % (3 * batch) and first < events - batch:
+        if first % (3 * batch) and first < each - batch:
             fold(database)
     assert erase(database, "user-7", "shop").events > 0
     database.insert([row._replace(transaction_id=None) for row in rows[:500]])
