@@ -23,14 +23,14 @@ RUNNING = RunProgress(
 
 def test_a_wide_terminal_shows_everything() -> None:
     text = bar_text(RUNNING, 120)
-    assert text == ("3/1,204 files  916.8 MB/13.4 GB  101,351/s  ETA 1:08:24  in flight 8  retries 0  dead letters 0")
+    assert text == ("3/1,204 files  917 MB/13.4 GB  101,351/s  ETA 1:08:24  in flight 8  retries 0  dead letters 0")
 
 
 @pytest.mark.parametrize(
     ("progress", "shown"),
     [
-        (RUNNING, "916.8 MB/13.4 GB  101,351/s  ETA 1:08:24  in flight 8"),
-        (replace(RUNNING, retries=7), "916.8 MB/13.4 GB  101,351/s  ETA 1:08:24  in flight 8  retries 7"),
+        (RUNNING, "917 MB/13.4 GB  101,351/s  ETA 1:08:24  in flight 8"),
+        (replace(RUNNING, retries=7), "917 MB/13.4 GB  101,351/s  ETA 1:08:24  in flight 8  retries 7"),
         (replace(RUNNING, retries=7, trouble="connect: Connection refused"), "retries 7  connect: Connection refused"),
         (replace(RUNNING, is_draining=True), "finishing what is in flight; Ctrl-C again stops at once"),
     ],
