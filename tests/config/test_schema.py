@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,11 @@ import yaml
 from logship.cli import execute
 from logship.config import load_settings
 from logship.config.models import BatchModel, DeliveryModel, EndpointModel, LogshipModel, SourceModel
-from logship.config.reference import markdown
 from logship.config.schema import config_schema, mapping_schema
 from logship.config.shipped import SHIPPED
 
 ROOT = Path(__file__).parents[2]
+markdown = runpy.run_path(str(ROOT / "docs/reference.py"))["markdown"]
 
 
 def text_of(schema: Any) -> str:

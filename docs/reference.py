@@ -1,23 +1,25 @@
-"""docs/configuration.md, made from the JSON Schema: what editors say and what the page says can't differ."""
+"""docs/configuration.md, made from the schema: `python docs/reference.py` writes it, a test fails when it is stale."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from logship.config.schema import config_schema, mapping_keys
 from logship.sections import Schema
 
+PAGE = Path(__file__).resolve().parent / "configuration.md"
 HEAD = """\
 # Configuration reference
 
 Made from the schema (`logship schema`); a test fails when it is stale. `configs/logship.yml` shows every key in place,
 `logship check` finds every mistake at once.
 
-Every value is read as text and its key gives it its type: `on`, `0017` and `+0200` stay what was typed. `null`, `~` and
-nothing are as good as leaving the key out, except where null turns something off. Durations: `500ms` `1s` `5m` `24h`
-`30d`. Sizes: `250000` `250kB` `1GB`. `${env:NAME}`, `${env:NAME:-default}` and `${file:PATH}` expand in any value.
-Unknown keys are mistakes.
+Every value is read as text and the key decides its type: `on`, `0017` and `+0200` stay as typed. `null`, `~` and an
+empty value mean the same as leaving the key out, except where null turns something off. Durations: `500ms` `1s`
+`5m` `24h` `30d`. Sizes: `250000` `250kB` `1GB`. `${env:NAME}`, `${env:NAME:-default}` and `${file:PATH}` expand in any
+value. Unknown keys are mistakes.
 """
 TITLES = {
     "EndpointModel": "endpoint:",
@@ -104,3 +106,7 @@ def _kind(about: Schema, definitions: Schema) -> str:
 
 def _cell(text: str) -> str:
     return text.replace("|", r"\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(markdown(), encoding="utf-8")
