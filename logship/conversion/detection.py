@@ -11,7 +11,7 @@ from logship.fields import Kind
 from logship.formats.compiling import compile_format
 from logship.formats.format import Assumption, Format
 from logship.formats.meaning import are_forwarded
-from logship.formats.slot import Detection
+from logship.formats.slot import Detection, Values
 from logship.formats.spec import FormatSpec
 
 MAX_SAMPLES = 200  # enough to tell presets apart
@@ -86,6 +86,8 @@ def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
     where the format has one, nor where nginx would write three digits and others don't: their columns are others.
     """
     fits = exact = found = 0
+    fields = [] if fmt.is_open else [slot.field for slot in fmt.slots]
+    sizes = [fields.index(name) for name in _SIZES if name in fields]
     sure = [(number, check) for number, slot in enumerate(fmt.slots) if (check := _SURE.get(slot.spelled))]
     peers = [number for number, slot in enumerate(fmt.slots) if slot.field in PEERS]
     has_peer = not peers or fmt.is_open  # keys don't shift
@@ -94,7 +96,7 @@ def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
     weights = [-1 if slot.field == "remote_logname" else 1 + (slot.kind not in _LOOSE) for slot in fmt.slots]
     for line in lines:
         values = fmt.parse(line)
-        if values is not None and all(check(str(values[number])) for number, check in sure):
+        if values is not None and all(check(values[number]) for number, check in sure) and _grow(values, sizes):
             fits += 1
             has_peer = has_peer or any(values[number] for number in peers)
             has_host = has_host or any(_is_host(str(values[number])) for number in hosts)
@@ -102,6 +104,12 @@ def _try(fmt: Format, lines: Sequence[bytes]) -> tuple[int, int, int]:
             found += sum(weight for weight, value in zip(weights, values, strict=True) if value != "")
     fmt.forget()
     return fits, exact, found if has_peer and has_host else 0
+
+
+def _grow(values: Values, sizes: Sequence[int]) -> bool:
+    """Whether what was sent with headers is no less than what was sent without."""
+    counts = [int(values[number]) for number in sizes if values[number].isdecimal()]
+    return counts == sorted(counts)
 
 
 def _is_host(text: str) -> bool:
@@ -115,6 +123,7 @@ _SURE = {  # by spelling: what only the server that spells it so writes
     "$request_time": lambda text: _THREE_DIGITS.fullmatch(text) is not None,
     "$http_x_forwarded_for": are_forwarded,
 }
+_SIZES = ("response_bytes_clf", "bytes_tx")
 HOSTS = frozenset({"server_name", "server_name2", "host"})
 PEERS = frozenset({"remote_host", "remote_ip", "peer_ip"})
 _LOOSE = frozenset({Kind.TEXT, Kind.TOKEN, Kind.LIST, Kind.ADDRESS})

@@ -90,3 +90,35 @@ def test_a_host_in_the_place_of_a_method_or_a_scheme_is_a_shifted_line() -> None
     assert fmt.parse(b"203.0.113.9 https GET /a 200") is not None
     assert fmt.parse(b"203.0.113.9 https shop.example /a 200") is None
     assert fmt.parse(b"203.0.113.9 shop.example GET /a 200") is None
+
+
+@pytest.mark.parametrize(
+    ("behind", "found"),
+    [
+        ("0.004", "nginx_timed"), ("41520", "combined_timed"), (' "0.004"', "nginx_timed_quoted"),
+        ('"41520"', ""), ('"4"', ""), ('"-" 41520', ""), ('"-" 0.004', "nginx_main_timed"), ('"-" "0.004"', ""),
+        ("5", "combined_timed"), (" 5", "combined_timed"), ("312 1601", "combinedio"), (" 312 1601", "combinedio"),
+        ("5 12", ""), ("0.5 0.004", ""), ('"203.0.113.7"', "nginx_main"), ('"0.4, 0.5"', ""), ("-", "combined_timed"),
+    ],
+)  # fmt: skip
+def test_a_number_behind_a_line_is_what_its_server_writes_so_or_nothing_fits(behind: str, found: str) -> None:
+    line = f"203.0.113.9 - - {REST} {behind}".encode()
+    assert ([one.name for one in detect([line] * 3, presets())] or [""])[0] == found
+
+
+@pytest.mark.parametrize(
+    "before", ["access.log:", "/var/log/nginx/access.log:", "access.log:12:", "12:", "access.log-"]
+)
+def test_what_grep_writes_before_a_line_is_no_client(before: str) -> None:
+    assert detect([f"{before}203.0.113.9 - - {REST}".encode()] * 3, presets()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "203.0.113.9 - 198.51.100.7", "203.0.113.9 - - [10/Oct/2026:13:55:36 +0000]",
+        "203.0.113.9 - ann [10/Oct/2026:13:55:36 +0000]", "203.0.113.9 - 13:55:36",
+    ],
+)  # fmt: skip
+def test_an_address_or_a_time_is_no_user(line: str) -> None:
+    assert detect([f"{line} {REST}".encode()] * 3, presets()) == []
