@@ -176,8 +176,11 @@ class MemberWriter:
         elif shape is Shape.ID:
             counter = self._assembler.counter("left out", ".".join(path))
             kept, full = self._assembler.register(), self._fields.held(whole)
-            if is_open:
-                full = self._fields.call(self._fields.pure(values.no_object), full)
+            for sign in "{[" if is_open else "":  # a JSON object is nobody's id
+                other = Label()
+                self._assembler.emit(Op.UNLESS_PREFIX, full, self._assembler.constant(sign), other)
+                self._assembler.emit(Op.EMPTY, self._fields.call(self._fields.pure(values.no_object), full), skip)
+                self._assembler.place(other)
             self.note(path, full)  # whoever is excluded is so by an id that is too long to be sent, too
             self._assembler.emit(Op.LIMIT, kept, full, MAX_ID_CHARS, counter)
             self._assembler.emit(Op.EMPTY, kept, skip)
