@@ -10,7 +10,7 @@ from logship.errors import UsageError
 from logship.process.loopback import is_loopback
 from logship.records import record
 
-MAX_BYTES = 256_000  # the founding contract says "250kb"; shippers stay below 250,000, both readings of kb fit
+MAX_BYTES = 256_000  # the API documents "250kb"; shippers stay below 250,000, so both readings of kb work
 MAX_BYTES_V1 = 50_000_000  # the hosted service's limit since 2024
 MAX_AGE_DAYS = 30
 RETRY_AFTER_S = 2
