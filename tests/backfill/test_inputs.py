@@ -200,7 +200,7 @@ def test_a_last_line_without_newline_counts_once_nobody_writes_any_more(world: W
     assert receiver.ids == truth(path, LINES)
 
 
-def test_odd_lines_become_dead_letters_and_the_sum_adds_up(world: World, receiver: Receiver) -> None:
+def test_unmatched_lines_become_dead_letters_and_the_sum_adds_up(world: World, receiver: Receiver) -> None:
     odd = [b"what is this", b"\x16\x03\x01 tls", b"x" * 70_000]
     lines = [*LINES[:100], odd[0], *LINES[100:200], odd[1], odd[2], *LINES[200:]]
     path = write_old(world.logs / "access.log", b"".join(line + b"\n" for line in lines) + b"\0" * 5_000)
@@ -223,7 +223,7 @@ def test_a_hundred_lines_that_fit_nothing_stop_it_with_a_caret(world: World, rec
     assert receiver.ids == truth(path, LINES), "what stands before them is delivered"
 
 
-def test_a_hundred_odd_lines_before_good_ones_are_dead_letters(world: World, receiver: Receiver) -> None:
+def test_a_hundred_unmatched_lines_before_good_ones_are_dead_letters(world: World, receiver: Receiver) -> None:
     path = write_old(world.logs / "access.log", joined([*LINES[:150], *[b"odd"] * 200, *LINES[150:]]))
     summary = world.here(path)
     assert (summary.code, summary["sent"], summary["dead_letters"]) == (1, 300, 200)

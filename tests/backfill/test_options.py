@@ -56,7 +56,7 @@ def test_a_rate_is_kept_and_everything_arrives(world: World, receiver: Receiver)
     assert summary["elapsed_s"] >= 1.0, "2,000 events at 1,500 a second"
 
 
-def test_a_dry_run_counts_by_month_shows_odd_lines_and_sends_nothing(world: World, receiver: Receiver) -> None:
+def test_a_dry_run_counts_by_month_shows_unmatched_lines_and_sends_nothing(world: World, receiver: Receiver) -> None:
     times = [clf(START_S + 31 * DAY_S * month).encode() for month in range(3)]
     months = [b'203.0.113.9 - - [%s] "GET / HTTP/1.1" 200 1 "-" "-"' % time for time in times]
     path = write_old(world.logs / "access.log.1", joined([*LINES, b"odd one", *months]))

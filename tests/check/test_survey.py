@@ -55,7 +55,7 @@ def test_a_half_written_last_line_is_left_alone(tmp_path: Path, capsys: pytest.C
     assert about(check(tmp_path, capsys, "paths: ['*.log']"), "api")[0][1].endswith("2 of the newest 2 lines fit")
 
 
-def test_a_few_odd_lines_are_a_warning_that_points_at_the_byte(
+def test_a_few_unmatched_lines_are_a_warning_that_points_at_the_byte(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.log").write_bytes(LINE * 9 + ODD)

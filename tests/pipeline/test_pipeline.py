@@ -220,7 +220,9 @@ def test_an_id_too_long_for_the_api_is_counted_and_warned_about_once(
     assert caplog.text.count("more than 256 characters") == 1
 
 
-def test_an_unfit_line_is_on_disk_before_the_position_passes_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unmatched_line_is_on_disk_before_the_position_passes_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full_disk(self: DeadLetters, letters: Sequence[DeadLetter]) -> None:
         raise OSError(28, "No space left on device")
 
@@ -371,7 +373,7 @@ def test_a_file_whose_lines_stop_fitting_is_held_and_recovers(world: World) -> N
     assert (tally.lines, tally.sent, tally.dead_letters) == (RUN_LIMIT + 2, 2, RUN_LIMIT)
 
 
-def test_odd_lines_at_the_end_of_a_rotated_file_are_decided_without_a_successor(world: World) -> None:
+def test_unmatched_lines_at_the_end_of_a_rotated_file_are_decided_without_a_successor(world: World) -> None:
     world.write("a\n!odd\n")
     world.pass_on()
     world.receiver.accept_all()
@@ -498,7 +500,9 @@ def test_a_confirmed_range_that_ends_in_half_a_line_is_sent_whole(world: World) 
     assert world.sent() == ["a", "bb", "ccc"]
 
 
-def test_odd_lines_at_the_end_of_a_rotated_file_leave_an_anchor_that_finds_it_after_a_restart(world: World) -> None:
+def test_unmatched_lines_at_the_end_of_a_rotated_file_leave_an_anchor_that_finds_it_after_a_restart(
+    world: World,
+) -> None:
     world.write("a\n!\n")
     world.pass_on()
     world.receiver.accept_all()
@@ -510,7 +514,7 @@ def test_odd_lines_at_the_end_of_a_rotated_file_leave_an_anchor_that_finds_it_af
     assert checkpoint.anchors[-1].digest == anchor_of(b"a\n!\n")
 
 
-def test_odd_lines_at_the_end_of_a_log_that_is_truncated_without_a_copy_are_set_aside(world: World) -> None:
+def test_unmatched_lines_at_the_end_of_a_log_that_is_truncated_without_a_copy_are_set_aside(world: World) -> None:
     world.write("a\n!\n")
     world.pass_on()
     world.write("never read")
@@ -535,7 +539,7 @@ def test_the_sum_of_a_file_that_is_gone_while_its_lines_are_in_flight_adds_up(wo
     assert [tally.waiting for tally in world.counters.files.values() if tally.waiting] == []
 
 
-def test_odd_lines_of_a_source_that_is_taken_away_and_brought_back_are_still_decided(world: World) -> None:
+def test_unmatched_lines_of_a_source_that_is_taken_away_and_brought_back_are_still_decided(world: World) -> None:
     other = world.log.with_name("other.log")
     site = TailSource("site", (str(world.log),), RECEIVER, lambda path: "web-1", start_at="beginning")
     more = replace(site, name="more", paths=(str(other),))

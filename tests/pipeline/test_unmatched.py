@@ -41,7 +41,7 @@ def test_an_odd_line_at_the_end_waits_for_its_successor() -> None:
     assert [letter.position for letter in second.letters] == [2]
 
 
-def test_a_hundred_odd_lines_hold_the_file_at_the_first() -> None:
+def test_a_hundred_unmatched_lines_hold_the_file_at_the_first() -> None:
     run = UnmatchedRun(0)
     feed(run, [True], 0)
     settled = [feed(run, [False] * 50, 2 + 100 * part) for part in range(2)]
