@@ -101,14 +101,28 @@ static inline unsigned kind_of(uint8_t byte)
     return byte >= 0x80 ? HIGH : byte == '\\' ? BACKSLASH : byte < 0x20 || byte == 0x7f ? CONTROL : 0;
 }
 
+#ifdef LS_BLOCKS
+static inline block special_in_line(block now) { return either(odd(now), either(equal(now, every('\\')), equal(now, every(0x7f)))); }
+#endif
+
 /* The newline at or behind `at`, or `end`; `kinds` of all bytes before it. */
 static inline const uint8_t *find_newline(const uint8_t *at, const uint8_t *end, unsigned *kinds)
 {
     unsigned found = 0;
+#if LANE_BITS == 1
+    for (; end - at >= STRIDE; at += STRIDE) {
+        block b0 = load(at), b1 = load(at + BLOCK), b2 = load(at + 2 * BLOCK), b3 = load(at + 3 * BLOCK), line = every('\n');
+        uint64_t strange = mask_of_four(special_in_line(b0), special_in_line(b1), special_in_line(b2), special_in_line(b3));
+        if (!strange) continue;
+        uint64_t newline = mask_of_four(equal(b0, line), equal(b1, line), equal(b2, line), equal(b3, line));
+        if (!(newline & strange & (0 - strange))) break; /* the first of them is another */
+        return *kinds = 0, at + first_of(newline);
+    }
+#endif
 #ifdef LS_BLOCKS
     for (; end - at >= BLOCK; at += BLOCK) {
         block now = load(at);
-        if (!mask_of(either(odd(now), either(equal(now, every('\\')), equal(now, every(0x7f)))))) continue;
+        if (!mask_of(special_in_line(now))) continue;
         uint64_t newline = mask_of(equal(now, every('\n'))), before = newline ? lanes(first_of(newline)) : ~(uint64_t)0;
         found |= mask_of(equal(most(now, 0x7f), every(0))) & before ? HIGH : 0;
         found |= mask_of(equal(now, every('\\'))) & before ? BACKSLASH : 0;

@@ -367,25 +367,36 @@ static bool has_enough(run *of, const instruction *now)
 
 /* -- functions */
 
-/* Behind a number from 0 to 255 without leading zeros, or NULL. A digit behind the text makes it none. */
-static inline const uint8_t *octet_end(const uint8_t *at)
+/* Whether `length` digits at `at` are a number from 0 to 255 without leading zeros. No branch: the processor would guess
+   the length of every other number wrong. */
+static inline bool is_octet(const uint8_t *at, size_t length)
 {
-    unsigned first = (unsigned)at[0] - '0', second = (unsigned)at[1] - '0', third = (unsigned)at[2] - '0';
-    if (first > 9) return NULL;
-    if (second > 9) return at + 1;
-    if (first == 0) return NULL;
-    if (third > 9) return at + 2;
-    return first * 100 + second * 10 + third <= 255 ? at + 3 : NULL;
+    static const uint8_t least[] = {0, 0, 10, 100};
+    uint32_t digits = (uint32_t)((uint64_t)(u32_at(at) ^ 0x30303030u) << (8 * (4 - (length & 3))));
+    unsigned number = (digits >> 24) + 10 * (digits >> 16 & 0xff) + 100 * (digits >> 8 & 0xff);
+    return (length - 1 < 3) & (number >= least[length & 3]) & (number <= 255);
 }
 
 static bool is_address4(ls_bytes text)
 {
-    const uint8_t *at = octet_end(text.at);
-    for (int part = 1; part < 4; part++) {
-        if (!at || *at != '.') return false;
-        at = octet_end(at + 1);
+    size_t begins[5] = {0, 0, 0, 0, text.length + 1}, count = 0; /* of each number, the last one that would follow */
+    if (text.length < 7 || text.length > 15) return false;
+#ifdef LS_BLOCKS
+    block now = load(text.at);
+    uint64_t whole = lanes(text.length), marks = mask_of(equal(now, every('.'))) & whole;
+    if (((mask_of(most(now, '9')) & ~mask_of(most(now, '/'))) & whole) != (whole ^ marks)) return false;
+    for (; marks && count < 3; marks &= ~(lanes(1) << (first_of(marks) * LANE_BITS))) begins[++count] = first_of(marks) + 1;
+    if (marks || count < 3) return false;
+#else
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.at[i] == '.' && count < 3) begins[++count] = i + 1;
+        else if (!is_digit(text.at[i])) return false;
     }
-    return at == text.at + text.length;
+    if (count < 3) return false;
+#endif
+    bool are = true;
+    for (int i = 0; i < 4; i++) are &= is_octet(text.at + begins[i], begins[i + 1] - begins[i] - 1);
+    return are;
 }
 
 static bool is_address6(ls_bytes text) /* as Known.ADDRESS has it */
