@@ -17,7 +17,7 @@ WRITTEN_BY_CLIENTS = frozenset({Kind.TEXT, Kind.TOKEN, Kind.LIST, Kind.REQUEST_L
 USUAL = {Kind.STATUS: "200", Kind.TIME: "2000-10-10T13:55:36Z", Kind.ADDRESS: "203.0.113.9", Kind.TOKEN: "/x"}
 USUAL_OF_FIELD = {
     "request_method": "GET", "method": "GET", "gzip_ratio": "2.75", "scheme": "https", "server_name": "shop.example",
-    "server_name2": "shop.example",
+    "server_name2": "shop.example", "request_header_host": "shop.example",
     "upstream_addr": "10.0.0.5:80", "upstream_status": "200", "upstream_response_time": "0.004",
     "upstream_connect_time": "0.001", "upstream_header_time": "0.002", "time_s": "0.004",
     "request_header_x_forwarded_for": "203.0.113.9",
