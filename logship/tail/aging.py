@@ -138,6 +138,11 @@ class Aging:
         """Bytes that were seen at its end, and not read yet, were cut off."""
         self._lost(generation, lost, f"was cut off before it was read: {lost:,} bytes are lost")
 
+    def note_rewritten(self, generation: Generation) -> None:
+        """It was cut back to what was read, or to more, and has grown again. Raises: OSError."""
+        if lost := generation.rewritten_bytes():
+            self._lost(generation, lost, f"was written anew behind what was read: up to {lost:,} bytes are lost")
+
     def _where(self, its: Log) -> str:
         names = self.looked_at(its)
         if not names:

@@ -268,6 +268,7 @@ class Followed:
                 return False
             generation.changed_s = now_s
             self.register.recovers(generation)
+            self.aging.note_rewritten(generation)
             self._grew(generation, facts)
             self._note_shrunk(generation, seen)
         except OSError as exc:

@@ -43,7 +43,7 @@ class Generation:
     size_bytes: int = 0
     expected_bytes: int = 0  # what was seen of it before it was found elsewhere, shorter than that
     sure: Facts = NOWHERE  # the facts when what stands before read_to was compared last: since then it may be another
-    seen: Anchor | None = None  # of its size at some time, while nothing is confirmed
+    seen: Anchor | None = None  # of its size at some time, while nothing is confirmed, or not all is read
     read_to: int = 0
     before: bytes | None = None
     stalled_at: int = -1  # the size at which nothing more could be read
@@ -152,7 +152,7 @@ class Generation:
         """Takes a settled span; True where the position moved."""
         positions = self.positions
         has_moved = positions.confirm(span)
-        if has_moved:
+        if has_moved and self.seen is not None and self.seen.position <= positions.confirmed:
             self.seen = None  # the anchors tell more
         is_read_out = has_moved and positions.confirmed == self.read_to and isinstance(self.content, PlainContent)
         if is_read_out and positions.last_anchor.digest:
@@ -253,11 +253,27 @@ class Generation:
         return self.positions.anchors or ([self.seen] if self.seen is not None else [])
 
     def note_seen(self) -> None:
-        """Keeps an anchor of the present size while nothing is confirmed. Raises: OSError."""
+        """Keeps an anchor of the present size while nothing is confirmed, or not all is read. Raises: OSError."""
         content = self.content
-        if content is not None and not content.is_archive and not self.positions.has_anchors and self.size_bytes:
-            at = max(0, self.size_bytes - ANCHOR_BYTES)
-            self.seen = Anchor(self.size_bytes, anchor_of(content.read_at(at, self.size_bytes - at)))
+        if content is None or content.is_archive:
+            return
+        least = self.read_to if self.positions.has_anchors else 0
+        self.seen = self._anchor_at(content, self.size_bytes) if self.size_bytes > least else None
+
+    def rewritten_bytes(self) -> int:
+        """How much of what was seen and not read yet was written anew since: it is known once. Raises: OSError."""
+        content, seen = self.content, self.seen
+        if content is None or content.is_archive or seen is None or seen.position <= self.read_to:
+            return 0
+        if content.facts().size_bytes < seen.position or self._anchor_at(content, seen.position) == seen:
+            return 0
+        self.seen = None
+        return seen.position - self.read_to
+
+    @staticmethod
+    def _anchor_at(content: Content, position: int) -> Anchor:
+        at = max(0, position - ANCHOR_BYTES)
+        return Anchor(position, anchor_of(content.read_at(at, position - at)))
 
     def exhausted(self) -> None:
         """Nothing whole is left to read for now."""

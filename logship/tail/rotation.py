@@ -118,27 +118,30 @@ def _is_beginning(content: Content, facts: Facts, generation: Generation) -> boo
 def verdicts(
     its: Log, moved: Generation | None, content: Content, facts: Facts, first_line: bytes | None
 ) -> dict[Generation, RotationVerdict]:
-    """What each candidate is to a content, up to the first that is the same; an archive may be of several, which begin
-    alike: then the one with the last common anchor comes first.
+    """What each candidate is to a content, up to one that is the same and has its numbers.
 
-    Those whose numbers agree come first, then the newest, and last those of which nothing but numbers is known; `moved`
-    is the one whose numbers agree, perhaps another log's (the file was given that log's name).
+    It may be of several, which begin alike: then the one with the last common anchor comes first. Those whose numbers
+    agree come before that, then the newest, and last those of which nothing but numbers is known; `moved` is the one
+    whose numbers agree, perhaps another log's (the file was given that log's name).
     """
     known = (each for each in its.generations if not each.is_offshoot)
     own = sorted(known, key=lambda each: (each.key is None, each.facts.hint != facts.hint, -each.number))
     judged: dict[Generation, RotationVerdict] = {}
     for each in [*own, moved] if moved is not None and moved not in own else own:
         judged[each] = compare(content, facts, first_line, each)
-        if judged[each] is RotationVerdict.SAME and not content.is_archive:
+        if judged[each] is RotationVerdict.SAME and each.facts.hint == facts.hint:
             break
     same = [each for each, verdict in judged.items() if verdict is RotationVerdict.SAME]
     if len(same) < 2:
         return judged
-    return {max(same, key=lambda each: _last_reached(content, each)): RotationVerdict.SAME} | judged
+    return {max(same, key=lambda each: last_reached(content, each)): RotationVerdict.SAME} | judged
 
 
-def _last_reached(content: Content, generation: Generation) -> int:
-    """The position of the last anchor that an archive has, read forwards; 0 without one."""
+def last_reached(content: Content, generation: Generation) -> int:
+    """The position of the last of a generation's anchors that a content has, read forwards; 0 without one.
+
+    Raises: OSError.
+    """
     reached = 0
     for anchor in generation.anchors:
         if not has_anchor(content, anchor):

@@ -15,7 +15,7 @@ from logship.tail.discovery import Discovery, Watched
 from logship.tail.generation import Generation, Log
 from logship.tail.moved import FolderEntries, entries_of, moved_folders
 from logship.tail.naming import any_names, unpacked
-from logship.tail.rotation import RotationVerdict, compare, first_line_hash, is_copy_in_the_making
+from logship.tail.rotation import RotationVerdict, compare, first_line_hash, is_copy_in_the_making, last_reached
 
 SEARCH_EVERY_S = 5.0  # for other names of what is open still
 
@@ -164,6 +164,8 @@ class Search:
                 if not _may_be_ours(path, facts, each, is_far=is_far):
                     continue
                 verdict = compare(content, facts, first_line, each)
+                if verdict is RotationVerdict.SAME and _is_of_another(content, facts, each):
+                    continue
                 is_part = verdict in (RotationVerdict.SHORTER, RotationVerdict.UNDECIDED)
                 is_known = is_part or (each.first_line == first_line and not each.positions.has_anchors)
                 is_cut_back = is_known and facts.hint == each.facts.hint and not content.is_archive
@@ -191,6 +193,15 @@ def _may_be_ours(path: str, facts: Facts, generation: Generation, *, is_far: boo
         return True
     is_below = path.startswith(f"{generation.log.place.directory}/")
     return is_below or facts.inode == generation.facts.inode or generation.positions.confirmed >= ANCHOR_BYTES
+
+
+def _is_of_another(content: Content, facts: Facts, generation: Generation) -> bool:
+    """Whether more of what is known of another generation, which began alike, stands in a content. Raises: OSError."""
+    others = [each for each in generation.log.generations if each is not generation and each.key == generation.key]
+    if not others or generation.key is None or generation.facts.hint == facts.hint:
+        return False
+    reached = last_reached(content, generation)
+    return any(last_reached(content, each) > reached for each in others)
 
 
 def _part(path: str, generation: Generation) -> Match | None:

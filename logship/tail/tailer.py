@@ -368,6 +368,7 @@ class Tailer:
             if bounds.is_final and stretch is not None and not self._is_last(generation, stretch, facts):
                 return None
             if generation.still_holds() and (content.is_archive or not stretch or facts.size_bytes >= stretch.end):
+                self._followed.aging.note_rewritten(generation)
                 self._followed.take_facts(generation, facts)
                 generation.sure = generation.facts
                 if stretch is None:

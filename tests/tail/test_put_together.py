@@ -165,3 +165,27 @@ def test_what_an_archive_of_a_log_that_was_cut_back_has_not_any_more_is_lost_and
     followed.start()
     judge(followed, expected)
     assert sum(each.size_bytes for each in followed.told(What.LOST)) >= len("gone\n")
+
+
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_a_file_of_another_that_began_alike_is_not_taken_for_what_was_lost(
+    followed: Rig, log: Path, is_packed: bool
+) -> None:
+    expected = write(log, "line 0", "line 1", "line 2")
+    followed.step()
+    begins = log.read_bytes()
+    expected += write(log, "line 3")
+    followed.step()
+    with_a_backup(log, begins)
+    expected += write(log, "of the second")
+    followed.step()
+    write(log, "gone")
+    followed.look()
+    followed.stop()
+    log.unlink()
+    if is_packed:
+        compress(log.with_name("access.log~"))
+    expected += write(log, "after")
+    followed.start()
+    judge(followed, expected)
+    assert [each.size_bytes for each in followed.told(What.LOST)] == [5]

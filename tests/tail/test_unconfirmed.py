@@ -174,3 +174,24 @@ def test_what_is_left_of_a_log_that_was_put_away_under_a_name_that_says_nothing_
     rig.start()
     assert sorted(rig.settle()) == sorted(expected)
     assert rig.told(What.LOST)
+
+
+@pytest.mark.parametrize("is_looked_at", [False, True])
+@pytest.mark.parametrize("is_delivered", [False, True])
+@pytest.mark.parametrize("first", ["line 0", "x" * 70_000])
+def test_what_was_seen_and_not_read_when_a_log_was_cut_back_and_grew_beyond_it_is_told(
+    rig: Rig, log: Path, first: str, is_delivered: bool, is_looked_at: bool
+) -> None:
+    write(log, first, "line 1", "line 2")
+    rig.look()
+    rig.read(len(first) + 1)
+    if is_delivered:
+        rig.deliver()
+    os.truncate(log, len(first) + 1)
+    fresh = write(log, "longer than any line that was there before")
+    if is_looked_at:
+        rig.look()
+    rig.read_all()
+    rig.deliver()
+    assert rig.settle()[-1:] == fresh
+    assert [each.size_bytes for each in rig.told(What.LOST)] == [14]
