@@ -6,6 +6,7 @@ An account number of 20 digits, read as a double, is another account's.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ LONG_RUN = b"0" * 16  # with fewer digits a number is the same as a double or as
 LONGEST_FLOAT = 16  # characters: 15 digits and a dot
 LONGEST_INTEGER = 20
 LOWEST, HIGHEST = -(1 << 63), (1 << 64) - 1
+_RUN = re.compile(b"0{16,}")
 _DIGITS = bytes.maketrans(b"123456789.", b"0000000000")
 
 
@@ -38,7 +40,7 @@ def loads(text: bytes | str) -> Any:
     """
     raw = text.encode() if isinstance(text, str) else text
     tree = orjson.loads(raw)
-    if LONG_RUN not in raw.translate(_DIGITS):
+    if not _has_long(raw):
         return tree
     try:
         return _READER.decode(raw.decode())
@@ -52,6 +54,23 @@ def dumps(tree: object, option: int = 0) -> bytes:
     Raises: TypeError as orjson's: for what is no JSON, or nested too deeply.
     """
     return orjson.dumps(tree, default=_spelled, option=option)
+
+
+def _has_long(raw: bytes) -> bool:
+    """Whether there may be a number that is longer than its double or integer; in a text it does no harm."""
+    runs = raw.translate(_DIGITS)
+    if LONG_RUN not in runs:
+        return False
+    for run in _RUN.finditer(runs):
+        start, end = run.span()
+        if (
+            end - start >= LONGEST_INTEGER
+            or raw[end : end + 1] in (b"e", b"E")
+            or b"." in raw[start:end]
+            or (end - start == LONGEST_INTEGER - 1 and raw[start - 1 : start] == b"-")
+        ):
+            return True
+    return False
 
 
 def _spelled(value: object) -> orjson.Fragment:

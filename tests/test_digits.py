@@ -46,6 +46,9 @@ def exactly(text: str | bytes) -> Any:
 @example("18446744073709551616")
 @example("-9223372036854775809")
 @example("1234567890123456e5")
+@example("[1234567890.123456]")
+@example('{"a": -9223372036854775809 }')
+@example("9999999999999999999")
 @example(f"[{PRECISE}]")
 def test_a_tree_read_and_written_holds_the_same_numbers(text: str) -> None:
     assert exactly(digits.dumps(digits.loads(text))) == exactly(text)
