@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 
 WATCH_S = 2.0  # between two snapshots
 UNCUT = 10_000  # columns
+ENTER_SCREEN, LEAVE_SCREEN = (
+    "\x1b[?1049h\x1b[?25l",
+    "\x1b[?25h\x1b[?1049l",
+)  # xterm's alternate screen, without a cursor
+TOP = "\x1b[H\x1b[J"
 ASK_S = 8.0  # longer than the 5 s after which the daemon reports that it is stuck
 
 
@@ -45,21 +50,49 @@ def command(config: Path | None, as_json: bool, shows_all: bool, watch: bool) ->
 
 
 def _watch(settings: Settings, *, as_json: bool, shows_all: bool) -> int:
-    """A snapshot every WATCH_S, until Ctrl-C."""
+    """A snapshot every WATCH_S, until Ctrl-C or SIGTERM; on a terminal in its alternate screen, so nothing is left."""
+    import signal
     import sys
     import time
 
+    from logship.cli.terminal import Terminal
+
+    has_screen = Terminal().is_terminal and not as_json
     status = None
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
+        click.echo(ENTER_SCREEN if has_screen else "", nl=False)
         while True:
             status = _status(settings)
-            click.clear()  # does nothing without a terminal
-            _print(status, as_json=as_json, shows_all=shows_all)
-            if not as_json and not sys.stdout.isatty():
-                click.echo()
+            if has_screen:
+                click.echo(TOP + "\n".join(_fitting(status, shows_all=shows_all)), nl=False)
+            else:
+                _print(status, as_json=as_json, shows_all=shows_all)
+                if not as_json:
+                    click.echo()
+            sys.stdout.flush()
             time.sleep(WATCH_S)
     except KeyboardInterrupt:
         return 1 if status is None or status.needs_a_person else 0
+    finally:
+        click.echo(LEAVE_SCREEN if has_screen else "", nl=False)
+
+
+def _fitting(status: Status, *, shows_all: bool) -> list[str]:
+    """The lines that the screen has rows for, and how many there are below them."""
+    import shutil
+
+    from logship.cli.status_table import lines
+
+    columns, rows = shutil.get_terminal_size()
+    shown = lines(status, width=columns, shows_all=shows_all)
+    fitting: list[str] = []
+    for line in shown:
+        rows -= max(1, -(-len(click.unstyle(line)) // columns))
+        if rows < 1:  # the last one says what is missing
+            return [*fitting, f"  {len(shown) - len(fitting):,} more lines, without --watch"]
+        fitting.append(line)
+    return fitting
 
 
 def _print(status: Status, *, as_json: bool, shows_all: bool) -> None:

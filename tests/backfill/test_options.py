@@ -69,6 +69,19 @@ def test_a_dry_run_counts_by_month_shows_unmatched_lines_and_sends_nothing(world
     assert not (world.directory / "state").exists(), "a dry run confirms nothing and leaves nothing behind"
 
 
+def test_a_dry_run_after_a_run_says_what_a_second_run_would_do(world: World, receiver: Receiver) -> None:
+    path = write_old(world.logs / "access.log.1", joined(LINES[:500]))
+    world.here(path)
+    write_old(path, joined(LINES[:700]))
+    posts = receiver.posts
+    for is_restart, sent, skipped in (False, 200, 500), (True, 700, 0), (False, 200, 500):
+        said = world.here(path, is_dry=True, is_restart=is_restart)
+        assert (said.code, said["sent"], said["already_confirmed"]) == (0, sent, skipped)
+    assert receiver.posts == posts
+    second = world.here(path)
+    assert (second["sent"], second["already_confirmed"]) == (200, 500)
+
+
 def test_rules_and_sampling_count_in_the_sum(world: World) -> None:
     (world.directory / "few.yml").write_text(
         "extends: default\nrules:\n  - {name: gone, if: {status: 404}, drop: true}\n  - {name: tenth, sample: 10%}\n"
