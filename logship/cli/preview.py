@@ -177,9 +177,9 @@ class Show:
     def _print(self, lens: Lens, line: LogLine) -> None:
         trace = lens.trace(line)
         if self._as_json:
-            import orjson
+            import json
 
-            click.echo(orjson.dumps(as_record(trace), option=orjson.OPT_NON_STR_KEYS).decode())
+            click.echo(json.dumps(as_record(trace), ensure_ascii=False, separators=(",", ":")))
             return
         from logship.cli.line_view import print_trace
 

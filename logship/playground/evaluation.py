@@ -29,6 +29,7 @@ from logship.records import record
 SAMPLE = 40  # lines that are shown
 TRACED = 1_000  # lines over which matching rules are counted: each is done in Python
 CHANGES = 20  # of changed events, that are shown
+EXACT_CHARS = 16  # of integers that a browser holds as they are
 MAX_SHOWN = 2_000  # characters of a line
 KEY = 0  # of the file: ids are no matter here
 EVER = Window()
@@ -242,5 +243,6 @@ def _text(line: bytes) -> str:
 
 
 def _json(value: object) -> object:
-    """The value without halves of surrogate pairs, which no answer can hold."""
-    return None if value is None else json.loads(json.dumps(value).encode("utf-8", "replace"))
+    """The value without halves of surrogate pairs, which no answer can hold; what a browser can't count is a text."""
+    written = json.dumps(value).encode("utf-8", "replace")
+    return json.loads(written, parse_int=lambda text: int(text) if len(text) < EXACT_CHARS else text)

@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 
+import orjson
 import pytest
 
 from logship.check.newest import NewestLines, lines_of, newest_given, newest_of
@@ -38,6 +39,16 @@ def daemons(content: bytes) -> dict[str, bool]:
     done = made.convert(content, 0, LogFile(0, "/x.log", "s", 0, "h"), Window())
     sent = {json.loads(event)["request"]["uri"].rpartition("/")[2] for event in done.events}
     return {str(number): str(number) in sent for number in range(300)}
+
+
+def test_a_number_that_a_browser_would_change_is_shown_as_text(tmp_path: Path) -> None:
+    (tmp_path / "a.log").write_text(line(1) + "\n")
+    big = '{"time":"2026-11-29T10:00:00Z","request":"GET / HTTP/1.1","status":200,"account":36893488147419103233,"n":7}'
+    mapping = "extends: default\nevent: {metadata: {account: $account, n: $n}}\n"
+    form = "{json: {time_received: time, request_first_line: request, status: status, account: account, n: n}}"
+    (shown,) = opened_at(tmp_path, "a.log").lines(form, mapping, [big])["lines"]
+    assert shown["event"]["metadata"] == {"account": "36893488147419103233", "n": 7}
+    assert json.loads(orjson.dumps(shown, option=orjson.OPT_NON_STR_KEYS))
 
 
 @pytest.mark.parametrize("name", ["plain", "crlf", "blank lines", "gz"])

@@ -300,3 +300,14 @@ def test_a_line_nested_a_thousand_times_is_shown(tmp_path: Path, capsys: pytest.
     (tmp_path / "app.json").write_text(line + "\n")
     assert execute(["preview", str(tmp_path / "app.json"), "--json", "--format", "{json: auto}"]) == Exit.FINE
     assert records(capsys)[0]["error"] is None
+
+
+def test_integers_of_any_length_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = (
+        '{"time":"2026-11-29T10:00:00Z","request":"GET / HTTP/1.1","status":200,"account":{"id":36893488147419103233}}'
+    )
+    (tmp_path / "app.json").write_text(line + "\n")
+    assert execute(["preview", str(tmp_path / "app.json"), "--json", "--format", "{json: auto}"]) == Exit.FINE
+    shown = records(capsys)[0]["fields"]
+    assert isinstance(shown, dict)
+    assert shown["account.id"] == 36893488147419103233
