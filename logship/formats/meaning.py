@@ -181,9 +181,9 @@ _BY_FIELD = {
     "upstream_response_length": _items("[0-9]+", "numbers of bytes", Known.NUMBER),
     "upstream_bytes_received": _items("[0-9]+", "numbers of bytes", Known.NUMBER),
     "upstream_bytes_sent": _items("[0-9]+", "numbers of bytes", Known.NUMBER),
-    "upstream_response_time": _items(r"[0-9]+\.[0-9]+", "times of upstreams"),
-    "upstream_connect_time": _items(r"[0-9]+\.[0-9]+", "times of upstreams"),
-    "upstream_header_time": _items(r"[0-9]+\.[0-9]+", "times of upstreams"),
+    "upstream_response_time": _items(r"[0-9]+\.[0-9]+", "times of upstreams", Known.FRACTION),
+    "upstream_connect_time": _items(r"[0-9]+\.[0-9]+", "times of upstreams", Known.FRACTION),
+    "upstream_header_time": _items(r"[0-9]+\.[0-9]+", "times of upstreams", Known.FRACTION),
 }
 ONLY_IF = {
     "address": Meaning("an address", is_address, Known.ADDRESS),
