@@ -11,6 +11,7 @@ from logship.collector.asked import LISTS_SHOWN, AskedOnce, Shown
 from logship.collector.overview import Overview, Overviews
 from logship.collector.summary import ValueCount
 from logship.collector.templates import FILES, environment
+from logship.collector.time_range import AHEAD_MS
 from logship.collector.times import date_time
 
 REPORT_ROWS = 20  # of each list
@@ -47,6 +48,7 @@ def span_words(found: Overview) -> str:
     since_ms, until_ms = found.wanted.since_ms, found.wanted.until_ms
     if since_ms is None and found.summary.bars:
         since_ms = found.summary.bars[0].start_s * 1000
-    until_ms = found.now if until_ms is None else until_ms
+    if until_ms is None or 0 <= until_ms - found.now <= AHEAD_MS:  # the last hours end now, for whoever reads it
+        until_ms = found.now
     words = [] if since_ms is None else [date_time(since_ms // 60_000 * 60_000, found.zone)]
     return " to ".join([*words, date_time(until_ms // 60_000 * 60_000, found.zone)])

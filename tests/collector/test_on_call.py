@@ -92,7 +92,7 @@ def test_which_user_has_most_errors(page: Page) -> None:
 def test_whether_it_is_slower_than_yesterday(page: Page) -> None:
     durations = page.locator(".durations").inner_text()
     assert "the 24h before (+" in durations
-    page.get_by_role("link", name="95 %", exact=True).click()
+    page.get_by_role("link", name="p95", exact=True).click()
     expect(page.locator(".values tbody tr").first).to_contain_text("/items/{id}")
 
 
@@ -111,7 +111,7 @@ def test_a_value_is_taken_in_and_out_where_it_is_shown(page: Page) -> None:
     page.locator("#events a.open").first.click()
     page.locator("#drawer").get_by_label("All but /pay").click()
     expect(page.locator(".chips")).to_contain_text("not route")
-    expect(page.get_by_role("heading", name="No event fits")).to_be_visible()
+    expect(page.get_by_role("heading", name="No events match")).to_be_visible()
 
 
 def test_dragging_over_the_chart_zooms(page: Page) -> None:

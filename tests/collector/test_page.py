@@ -91,7 +91,7 @@ def test_filters_narrow_the_list_and_stand_in_the_address(page: Page, collector:
     expect(page.locator("#events tbody tr")).to_have_count(6)
     page.locator("input[name=user]").fill("nobody")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="No event fits")).to_be_visible()
+    expect(page.get_by_role("heading", name="No events match")).to_be_visible()
     expect(page.get_by_role("link", name="all time")).to_have_count(0)  # nobody is in none: this is all time already
     shoot(page, "nothing-fits")
     page.goto(f"{collector.url}/?range=1h&user=nobody")

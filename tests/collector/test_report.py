@@ -71,6 +71,15 @@ def test_a_report_shows_the_filtered_view(collector: CollectorServer) -> None:
     assert label_of(APPLICATION_ID) in text
 
 
+def test_the_last_hours_of_a_report_end_when_it_was_made(collector: CollectorServer) -> None:
+    post(collector.url, recent(3))
+    text = made(collector.store, "--range", "24h").output
+    until, made_on = re.search(r" to ([^<]*)</small>", text), re.search(r"Made on <time[^>]*>([^<]*)<", text)
+    assert until is not None
+    assert made_on is not None
+    assert until[1] == made_on[1]
+
+
 def test_nothing_in_a_report_runs_or_loads(collector: CollectorServer) -> None:
     bad = recent(1, user_id=HOSTILE, company_id=HOSTILE, metadata={"source": HOSTILE})[0]
     headers = {"User-Agent": HOSTILE, "Referer": f"https://{HOSTILE}/"}
