@@ -250,7 +250,11 @@ class State:
             self.remember(_LOST, "yes")
             self.save()  # at once: a daemon that is killed before the first look has not looked
         else:
-            self.is_lost = self.note(_LOST) == "yes"
+            self.is_lost = self.note(_LOST) == "yes" or (marker and self._is_blank())
+
+    def _is_blank(self) -> bool:
+        """Whether nothing was ever saved: the disk was full when a lost database was made anew."""
+        return not self.notes("") and next(self.each(), None) is None
 
     def _read_only(self) -> None:
         """Reads a database that can't be written: its content still counts."""

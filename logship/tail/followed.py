@@ -364,13 +364,13 @@ class Followed:
             content.close()
             return
         is_own = not is_sibling and path in its.live_names
-        if same is not None and not self._ends_unconfirmed(same, content, facts, is_own=is_own):
+        if same is not None:
             self._undecided.pop(path, None)
             self._take_over(same, path, watched, content, facts, now_s, is_sibling=is_sibling)
             return
         if path in self.register.names:
             self.register.unbind(self.register.names[path])
-        cut_back = same or self._most_of(content, facts, judged, is_own=is_own)
+        cut_back = self._most_of(content, facts, judged, is_own=is_own)
         if cut_back is not None:
             generation = self._cut_back(cut_back, path, content, facts, now_s)
             self._bind(path, watched, content, facts, generation, is_sibling=is_sibling)
@@ -412,6 +412,8 @@ class Followed:
         them: then both are read to their ends."""
         if self._has_parted(generation, content, now_s):
             generation = self._branch_off(generation, path, content, facts, now_s)
+        elif self._ends_unconfirmed(generation, content, facts):
+            generation = self._cut_back(generation, path, content, facts, now_s)
         else:
             self._adopt(generation, content, facts, now_s)
         self._bind(path, watched, content, facts, generation, is_sibling=is_sibling)
@@ -421,8 +423,10 @@ class Followed:
         if generation.content is None and not generation.may_be_read_on_in(content):
             return True
         known = generation.content
-        if generation.key is None or known is None or not self._refresh(generation, now_s):
+        if generation.key is None or known is None:
             return False
+        if not self._refresh(generation, now_s):
+            return not generation.may_be_read_on_in(content)
         if isinstance(known, ArchiveContent):
             return isinstance(content, PlainContent) and not end_alike(content, known)
         if not generation.still_holds():  # it may have grown as another
@@ -435,11 +439,10 @@ class Followed:
         return now_s - self._undecided.setdefault(path, now_s) < UNDECIDED_S
 
     @staticmethod
-    def _ends_unconfirmed(generation: Generation, content: Content, facts: Facts, *, is_own: bool) -> bool:
+    def _ends_unconfirmed(generation: Generation, content: Content, facts: Facts) -> bool:
         """Whether a log was cut back to less than was read of it, and to no less than is confirmed."""
-        is_its_file = is_own or facts.hint == generation.facts.hint
         is_cut = not content.is_archive and facts.size_bytes < generation.read_to
-        return is_its_file and is_cut and generation.content is None and not generation.is_finished
+        return is_cut and generation.content is None and not generation.is_finished
 
     @staticmethod
     def _most_of(
@@ -683,7 +686,7 @@ class Followed:
         if match is None:
             return 0
         self._take_match(match, self.discovery.of(generation.log.source), now_s)
-        return self.register.names[match.path].generation.size_bytes
+        return match.kept_bytes
 
     def _take_match(self, match: Match, watched: Watched, now_s: float) -> None:
         """What a search found is read on there."""

@@ -29,6 +29,7 @@ class Match:
     facts: Facts
     generation: Generation
     is_cut_back: bool  # only up to one of its anchors
+    kept_bytes: int = 0  # of what is left of a generation: how much of it that is
 
 
 @record(frozen=False)
@@ -171,7 +172,7 @@ class Search:
                 is_cut_back = is_known and facts.hint == each.facts.hint and not content.is_archive
                 if verdict is RotationVerdict.SAME or is_cut_back:
                     return Match(path, content, facts, each, verdict is not RotationVerdict.SAME)
-                if is_part and not is_far:
+                if (is_part or each.first_line == first_line) and not is_far:
                     tried.parts[path] = None
                 if is_copy_in_the_making(verdict, facts, each):
                     each.lost_at_s = None  # a copy in the making: there is hope for as long as it grows
@@ -211,9 +212,12 @@ def _part(path: str, generation: Generation) -> Match | None:
         return None
     with suppress(OSError):  # damaged before anything could be compared
         facts, first_line = content.facts(), first_line_hash(content)
-        verdict = compare(content, facts, first_line, generation)
-        if verdict is not RotationVerdict.OTHER:
-            return Match(path, content, facts, generation, is_cut_back=verdict is not RotationVerdict.SAME)
+        verdict, kept_bytes = compare(content, facts, first_line, generation), facts.size_bytes
+        if verdict is RotationVerdict.OTHER:  # it was cut back, and has grown beyond what was seen
+            kept_bytes = 0
+        if verdict is not RotationVerdict.OTHER or first_line == generation.first_line:
+            is_cut_back = verdict is not RotationVerdict.SAME
+            return Match(path, content, facts, generation, is_cut_back, kept_bytes)
     content.close()
     return None
 

@@ -195,3 +195,42 @@ def test_what_was_seen_and_not_read_when_a_log_was_cut_back_and_grew_beyond_it_i
     rig.deliver()
     assert rig.settle()[-1:] == fresh
     assert [each.size_bytes for each in rig.told(What.LOST)] == [14]
+
+
+@pytest.mark.parametrize("name", ["access.log.1", "access-2026112917.log"])
+@pytest.mark.parametrize("is_looked_at", [False, True])
+def test_a_copy_of_a_log_that_was_cut_back_below_what_is_on_its_way_is_read(
+    rig: Rig, log: Path, is_looked_at: bool, name: str
+) -> None:
+    expected = write(log, "line 0")
+    rig.step()
+    expected += write(log, *(f"line {number} with some more text, as usual" for number in range(1, 20)))
+    rig.look()
+    rig.read_all()
+    os.truncate(log, len("line 0\n"))
+    expected += write(log, "line 20")
+    shutil.copy(log, log.with_name(name))
+    os.truncate(log, 0)
+    if is_looked_at:
+        rig.look()
+    rig.deliver()
+    assert sorted(rig.settle()) == sorted(expected)
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_log_that_was_cut_back_and_put_away_under_a_name_that_says_nothing_is_read(
+    tmp_path: Path, log: Path, is_killed: bool
+) -> None:
+    (tmp_path / "away").mkdir()
+    rig = Rig(tmp_path / "state", source(log, rotated=[f"{tmp_path}/away/*"]))
+    expected = write(log, "line 0", "line 1")
+    rig.step()
+    if is_killed:
+        rig.kill()
+    os.truncate(log, len("line 0\n"))
+    expected += write(log, "line 2")
+    shutil.copy(log, tmp_path / "away" / "kept")
+    os.truncate(log, 0)
+    if is_killed:
+        rig.start()
+    assert sorted(rig.settle()) == sorted(expected)
