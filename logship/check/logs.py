@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,6 +20,7 @@ from logship.errors import MappingError
 from logship.event import LogFile
 from logship.formats import Detection, Misfit
 from logship.formats.directives import headed
+from logship.patterns import deferred
 from logship.records import record
 from logship.tail.globs import Globs, spellings
 
@@ -28,8 +28,8 @@ NEWEST_LINES = 1_000  # of each source; fast enough for a check before every rel
 NEWEST_BYTES = 1_000_000  # read at most from the end of a file
 LOOKED_AT_EVENTS = 500  # of these are searched for secrets, and for requests that other logs hold, too
 MAX_FILES = 10_000  # opened; others are only counted
-SEVERAL = re.compile(r"[{\[]")  # may be a pattern, or part of a name
-MAGIC = re.compile(r"[*?\[]")
+SEVERAL = deferred(r"[{\[]")  # may be a pattern, or part of a name
+MAGIC = deferred(r"[*?\[]")
 
 
 @record

@@ -14,6 +14,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple, TextIO
 
 from logship.errors import Problem, UsageError
+from logship.patterns import deferred
 from logship.process.journal import Level, priority_of
 from logship.records import record
 
@@ -27,7 +28,7 @@ RICH: Mapping[str, str] = {
     "ok": "green", "warn": "yellow", "error": "bold red", "dim": "dim", "bold": "bold", "accent": "cyan"
 }  # fmt: skip
 # C0, DEL, C1; what turns the direction of text or hides in it; halves of surrogate pairs.
-UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+UNSAFE = deferred("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 PLAIN_WIDTH = 200  # columns of a table in a file
 
 

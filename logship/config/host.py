@@ -7,7 +7,9 @@ import socket
 from collections.abc import Container, Mapping
 from pathlib import Path, PurePath
 
-NO_NAMES = re.compile(r"localhost(\..*)?|debian|ubuntu|raspberrypi|[0-9a-f]{12}|\(none\)|")  # images, containers
+from logship.patterns import deferred
+
+NO_NAMES = deferred(r"localhost(\..*)?|debian|ubuntu|raspberrypi|[0-9a-f]{12}|\(none\)|")  # images, containers
 
 
 def host_name() -> str:
@@ -30,7 +32,7 @@ def state_dir(value: str | None, directory: Path, environ: Mapping[str, str]) ->
     return Path(home) / "logship"
 
 
-GLOB_SIGNS = re.compile(r"[*?{}\[\],]+")
+GLOB_SIGNS = deferred(r"[*?{}\[\],]+")
 NO_NAME = frozenset({"", "access", "log", "logs", "other_vhosts_access", "requests"})
 
 

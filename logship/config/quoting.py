@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-KEY = re.compile(
+from logship.patterns import deferred
+
+KEY = deferred(
     r"""(\s*(?:-[ ]+)*(?:[\w.$<>-]+|'[^']*'|"[^"]*"):\s+|\s*(?:-[ ]+)+)(?P<value>\S.*?)(?P<after>\s+\#.*|\s*)\Z"""
 )
 

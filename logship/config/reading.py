@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from glob import glob
@@ -16,10 +15,11 @@ from logship.config.secret import Cloak
 from logship.config.validation import validate
 from logship.config.yaml_door import parse
 from logship.errors import Location, Problem
+from logship.patterns import deferred
 from logship.records import record
 
-REFERENCE = re.compile(r"(?<!\$)((?:\$\$)*)\$\{(env|file):([^}]*)\}")
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+REFERENCE = deferred(r"(?<!\$)((?:\$\$)*)\$\{(env|file):([^}]*)\}")
+NAME = deferred(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 MAX_FILE_BYTES = 65_536  # a secret or a name, never a log
 
 

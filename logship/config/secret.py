@@ -8,14 +8,15 @@ from dataclasses import replace
 
 from logship.endpoint import HIDDEN
 from logship.errors import Problem
+from logship.patterns import deferred
 
-SECRET_KEY = re.compile(
+SECRET_KEY = deferred(
     r"""(?ix) (?: (?<![\w.-]) (?: a\w{2,11}n_?id | (?:app|api|auth|access|secret)[\w-]*[_-]?(?:id|key|token)
                   | [\w.-]*(?:secret|passw|token|credential)[\w.-]* )
               | (?: ^\s* | \bredact:\s*\{.* ) \bkey )
         ["']? \s*[:=]\s* (?P<value> [^\s,}#][^,}#]*)"""
 )
-PASSWORD_IN_URL = re.compile(r"(?<=://)(?P<value>[^/\s@'\"]+)(?=@)")
+PASSWORD_IN_URL = deferred(r"(?<=://)(?P<value>[^/\s@'\"]+)(?=@)")
 MAX_LINES = 100  # of a secret in several lines: a PEM, not a log
 SHORTEST = 4  # shorter values would hide half of every message
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from logship.config.quoting import KEY, closed, quoted
 from logship.errors import Problem
+from logship.patterns import deferred
 from logship.records import record
 
 MAX_REPAIRS = 50  # a file with more broken lines than this is no YAML at all
@@ -142,7 +143,7 @@ def _leading_tab(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callab
     )
 
 
-GLUED = re.compile(r"(\s*(?:- +)*[A-Za-z_]\w*):(?=[^\s:])")
+GLUED = deferred(r"(\s*(?:- +)*[A-Za-z_]\w*):(?=[^\s:])")
 
 
 def _glued_key(fault: SyntaxFault, lines: Sequence[str], first_mistake: Callable[[str], int]) -> SyntaxFault | None:

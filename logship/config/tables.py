@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import stat
 from collections.abc import Iterator, Mapping
 from io import StringIO
@@ -86,6 +85,8 @@ class _Table:
             return None
 
     def _rows(self, text: str) -> Iterator[Row]:
+        import csv  # only mappings with tables in files need it
+
         reader = csv.reader(StringIO(text, newline=""), strict=True, skipinitialspace=True)
         try:
             for cells in reader:

@@ -5,7 +5,10 @@ All scalars stay text: `on`, `no`, `0017` and `+0200` are what the person typed.
 
 from __future__ import annotations
 
-import yaml
+from logship.patterns import lazily_compiled
+
+with lazily_compiled():
+    import yaml
 
 from logship.config.document import Document, Entries, Items, Mark, Node, Scalar
 from logship.config.syntax import MAX_REPAIRS, SyntaxFault, lookalike_blanks, repair

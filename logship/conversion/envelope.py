@@ -9,24 +9,24 @@ Sources: docker's json-file log driver; kubernetes' CRI logging design.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import field
 from typing import Literal
 
 import orjson
 
+from logship.patterns import deferred
 from logship.records import record
 
 EnvelopeKind = Literal["docker", "cri", "syslog", "auto"]
 MAX_HELD_BYTES = 1 << 20  # of outer lines that wait for the rest of a cut one; then what there is goes out as it is
 SHORTEST_SYSLOG = len("Jan  1 00:00:00 h a: ")
-_SYSLOG = re.compile(  # `<134>Jan 26 19:23:16 host nginx[7]: `, the same with an ISO time, and RFC 5424's
+_SYSLOG = deferred(  # `<134>Jan 26 19:23:16 host nginx[7]: `, the same with an ISO time, and RFC 5424's
     rb"(?:<[0-9]{1,3}>)?(?:[A-Z][a-z]{2} [ 0-9][0-9] [0-9:]{8}(?:\.[0-9]+)?|[0-9-]{10}T[0-9:.]+(?:Z|[+-][0-9:]+)) "
     rb"[^ ]+ [^ :\[]+(?:\[[0-9]+\])?: ?"
     rb"|<[0-9]{1,3}>1 [0-9-]{10}T[0-9:.]+(?:Z|[+-][0-9:]+)(?: [^ ]+){4} (?:-|\[[^\]]*\]) (?:\xef\xbb\xbf)?"
 )
-_CRI = re.compile(
+_CRI = deferred(
     rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}(?:Z|[+-][0-9:]{4,6}) (stdout|stderr) ([FP])(?::[^ ]*)?(?: |$)"
 )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from logship.endpoint import MOESIFAPI, V1, Api, ApiPaths
+from logship.patterns import deferred
 from logship.records import record
 
 EXCERPT_CHARACTERS = 300  # of an answer's body, enough to hold an API's complaint
@@ -79,7 +79,7 @@ class Failure:
 
 
 MAX_RETRY_AFTER_S = 3600.0  # a receiver that asks for more is asked again after an hour
-SECONDS = re.compile(r"[0-9]{1,10}(?:\.[0-9]+)?\Z")
+SECONDS = deferred(r"[0-9]{1,10}(?:\.[0-9]+)?\Z")
 
 
 def retry_after_s(text: str | None, wall_s: float) -> float | None:

@@ -7,7 +7,6 @@ or before it is known which rules there are: the receiver may have excluded some
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -21,13 +20,14 @@ from logship.delivery.answer import Failure, FailureKind, RulesPage, retry_after
 from logship.delivery.exchange import headers_as, reread
 from logship.endpoint import Endpoint
 from logship.mapping.remote_rules import MAX_CONFIG_BYTES, RemoteRules, RemoteRulesError
+from logship.patterns import deferred
 from logship.records import record
 
 log = logging.getLogger(__name__)
 
 PATH = "/v1/config"
 ETAG_HEADER = "x-moesif-config-etag"
-ETAG = re.compile(r"[\x21-\x7e]{1,200}\Z")  # any other is not sent back
+ETAG = deferred(r"[\x21-\x7e]{1,200}\Z")  # any other is not sent back
 POLL_EVERY_S = 60.0
 RETRY_INITIAL_S = 1.0  # while nothing is known; then twice as long each time
 HEAR_EVERY_S = 1.0  # however often answers name a new ETag

@@ -18,16 +18,17 @@ from logship.formats.apache_time import join_times, time_slot
 from logship.formats.pieces import LineShape, Literal, Piece, Variable, join_literals
 from logship.formats.slot import Slot
 from logship.kernel.program import Escaping
+from logship.patterns import deferred
 from logship.records import record
 
-_DIRECTIVE = re.compile(
+_DIRECTIVE = deferred(
     r"%(?P<before>[!<>0-9,]*)(?:\{(?P<argument>[^}]*)\})?(?P<after>[!<>0-9,]*)(?P<letter>\^[A-Za-z]{2}|[A-Za-z%])?"
 )
-_HAPROXY = re.compile(r"%(?:ci|cp|fi|fp|ft|tr|TR|ST|HM|HU|HV)(?![A-Za-z])|%\[")
-_LINE = re.compile(
+_HAPROXY = deferred(r"%(?:ci|cp|fi|fp|ft|tr|TR|ST|HM|HU|HV)(?![A-Za-z])|%\[")
+_LINE = deferred(
     r"""\s*(?:LogFormat|(?:Custom|Global)Log\s+(?:"(?:[^"\\]|\\.)*"|'[^']*'|[^\s"']\S*))\s+""", re.IGNORECASE
 )
-_CONTINUED = re.compile(r"\\\r?\n")  # httpd takes the line that follows as a part of this one
+_CONTINUED = deferred(r"\\\r?\n")  # httpd takes the line that follows as a part of this one
 _ESCAPES = {"\\": "\\", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
 _LETTERS = "aAbBCDefhHiIklLmnoOpPqrRsStTuUvVxX"
 _WITH_ARGUMENT = frozenset("Ceinox") | {"^ti", "^to"}  # these mean nothing without {…}

@@ -6,16 +6,16 @@ itself what it means, so that it can be read alone. Source: W3C, Extended Log Fi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import BinaryIO
 
+from logship.patterns import deferred
 from logship.records import record
 
 MAX_DIRECTIVE_BYTES = 16_384  # a longer #Fields is none that a server writes; what is left of it has no use
 BOM = b"\xef\xbb\xbf"
 _READ_BYTES = 1_048_576
-_DIRECTIVE = re.compile(rb"#[A-Za-z][A-Za-z-]*:(?:[ \t]|$)")
+_DIRECTIVE = deferred(rb"#[A-Za-z][A-Za-z-]*:(?:[ \t]|$)")
 _KEPT = (b"#Software:", b"#Fields:")  # what lines are read by, in the order of a heading
 
 

@@ -9,17 +9,16 @@ Sources: ngx_http_log_module, ap_escape_logitem of httpd 2.4.
 
 from __future__ import annotations
 
-import re
-
 from orjson import JSONDecodeError
 
 from logship.formats.json_repair import MAX_ODD, loads
 from logship.kernel.program import Escaping
+from logship.patterns import deferred
 
 ESCAPINGS = {"default": Escaping.BACKSLASH, "json": Escaping.JSON, "none": Escaping.NONE}  # as nginx names them
 _PAIR = "\ue000"  # stands for an escaped backslash in text that is latin-1
-_KNOWN_ONLY = re.compile(r"[^\\]*+(?:\\(?:x[0-9A-Fa-f]{2}|[\"\\bnrtv])[^\\]*+)*+")
-_STRANGE = re.compile(r"\\(?!x[0-9A-Fa-f]{2}|[\"bnrtv])")
+_KNOWN_ONLY = deferred(r"[^\\]*+(?:\\(?:x[0-9A-Fa-f]{2}|[\"\\bnrtv])[^\\]*+)*+")
+_STRANGE = deferred(r"\\(?!x[0-9A-Fa-f]{2}|[\"bnrtv])")
 _CONTROLS = {code: f"\\u{code:04x}" for code in range(0x20)}
 
 

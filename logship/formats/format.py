@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 
 from logship.formats.slot import Misfit, Slot, Values
+from logship.formats.times import ClfTime, EpochTime
 from logship.kernel.assembler import Assembler
 from logship.kernel.program import Escaping
 from logship.records import record
@@ -110,6 +111,8 @@ class Format(ABC):
 
     def lacks_zone(self, line: bytes) -> bool:
         """Whether a line holds a time that needs a zone; False for one that does not fit."""
+        if not any(_may_lack_zone(slot) for member in self.members for slot in member.slots):
+            return False
         index = self.choose(line)
         member = self.members[index] if index is not None else self
         values = member.parse(line) or ()
@@ -130,3 +133,7 @@ class Format(ABC):
     @abstractmethod
     def explain(self, line: bytes) -> Misfit | None:
         """Where the line stops fitting; None: it fits. For people: slower than parse, still in linear time."""
+
+
+def _may_lack_zone(slot: Slot) -> bool:
+    return slot.time is not None and not isinstance(slot.time, ClfTime | EpochTime)

@@ -17,23 +17,24 @@ from functools import lru_cache
 import orjson
 
 from logship import digits
+from logship.patterns import deferred
 
 MAX_ODD = 1_024  # missing values, lone surrogates, or backslashes that begin nothing; with more a line is no JSON
 PLACED_BYTES = 8_192  # of a line in which a place is found by mending its beginnings, 13 of them
 _PLACEHOLDER = "\0"  # stands for an escaped backslash; a line that holds it already is no JSON anyway
-_STRANGE = re.compile(r"\\(?![\"'/bfnrtvx])(?!u[0-9A-Fa-f]{4})")
+_STRANGE = deferred(r"\\(?![\"'/bfnrtvx])(?!u[0-9A-Fa-f]{4})")
 _ESCAPED_BYTES = (
     ("\\x0", "\\u000"), ("\\x1", "\\u001"), ("\\x22", '\\"'), ("\\x5C", _PLACEHOLDER), ("\\x5c", _PLACEHOLDER),
 )  # fmt: skip
-_CUT = re.compile(r"\\x(?![0-9A-Fa-f]{2})")
-_LONE_SURROGATE = re.compile(
+_CUT = deferred(r"\\x(?![0-9A-Fa-f]{2})")
+_LONE_SURROGATE = deferred(
     r"\\u[dD](?:[89abAB][0-9A-Fa-f]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F][0-9A-Fa-f]{2})"
 )
-_GAP = re.compile(r":\s*+-?+\s*+[,}]")
-_STRING = re.compile(  # one that never ends is a string too, or each of its quotes would be tried as a start
+_GAP = deferred(r":\s*+-?+\s*+[,}]")
+_STRING = deferred(  # one that never ends is a string too, or each of its quotes would be tried as a start
     r'("[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?+\Z))', re.DOTALL
 )
-_MISSING = re.compile(r"(?<=:)\s*+-?+(?=\s*+[,}])")
+_MISSING = deferred(r"(?<=:)\s*+-?+(?=\s*+[,}])")
 
 
 def loads(line: bytes) -> object:

@@ -11,26 +11,27 @@ from logship.formats.request_line import is_method
 from logship.formats.slot import Slot
 from logship.kernel.assembler import Assembler
 from logship.kernel.program import Function, Known, Op
+from logship.patterns import deferred
 from logship.records import record
 
-_ADDRESS = re.compile(r"(?:\[(?P<inside>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
-_BARE_SIX = re.compile(r"(?P<six>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?", re.ASCII)
-_NAME = re.compile(r"""(?=.*[^\W\d_]|[0-9]+(?:\.[0-9]+){3}\Z)[^\s"':/,;=\[\](){}<>|\\]+""")
-_WHOLE = re.compile(r"[0-9]{1,19}(?:\.0*)?")
-_FRACTION = re.compile(r"[0-9]{1,10}\.[0-9]{1,10}(?:[eE]-?[0-9]{1,2})?")
-_WITH_UNIT = re.compile(r"(?:[0-9]{1,9}h)?(?:[0-9]{1,9}m(?!s))?[0-9]{1,19}(?:\.[0-9]{1,9})?(?:s|ms|us|µs|μs|ns)")
-_RATIO = re.compile(r"[0-9]{1,9}\.[0-9]{1,2}")  # nginx writes two digits; a time taken has three
-_STATUS = re.compile(r"000|[1-9][0-9]{2}|0")
+_ADDRESS = deferred(r"(?:\[(?P<inside>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?\]|(?P<four>[0-9.]+))(?::[0-9]{1,5})?", re.ASCII)
+_BARE_SIX = deferred(r"(?P<six>[0-9A-Fa-f:.]+)(?:%[\w.-]+)?", re.ASCII)
+_NAME = deferred(r"""(?=.*[^\W\d_]|[0-9]+(?:\.[0-9]+){3}\Z)[^\s"':/,;=\[\](){}<>|\\]+""")
+_WHOLE = deferred(r"[0-9]{1,19}(?:\.0*)?")
+_FRACTION = deferred(r"[0-9]{1,10}\.[0-9]{1,10}(?:[eE]-?[0-9]{1,2})?")
+_WITH_UNIT = deferred(r"(?:[0-9]{1,9}h)?(?:[0-9]{1,9}m(?!s))?[0-9]{1,19}(?:\.[0-9]{1,9})?(?:s|ms|us|µs|μs|ns)")
+_RATIO = deferred(r"[0-9]{1,9}\.[0-9]{1,2}")  # nginx writes two digits; a time taken has three
+_STATUS = deferred(r"000|[1-9][0-9]{2}|0")
 _UPSTREAM = (
     r"""unix:[^ ]*|[^ ,/\[\]"]*[^\W\d_][^ ,/\[\]"]*|\[[0-9A-Fa-f:.]+\]:[0-9]+|[0-9]+(?:\.[0-9]+){3}(?::[0-9]+)?"""
 )
 _SPACELESS = frozenset({"request_url", "query_string"})
-_PORT = re.compile(r"^[0-9.]+:|\]:")
-_HOST_NAME = re.compile(r"""(?=.*[^\W\d_])[^\s"'/,;=\[\](){}<>|\\]{1,255}""")
-_FORWARDED = re.compile(r"(?=.*[^\W\d]|\Z)[^\s:/,\[\]]*")
-_CLOCK = re.compile(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
-_FULL_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}(?::[0-9]+)?")
-_FIGURE = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_PORT = deferred(r"^[0-9.]+:|\]:")
+_HOST_NAME = deferred(r"""(?=.*[^\W\d_])[^\s"'/,;=\[\](){}<>|\\]{1,255}""")
+_FORWARDED = deferred(r"(?=.*[^\W\d]|\Z)[^\s:/,\[\]]*")
+_CLOCK = deferred(r"[0-9]{2}:[0-9]{2}:[0-9]{2}")
+_FULL_NAME = deferred(r"[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}(?::[0-9]+)?")
+_FIGURE = deferred(r"[0-9]+(?:\.[0-9]+)?")
 LONGEST = 255  # of an address or a name; a longer one is none
 
 

@@ -5,7 +5,6 @@ Source: ngx_conf_read_token and ngx_http_log_compile_format of nginx.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from logship.errors import FormatError
@@ -15,12 +14,11 @@ from logship.formats.pieces import LineShape, Literal, Piece, Variable, join_lit
 from logship.formats.slot import Moment, Slot, TimeFormat
 from logship.formats.times import ClfTime, EpochTime, IsoTime
 from logship.kernel.program import Escaping
+from logship.patterns import deferred
 
-_ACCESS_LOG = re.compile(r"\s*(?:#[^\n]*\n\s*)*access_log\s")
-_HEAD = re.compile(
-    r"\s*(?:#[^\n]*\n\s*)*(?:log_format\s+(?P<name>[^\s'\";]+)\s+)?(?:escape=(?P<escape>[^\s'\";]*)\s+)?"
-)
-_NAME = re.compile(r"[A-Za-z0-9_]+")
+_ACCESS_LOG = deferred(r"\s*(?:#[^\n]*\n\s*)*access_log\s")
+_HEAD = deferred(r"\s*(?:#[^\n]*\n\s*)*(?:log_format\s+(?P<name>[^\s'\";]+)\s+)?(?:escape=(?P<escape>[^\s'\";]*)\s+)?")
+_NAME = deferred(r"[A-Za-z0-9_]+")
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
 _TIMES: dict[Kind, TimeFormat] = {
     Kind.TIME_CLF: ClfTime(),

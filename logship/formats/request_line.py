@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from logship.patterns import deferred
 
 PARTS = ("request_method", "request_url", "request_http_ver")
 NO_REQUEST = ("", "", "")
-_METHOD = re.compile(r"[A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]*")  # RFC 9110 token, starting like a word
-_USUAL = re.compile(rf"({_METHOD.pattern}) (/[^ ]*) HTTP/([0-9](?:\.[0-9])?)")
-_VERSION = re.compile(r"[0-9]{1,2}(?:\.[0-9]{1,2})?")
+_METHOD = deferred(r"[A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]*")  # RFC 9110 token, starting like a word
+_USUAL = deferred(rf"({_METHOD.pattern}) (/[^ ]*) HTTP/([0-9](?:\.[0-9])?)")
+_VERSION = deferred(r"[0-9]{1,2}(?:\.[0-9]{1,2})?")
 
 
 def is_method(text: str) -> bool:

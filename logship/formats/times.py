@@ -14,6 +14,7 @@ from typing import Final
 from logship.errors import FormatError
 from logship.formats.slot import DecodeTime
 from logship.kernel.program import Known
+from logship.patterns import deferred
 from logship.records import record
 
 EPOCH_ORDINAL: Final = 719_163  # date(1970, 1, 1).toordinal()
@@ -22,12 +23,12 @@ MAX_TEXT: Final = 80  # no time is longer; bounds the work a hostile field can c
 MONTH_NAMES: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MONTHS: Final = {name: number for number, name in enumerate(MONTH_NAMES, 1)}
 _CASED_MONTHS = {name.lower(): number for name, number in MONTHS.items()}
-_CLF = re.compile(r"([0-9]{2})/([A-Za-z]{3})/([0-9]{4}):([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})")
-_ISO = re.compile(
+_CLF = deferred(r"([0-9]{2})/([A-Za-z]{3})/([0-9]{4}):([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-])([0-9]{2})([0-9]{2})")
+_ISO = deferred(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2}):([0-9]{2})"
     r"(?:[.,]([0-9]{1,9}))? ?([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?"
 )
-_EPOCH = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,9}))?")
+_EPOCH = deferred(r"([0-9]{1,19})(?:\.([0-9]{1,9}))?")
 MINUTES_KEPT: Final = 64
 CLF_SECONDS_AT: Final = len("10/Oct/2000:13:55:")
 ISO_SECONDS_AT: Final = len("2000-10-10T13:55:")

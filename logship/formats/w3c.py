@@ -21,6 +21,7 @@ from logship.formats.spec import KeySpec
 from logship.formats.text_format import bare_line
 from logship.kernel.assembler import Assembler
 from logship.kernel.program import Escaping
+from logship.patterns import deferred
 from logship.records import record
 
 LAYOUTS_KEPT = 64  # a log changes its fields now and then, not with each line
@@ -67,12 +68,12 @@ _QUERY = "cs-uri-query"
 _REQUESTS = frozenset({"cs-method", "cs-uri", "cs-uri-stem", "cs-uri-path"})
 _OTHERS = ("ftp", "smtp", "nntp")  # of whose servers there are W3C logs, too
 _HOSTS = frozenset({"host", "request_header_host"})
-_HEADER = re.compile(r"(cs|sc|c|s)\(([^()]+)\)")
-_COLUMN = re.compile(r'"((?:[^"]|"")*)"(?= |$)|([^" ][^ ]*)')
-_NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+_HEADER = deferred(r"(cs|sc|c|s)\(([^()]+)\)")
+_COLUMN = deferred(r'"((?:[^"]|"")*)"(?= |$)|([^" ][^ ]*)')
+_NUMBER = deferred(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
 _CLOUDFRONT = "x-edge-location"
 _SHORTEST_CLOUDFRONT = 22  # columns: later ones came in later years
-_RESULT = re.compile("[A-Z][A-Za-z]+")
+_RESULT = deferred("[A-Z][A-Za-z]+")
 _SHAPES = {  # of values that are not absent; a status of 0 says that the client was gone
     "status": re.compile("[1-9][0-9]{2}|0{1,3}"), "time_ms": _NUMBER, "time_s": _NUMBER,
     "scheme": re.compile("(?:https?|wss?)(?:/[0-9.]+)?", re.IGNORECASE), "protocol": re.compile("[A-Z]+/[0-9.]+"),
@@ -80,7 +81,7 @@ _SHAPES = {  # of values that are not absent; a status of 0 says that the client
     "x-edge-result-type": _RESULT, "x-edge-response-result-type": _RESULT, "x-edge-detailed-result-type": _RESULT,
     "time-to-first-byte": _NUMBER, "fle-status": re.compile("[A-Za-z]+"),
 }  # fmt: skip
-_PLUS = re.compile(r"(?<![(])\+")
+_PLUS = deferred(r"(?<![(])\+")
 
 
 @record

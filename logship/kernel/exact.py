@@ -6,13 +6,13 @@ below say all there is to know of an operation. Texts of a mapping enter as name
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 
 from logship.kernel.program import BEHIND, MOST, NONE, OPERANDS, Instruction, Op, Program
 from logship.kernel.values import Bare, iso, memory, within
+from logship.patterns import deferred
 
 MIXER = 0x9E3779B97F4A7C15  # Fibonacci hashing: CRC and position are mixed by 2^64 / golden ratio
 MASK = 0xFFFF_FFFF_FFFF_FFFF
@@ -51,7 +51,7 @@ WRITES: dict[Op, str] = {  # what is written
     Op.TIME: "iso(n{a})",
     Op.ID: "f'{{crc:08x}}-{{digits}}-{{start:012x}}'",
 }
-_NAMES = re.compile(r"\b[rng][0-9]+\b")  # of texts, numbers and flags in what is written
+_NAMES = deferred(r"\b[rng][0-9]+\b")  # of texts, numbers and flags in what is written
 CLOSES = (
     'marks.pop(); out += "}"',
     'mark = marks.pop(); out = out[:mark] if out[-1:] == "{" else out + "}"',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as quoted
@@ -11,12 +10,13 @@ from typing import Generic, TypeVar
 
 from logship import digits
 from logship.kernel.program import LAST_MS, MEMO_BYTES, MEMO_ENTRIES, Function
+from logship.patterns import deferred
 
 V = TypeVar("V")
 
 MINUTES_KEPT = 256
 SECRET_HEADERS = frozenset({"authorization", "cookie", "set-cookie", "proxy-authorization"})
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
+_NOT_ASCII = deferred(r"[^\x00-\x7f]")
 _SECONDS = tuple(f"{second:02}" for second in range(60))
 _MILLISECONDS = tuple(f".{ms:03d}Z" for ms in range(1000))
 

@@ -17,6 +17,7 @@ from urllib.parse import unquote, unquote_plus
 import orjson
 
 from logship.mapping.secret_forms import FORMS
+from logship.patterns import deferred
 
 MAX_TEXT = 65_536  # characters looked at in one value
 MAX_LEAVES = 2_000  # values looked at in one event
@@ -25,16 +26,16 @@ MAX_NESTED = 4  # values in values
 MAX_NAME = 64  # characters of a parameter's name
 
 REDACTED = "[redacted]"
-_NAMES = re.compile(  # of one step of a name, in lower case and with `_` between its words
+_NAMES = deferred(  # of one step of a name, in lower case and with `_` between its words
     r"(?:.*_)?(?:new|old|current|confirm|user|my|login|db)?"
     r"(?:pass|password|passwd|passphrase|pwd|secret|client_?secret|token|access_?token|refresh_?token|"
     r"id_?token|auth_?token|csrf_?token|authorization|api_?key|access_?key|private_?key|"
     r"session_?id|jsessionid|phpsessid|otp|cvv|cvc|credentials?|signature|sig|jwt|saml_?response|ssn)"
     r"(?:_?(?:confirm(?:ation)?|repeat|again|new|old|hash|[0-9]{1,2}))?\Z"
 )
-_STEP = re.compile(r"[^.\[\]]+")
-_BETWEEN_WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|-")
-_PATH_PARAMETER = re.compile(r";([^;/=]{1,64})=([^;/]+)")  # RFC 3986, 3.3
+_STEP = deferred(r"[^.\[\]]+")
+_BETWEEN_WORDS = deferred(r"(?<=[a-z0-9])(?=[A-Z])|-")
+_PATH_PARAMETER = deferred(r";([^;/=]{1,64})=([^;/]+)")  # RFC 3986, 3.3
 _NO_SECRETS = frozenset(
     {"", "-", "0", "1", "true", "false", "null", "none", "undefined", "yes", "no", "on", "off", REDACTED}
 )

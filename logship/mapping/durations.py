@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from logship.fields import Kind
 from logship.mapping import values
+from logship.patterns import deferred
 
 MOST_DIGITS = 10  # of a duration that is surely none too long: 10^10 ms are 115 days
 LONGEST_S = 366 * 86_400.0  # what claims to have taken longer is no duration
 _PER_SECOND = {Kind.DURATION_S: 1, Kind.DURATION_MS: 1e3, Kind.DURATION_US: 1e6, Kind.DURATION_NS: 1e9}
 _PARTS_OF_MS = {Kind.DURATION_MS: 1, Kind.DURATION_US: 1_000, Kind.DURATION_NS: 1_000_000}
-_SPELLED = re.compile(  # `1h2m3.5s`, `1.2ms`: 2,562,047 hours fit into 64 bits of nanoseconds
+_SPELLED = deferred(  # `1h2m3.5s`, `1.2ms`: 2,562,047 hours fit into 64 bits of nanoseconds
     r"(?=[0-9])(?:([0-9]{1,7})h)?(?:([0-9]{1,9})m(?!s))?(?:([0-9]{1,19})(?:\.([0-9]{1,9}))?(s|ms|us|µs|μs|ns))?\Z"
 )
 _NANOSECONDS = {"s": 10**9, "ms": 10**6, "us": 1_000, "µs": 1_000, "μs": 1_000, "ns": 1}

@@ -13,8 +13,9 @@ from logship.kernel.values import json_of, text_of
 from logship.mapping.event_keys import FALLBACKS, MAX_ID_CHARS, Path, Shape, shape_of
 from logship.mapping.template import Template, parse_template
 from logship.mapping.values import NO_ADDRESS, address
+from logship.patterns import deferred
 
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
+_NUMBER = deferred(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
 _LISTED = frozenset({Shape.ANY, Shape.BODY})  # where a list may be sent
 _MAPPED = frozenset({Shape.ANY, Shape.BODY, Shape.HEADERS})
 Said = tuple[str, str]  # what is wrong, what to write

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from unicodedata import normalize
 
+from logship.patterns import deferred
+
 Way = tuple[str, ...]
-_STEP = re.compile(r"[^.\[\]]+")
+_STEP = deferred(r"[^.\[\]]+")
 _AROUND = " \t\0?+"  # what servers take away around a name
 
 

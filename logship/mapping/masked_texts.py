@@ -9,15 +9,16 @@ from urllib.parse import quote_plus, unquote_plus
 
 from logship import digits
 from logship.mapping.masked_names import MaskedNames, Way
+from logship.patterns import deferred
 
 REDACTED = "[redacted]"
 MAX_NESTED = 6  # texts inside of texts; what is encoded more often is redacted as a whole
-_NAME = re.compile(r"[?&;#]([^=&;#?]*+)=")
-_FORM = re.compile(r"[^\x00-\x20\x7f\"<>{}]*=[^\x00-\x20\x7f\"<>{}]*\Z")
-_ENCODED = re.compile(r"(?i)%(?:3d|25|7b|5b|22)")  # in a value: it may hold pairs or JSON
+_NAME = deferred(r"[?&;#]([^=&;#?]*+)=")
+_FORM = deferred(r"[^\x00-\x20\x7f\"<>{}]*=[^\x00-\x20\x7f\"<>{}]*\Z")
+_ENCODED = deferred(r"(?i)%(?:3d|25|7b|5b|22)")  # in a value: it may hold pairs or JSON
 LOOKS_LIKE_JSON = frozenset("{[")
-_VALUE_END = re.compile(r"[&;#?]|\Z")
-_LOOKS_LIKE_BODY = re.compile(r"\s*(?:[{\[<]|--)")
+_VALUE_END = deferred(r"[&;#?]|\Z")
+_LOOKS_LIKE_BODY = deferred(r"\s*(?:[{\[<]|--)")
 
 
 class MaskedTexts:

@@ -11,17 +11,18 @@ from logship.formats.re2_door import compile_pattern
 from logship.kernel.values import text_of
 from logship.mapping import proxies, values
 from logship.mapping.quantities import quantity
+from logship.patterns import deferred
 from logship.records import record
 
 Groups = tuple[str, ...]
 Test = Callable[[str], Groups | None]  # of a text ('' is absent): the matcher's groups, None: it doesn't hold
 
-_WILD = re.compile(r"[1-9]xx\Z")
+_WILD = deferred(r"[1-9]xx\Z")
 _SIGNS = frozenset(r"\.^$*+?{}[]()|")
 MATCHERS = ("matches", "in", "min", "max", "not", "absent")
 MAX_ELEMENTS = 1_024  # looked at in a list; no honest list of proxies or upstreams has more
 _OF_WHOLE = frozenset({"not", "absent"})  # tests of a list itself, the others are of one element
-_BETWEEN_ELEMENTS = re.compile(r",\s*| : ")  # nginx writes `a, b : c` behind an internal redirect
+_BETWEEN_ELEMENTS = deferred(r",\s*| : ")  # nginx writes `a, b : c` behind an internal redirect
 _MEANT = {
     "regex": "matches",
     "regexp": "matches",

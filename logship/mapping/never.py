@@ -11,6 +11,7 @@ from logship.kernel.values import text_of
 from logship.mapping import proxies, values
 from logship.mapping.matchers import literal_prefix
 from logship.mapping.quantities import quantity
+from logship.patterns import deferred
 
 Said = tuple[str, str]  # what is wrong, what to write
 
@@ -20,18 +21,18 @@ _METHODS = frozenset({"method", "request_method"})
 _PATHS = frozenset({"path", "target"})
 _TEXTS = _METHODS | _PATHS | {"query", "scheme", "host", "request_header_user_agent", "request_header_referer"}
 _HEADERS = frozenset({"request_header_user_agent", "request_header_referer", "remote_user"})
-_SLASHED = re.compile(r"/(\^.*|.*\$)/[a-z]*\Z")
-_SEVERAL = re.compile(r"[^\s,;|]+(?:\s*[,;|]\s*|\s+)(?:[A-Z]{3,}|/|[a-z0-9.-]+\.)")
-_COMPARED = re.compile(r"\s*(>=?|<=?|=>|=<)\s*(\S+)\s*\Z")
-_SPAN = re.compile(r"\s*([0-9.]+\s*[A-Za-z]*)\s*(?:-|\.\.\.?)\s*([0-9.]+\s*[A-Za-z]*)\s*\Z")
-_STATUS = re.compile(r"[1-9](?:[0-9]{2}|xx)\Z")
-_STATUS_CLASS = re.compile(r"([1-5])(?:[xX*]{1,2}|[0-9][xX*])\Z")
+_SLASHED = deferred(r"/(\^.*|.*\$)/[a-z]*\Z")
+_SEVERAL = deferred(r"[^\s,;|]+(?:\s*[,;|]\s*|\s+)(?:[A-Z]{3,}|/|[a-z0-9.-]+\.)")
+_COMPARED = deferred(r"\s*(>=?|<=?|=>|=<)\s*(\S+)\s*\Z")
+_SPAN = deferred(r"\s*([0-9.]+\s*[A-Za-z]*)\s*(?:-|\.\.\.?)\s*([0-9.]+\s*[A-Za-z]*)\s*\Z")
+_STATUS = deferred(r"[1-9](?:[0-9]{2}|xx)\Z")
+_STATUS_CLASS = deferred(r"([1-5])(?:[xX*]{1,2}|[0-9][xX*])\Z")
 _ALWAYS = frozenset({"target", "path", "scheme", "host", "client_ip", "origin", "source", "file", "start_time"})
 _EVERYTHING = frozenset({"", ".*", "^.*$", "^.*", ".*$", "^", "$", "(.*)", "^(.*)$"})
 _ONE_CASE = {"host": str.lower, "scheme": str.lower, "method": str.upper, "request_method": str.upper}
-_ESCAPED = re.compile(r"\\.|\[\^?\]?[^\]]*\]|\(\?[^)]*?[:)>]")  # classes and flags, too: no letters of the text itself
-_UNREACHED = re.compile(r"[^(|^]\^|\$[^)|$]")  # `a^`, `$a`
-_FLAGS = re.compile(r"\(\?[a-zA-Z]*[ims]")
+_ESCAPED = deferred(r"\\.|\[\^?\]?[^\]]*\]|\(\?[^)]*?[:)>]")  # classes and flags, too: no letters of the text itself
+_UNREACHED = deferred(r"[^(|^]\^|\$[^)|$]")  # `a^`, `$a`
+_FLAGS = deferred(r"\(\?[a-zA-Z]*[ims]")
 FIRST_STATUS, LAST_STATUS = 100, 999
 LEAST_S = 100  # a bare limit of a duration from here on is surely meant in milliseconds
 

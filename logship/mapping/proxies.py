@@ -8,6 +8,7 @@ from ipaddress import ip_network
 from socket import AF_INET, AF_INET6, inet_pton
 
 from logship.mapping.values import NO_ADDRESS, address, unmapped
+from logship.patterns import deferred
 
 # RFC 1918, loopback, link local, shared address space (RFC 6598), unique local and their IPv6 likes
 PRIVATE = (
@@ -15,10 +16,10 @@ PRIVATE = (
     "::1/128", "fc00::/7", "fe80::/10",
 )  # fmt: skip
 
-_LIKE_NETWORK = re.compile(r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:/[0-9]*)?\Z")
+_LIKE_NETWORK = deferred(r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:/[0-9]*)?\Z")
 MAX_HOPS = 64  # more proxies than anybody has; a client may send thousands of their addresses
 
-_FORWARDED_FOR = re.compile(r"""for=(?:"([^"]*)"|([^;,\s]*))""", re.IGNORECASE)
+_FORWARDED_FOR = deferred(r"""for=(?:"([^"]*)"|([^;,\s]*))""", re.IGNORECASE)
 
 
 class Networks:

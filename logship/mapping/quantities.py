@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from logship.mapping.values import number
+from logship.patterns import deferred
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ns|us|ms|s|m|h|d)\Z")
-_SIZE = re.compile(r"(?i)([0-9]+(?:\.[0-9]+)?)\s*(b|kb|mb|gb|kib|mib|gib)\Z")
+_DURATION = deferred(r"([0-9]+(?:\.[0-9]+)?)\s*(ns|us|ms|s|m|h|d)\Z")
+_SIZE = deferred(r"(?i)([0-9]+(?:\.[0-9]+)?)\s*(b|kb|mb|gb|kib|mib|gib)\Z")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 

@@ -13,19 +13,20 @@ from logship.mapping.masked_names import steps_of
 from logship.mapping.plan import Plan, leaves, steps
 from logship.mapping.spec import KeepQuery, MappingSpec
 from logship.mapping.template import Template
+from logship.patterns import deferred
 
-LIST_LIKE = re.compile(r"[^,;|\s]+(?:\s*[,;|]\s*|\s+)\S")  # `token, password` in one text
-INDEX_LIKE = re.compile(r"[^.\[\]].*?(?:\[[0-9*]+\]|\.[0-9]+(?=[.\[]|$))")  # `card[0].number`, `items[*].token`
-MIDDLE_STARS = re.compile(r"[^.*\[\]].*\*\*.*[^.*\[\]]")  # `a.**.b`
-PLACEHOLDER = re.compile(r"/(?::[A-Za-z_]\w*|\{[A-Za-z_]\w*\}|<[A-Za-z_]\w*>|\*{1,2}(?=/|$))")  # `/:id`, `/{id}`, `/*`
-ONLY_BEFORE = re.compile(r"\^?/[\w/.-]*/$")  # `/reset/`, which leaves what follows
-_BETWEEN = re.compile(r"[,;|\s]+")
-FIELD_LIKE = re.compile(
+LIST_LIKE = deferred(r"[^,;|\s]+(?:\s*[,;|]\s*|\s+)\S")  # `token, password` in one text
+INDEX_LIKE = deferred(r"[^.\[\]].*?(?:\[[0-9*]+\]|\.[0-9]+(?=[.\[]|$))")  # `card[0].number`, `items[*].token`
+MIDDLE_STARS = deferred(r"[^.*\[\]].*\*\*.*[^.*\[\]]")  # `a.**.b`
+PLACEHOLDER = deferred(r"/(?::[A-Za-z_]\w*|\{[A-Za-z_]\w*\}|<[A-Za-z_]\w*>|\*{1,2}(?=/|$))")  # `/:id`, `/{id}`, `/*`
+ONLY_BEFORE = deferred(r"\^?/[\w/.-]*/$")  # `/reset/`, which leaves what follows
+_BETWEEN = deferred(r"[,;|\s]+")
+FIELD_LIKE = deferred(
     r"(?i)\$?\{?(?:arg|http|sent_http|request_header|response_header|upstream_http|cookie)_(.+?)\}?\Z"
 )
-EVENT_LIKE = re.compile(r"(?:event\.)?(?:(?:request|response)\.)?(?:body|headers|query|uri)\.(.+)")
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, 5.1
-QUERY_LIKE = re.compile(r"\\\?|\[(?!\^)[^\]]*[?&][^\]]*\]|(?<!;)\b\w+=")  # `;name=` may be in a path
+EVENT_LIKE = deferred(r"(?:event\.)?(?:(?:request|response)\.)?(?:body|headers|query|uri)\.(.+)")
+_HEADER = deferred(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")  # RFC 9110, 5.1
+QUERY_LIKE = deferred(r"\\\?|\[(?!\^)[^\]]*[?&][^\]]*\]|(?<!;)\b\w+=")  # `;name=` may be in a path
 _BODY_FIELDS = frozenset({"request_body", "response_body"})
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from hashlib import sha256
 from itertools import islice
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from urllib.parse import unquote_plus
@@ -18,22 +16,21 @@ from logship.mapping import values
 from logship.mapping.masked_names import MaskedNames
 from logship.mapping.masked_texts import REDACTED, MaskedTexts
 from logship.mapping.spec import KeepQuery, RedactSpec
+from logship.patterns import deferred
 
 MAX_PARTS = 128  # found in one text; no honest URL or list of proxies has more: what follows is redacted as a whole
 MAX_PATH = 32_768  # characters before the query; servers take request lines of 8 kB
 MAX_PAIRS = 1_024  # of a query, where each has to be looked at
 LONG = 4_096  # characters of a text that is redacted once, in how many places of the event it may stand
 # Names may hold a '?': a run of them without '=' is taken whole, or each would be looked through up to the run's end.
-_PAIR = re.compile(r"([?&;#])([^=&;#]*+)(?:=([^&;#]*+))?")
-_NESTED = re.compile(r"(?i)%(?:3d|25|7b|5b|22)|=[{\[]")  # a value may be a URL, a form or JSON itself
+_PAIR = deferred(r"([?&;#])([^=&;#]*+)(?:=([^&;#]*+))?")
+_NESTED = deferred(r"(?i)%(?:3d|25|7b|5b|22)|=[{\[]")  # a value may be a URL, a form or JSON itself
 _UNUSUAL = r"%+.\[\]*\x00-\x20\x7f-\U0010ffff"  # in a name: what it says is not what is written
-_PLAIN_NAME = re.compile(rf"[^=&;#?{_UNUSUAL}]{{1,64}}")  # the native kernel takes longer ones to Python
+_PLAIN_NAME = deferred(rf"[^=&;#?{_UNUSUAL}]{{1,64}}")  # the native kernel takes longer ones to Python
 _UNUSUAL_NAME = rf"[^=&;#?{_UNUSUAL}]*+[{_UNUSUAL}]"
-_BOUND = re.compile(r"(?<![\[\\])[\^$]|\\[Az]")  # in a pattern
-_AROUND_PATH = re.compile(
-    r"((?:[A-Z]+ )?(?:[A-Za-z][A-Za-z0-9+.-]*://[^/#]*)?)(.*?)((?: HTTP/[0-9.]+|#.*)?)", re.DOTALL
-)
-_LISTED_ADDRESS = re.compile(r"[0-9A-Fa-f:.]{3,45}")
+_BOUND = deferred(r"(?<![\[\\])[\^$]|\\[Az]")  # in a pattern
+_AROUND_PATH = deferred(r"((?:[A-Z]+ )?(?:[A-Za-z][A-Za-z0-9+.-]*://[^/#]*)?)(.*?)((?: HTTP/[0-9.]+|#.*)?)", re.DOTALL)
+_LISTED_ADDRESS = deferred(r"[0-9A-Fa-f:.]{3,45}")
 
 
 def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
@@ -256,6 +253,7 @@ def truncated(text: str) -> str:
 
 def hashed_address(key: bytes) -> Callable[[str], str]:
     """A function from an address to one in fd00::/8 that only the key's holder can find again."""
+    import hmac  # here: it loads OpenSSL, which takes 4 ms of every start
 
     def hashed(text: str) -> str:
         address = values.unmapped(values.address(text))
@@ -279,11 +277,12 @@ def listed_addresses(cover: Callable[[str], str]) -> Callable[[str], str]:
 
 def hashed_text(key: bytes) -> Callable[[str], str]:
     """A function from a text to its HMAC-SHA-256 as 43 characters; '' stays ''."""
+    import hmac  # here: it loads OpenSSL, which takes 4 ms of every start
 
     def hashed(text: str) -> str:
         if not text:
             return ""
-        digest = hmac.new(key, text.encode("utf-8", "replace"), sha256).digest()
+        digest = hmac.digest(key, text.encode("utf-8", "replace"), "sha256")
         return urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
     return hashed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from json.encoder import encode_basestring_ascii as quoted
 
@@ -17,6 +16,7 @@ from logship.mapping.masked_texts import LOOKS_LIKE_JSON, REDACTED, MaskedTexts,
 from logship.mapping.plan import steps
 from logship.mapping.spec import KeepQuery, MappingSpec
 from logship.mapping.template import parse_template
+from logship.patterns import deferred
 from logship.records import record
 
 FORWARDED = frozenset(
@@ -31,8 +31,8 @@ _BODY_FIELDS = frozenset({"request_body", "response_body"})
 _SERVER_ADDRESSES = frozenset({"local_ip", "upstream_addr"})  # not those of clients
 
 
-_LOOKS_LIKE_URL = re.compile(r"(?:[A-Z]+ )?(?:[/?#]|[A-Za-z][A-Za-z0-9+.-]*://)")
-_LOOKS_LIKE_ADDRESS = re.compile(r"[0-9A-Fa-f:.\[\]]{3,60}")
+_LOOKS_LIKE_URL = deferred(r"(?:[A-Z]+ )?(?:[/?#]|[A-Za-z][A-Za-z0-9+.-]*://)")
+_LOOKS_LIKE_ADDRESS = deferred(r"[0-9A-Fa-f:.\[\]]{3,60}")
 _LEAST_TOKEN = 16  # characters of a token that is looked for in other texts
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from hashlib import blake2b
 
 import orjson
 
@@ -149,6 +148,8 @@ def draws(user: str) -> int:
 
     All its events are kept at a rate whose threshold is above it: who is kept at 10 % is kept at 20 %, too.
     """
+    from hashlib import blake2b  # here: it loads OpenSSL, which takes 4 ms of every start
+
     digest = blake2b(user.encode("utf-8", "surrogatepass"), digest_size=8, person=MIX).digest()
     return int.from_bytes(digest, "little")
 

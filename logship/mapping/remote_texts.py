@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 
@@ -10,9 +9,10 @@ from logship import digits
 from logship.kernel.values import text_of
 from logship.mapping.event_keys import Path
 from logship.mapping.remote_rules import MAX_WEIGHT, draws, threshold_of, weight_of
+from logship.patterns import deferred
 
 EXCLUDED, LEFT_OUT, KEPT = "x", "d", "k"  # a user's fate, else the weight
-_ROUTE = re.compile(r"https?://[^/?]*(/[^?]*)")
+_ROUTE = deferred(r"https?://[^/?]*(/[^?]*)")
 
 
 def route(uri: str) -> str:

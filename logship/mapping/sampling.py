@@ -6,10 +6,11 @@ import re
 from fractions import Fraction
 
 from logship.errors import Location, MappingError
+from logship.patterns import deferred
 from logship.records import record
 
-_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
-_FRACTION = re.compile(r"1\s*/\s*([1-9][0-9]{0,8})\Z")
+_PERCENT = deferred(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
+_FRACTION = deferred(r"1\s*/\s*([1-9][0-9]{0,8})\Z")
 
 # Fibonacci hashing: CRC and position are mixed by 2^64 / golden ratio, the upper 32 bits decide.
 

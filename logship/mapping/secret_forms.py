@@ -8,6 +8,8 @@ from binascii import Error as Base64Error
 from collections.abc import Callable
 from typing import NamedTuple
 
+from logship.patterns import deferred
+
 _FILES = frozenset(
     {
         "png", "jpg", "jpeg", "gif", "webp", "avif", "svg", "ico", "css", "js", "mjs", "map", "json", "xml",
@@ -84,17 +86,17 @@ def _mixed(text: str) -> bool:
     return any(char.isdigit() for char in text) and any(char.isalpha() for char in text)
 
 
-_CARD = re.compile(  # 16 digits of the large issuers, 15 of American Express, 14 of Diners
+_CARD = deferred(  # 16 digits of the large issuers, 15 of American Express, 14 of Diners
     r"(?<![\w.+-])(?:"
     r"(?:4\d{3}|5[1-5]\d{2}|2[2-7]\d{2}|6011|65\d{2}|35\d{2})([ -]?)\d{4}\1\d{4}\1\d{4}"
     r"|3[47]\d{2}([ -]?)\d{6}\2\d{5}|3(?:0[0-5]|[68]\d)\d([ -]?)\d{6}\3\d{4}"
     r")(?![\w.-])"
 )
-_IBAN = re.compile(
+_IBAN = deferred(
     r"(?i)(?<![A-Z0-9])[A-Z]{2}[0-9]{2}(?:[A-Z0-9]{11,30}|(?: [A-Z0-9]{4}){2,7}(?: [A-Z0-9]{1,4})?)(?![A-Z0-9])",
     re.ASCII,
 )
-_MAIL = re.compile(r"(?<![\w.+%-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![\w-])")
+_MAIL = deferred(r"(?<![\w.+%-])[\w.+-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![\w-])")
 FORMS = (
     Form("private key", "private key", re.compile(r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----")),
     Form("token (JWT)", "eyj", re.compile(r"(?<![\w-])eyJ[\w-]{8,}={0,2}\.eyJ[\w-]{8,}={0,2}\.[\w-]*")),

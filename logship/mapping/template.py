@@ -9,13 +9,14 @@ from urllib.parse import unquote_plus
 
 from logship.errors import Location, MappingError
 from logship.fields import closest
+from logship.patterns import deferred
 from logship.records import record
 
-_DOLLAR = re.compile(
+_DOLLAR = deferred(
     r"\$(?:(?P<dollar>\$)|(?P<bare>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<name>[^{}:]*)(?::-(?P<default>[^{}]*))?\}|(?P<wrong>))"
 )
-_ALONE = re.compile(r"(?<!\$)(?:\$\$)*\$(?!\$)")
-NAME = re.compile(r"[A-Za-z_@][A-Za-z0-9_.@-]*\Z")
+_ALONE = deferred(r"(?<!\$)(?:\$\$)*\$(?!\$)")
+NAME = deferred(r"[A-Za-z_@][A-Za-z0-9_.@-]*\Z")
 FILTERS: Mapping[str, Callable[[str], str]] = MappingProxyType(
     {"lower": str.lower, "upper": str.upper, "urldecode": unquote_plus}
 )

@@ -12,6 +12,7 @@ from logship.mapping.event_keys import Path, Shape, shape_of
 from logship.mapping.plan import Plan, leaves
 from logship.mapping.spec import MappingSpec
 from logship.mapping.template import Template
+from logship.patterns import deferred
 
 OTHER_TOOLS = (  # what stands for a field elsewhere, its name in the group
     re.compile(r"\{\{\s*\.?([A-Za-z_]\w*)\s*\}\}\Z"),
@@ -19,8 +20,8 @@ OTHER_TOOLS = (  # what stands for a field elsewhere, its name in the group
     re.compile(r"\.([A-Za-z_]\w*)\Z"),
     re.compile(r"@\{?([A-Za-z_]\w*)\}?\Z"),
 )
-_REFERENCE = re.compile(r"\$(?:[A-Za-z_]\w*|\{[^{}]*\})\Z")
-_GROUP = re.compile(r"\\\\?([0-9])\Z")
+_REFERENCE = deferred(r"\$(?:[A-Za-z_]\w*|\{[^{}]*\})\Z")
+_GROUP = deferred(r"\\\\?([0-9])\Z")
 _DIRECTIVES = {spelling: field.name for field in FIELDS.values() for spelling in field.apache}
 
 

@@ -5,7 +5,6 @@ Every function takes decoded texts and gives a text. They are pure: what they gi
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
@@ -13,17 +12,18 @@ from urllib.parse import quote, unquote_plus
 
 from logship import digits
 from logship.kernel.values import SECRET_HEADERS, text_of
+from logship.patterns import deferred
 
 NO_ADDRESS = "0.0.0.0"  # noqa: S104 -- stands for "no usable address", nothing listens on it
 UNKNOWN_METHOD = "UNKNOWN"
 QUERY_SIGNS = "=&;%+?/:@!$'()*,~"  # that stay in the query of a target that is no path
 
-_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+_ABSOLUTE = deferred(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
 _IN_PATH = "/:@!$&'()*+,;="  # beside letters, digits and -._~; RFC 3986, 3.3
-_UUID_HEX = re.compile(r"[0-9a-fA-F]{32}\Z")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
-_INTEGER = re.compile(r"-?[0-9]{1,300}\Z")
-_NUMBER = re.compile(r"-?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?\Z")
+_UUID_HEX = deferred(r"[0-9a-fA-F]{32}\Z")
+_UUID = deferred(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+_INTEGER = deferred(r"-?[0-9]{1,300}\Z")
+_NUMBER = deferred(r"-?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?\Z")
 _PERCENT_ENCODED = [quote(bytes([code]), safe="/").rjust(3, "\0").encode() for code in range(0x100)]  # `%XX`, `\0\0x`
 _PERCENT, _HIGH, _LOW = map(bytes, zip(*_PERCENT_ENCODED, strict=True))  # tables of a byte's three places
 

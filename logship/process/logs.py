@@ -28,6 +28,7 @@ from typing import Literal, TextIO
 import orjson
 
 from logship.clock import iso_time
+from logship.patterns import deferred
 from logship.process.journal import Journal, is_journal
 
 LogFormat = Literal["text", "json", "journald"]
@@ -35,9 +36,9 @@ LogFormat = Literal["text", "json", "journald"]
 FOLD_S = 60.0  # a repeated warning is written at most once in this time
 MAX_FOLDED = 1000  # different warnings remembered for folding; the oldest is dropped first
 
-PAIRS = re.compile(r"(?:\s+[a-z_][a-z0-9_]*=%[-0-9.]*[a-zA-Z])+\s*\Z")
-PAIR = re.compile(r"\s+([a-z_][a-z0-9_]*)=(%[-0-9.]*[a-zA-Z])")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+PAIRS = deferred(r"(?:\s+[a-z_][a-z0-9_]*=%[-0-9.]*[a-zA-Z])+\s*\Z")
+PAIR = deferred(r"\s+([a-z_][a-z0-9_]*)=(%[-0-9.]*[a-zA-Z])")
+CONTROL = deferred(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 PRIORITIES = ((logging.CRITICAL, 2), (logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6), (0, 7))
 JOURNAL_FIELDS = {"source": "SOURCE", "path": "PATH", "url": "RECEIVER", "receiver": "RECEIVER"}  # others: LOGSHIP_…
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 from logship.clock import Clock, iso_time
 from logship.counters import Counters
 from logship.delivery import DeadLetter, DeadLetters
+from logship.patterns import deferred
 from logship.records import record
 
 log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ OWED_BYTES_MAX = 4_000_000  # of memory for letters that can't be written; above
 WRITE_BYTES = 1_000_000  # of letters in one write
 RETRY_EVERY_S = 1.0
 REPORT_EVERY_S = 60.0
-NUMBERS = re.compile(r"[0-9]+")
+NUMBERS = deferred(r"[0-9]+")
 
 
 @record(frozen=False)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from logship.errors import Location
+from logship.patterns import deferred
 
 if TYPE_CHECKING:
     from logship.sections.section import Section
 
 Schema = dict[str, Any]
 Wrong = Literal["unknown", "missing", "unfit", "choice", "number", "bound", "switch", "text", "empty", "list", "map"]
-WHOLE = re.compile(r"([+-]?[0-9]+(?:_[0-9]+)*)(?:\.0+)?")
+WHOLE = deferred(r"([+-]?[0-9]+(?:_[0-9]+)*)(?:\.0+)?")
 MAX_DIGITS = 4_000  # Python refuses to read more than 4,300
 
 

@@ -11,14 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from pathlib import Path
 
+from logship.patterns import deferred
 from logship.records import record
 from logship.servers.served import EVERY_SCOPE, UNCLOSED, Directive, Passed, Served, ServedLog, Word, Write, read_conf
 
 COMMON = '%h %l %u %t "%r" %>s %b'  # what TransferLog writes without a LogFormat
 TRANSFER = ""  # names the format of TransferLog among the formats
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_EXPORT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*?)\s*$", re.MULTILINE)
-_WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)')
+_VARIABLE = deferred(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_EXPORT = deferred(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*?)\s*$", re.MULTILINE)
+_WORD = deferred(r'"((?:[^"\\]|\\.)*)"|\'((?:[^\'\\]|\\.)*)\'|(\S+)')
 
 
 @record(frozen=False)

@@ -10,16 +10,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from logship.patterns import deferred
 from logship.servers.served import UNCLOSED, Directive, Passed, Served, ServedLog, Word, Write, below, read_conf
 
 COMBINED = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
 )
-REQUEST_ID = re.compile(r"\$\{?request_id\b")
+REQUEST_ID = deferred(r"\$\{?request_id\b")
 VARIABLE = r"\$\{\w+\}|\$\w+"
 NO_REQUESTS = frozenset({"stream", "mail"})
 _ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
-_WORD = re.compile(r"""(?P<space>\s+)|(?P<comment>#[^\n]*)|(?P<end>[;{}])""")
+_WORD = deferred(r"""(?P<space>\s+)|(?P<comment>#[^\n]*)|(?P<end>[;{}])""")
 
 
 def read_nginx(conf: Path, base: Path = Path("/")) -> Served:

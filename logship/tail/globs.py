@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Sequence
 
+from logship.patterns import deferred
 from logship.records import record
 
-_MAGIC = re.compile(r"[*?\[]")
-MAGIC = re.compile(r"[*?\[{]")  # what makes a path a pattern, braces included
-_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_MAGIC = deferred(r"[*?\[]")
+MAGIC = deferred(r"[*?\[{]")  # what makes a path a pattern, braces included
+_BRACES = deferred(r"\{([^{}]*,[^{}]*)\}")
 
 
 def expand_braces(pattern: str) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+from logship.patterns import deferred
 from logship.records import record
 
 SEPARATORS = ".-_~@"
@@ -19,13 +20,13 @@ _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}"
 _DAY = "(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}"
 _WORD = "(?:old|bak|backup|copy|orig|prev|previous|last|yesterday|saved?|rotated|archived?)[0-9]{0,4}"
 _PIECE = rf"(?:[0-9]+(?:t[0-9]+)?z?|[0-9]{{1,2}}{_MONTH}[0-9]*|{_MONTH}[0-9]*|{_DAY}|[0-9]{{4}}w[0-9]+|w[0-9]+|{_WORD})"
-_MADE = re.compile(rf"[-._~@]*(?:{_PIECE}(?:[-._~@:+]+{_PIECE})*)?[-._~@]*", re.IGNORECASE | re.ASCII)
-_MAYBE_MADE = re.compile(rf"[-._~@](?:[-._~@]|w?[0-9]|\Z|{_MONTH}|{_DAY}|{_WORD})", re.IGNORECASE | re.ASCII)
-_MADE_AT_END = re.compile(rf"[-._~@](?P<part>(?:{_PIECE}(?:[-._~@:+]+{_PIECE})*)?)\Z", re.IGNORECASE | re.ASCII)
-_DATED = re.compile(r"(?:19|20)[0-9]{2}(?![0-9])|(?:[^0-9]*[0-9]){6}", re.ASCII)
-_ADDRESS = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
-_LONG_NUMBER = re.compile(r"([0-9a-f]{6,})", re.ASCII)
-_NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
+_MADE = deferred(rf"[-._~@]*(?:{_PIECE}(?:[-._~@:+]+{_PIECE})*)?[-._~@]*", re.IGNORECASE | re.ASCII)
+_MAYBE_MADE = deferred(rf"[-._~@](?:[-._~@]|w?[0-9]|\Z|{_MONTH}|{_DAY}|{_WORD})", re.IGNORECASE | re.ASCII)
+_MADE_AT_END = deferred(rf"[-._~@](?P<part>(?:{_PIECE}(?:[-._~@:+]+{_PIECE})*)?)\Z", re.IGNORECASE | re.ASCII)
+_DATED = deferred(r"(?:19|20)[0-9]{2}(?![0-9])|(?:[^0-9]*[0-9]){6}", re.ASCII)
+_ADDRESS = deferred(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
+_LONG_NUMBER = deferred(r"([0-9a-f]{6,})", re.ASCII)
+_NUMBER = deferred(r"[0-9]{1,4}", re.ASCII)
 
 
 @record

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 import warnings
 
+from logship.patterns import lazily_compiled
+
 DETECTORS = ("chardet", "charset_normalizer")
 
 
@@ -19,7 +21,7 @@ def import_requests() -> None:
     hidden = [name for name in DETECTORS if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: importing it fails
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), lazily_compiled():
             warnings.simplefilter("ignore")
             import requests  # noqa: F401 -- for its effect
     finally:
