@@ -38,14 +38,14 @@ def command(config: Path | None, once: bool, log_format: str) -> int:
     from logship.daemon import Daemon, ThreadFailure
     from logship.errors import ConfigError, StateError
     from logship.process.logs import level_of, setup_logging
-    from logship.process.startup import reuse_large_blocks
+    from logship.process.startup import ONE_ARENA, reuse_large_blocks
 
     try:
         level = level_of(os.environ)
     except ValueError as exc:
         raise click.UsageError(str(exc)) from exc
     faulthandler.enable()
-    reuse_large_blocks()
+    reuse_large_blocks(ONE_ARENA)
     log = logging.getLogger("logship.run")
     setup_logging(log_format, level=level)  # type: ignore[arg-type]
     alarm = ThreadFailure()

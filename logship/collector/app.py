@@ -1,4 +1,4 @@
-"""The collector's web application: which path goes where, and what starts and stops with it."""
+"""The collector's web application: its paths, and what starts and stops with it."""
 
 from __future__ import annotations
 
@@ -11,22 +11,43 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from logship.collector import answers
-from logship.collector.access import Access
+from logship.collector.access import Access, Senders
+from logship.collector.answers import json_answer
 from logship.collector.database import Database, StoreUnavailableError
-from logship.collector.framing import OneLength
 from logship.collector.ingest import Ingest, Instructions, probe
 from logship.collector.openapi import Description
 from logship.collector.options import CollectorOptions
 from logship.collector.page_views import Page
-from logship.collector.profile_api import ProfileApi
-from logship.collector.read_api import ReadApi
+from logship.collector.read_api import ProfileApi, ReadApi
 from logship.collector.refusal import RefusalError
 from logship.collector.retention import sweep
-from logship.collector.senders import Senders
 from logship.collector.served_config import ServedConfig
 from logship.collector.writer import Writer
+
+MESSAGE = "Content-Length and Transfer-Encoding together; send one of them"
+
+
+class OneLength:
+    """Passes what has at most one of both headers; answers 400 to the others and closes their connection.
+
+    Source: RFC 9112, 6.1: such a message ought to be handled as an error; request smuggling is made of it.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            names = {name for name, _ in scope["headers"]}
+            if b"transfer-encoding" in names and b"content-length" in names:
+                refusal = {"code": "two_lengths", "message": MESSAGE}
+                await json_answer(refusal, 400, {"Connection": "close"})(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
 
 READERS = 8  # threads for the page and the read API, each with a connection of its own
 

@@ -1,10 +1,11 @@
-"""The seam between the collector and a database: what SQLite and PostgreSQL both give."""
+"""What the collector needs of a database, SQLite or PostgreSQL, and the pool of their connections."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Generic, Protocol, TypeVar
 
 from logship.collector.row import EventRow
 from logship.errors import LogshipError
@@ -52,3 +53,44 @@ class Database(Protocol):
 
     def close(self) -> None:
         """Closes every connection; nothing may use the database afterwards."""
+
+
+class Closable(Protocol):
+    """What can be closed."""
+
+    def close(self) -> None:
+        """Frees it."""
+
+
+C = TypeVar("C", bound=Closable)
+
+
+class Pool(Generic[C]):
+    """Opens a connection when none is idle; one that was in use during an error is not used again."""
+
+    def __init__(self, connect: Callable[[], C]) -> None:
+        self._connect = connect
+        self._idle: list[C] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lend(self) -> Iterator[C]:
+        """A connection for the caller alone."""
+        with self._lock:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = self._connect()
+        try:
+            yield connection
+        except BaseException:
+            connection.close()
+            raise
+        with self._lock:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Closes what is idle; the caller sees to it that nothing is lent."""
+        with self._lock:
+            for connection in self._idle:
+                connection.close()
+            self._idle.clear()

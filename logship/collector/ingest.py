@@ -12,19 +12,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from logship.collector.actions import add_actions
+from logship.collector.access import Senders
 from logship.collector.answers import json_answer
-from logship.collector.body import read_body
-from logship.collector.budget import Budget, BudgetShare, busy
+from logship.collector.body import Budget, BudgetShare, busy, read_body
 from logship.collector.connection import HAS_STORED
 from logship.collector.database import StoreUnavailableError
 from logship.collector.intake import Intake
 from logship.collector.items import read_items
 from logship.collector.options import CollectorOptions
 from logship.collector.profile_model import ACTIONS, KINDS, ItemKind
-from logship.collector.profiles import put
+from logship.collector.profiles import add_actions, put
 from logship.collector.refusal import RefusalError
-from logship.collector.senders import Senders
 from logship.collector.served_config import ServedConfig, ServedDocuments, is_unchanged
 from logship.collector.writer import Writer
 from logship.records import record

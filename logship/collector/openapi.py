@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from logship import __version__
+from logship.collector.access import ID_HEADER
 from logship.collector.answers import json_answer
 from logship.collector.filters import EXCLUDING, FIELDS
 from logship.collector.model import MANY
 from logship.collector.options import CollectorOptions
 from logship.collector.profile_model import KINDS, CompanyProfile, SubscriptionProfile, UserAction, UserProfile
 from logship.collector.read_api import MAX_LIMIT
-from logship.collector.senders import ID_HEADER
 from logship.collector.served_config import SamplingConfig
 from logship.collector.summary import LISTS
 from logship.collector.summary_part import CLASSES

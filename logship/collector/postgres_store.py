@@ -11,9 +11,8 @@ import psycopg
 from psycopg import errors
 
 from logship.collector import schema
-from logship.collector.database import Record, Run, StoreUnavailableError, Value
+from logship.collector.database import Pool, Record, Run, StoreUnavailableError, Value
 from logship.collector.migrations import Progress, fold_all, migrate
-from logship.collector.pool import Pool
 from logship.collector.row import EventRow
 from logship.errors import StateError
 

@@ -23,10 +23,10 @@ from logship.collector.app import make_app
 from logship.collector.connection import guarded
 from logship.collector.database import Database
 from logship.collector.listening import bind, url_of
-from logship.collector.memory import keep_freed
 from logship.collector.options import CollectorOptions
 from logship.collector.sqlite_store import SqliteStore
 from logship.errors import LogshipError, UsageError
+from logship.process.startup import PADDED, reuse_large_blocks
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def open_database(store: str, progress: Callable[[str], None] = log.info) -> Dat
 
     `progress` gets a line now and then while a store of an older version is migrated.
     """
-    keep_freed()
+    reuse_large_blocks(PADDED)
     if store.startswith(("postgresql://", "postgres://")):
         try:
             from logship.collector.postgres_store import PostgresStore

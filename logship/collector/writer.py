@@ -1,22 +1,65 @@
-"""The one thread that writes: many requests share one commit and one fsync, each is answered after it."""
+"""The thread that writes and the one that makes it durable: many requests share one commit and one fsync."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
-from concurrent.futures import Future
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import field
 from itertools import chain
 from typing import Any
 
 from logship.collector.database import Database, Run, StoreUnavailableError
-from logship.collector.durability import Durability
 from logship.collector.refusal import RefusalError
 from logship.collector.row import EventRow
 from logship.collector.segments import Pending, fold
 from logship.records import record
+
+log = logging.getLogger(__name__)
+
+
+class Durability:
+    """Fulfils futures once what was committed before them is on the disk; all that wait share one fsync.
+
+    An fsync that failed can't be made up for, the next one may succeed without the lost pages: every future fails from
+    then on, and `on_death` is called.
+    """
+
+    def __init__(self, make_durable: Callable[[], None], on_death: Callable[[], None]) -> None:
+        self._make_durable = make_durable
+        self._on_death = on_death
+        self._waiting: deque[Future[None]] = deque()
+        self._failure: BaseException | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="collector-durability")
+
+    def promise(self, futures: Iterable[Future[None]]) -> None:
+        """To be called when what they stand for was committed."""
+        self._waiting.extend(futures)
+        self._thread.submit(self._fulfil)
+
+    def close(self) -> None:
+        """Fulfils what was promised, and ends."""
+        self._thread.shutdown()
+
+    def _fulfil(self) -> None:
+        futures = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        if not futures:  # they shared the fsync of an earlier promise
+            return
+        if self._failure is None:
+            try:
+                self._make_durable()
+            except BaseException as exc:  # noqa: BLE001 # the thread's top
+                log.critical("what was stored may be lost, the collector stops error=%s", exc)
+                self._failure = exc
+                self._on_death()
+        for future in futures:
+            if self._failure is None:
+                future.set_result(None)
+            else:
+                future.set_exception(StoreUnavailableError("the disk did not keep it"))
+
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,16 @@ import orjson
 from logship.errors import FormatError
 from logship.fields import FAMILIES, FIELDS, Kind, canonical, lookup
 from logship.formats.format import Assumption, Format, Read, Wanted
-from logship.formats.json_keys import AUTO_FIELDS, AUTO_LINES, AUTO_ONLY_IF, AUTO_TIME_KEYS, UNITLESS
-from logship.formats.json_reading import FEWEST_FIELDS, Source, emit_json_reading
+from logship.formats.json_reading import (
+    AUTO_FIELDS,
+    AUTO_LINES,
+    AUTO_ONLY_IF,
+    AUTO_TIME_KEYS,
+    FEWEST_FIELDS,
+    UNITLESS,
+    Source,
+    emit_json_reading,
+)
 from logship.formats.json_repair import loads, place_of
 from logship.formats.meaning import ONLY_IF
 from logship.formats.request_line import PARTS, split_request_line

@@ -10,7 +10,7 @@ from logship.fields import Kind, closest
 from logship.formats.re2_door import compile_pattern
 from logship.kernel.values import text_of
 from logship.mapping import proxies, values
-from logship.mapping.quantities import quantity
+from logship.mapping.values import quantity
 from logship.patterns import deferred
 from logship.records import record
 

@@ -10,7 +10,7 @@ from logship.fields import Kind, canonical, lookup
 from logship.kernel.values import text_of
 from logship.mapping import proxies, values
 from logship.mapping.matchers import literal_prefix
-from logship.mapping.quantities import quantity
+from logship.mapping.values import quantity
 from logship.patterns import deferred
 
 Said = tuple[str, str]  # what is wrong, what to write

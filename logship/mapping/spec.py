@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from logship.errors import Exit, Location, LogshipError, MappingError
-from logship.mapping.quantities import size
 from logship.mapping.stricter import stricter
+from logship.mapping.values import size
 from logship.sections import (
     REQUIRED,
     AnyTree,

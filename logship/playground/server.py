@@ -1,12 +1,14 @@
-"""The playground's web application; everything it shows comes as JSON and is put into the page as text."""
+"""The playground's web application: who may use it, what the page asks for, what its editor completes."""
 
 from __future__ import annotations
 
+import hmac
 import secrets
 import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import uvicorn
@@ -17,13 +19,59 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from logship.collector.listening import bind, url_of
+from logship.config.schema import mapping_keys
+from logship.config.shipped import mapping_names, presets
 from logship.errors import LogshipError
-from logship.playground.completion import words
-from logship.playground.door import COOKIE, Door
+from logship.fields import FIELDS
+from logship.mapping.event_keys import EVENT_KEYS
+from logship.mapping.matchers import MATCHERS
+from logship.mapping.template import FILTERS
 from logship.playground.evaluation import Evaluation
 from logship.playground.example import with_example
 from logship.playground.opened import MappingChangedError, OpenedConfig
-from logship.process.loopback import is_loopback
+from logship.process.loopback import host_name, is_loopback
+
+COOKIE = "logship_playground"
+
+
+class Door:
+    """One key in the address, good once; whoever came with it gets a cookie.
+
+    The Host is checked because a page elsewhere can point its own name at this machine (DNS rebinding), the Origin of
+    what changes something because such a page may post without reading the answer.
+    """
+
+    def __init__(self, listen_host: str) -> None:
+        self.key = secrets.token_urlsafe(24)
+        self._cookie = secrets.token_urlsafe(24)
+        self._is_used = False
+        self._host = listen_host.lower()
+
+    def opened_with(self, key: str) -> str | None:
+        """The cookie for the right key, the first time; else None."""
+        if self._is_used or not _is_same(key, self.key):
+            return None
+        self._is_used = True
+        return self._cookie
+
+    def refusal(self, request: Request) -> str | None:
+        """Why this request is not answered; None: it is."""
+        host = request.headers.get("host", "")
+        name = host_name(host)
+        if name != self._host and not is_loopback(name):
+            return "this name is not the playground's: use the address that the command printed"
+        origin = request.headers.get("origin")
+        if request.method != "GET" and (origin is None or urlsplit(origin).netloc != host):
+            return "this comes from another page"
+        if not _is_same(request.cookies.get(COOKIE, ""), self._cookie):
+            return "the address was used already, or is old: start `logship playground` anew"
+        return None
+
+
+def _is_same(given: str, secret: str) -> bool:
+    """In a time that says nothing about how much of them is equal."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
+
 
 PAGE = Path(__file__).parent / "page"
 MAX_BODY_BYTES = 4_000_000  # a mapping and some pasted lines
@@ -169,3 +217,42 @@ def serve(opened: OpenedConfig, host: str, port: int, announce: Callable[[str, b
             signal.signal(number, lambda *_: None)
         announce(url_of(listener, f"/?key={door.key}"), is_loopback(host))
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def words(own_formats: list[str]) -> dict[str, Any]:
+    """Shapes: `keys` maps a place, dotted keys with `*` for any name and `-` for a list, to key: description."""
+    return {
+        "keys": _keys(),
+        "fields": {name: field.meaning for name, field in FIELDS.items()},
+        "filters": list(FILTERS),
+        "matchers": list(MATCHERS),
+        "mappings": list(mapping_names()),
+        "formats": sorted({*presets(), *own_formats}),
+    }
+
+
+def _keys() -> dict[str, dict[str, str]]:
+    schema = mapping_keys()
+    found: dict[str, dict[str, str]] = {}
+    _walk(schema, schema, "", found)
+    for place, keys in EVENT_KEYS.items():
+        found[".".join(("event", *place))] = dict.fromkeys(keys, "")
+    found["rules.-.if"] = {name: field.meaning for name, field in FIELDS.items()}
+    found["rules.-.if.*"] = dict.fromkeys(MATCHERS, "")
+    found["rules.-.set"] = dict.fromkeys((*EVENT_KEYS[()], "request.headers.X", "metadata.x"), "")
+    return found
+
+
+def _walk(node: dict[str, Any], schema: dict[str, Any], place: str, found: dict[str, dict[str, str]]) -> None:
+    """Collects the keys of every map below."""
+    if "$ref" in node:
+        node = schema["$defs"][str(node["$ref"]).rpartition("/")[2]]
+    for choice in node.get("anyOf", ()):
+        _walk(choice, schema, place, found)
+    for key, below in node.get("properties", {}).items():
+        found.setdefault(place, {})[key] = str(below.get("description", ""))
+        _walk(below, schema, f"{place}.{key}".lstrip("."), found)
+    if isinstance(node.get("items"), dict):
+        _walk(node["items"], schema, f"{place}.-", found)
+    if isinstance(node.get("additionalProperties"), dict):
+        _walk(node["additionalProperties"], schema, f"{place}.*", found)

@@ -37,24 +37,23 @@ def let_through() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITING)
 
 
-M_TRIM_THRESHOLD = -1
-M_MMAP_THRESHOLD = -3
-M_ARENA_MAX = -8
+TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, ARENA_MAX = -1, -2, -3, -8  # of mallopt(3)
 IN_HEAP_BYTES = 4 << 20  # blocks up to here come from the heap
 KEPT_BYTES = 16 << 20  # free heap above this goes back to the kernel
+ONE_ARENA = (ARENA_MAX, 1)  # shared by all threads, which keeps the heap small
+PADDED = (TOP_PAD, 1 << 20)  # the heap grows in steps of this size
 
 
-def reuse_large_blocks() -> bool:
+def reuse_large_blocks(setting: tuple[int, int]) -> bool:
     """Makes the C library keep large blocks; False where it is not glibc and nothing was changed. Call before threads.
 
-    Bodies and chunks have a quarter of a megabyte. By default glibc maps each such block anew, which costs a page fault
-    for every 4 KiB (240 instead of 20 us for a body of 250 kB). Blocks in the heap are reused; one arena for all
-    threads keeps the heap small.
+    By default glibc maps each block of 128 KiB anew, which costs a page fault for every 4 KiB: 240 instead of 20 us for
+    the body of a batch, and half the time of a view that computes with arrays. Blocks in the heap are reused.
     """
-    import ctypes  # only the daemon needs it
+    import ctypes  # only the daemon and the collector need it
 
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
-    settings = ((M_MMAP_THRESHOLD, IN_HEAP_BYTES), (M_TRIM_THRESHOLD, KEPT_BYTES), (M_ARENA_MAX, 1))
+    settings = ((MMAP_THRESHOLD, IN_HEAP_BYTES), (TRIM_THRESHOLD, KEPT_BYTES), setting)
     return all(mallopt(name, value) == 1 for name, value in settings)

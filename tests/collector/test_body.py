@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from logship.collector.body import read_body
-from logship.collector.budget import Budget
+from logship.collector.body import Budget, read_body
 from logship.collector.refusal import RefusalError
 
 

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from logship.collector import CollectorServer
-from logship.collector.large_bodies import KEPT_BYTES
+from logship.collector.checking import KEPT_BYTES
 from tests.collector.sending import event, post
 
 

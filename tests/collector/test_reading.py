@@ -15,11 +15,10 @@ import requests
 from starlette.requests import Request
 
 from logship.collector import CollectorOptions, CollectorServer
-from logship.collector.access import matches
+from logship.collector.access import Senders, matches
 from logship.collector.read_api import inert
-from logship.collector.senders import Senders
 from logship.errors import UsageError
-from logship.playground.door import _is_same
+from logship.playground.server import _is_same
 from tests.collector.conftest import APPLICATION_ID
 from tests.collector.sending import event, many, post
 
