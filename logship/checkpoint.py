@@ -21,7 +21,7 @@ class Anchor:
 
 @record
 class Range:
-    """Confirmed bytes [start, end) of a log; `anchor` is the hash of what stands before `end`, empty if unknown."""
+    """Confirmed bytes [start, end) of a log; `anchor` is the hash of the content before `end`, empty if unknown."""
 
     start: int
     end: int
@@ -51,7 +51,7 @@ class Checkpoint:
     size_bytes: int
     mtime_ns: int
     first_line: bytes  # hash of the first line
-    key: int | None  # None: the first line did not stand yet
+    key: int | None  # None: the first line was not complete yet
     range_start: int
     position: int
     anchors: tuple[Anchor, ...] = field(default=())  # oldest first, at most 16

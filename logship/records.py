@@ -36,7 +36,7 @@ def record(
     """A class whose annotated names are its fields: with slots, `__init__`, `__repr__`, and by value `==` and `hash`.
 
     The options mean what they mean for `dataclass`, whose `field`, `replace`, `fields` and `asdict` work on it.
-    Fields are not inherited, and `super()` without arguments does not work in its methods, as the class is made anew.
+    Fields are not inherited, and `super()` without arguments does not work in its methods, as a new class is made.
     A class that is derived from a frozen one needs `__slots__ = ()`.
     """
     if cls is None:

@@ -38,7 +38,7 @@ class RangeStore:
         return self._state.ranges(log.endpoint.receiver, log.file.key)
 
     def forget(self, log: BackfillLog) -> None:
-        """The log begins anew."""
+        """The log begins again."""
         self._state.forget_ranges(log.endpoint.receiver, log.file.key)
 
     def write(

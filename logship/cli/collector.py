@@ -41,7 +41,7 @@ from logship.errors import UsageError
     envvar="LOGSHIP_COLLECTOR_CONFIG",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="JSON: what GET /v1/config answers; read anew when it changes",
+    help="JSON: what GET /v1/config answers; read again when it changes",
 )
 @click.option("--page-token-file", type=click.Path(path_type=Path), metavar="FILE", help="holds the token for the page")
 @click.option("--path-prefix", default="", metavar="/PREFIX", help="before every path")

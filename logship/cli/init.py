@@ -84,7 +84,7 @@ def command(output: Path | None, force: bool, base: Path, bodies: Path | None, p
     used = sum(not (proposal.problem and proposal.kind) for proposal in proposals)
     for line in _disclosed(output):
         click.echo(f"! {line}", err=True)
-    click.echo(f"wrote {output}: {used} source{'' if used == 1 else 's'}; to go on:", err=True)
+    click.echo(f"wrote {output}: {used} source{'' if used == 1 else 's'}; to continue:", err=True)
     for line in _next(output):
         click.echo(f"  {line}", err=True)
     return Exit.FINE
@@ -233,7 +233,7 @@ FILES = ("logship-bodies.js", "logship-bodies.conf", "bodies.yml")
 ODD = re.compile(r"[^\w./+@-]")  # what has to be quoted, in nginx.conf and in YAML
 UNQUOTABLE = re.compile(r"[*?\[\x00-\x1f\x7f'\\]")  # `include` takes patterns, njs makes a script of the path
 STEPS = """\
-wrote {files} into {directory}; to go on:
+wrote {files} into {directory}; to continue:
   nginx.conf, first line      load_module modules/ngx_http_js_module.so;   # Debian: libnginx-mod-http-js
   nginx.conf, http block      include {conf};
   each location to log        js_body_filter logship_bodies.keep buffer_type=buffer;

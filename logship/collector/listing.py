@@ -18,7 +18,7 @@ from logship.collector.segments import KnownSegment, Segments
 from logship.collector.text_search import SearchBudget, TextSearch, newest_first
 from logship.records import record
 
-SEARCH_BUDGET_S = 0.1  # of one answer for a text; then the cursor says where to go on
+SEARCH_BUDGET_S = 0.1  # of one answer for a text; then the cursor says where to continue
 PAGE_CHARS = 4_000_000  # of the events of a page together: five hundred may have a megabyte each
 LAST_ID = (1 << 62) - 1
 PLACES_AT_ONCE = 20_000  # of all events that are given out: each time every segment is looked at
@@ -80,7 +80,7 @@ class PageEnd:
 
 @record
 class EventPage:
-    """Some events, and where to go on.
+    """Some events, and where to continue.
 
     Shapes: `next` is None when there are no more; a page ends early where its events are long. `is_complete` is false
     when the time was over before the page was full: everything newer than `next` was looked at.

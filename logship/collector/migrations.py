@@ -48,9 +48,9 @@ def migrate(database: Database, version: int, dialect: schema.Dialect, progress:
 
 
 def _widen(database: Database, dialect: schema.Dialect, progress: Progress) -> None:
-    """Gives the events of version 1 their new columns; what was interrupted goes on where it ended.
+    """Gives the events of version 1 their new columns; what was interrupted continues where it ended.
 
-    Its counts are dropped first: they are made anew, as segments, of the events themselves.
+    Its counts are dropped first: they are made again, as segments, of the events themselves.
     """
     with database.transaction() as run:
         for name in OLD_INDEXES:

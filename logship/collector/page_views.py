@@ -1,4 +1,4 @@
-"""The page: everything is rendered here, from templates that escape what they show; the script only fetches it anew."""
+"""The page: everything is rendered here, from templates that escape what they show; the script only refreshes it."""
 
 from __future__ import annotations
 

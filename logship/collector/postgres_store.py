@@ -38,7 +38,7 @@ UNREACHABLE = re.compile(r"connection to server (?:at|on) .* failed: .*|connecti
 
 
 class PostgresStore:
-    """A Database in PostgreSQL; connections that broke are made anew at the next use."""
+    """A Database in PostgreSQL; connections that broke are made again at the next use."""
 
     holds_text = "CAST(event AS TEXT) ILIKE ? ESCAPE '!'"
 

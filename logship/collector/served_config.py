@@ -1,4 +1,4 @@
-"""What senders are told to sample: a file's content, read anew when it changes; and the governance rules in it."""
+"""What senders are told to sample: a file's content, read again when it changes; and the governance rules in it."""
 
 from __future__ import annotations
 

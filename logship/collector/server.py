@@ -160,7 +160,7 @@ class CollectorServer:
         self.stop()
 
     def stop(self) -> None:
-        """Stores and answers what was accepted, then ends; entering again starts anew on the same port."""
+        """Stores and answers what was accepted, then ends; entering again starts again on the same port."""
         if self._server is not None and self._thread is not None and self._listener is not None:
             self._server.should_exit = True
             self._thread.join()

@@ -43,7 +43,7 @@ class SqliteStore:
             self._writer.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
             self._prepare(progress)
             # Commits only append to the log; `make_durable` fsyncs it. Before its pages move on to the file, and before
-            # it begins anew, SQLite fsyncs both itself.
+            # it begins again, SQLite fsyncs both itself.
             self._writer.execute("PRAGMA synchronous = NORMAL")
             self._log_fd = self._open_log()
         self._inserts = {count: insert_statement(count) for count in ROWS_AT_ONCE}

@@ -19,7 +19,7 @@ FEW = 400  # candidates in a segment that are asked for one by one
 
 
 class SearchBudget:
-    """How long a reader lets the search go on; it always gets through one segment more than the readers before it."""
+    """How long a reader lets the search continue; it always reads one segment more than the readers before it."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -37,7 +37,7 @@ def newest_first(known: Sequence[KnownSegment]) -> list[KnownSegment]:
 
 
 class TextSearch:
-    """Finds which events hold a text; any thread. Remembers what it found, so that the next look goes on from there."""
+    """Finds which events hold a text; from any thread. It caches what it found, and the next look continues there."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -183,7 +183,7 @@ class Document:
         return Mark(node.mark.line, first, node.mark.line, first + max(1, end - start))
 
     def _inside_block(self, node: Scalar, column: int, width: int) -> Mark | None:
-        if node.style == ">":  # folded: line ends became spaces, so offsets can't be told apart
+        if node.style == ">":  # folded: line ends became spaces, so offsets can't be distinguished
             return None
         row = node.text[:column].count("\n")
         start = column - (node.text.rfind("\n", 0, column) + 1)

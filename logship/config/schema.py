@@ -52,7 +52,7 @@ def refined(schema: Schema) -> Schema:
 
 
 def _open(node: Any) -> Any:
-    """Texts may be written as numbers or words of YAML, switches as texts, one text where a list may stand."""
+    """Texts may be written as numbers or words of YAML, switches as texts, one text where a list may be."""
     if isinstance(node, list):
         return [_open(one) for one in node]
     if not isinstance(node, dict):

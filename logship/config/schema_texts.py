@@ -194,7 +194,7 @@ _EXACT_OF: dict[str, Schema] = {
 
 
 def conditions(description: str) -> Schema:
-    """What may stand under `if`: the matchers of fields by their names, nginx's too."""
+    """What may be under `if`: the matchers of fields by their names, nginx's too."""
     properties: Schema = {}
     for name, field in FIELDS.items():
         spelled = (spelling.removeprefix("$") for spelling in field.nginx if spelling.startswith("$"))

@@ -179,7 +179,7 @@ def lookalike_blanks(lines: Sequence[str]) -> list[SyntaxFault]:
         repaired = re.sub(r"[^\t]", " ", indent.group()).replace("\u200b", "") + line[indent.end() :]
         message = f"the indentation holds U+{ord(line[wrong]):04X}, which looks like a blank but is none"
         faults.append(
-            SyntaxFault(number, wrong + 1, "", message, hint="type the blanks anew", width=1, repaired=repaired)
+            SyntaxFault(number, wrong + 1, "", message, hint="type the blanks again", width=1, repaired=repaired)
         )
     return faults
 

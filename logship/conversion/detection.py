@@ -14,7 +14,7 @@ from logship.formats.meaning import are_forwarded
 from logship.formats.slot import Detection, Values
 from logship.formats.spec import FormatSpec
 
-MAX_SAMPLES = 200  # enough to tell presets apart
+MAX_SAMPLES = 200  # enough to distinguish presets
 MAX_SAMPLE_BYTES = 8_192  # a longer line tells no more, and every preset looks at it
 
 
@@ -22,7 +22,7 @@ def detect(samples: Sequence[bytes], named: Mapping[str, FormatSpec]) -> list[De
     """The named formats that fit at least one sample line, best first.
 
     Best is most lines, then most lines that fit to the letter, then most found in them; ties keep the order of `named`:
-    of formats that can't be told apart the better known comes first. Blank and over-long lines are no samples.
+    of formats that can't be distinguished the better known comes first. Blank and over-long lines are no samples.
     A format that reads lines below directives has the others as its samples.
     """
     lines = [line for line in samples if line.strip() and len(line) <= MAX_SAMPLE_BYTES][:MAX_SAMPLES]

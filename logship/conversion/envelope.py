@@ -1,10 +1,9 @@
 """Container logs: the line that a runtime wrapped, and lines it cut in pieces joined again.
 
-Docker writes JSON lines {"log": "text\\n", "stream": …, "time": …}; a text without its newline goes on in the next line
-of the stream.
-CRI (containerd, CRI-O) writes `time stream P|F text`: P goes on, F is the end.
-syslog puts the time, the host and the program in front (RFC 3164, RFC 5424).
-Sources: docker's json-file log driver; kubernetes' CRI logging design.
+Docker writes JSON lines {"log": "text\\n", "stream": …, "time": …}; a text without its newline continues in the next
+line of the stream. CRI (containerd, CRI-O) writes `time stream P|F text`: P continues, F is the end. syslog puts the
+time, the host and the program in front (RFC 3164, RFC 5424). Sources: docker's json-file log driver; kubernetes' CRI
+logging design.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _CRI = deferred(
 
 @record
 class Unwrapped:
-    """What one outer line holds; `is_partial`: the text goes on in the next line of the same stream."""
+    """What one outer line holds; `is_partial`: the text continues in the next line of the same stream."""
 
     text: bytes
     stream: str
@@ -46,10 +45,10 @@ class Opened:
 
     Shapes: lines[i] is an inner line without line end; outer[i] its first outer line, without line end, over which its
     transaction_id is made; starts[i] the position of that outer line. starts has one more: `end`, up to which the log
-    is accounted for. The outer lines that only go on with another stand inside the stretch of the one they belong to
+    is accounted for. The outer lines that only continue with another stand inside the stretch of the one they belong to
     or of a line in between. A line that is no envelope is its own inner line, and will fit no format.
     `several` are the lines (indexes, in order) whose text holds a newline before its end. They are no line of a log: a
-    record has one id, so what it holds can't be told apart by ids. Such a one is its own inner line too, and is
+    record has one id, so what it holds can't be distinguished by ids. Such a one is its own inner line too, and is
     unmatched whatever the format.
     """
 
@@ -68,7 +67,7 @@ class Envelope:
 
     The outer lines from the first unfinished one on are kept and opened again with the next stretch, so `Opened.end`
     may lie before the end of the data: only up to there may the log's position move. A stretch that does not begin
-    where the last one ended (the file was read anew) forgets what was kept.
+    where the last one ended (the file was read again) forgets what was kept.
     """
 
     def __init__(self, kind: EnvelopeKind) -> None:

@@ -28,7 +28,7 @@ from logship.records import record
 
 log = logging.getLogger(__name__)
 
-SAMPLE_LINES = 200  # enough to tell presets apart, cheap enough to try them all
+SAMPLE_LINES = 200  # enough to distinguish presets, cheap enough to try them all
 ZONE_LINES = 5  # whose times are looked at for their zone
 MAX_CONVERTERS = 1_000  # sets of constants; beyond it all are compiled again when they are needed
 MAX_PATHS = 20_000  # rotation brings ever new names
@@ -143,7 +143,7 @@ class SourceConverter:
         return conversion
 
     def obey(self, rules: RemoteRules | None) -> None:
-        """From the next line on, the receiver's rules are these; converters are compiled anew when they are needed.
+        """From the next line on, the receiver's rules are these; converters are compiled again when they are needed.
 
         Raises: ProgramError where they make the program too large: then the old ones hold on.
         """

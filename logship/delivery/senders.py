@@ -25,7 +25,7 @@ class Sender:
         self.deadline_s: float | None = None  # of the attempt in progress
         self._pool = pool
         self._transport: Transport | None = None
-        self.is_stale = False  # its connection is to be opened anew before the next attempt
+        self.is_stale = False  # its connection is to be opened again before the next attempt
         self.is_lent = False  # the caller's thread uses its connection
         self.is_wanted = False  # the thread woke while it was lent
         self.handed: BegunJob | None = None  # an attempt that the caller's thread leaves to this one

@@ -1,4 +1,4 @@
-"""Apache's LogFormat, as it stands in httpd.conf. The only door to apache_log_parser: its table of names.
+"""Apache's LogFormat, as it is in httpd.conf. The only door to apache_log_parser: its table of names.
 
 Its parser is not used: it takes unknown directives as text, breaks on repeated ones, and hangs on hostile lines.
 Source: mod_log_config of httpd 2.4 (parse_log_item, parse_log_misc_string).

@@ -125,7 +125,7 @@ class JsonFormat(Format):
     def _members(self, bare: bytes) -> Document | None:
         """What a line holds, by keys; None where it is no object."""
         bare = bare.strip()
-        if bare[:1] != b"{" or bare[-1:] != b"}":  # what is no object needs no mending
+        if bare[:1] != b"{" or bare[-1:] != b"}":  # what is no object needs no repair
             return None
         try:
             value = loads(bare)

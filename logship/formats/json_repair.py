@@ -1,7 +1,7 @@
 """JSON as log formats make it by hand: not always JSON.
 
 Apache writes \\xhh and \\v into strings, nginx's default escaping \\xHH; a number that is missing leaves `"x":-,` or
-`"x":,`; bytes may be no UTF-8. All of it is mended without changing what is right already. Raw control characters are
+`"x":,`; bytes may be no UTF-8. All of it is repaired without changing what is right already. Raw control characters are
 not: no server writes them, and they make the line no JSON.
 
 A line may hold nothing but 20,000 of these, so no Python runs for one of them: every pass is a plain replacement, a
@@ -20,7 +20,7 @@ from logship import digits
 from logship.patterns import deferred
 
 MAX_ODD = 1_024  # missing values, lone surrogates, or backslashes that begin nothing; with more a line is no JSON
-PLACED_BYTES = 8_192  # of a line in which a place is found by mending its beginnings, 13 of them
+PLACED_BYTES = 8_192  # of a line in which a place is found by repairing its beginnings, 13 of them
 _PLACEHOLDER = "\0"  # stands for an escaped backslash; a line that holds it already is no JSON anyway
 _STRANGE = deferred(r"\\(?![\"'/bfnrtvx])(?!u[0-9A-Fa-f]{4})")
 _ESCAPED_BYTES = (
@@ -38,14 +38,14 @@ _MISSING = deferred(r"(?<=:)\s*+-?+(?=\s*+[,}])")
 
 
 def loads(line: bytes) -> object:
-    """The JSON value of a line, mended where it has to be.
+    """The JSON value of a line, repaired where it has to be.
 
     Raises: orjson.JSONDecodeError for what is no JSON even so; its `pos` counts characters of `repair(line)`.
     """
     try:
         return digits.loads(line)
     except orjson.JSONDecodeError:
-        return digits.loads(mended_once(line))
+        return digits.loads(repaired_once(line))
 
 
 def repair(line: bytes) -> str:
@@ -57,14 +57,14 @@ def repair(line: bytes) -> str:
     return _fill_gaps(text) if _GAP.search(text) and _PLACEHOLDER not in text else text
 
 
-mended_once = lru_cache(1)(repair)  # each JSON member of a list of formats tries the same line
+repaired_once = lru_cache(1)(repair)  # each JSON member of a list of formats tries the same line
 
 
 def place_of(line: bytes, pos: int) -> int:
     """The byte of the line that character `pos` of `repair(line)` comes from; in long lines near it."""
-    mended = repair(line)
-    if len(line) > PLACED_BYTES or mended.encode() == line:
-        return min(len(mended[:pos].encode()), len(line))
+    repaired = repair(line)
+    if len(line) > PLACED_BYTES or repaired.encode() == line:
+        return min(len(repaired[:pos].encode()), len(line))
     return bisect_left(range(len(line)), pos + 1, key=lambda end: len(repair(line[: end + 1])))
 
 
@@ -85,15 +85,15 @@ def _mend_bytes(text: str) -> str:
     text, cut = _CUT.subn(f"{_PLACEHOLDER}x", text, MAX_ODD)
     if cut == MAX_ODD:
         return text
-    for spelled, mended in _ESCAPED_BYTES:
-        text = text.replace(spelled, mended)
+    for spelled, repaired in _ESCAPED_BYTES:
+        text = text.replace(spelled, repaired)
     # by Python's own codec, for which all other backslashes are escaped
     text = text.replace("\\", "\\\\").replace("\\\\x", "\\x")
     return text.encode("latin-1").decode("unicode_escape")
 
 
 def _fill_gaps(text: str) -> str:
-    """`null` for every missing value: what stands between strings is mended in one piece."""
+    """`null` for every missing value: what stands between strings is repaired in one piece."""
     parts = _STRING.split(text, MAX_ODD)
     if len(parts) > 2 * MAX_ODD:
         return text

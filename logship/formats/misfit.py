@@ -81,7 +81,7 @@ def _may_hold_more(reach: Reach) -> bool:
 
 
 def _goes_on(reach: Reach, text: str, at: int) -> bool:
-    """Whether a number goes on with what no number holds: then the value is wrong, not what follows."""
+    """Whether a number continues with what no number holds: then the value is wrong, not what follows."""
     return reach.kind in _MEANINGS and (text[at : at + 1].isalnum() or text[at : at + 1] in {".", "-", "_"})
 
 

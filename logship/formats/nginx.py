@@ -1,4 +1,4 @@
-"""nginx's log_format, as it stands in nginx.conf: the bare string, quoted pieces, or the whole directive.
+"""nginx's log_format, as it is in nginx.conf: the bare string, quoted pieces, or the whole directive.
 
 Source: ngx_conf_read_token and ngx_http_log_compile_format of nginx.
 """
@@ -146,7 +146,7 @@ def _pieces(chars: list[Char], text: str) -> list[Piece]:
 
 
 def _variable(string: str, at: int, text: str, column: int) -> tuple[str, int]:
-    """The name after the `$` at `at`, and where the text goes on."""
+    """The name after the `$` at `at`, and where the text continues."""
     braced = string[at + 1 : at + 2] == "{"
     match = _NAME.match(string, at + 1 + braced)
     if match is None:

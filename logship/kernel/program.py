@@ -150,7 +150,7 @@ class Op(IntEnum):
     UNLESS_PREFIX = 33  # r k t   jump unless the text begins with the constant
     FLAG = 34  # g n          set the flag
     UNLESS_FLAG = 35  # g n t     jump unless the flag has this value
-    VISIT = 36  # n           for traces: rule n matched; the kernel goes on
+    VISIT = 36  # n           for traces: rule n matched; the kernel continues
     # ends
     WINDOW = 40  # r          by the number: < since or >= until counts OUT_OF_RANGE, else < oldest TOO_OLD; no event
     DROP = 41  # c            counts; no event

@@ -106,7 +106,7 @@ def _no_name(name: str, location: Location, what: str, such: str) -> Iterator[Ma
     elif INDEX_LIKE.search(name):
         said, hint = f"'{name}' finds nothing: the elements of a list are no step of a name", f"write {_plain(name)}"
     elif MIDDLE_STARS.search(name):
-        said, hint = f"'{name}': ** may stand at the beginning only", f"write {name.rpartition('**')[2].strip('.[]')}"
+        said, hint = f"'{name}': ** may only be at the beginning", f"write {name.rpartition('**')[2].strip('.[]')}"
     elif name[:1] == "^" or name[-1:] == "$" or "\\" in name:
         said, hint = f"'{name}' is no name, and names are no patterns", "list the names"
     else:

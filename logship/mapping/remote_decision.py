@@ -103,7 +103,7 @@ class RemoteDecision:
         return self.wanted[path]
 
     def emit(self, is_kept: int, own: OwnShares) -> None:
-        """Behind the members of the event: a line that a local rule keeps goes on, any other is decided."""
+        """Behind the members of the event: a line that a local rule keeps continues, any other is decided."""
         assembler, end = self._assembler, Label()
         self._own = own
         assembler.emit(Op.UNLESS_FLAG, is_kept, 0, end)

@@ -75,7 +75,7 @@ def _names(query: object) -> list[object]:
 
 
 def _listed(value: object) -> object:
-    """One text where a list may stand."""
+    """One text where a list may be."""
     return [value] if isinstance(value, str) else value
 
 

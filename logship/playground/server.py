@@ -64,7 +64,7 @@ class Door:
         if request.method != "GET" and (origin is None or urlsplit(origin).netloc != host):
             return "this comes from another page"
         if not _is_same(request.cookies.get(COOKIE, ""), self._cookie):
-            return "the address was used already, or is old: start `logship playground` anew"
+            return "the address was used already, or is old: start `logship playground` again"
         return None
 
 

@@ -47,8 +47,8 @@ PADDED = (TOP_PAD, 1 << 20)  # the heap grows in steps of this size
 def reuse_large_blocks(setting: tuple[int, int]) -> bool:
     """Makes the C library keep large blocks; False where it is not glibc and nothing was changed. Call before threads.
 
-    By default glibc maps each block of 128 KiB anew, which costs a page fault for every 4 KiB: 240 instead of 20 us for
-    the body of a batch, and half the time of a view that computes with arrays. Blocks in the heap are reused.
+    By default glibc maps a fresh block for each of 128 KiB, which costs a page fault for every 4 KiB: 240 instead of 20
+    us for the body of a batch, and half the time of a view that computes with arrays. Blocks in the heap are reused.
     """
     import ctypes  # only the daemon and the collector need it
 

@@ -42,7 +42,7 @@ class Passed:
 class Write:
     """That requests of one place of the configuration (a server, a virtual host) are written to a log.
 
-    Shapes: `scope` tells the place from others, EVERY_SCOPE is all of them; `condition` is what the directive says of
+    Shapes: `scope` identifies the place, EVERY_SCOPE is all of them; `condition` is what the directive says of
     which requests, "" for all.
     """
 

@@ -323,7 +323,7 @@ class State:
     def _start_again(self) -> None:
         """The directory was replaced or removed: writes everything that this process knows into the new one."""
         log.error(
-            "the state directory was removed or replaced while logship runs, it is made again and positions saved anew,"
+            "the state directory was removed or replaced while logship runs, it is created again with all positions,"
             " nothing is lost; ranges of backfills, dead letters and the state's copy in it are gone path=%s",
             self.folder,
         )
@@ -372,7 +372,7 @@ class State:
         self._forgotten.clear()
 
     def _fail(self, error: Exception) -> None:
-        """What waits waits on; the connection is opened anew: after an I/O error it can't be trusted."""
+        """What waits waits on; the connection is opened again: after an I/O error it can't be trusted."""
         if not self.problem:
             log.error(
                 "the state can't be written, shipping continues; after a restart lines may be sent again"

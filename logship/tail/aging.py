@@ -113,12 +113,12 @@ class Aging:
             self._lost(generation, UNSEEN_BYTES, message)
         elif not generation.is_met and not self._is_continued(generation):
             message = f"was not found again: what was written to it after byte {seen:,} is lost; {where}"
-            self.register.tell(What.MISSING, generation, message)
+            self.register.report(What.MISSING, generation, message)
         self.finish(generation)
 
     def _lost(self, generation: Generation, size_bytes: int, message: str) -> None:
         generation.lost_bytes += size_bytes
-        self.register.tell(What.LOST, generation, message, size_bytes)
+        self.register.report(What.LOST, generation, message, size_bytes)
 
     def _has_grown_unseen(self, generation: Generation) -> bool:
         """Whether a content that went between two lives of the program had probably got more than was seen of it.
@@ -141,7 +141,7 @@ class Aging:
     def note_rewritten(self, generation: Generation) -> None:
         """It was cut back to what was read, or to more, and has grown again. Raises: OSError."""
         if lost := generation.rewritten_bytes():
-            self._lost(generation, lost, f"was written anew behind what was read: up to {lost:,} bytes are lost")
+            self._lost(generation, lost, f"was written again behind what was read: up to {lost:,} bytes are lost")
 
     def _where(self, its: Log) -> str:
         names = self.looked_at(its)
@@ -169,7 +169,7 @@ class Aging:
             self.forget(generation)
             return
         register.dirty[generation] = None
-        register.tell(What.GONE, generation, "is done with")
+        register.report(What.GONE, generation, "is finished")
 
     def forget(self, generation: Generation) -> None:
         """It is known no more, neither here nor in the state."""

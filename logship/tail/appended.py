@@ -25,7 +25,7 @@ _WHOLE_BYTES = 8 * _BLOCK_BYTES
 
 
 class Owner(Enum):
-    """What stands at a position where another content may begin."""
+    """The content at a position where another content may begin."""
 
     OWN = "own"  # the file's own lines
     WAITS = "waits"  # another's, as it seems, which is not settled yet

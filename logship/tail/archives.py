@@ -1,4 +1,4 @@
-"""Compressed logs: the format by magic bytes, several members in a row, cut ones told apart from complete ones."""
+"""Compressed logs: the format by magic bytes, several members in a row, cut ones distinguished from complete ones."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _begins_member(compression: ArchiveCompression, head: bytes) -> bool:
 class LogReader:
     """The decompressed bytes of a log file, forwards from its start; a plain file is read as it is.
 
-    Reading past the present end gives b""; when the file has grown since (gzip is still writing it), reading goes on.
+    Reading past the present end gives b""; when the file has grown since (gzip is still writing it), reading continues.
     Raises: OSError where the compressed data is damaged; what was read before it is good.
     """
 

@@ -88,7 +88,7 @@ class Beginnings:
         content, facts = stranger.content, stranger.facts
         generation = self._register.begin(its, stranger.path, content, facts, now_s)
         generation.origin = source.origin_of(_name_for_origin(its, stranger))
-        self._register.tell(What.FOUND, generation, "is followed")
+        self._register.report(What.FOUND, generation, "is followed")
         try:
             generation.make_key()
             if self._beginning.leaves_older and its.source.start_at == "end":
@@ -112,7 +112,7 @@ class Beginnings:
         generation.read_from(position)
         if position:
             message = f"holds {position} bytes that are older: logship backfill {generation.path}"
-            self._register.tell(What.LEFT_OLDER, generation, message, position)
+            self._register.report(What.LEFT_OLDER, generation, message, position)
 
     def limit(self, generation: Generation, facts: Facts) -> None:
         """--once: no further than what stands there now."""

@@ -192,7 +192,7 @@ class ArchiveContent:
             except OSError:
                 if self.seen_bytes <= position:
                     raise
-                break  # what stands before the damage is good; the next call meets the damage again
+                break  # the content before the damage is good; the next call meets the damage again
             if not data:
                 self._note_end()
                 break
@@ -249,6 +249,6 @@ def is_punched(content: Content, position: int) -> bool:
 
 
 def has_anchor(content: Content, anchor: Anchor) -> bool:
-    """Whether what stands before the anchor's position is what stood there; an empty digest fits. Raises: OSError."""
+    """Whether the content before the anchor's position is what stood there; an empty digest fits. Raises: OSError."""
     at = max(0, anchor.position - ANCHOR_BYTES)
     return not anchor.digest or anchor_of(content.read_at(at, anchor.position - at)) == anchor.digest

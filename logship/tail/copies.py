@@ -12,7 +12,7 @@ from logship.tail.identity import FIRST_LINE_BYTES
 
 WAIT_S = 60.0  # a copy has grown enough by then
 REST_S = 30.0  # what changed since then is still written
-CHANGES_MAX = 3  # a copy may be made anew; what grows more often is written by a server
+CHANGES_MAX = 3  # a copy may be made again; what grows more often is written by a server
 
 
 class Likeness(Enum):

@@ -16,7 +16,7 @@ from logship.tail.naming import base_of, is_relative, likely_names, linked_names
 from logship.tail.source import TailSource
 
 _MTIME_GRAIN_S = 0.05  # a directory's mtime moves in steps of a clock tick: one that is younger may hide a change
-_RELIST_S = 60.0  # a directory whose mtime lies (network file systems) is listed anew this often
+_RELIST_S = 60.0  # a directory whose mtime lies (network file systems) is listed again this often
 _NEVER = (-1, -1, -1)
 
 

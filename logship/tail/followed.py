@@ -81,7 +81,7 @@ class Followed:
         self.beginnings.looked_to = self.register.next_number - 1
 
     def follow(self, discovery: Discovery) -> None:
-        """Other sources from now on: what they match too goes on where it is, the rest is closed and kept in mind."""
+        """Other sources from now on: what they match too continues where it is, the rest is closed and kept in mind."""
         self.discovery = self._relatives.discovery = discovery
         self.beginnings.know(discovery)
         self.register.unsettled.clear()
@@ -469,7 +469,7 @@ class Followed:
             f"was cut back: of {old.read_to} bytes that were read, the first {anchor.position} are unchanged;"
             " it is read from there, and lines that come again have the same ids"
         )
-        self.register.tell(What.TRUNCATED, generation, message)
+        self.register.report(What.TRUNCATED, generation, message)
         return generation
 
     def _continue_from_anchor(
@@ -559,7 +559,7 @@ class Followed:
             generation.expected_bytes = 0
         branch, anchor = self._continue_from_anchor(generation, path, content, facts, now_s)
         message = f"has the first {anchor.position} bytes of {generation.path} and others after them, which are read"
-        self.register.tell(What.FOUND, branch, message)
+        self.register.report(What.FOUND, branch, message)
         return branch
 
     def detach(self, generation: Generation, now_s: float) -> None:
@@ -574,7 +574,7 @@ class Followed:
         generation.log.rejected = None
         if generation.key is not None:
             self._truncated.setdefault(generation.log, generation)
-        self.register.tell(What.TRUNCATED, generation, "was truncated, its unread rest is looked for in copies")
+        self.register.report(What.TRUNCATED, generation, "was truncated, its unread rest is looked for in copies")
         for path in generation.names:
             self.register.unbind(self.register.names[path])
         self.register.dirty[generation] = None
@@ -588,13 +588,13 @@ class Followed:
         self.register.release(generation)
         generation.lost_at_s = now_s
         message = "was cut back before it was compressed: it is read from the last place where it is as it was"
-        self.register.tell(What.TRUNCATED, part, message)
+        self.register.report(What.TRUNCATED, part, message)
         for name in names:
             self._bind(name.path, name.watched, content, facts, part, is_sibling=name.is_sibling)
         self.register.dirty[generation] = None
 
     def _keep_nameless(self, generation: Generation) -> None:
-        """What was truncated and written anew is newer than what was read of the inode, whatever its name says now, and
+        """What was truncated and written again is newer than what was read of the inode, whatever its name is now, and
         may stand nowhere but on this descriptor."""
         content = generation.content
         if isinstance(content, PlainContent):
@@ -794,7 +794,7 @@ class Followed:
 
 
 def _has_more(path: str, facts: Facts, known: Generation) -> bool:
-    """Whether a file of which a generation was read to its end has more by now; an archive is written anew at most."""
+    """Whether a file of which a generation was read to its end has more by now; an archive is written again at most."""
     if is_packed(path):
         return facts.hint == known.facts.hint and facts.mtime_ns != known.facts.mtime_ns
     return facts.size_bytes > known.read_to

@@ -25,10 +25,10 @@ Paths = tuple[str, ...]  # one, hardly ever two; a set of it takes 170 bytes mor
 class Generation:
     """What the tailer knows of one generation while it runs.
 
-    Shapes: `key` is None until the first line stands; positions and size_bytes count decompressed bytes; for an archive
-    size_bytes is what has been seen of it. `before` is what stood before read_to, up to ANCHOR_BYTES (None: not read).
-    `names`: the paths that hold it now; `path` the last of them, for people.
-    Without `content` it is either resting (it has names, is opened again when it changes) or being looked for.
+    Shapes: `key` is None until the first line is complete; positions and size_bytes count decompressed bytes; for an
+    archive size_bytes is what has been seen of it. `before` is the bytes before read_to, up to ANCHOR_BYTES (None: not
+    read). `names`: the paths that hold it now; `path` the last of them, for people. Without `content` it is either
+    resting (it has names, is opened again when it changes) or being looked for.
     """
 
     number: int
@@ -42,7 +42,7 @@ class Generation:
     first_line: bytes = b""
     size_bytes: int = 0
     expected_bytes: int = 0  # what was seen of it before it was found elsewhere, shorter than that
-    sure: Facts = NOWHERE  # the facts when what stands before read_to was compared last: since then it may be another
+    sure: Facts = NOWHERE  # the facts when the content before read_to was compared last: since then it may be another
     seen: Anchor | None = None  # of its size at some time, while nothing is confirmed, or not all is read
     read_to: int = 0
     before: bytes | None = None
@@ -126,7 +126,7 @@ class Generation:
         return self.file
 
     def make_key(self) -> bool:
-        """The file key, once the first line stands; it never changes. Raises: OSError as reading gives it."""
+        """The file key, once the first line is complete; it never changes. Raises: OSError as reading gives it."""
         assert self.content is not None
         line = None if self.key is not None else first_line_of(FromStart(self.content))
         if line is None:
@@ -160,7 +160,7 @@ class Generation:
         return has_moved
 
     def read_from(self, position: int) -> None:
-        """Reading goes on from another position than it had come to."""
+        """Reading continues from another position than it had come to."""
         self.read_to = position
         self.before = None
         self.stalled_at = -1
@@ -180,7 +180,7 @@ class Generation:
         return content.is_archive or (self._is_as_before(content, self.before) and self._begins_the_same(content))
 
     def learn_before(self) -> bool:
-        """Reads what stands before the reading position, unless it is known; False where it fits no anchor."""
+        """Reads the content before the reading position, unless it is known; False where it fits no anchor."""
         content = self.content
         assert content is not None
         if self.before is None:
@@ -261,7 +261,7 @@ class Generation:
         self.seen = self._anchor_at(content, self.size_bytes) if self.size_bytes > least else None
 
     def rewritten_bytes(self) -> int:
-        """How much of what was seen and not read yet was written anew since: it is known once. Raises: OSError."""
+        """How much of what was seen and not read yet was written again since: it is known once. Raises: OSError."""
         content, seen = self.content, self.seen
         if content is None or content.is_archive or seen is None or seen.position <= self.read_to:
             return 0

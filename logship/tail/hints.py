@@ -131,7 +131,7 @@ class Watcher:
             self._counts[folder] += 1
             has_new_names |= not is_written
             path = os.path.join(folder, name)
-            # a directory that went or came: what is in it was not heard of, and it has to be watched anew
+            # a directory that went or came: what is in it was not heard of, and it has to be watched again
             is_overflow |= not is_written and path in self._wanted
             paths.add(path)
         if now_s - self._window_s >= BUSY_WINDOW_S:

@@ -39,7 +39,7 @@ def anchor_of(before: bytes) -> bytes:
 def first_line_of(stream: Stream) -> bytes | None:
     """The first line: what follows leading NULs up to the first newline, or the first 1,024 bytes.
 
-    Shapes: without its newline; None while it does not stand yet (the stream ended before either).
+    Shapes: without its newline; None while it is not complete yet (the stream ended before either).
     """
     head, size = b"", FIRST_LINE_BYTES
     while len(head) < FIRST_LINE_BYTES:

@@ -10,7 +10,7 @@ _SCAN_BYTES = 262_144
 
 
 class ReplacedError(Exception):
-    """What stands before a position is not what stood there: the content is another one."""
+    """The content before a position is not what stood there: the content is another one."""
 
 
 @record

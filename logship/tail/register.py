@@ -248,7 +248,7 @@ class Register:
     def _rename(self, generation: Generation, path: str) -> None:
         generation.path = path
         self.dirty[generation] = None
-        self.tell(What.ROTATED, generation, "is followed under its new name")
+        self.report(What.ROTATED, generation, "is followed under its new name")
 
     def note_loose(self, generation: Generation) -> None:
         """Whether its descriptor, or a larger file that has what it has, may bring what no name tells of."""
@@ -273,7 +273,7 @@ class Register:
 
     # telling
 
-    def tell(self, what: What, generation: Generation, message: str, size_bytes: int = 0) -> None:
+    def report(self, what: What, generation: Generation, message: str, size_bytes: int = 0) -> None:
         """Logs it, and keeps it for the next Look."""
         source = generation.log.source.name
         level = _LEVELS.get(what, logging.WARNING)
@@ -304,11 +304,11 @@ class Register:
             if not generation.is_damaged:
                 self.refusals[generation] = Refusal(generation.log.source.name, str(error), self.now_s)
             if generation.is_damaged:
-                self.tell(
+                self.report(
                     What.DAMAGED, generation, f"can't be read to its end, everything before that point is sent: {error}"
                 )
             else:
-                self.tell(What.UNREADABLE, generation, f"can't be read, it is tried again: {error}")
+                self.report(What.UNREADABLE, generation, f"can't be read, it is tried again: {error}")
         generation.problem = str(error)
 
     def recovers(self, generation: Generation) -> None:
@@ -320,7 +320,7 @@ class Register:
             generation.stalled_at = -1
             self.changed[generation.log] = None
             tries = f" after {refusal.tries} tries" if refusal else ""
-            self.tell(What.READABLE, generation, f"can be read again{tries}")
+            self.report(What.READABLE, generation, f"can be read again{tries}")
 
 
 def _watched_of(row: Checkpoint, discovery: Discovery) -> Watched | None:

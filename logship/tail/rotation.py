@@ -37,7 +37,7 @@ class RotationVerdict(Enum):
 
 
 def first_line_hash(content: Content) -> bytes | None:
-    """None while the first line does not stand."""
+    """None while the first line is not complete."""
     line = first_line_of(FromStart(content))
     return None if line is None else digest(line)
 
@@ -45,7 +45,7 @@ def first_line_hash(content: Content) -> bytes | None:
 def compare(content: Content, facts: Facts, first_line: bytes | None, generation: Generation) -> RotationVerdict:
     """First line and an anchor at or below the content's size decide; numbers like inodes do not.
 
-    `first_line` is the content's, hashed; None while it does not stand. Of a file that was empty there is nothing but
+    `first_line` is the content's, hashed; None while it is not complete. Of a file that was empty there is nothing but
     numbers; it is read from its start in any case. Raises: OSError as reading gives it.
     """
     if generation.key is None:
@@ -67,7 +67,7 @@ def compare(content: Content, facts: Facts, first_line: bytes | None, generation
 
 
 def _is_punched(content: Content, generation: Generation) -> bool:
-    """Whether only its beginning was taken away: a hole is there, and what stands before the position is as it was."""
+    """Whether only its beginning was taken away: a hole is there, and the content before the position is as it was."""
     known = generation.positions.anchors[-1:]
     return (
         bool(known)

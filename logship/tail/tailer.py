@@ -159,7 +159,7 @@ class Tailer:
             generation.is_held = True
 
     def release(self, file_id: int, position: int) -> None:
-        """Reading goes on from `position`, a line start that no confirmed span lies behind; held or not."""
+        """Reading continues from `position`, a line start that no confirmed span lies behind; held or not."""
         generation = self._register.numbered.get(file_id)
         if generation is not None:
             generation.read_from(position)
@@ -218,7 +218,7 @@ class Tailer:
         self._alarm.ring()
 
     def follow(self, sources: Sequence[TailSource]) -> None:
-        """After a reload: these sources from now on; files both know go on where they are."""
+        """After a reload: these sources from now on; files that both read continue where they are."""
         self._followed.follow(Discovery(sources))
         self._turns = Turns()
         for its in self._register.logs.values():
@@ -356,7 +356,7 @@ class Tailer:
         return generation.elsewhere.next_at(generation.read_to, generation.content)
 
     def _read_stretch(self, generation: Generation, bounds: Bounds, confirmed: Range | None) -> Stretch | None:
-        """What stands at the reading position, with what stood before it compared before and after.
+        """The content at the reading position, with the bytes before it compared before and after.
 
         It does not reach over an end of a range that is confirmed already.
         """

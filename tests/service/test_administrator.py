@@ -27,7 +27,7 @@ def test_the_package_brings_a_service_that_delivers(shop: Shop) -> None:
 def test_the_steps_of_the_readme_lead_to_a_running_service(shop: Shop) -> None:
     _, _, configured, _ = shop.first_steps.values()
     assert {step.returncode for step in shop.first_steps.values()} == {0}
-    assert "1 source; to go on:" in configured.stderr
+    assert "1 source; to continue:" in configured.stderr
     assert "no errors" in configured.stdout, "the service reads the log by the unit's group, and check knows"
     assert "kernel: native\n" in configured.stdout, "the package holds it"
     assert shop.was_active_at_first
