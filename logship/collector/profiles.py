@@ -125,7 +125,7 @@ def next_profiles(
 
 STORED_AT_ONCE = 500
 COLUMNS = "application_id, transaction_id, received_at, time_ms, user_id, name, action"
-NEXT = "SELECT id, CAST(action AS TEXT) FROM actions WHERE application_id = ? AND id > ? ORDER BY id LIMIT ?"
+NEXT_ACTIONS = "SELECT id, CAST(action AS TEXT) FROM actions WHERE application_id = ? AND id > ? ORDER BY id LIMIT ?"
 OF_USER = """
 SELECT CAST(action AS TEXT) FROM actions WHERE application_id = ? AND user_id = ? ORDER BY time_ms DESC, id DESC LIMIT ?
 """
@@ -153,4 +153,4 @@ def actions_of(database: Database, application_id: str, user_id: str, limit: int
 
 def next_actions(database: Database, application_id: str, after: int, limit: int) -> list[tuple[int, str]]:
     """Numbers and JSON of the next actions behind the number `after`, in order of arrival."""
-    return [(int(number), str(text)) for number, text in database.read(NEXT, (application_id, after, limit))]
+    return [(int(number), str(text)) for number, text in database.read(NEXT_ACTIONS, (application_id, after, limit))]

@@ -61,8 +61,6 @@ class Durability:
                 future.set_exception(StoreUnavailableError("the disk did not keep it"))
 
 
-log = logging.getLogger(__name__)
-
 GROUP_ROWS = 8_000  # of one commit; more would make the first of them wait
 SLICE_CHARS = 2_000_000  # of a long batch; small ones wait for one slice of it, not for 47 MB
 FOLD_EVERY_GROUPS = 8  # under load so many commits are read from the events and not from segments

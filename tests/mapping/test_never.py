@@ -89,7 +89,7 @@ WRONG = [
     ("redact: {body: ['card[0].number']}", "write card.number"),
     ("redact: {body: ['items[*].token']}", "write items.token"),
     ("redact: {query: ['card.0.number']}", "write card.number"),
-    ("redact: {body: ['a.**.b']}", "at the beginning only"),
+    ("redact: {body: ['a.**.b']}", "only be at the beginning"),
     ("redact: {path: ['/users/:id']}", "write '/users/([^/]+)'"),
     ("redact: {path: ['/users/*']}", "write '/users/([^/]+)'"),
     ("redact: {path: ['/users/{id}/mail']}", "write '/users/([^/]+)/mail'"),
