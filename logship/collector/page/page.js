@@ -300,7 +300,7 @@ if (part) {
   document.addEventListener("keydown", onKey);
   document.addEventListener("visibilitychange", refresh);
   addEventListener("popstate", () => { fillFilters(); show(location.href); });
-  timer = setTimeout(refresh, LIVE_MS);
+  timer = setTimeout(refresh, byId("searching") ? 0 : LIVE_MS);
 } else {
   readyCopy(document);
 }
