@@ -30,6 +30,7 @@ from logship.tail.identity import owner_of
 
 NO_FILE = "the command line"
 ID_VARIABLES = ("LOGSHIP_APPLICATION_ID", "CREDENTIALS_DIRECTORY")  # an id may come from there, see endpoints.py
+AGO = re.compile(r"[\d.]+\s*[a-zA-Z]+")
 
 
 @record
@@ -104,9 +105,6 @@ def _secret(path: Path | None) -> Secret | None:
     if not secret or any(not "!" <= char <= "~" for char in secret.reveal()):
         raise UsageError(f"--application-id-file: {path}: holds no application id")
     return secret
-
-
-AGO = re.compile(r"[\d.]+\s*[a-zA-Z]+")
 
 
 def moment(text: str, now_s: float, option: str = "--since") -> str:

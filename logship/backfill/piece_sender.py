@@ -25,6 +25,8 @@ from logship.route.output import Output, SettledBatch
 
 CATCH_UP_S = 0.25  # how much a late batch may catch up; converting a chunk on a busy machine takes 20 ms
 LOOK_S = 0.1  # how often a wait for the receiver looks for a stop and reports progress
+NO_MONTH = "no time"
+DISCLOSED_EVENTS = 500  # of a piece are searched for secrets
 
 
 class StoppedError(Exception):
@@ -153,10 +155,6 @@ class PieceSender:
         for letter in settled.letters.values():
             self._watermark.refuse(letter)
         self._watermark.settle((one.start, one.end) for one in settled.batch.spans)
-
-
-NO_MONTH = "no time"
-DISCLOSED_EVENTS = 500  # of a piece are searched for secrets
 
 
 @record(frozen=False)

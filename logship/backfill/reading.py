@@ -19,6 +19,7 @@ from logship.tail.identity import anchor_of
 from logship.tail.reader import Bounds, Lookahead, next_stretch
 
 HEAD_BYTES = 1_048_576  # of a stream that can be read only once: so much of it may be read twice
+COUNT_BYTES = 1_048_576
 
 
 class Seekable(Protocol):
@@ -132,9 +133,6 @@ def open_log(path: str) -> Content:
 @cache
 def _stdin() -> OnceThrough:
     return OnceThrough(sys.stdin.buffer)
-
-
-COUNT_BYTES = 1_048_576
 
 
 @record

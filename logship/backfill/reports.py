@@ -16,6 +16,10 @@ from logship.process.logs import escaped
 from logship.records import record
 from logship.route.unmatched import RUN_LIMIT
 
+SHOWN_BEFORE = 60  # characters of the line left of the caret
+SHOWN_AFTER = 30
+WINDOW_S = 10.0
+
 
 class Ending(StrEnum):
     """Why a worker stopped working at its piece."""
@@ -70,10 +74,6 @@ class Report:
     trouble: str = ""  # the receiver's last failure, while it lasts
     ending: Ending | None = None
     message: str = ""  # for people: the hint, the caret, the damage
-
-
-SHOWN_BEFORE = 60  # characters of the line left of the caret
-SHOWN_AFTER = 30
 
 
 def misfit_text(line: bytes, position: int, misfit: Misfit | None) -> str:
@@ -167,9 +167,6 @@ class RunProgress:
     retries: int
     trouble: str = ""
     is_draining: bool = False
-
-
-WINDOW_S = 10.0
 
 
 @record(frozen=False)

@@ -22,6 +22,7 @@ Part = tuple[int, int]  # [start, end), both at line starts
 
 LOOK_BYTES = 65_536  # one read while looking for a newline or a time
 NEAR_BYTES = 262_144  # a time is searched this closely; the converter's window is exact
+DISORDER_S = 3600.0  # Apache writes a line when its request ends, with the time it began
 
 
 def line_start_at_or_before(log: Seekable, offset: int, lowest: int) -> int:
@@ -138,9 +139,6 @@ def _member_clock(fmt: Format, timezone: str) -> TimeOf:
         return None if epoch_ms is None else iso_time(epoch_ms / 1000)
 
     return time_of
-
-
-DISORDER_S = 3600.0  # Apache writes a line when its request ends, with the time it began
 
 
 class _Bytes(Seekable):

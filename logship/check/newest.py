@@ -16,6 +16,9 @@ from logship.tail.archives import open_log
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 READ_BYTES = 65_536
 LONGEST_LINE = 1 << 20  # a longer line without an end is cut here
+FEWEST_SHARED = 5  # requests for at least FEWEST_TARGETS: a monitor asks every server for the same page
+FEWEST_TARGETS = 3
+MOST_SOURCES = 200  # are compared
 
 
 @record
@@ -120,11 +123,6 @@ def lines_of(stream: BinaryIO) -> Iterator[LogLine]:
             position, rest = position + len(rest), b""
     if rest:
         yield LogLine(position, rest)
-
-
-FEWEST_SHARED = 5  # requests for at least FEWEST_TARGETS: a monitor asks every server for the same page
-FEWEST_TARGETS = 3
-MOST_SOURCES = 200  # are compared
 
 
 @record

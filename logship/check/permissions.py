@@ -25,6 +25,7 @@ HIDING = {  # setting -> (folders, values that leave them visible, what to write
     "ProtectHome": (("/home", "/root", "/run/user"), ("no", "read-only"), "ProtectHome=read-only"),
     "PrivateTmp": (("/tmp", "/var/tmp"), ("no",), "PrivateTmp=no"),  # noqa: S108 # names of folders, nothing is made
 }
+SERVICE_USER = "logship"
 
 
 @record
@@ -79,8 +80,6 @@ def service_unit(unit: str = UNIT) -> ServiceUnit:
     }
     return ServiceUnit(shown["User"], tuple(shown.get("SupplementaryGroups", "").split()), hidden)
 
-
-SERVICE_USER = "logship"
 
 Deed = Literal["enter", "list", "read", "write", "see"]
 

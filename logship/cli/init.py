@@ -32,6 +32,25 @@ endpoint:
 {state}
 sources:
 """
+FILES = ("logship-bodies.js", "logship-bodies.conf", "bodies.yml")
+ODD = re.compile(r"[^\w./+@-]")  # what has to be quoted, in nginx.conf and in YAML
+UNQUOTABLE = re.compile(r"[*?\[\x00-\x1f\x7f'\\]")  # `include` takes patterns, njs makes a script of the path
+STEPS = """\
+wrote {files} into {directory}; to continue:
+  nginx.conf, first line      load_module modules/ngx_http_js_module.so;   # Debian: libnginx-mod-http-js
+  nginx.conf, http block      include {conf};
+  each location to log        js_body_filter logship_bodies.keep buffer_type=buffer;
+                              sendfile off;
+                              access_log /var/log/nginx/bodies.log logship_bodies;
+  logship.yml                 max_line_bytes: 512kB
+                              sources:
+                                - name: bodies
+                                  paths: [/var/log/nginx/bodies.log]
+                                  mapping: {mapping}
+                                  format:
+                                    nginx: |
+{log_format}
+The log holds bodies as they are: let nobody but nginx and logship read it (chmod 640), and rotate it often."""
 
 
 @subcommand(
@@ -227,27 +246,6 @@ def _remarks(proposal: Proposal) -> list[str]:
     if proposal.others:
         remarks.append("would fit too: " + ", ".join(f"{other.name} ({other.fits})" for other in proposal.others))
     return remarks
-
-
-FILES = ("logship-bodies.js", "logship-bodies.conf", "bodies.yml")
-ODD = re.compile(r"[^\w./+@-]")  # what has to be quoted, in nginx.conf and in YAML
-UNQUOTABLE = re.compile(r"[*?\[\x00-\x1f\x7f'\\]")  # `include` takes patterns, njs makes a script of the path
-STEPS = """\
-wrote {files} into {directory}; to continue:
-  nginx.conf, first line      load_module modules/ngx_http_js_module.so;   # Debian: libnginx-mod-http-js
-  nginx.conf, http block      include {conf};
-  each location to log        js_body_filter logship_bodies.keep buffer_type=buffer;
-                              sendfile off;
-                              access_log /var/log/nginx/bodies.log logship_bodies;
-  logship.yml                 max_line_bytes: 512kB
-                              sources:
-                                - name: bodies
-                                  paths: [/var/log/nginx/bodies.log]
-                                  mapping: {mapping}
-                                  format:
-                                    nginx: |
-{log_format}
-The log holds bodies as they are: let nobody but nginx and logship read it (chmod 640), and rotate it often."""
 
 
 def write_bodies(directory: Path, *, force: bool) -> int:

@@ -30,6 +30,7 @@ RICH: Mapping[str, str] = {
 # C0, DEL, C1; what turns the direction of text or hides in it; halves of surrogate pairs.
 UNSAFE = deferred("[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 PLAIN_WIDTH = 200  # columns of a table in a file
+LONGEST_EXCERPT = 160  # characters; of a longer line the part around the mistake is shown
 
 
 class Styled(NamedTuple):
@@ -130,9 +131,6 @@ def safe(text: str, style: Style = "plain") -> RenderableType:
     from rich.text import Text as RichText
 
     return RichText(clean(text), style=RICH.get(style, ""))
-
-
-LONGEST_EXCERPT = 160  # characters; of a longer line the part around the mistake is shown
 
 
 def print_problem(terminal: Terminal, problem: Problem, *, indent: str = "") -> None:

@@ -14,6 +14,9 @@ from logship.process.loopback import host_name, is_loopback
 
 ID_HEADER = "X-Moesif-Application-Id"
 MAX_ID_CHARS = 512  # with a user it must fit into a row of a PostgreSQL index
+COOKIE = "logship_page"
+COOKIE_AGE_S = 30 * 86_400
+MAX_FORM_BYTES = 4_096
 
 
 class Senders:
@@ -36,11 +39,6 @@ class Senders:
         if self._known and not any(matches):
             raise RefusalError(401, "unknown_application_id", f"{ID_HEADER} is not an id of this collector")
         return given
-
-
-COOKIE = "logship_page"
-COOKIE_AGE_S = 30 * 86_400
-MAX_FORM_BYTES = 4_096
 
 
 class Access:

@@ -28,6 +28,7 @@ from logship.collector.served_config import ServedConfig
 from logship.collector.writer import Writer
 
 MESSAGE = "Content-Length and Transfer-Encoding together; send one of them"
+READERS = 8  # threads for the page and the read API, each with a connection of its own
 
 
 class OneLength:
@@ -47,9 +48,6 @@ class OneLength:
                 await json_answer(refusal, 400, {"Connection": "close"})(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-
-READERS = 8  # threads for the page and the read API, each with a connection of its own
 
 
 def make_app(options: CollectorOptions, database: Database, on_death: Callable[[], None]) -> Starlette:

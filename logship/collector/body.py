@@ -10,6 +10,16 @@ from contextlib import contextmanager
 from logship.collector.options import RETRY_AFTER_S
 from logship.collector.refusal import RefusalError
 
+DRAIN_BYTES = 8_000_000  # of a body that is too large, read and thrown away so that its sender sees the answer
+WIRE_SLACK_BYTES = 1_024  # a compressed body may be this much larger than what it holds
+INFLATED_AT_ONCE = 250_000  # bytes; the share is asked for them before the next ones are made
+MIN_BYTES_PER_S = 500_000  # a large body has longer than a small one: 50 MB take 40 s at 10 Mbit/s
+MAX_MEMBERS = 1_000  # of gzip in a body; each is a copy of the rest
+GZIP_WBITS = 31
+ZLIB_WBITS = 15
+RAW_DEFLATE_WBITS = -15
+ENCODINGS = "gzip, deflate, identity"
+
 
 class Budget:
     """Bytes that requests share; who would go over it is told to come again. A request alone may always go over."""
@@ -54,17 +64,6 @@ class BudgetShare:
 
 def busy(reason: str) -> RefusalError:
     return RefusalError(503, "busy", f"{reason}; try again", retry_after_s=RETRY_AFTER_S)
-
-
-DRAIN_BYTES = 8_000_000  # of a body that is too large, read and thrown away so that its sender sees the answer
-WIRE_SLACK_BYTES = 1_024  # a compressed body may be this much larger than what it holds
-INFLATED_AT_ONCE = 250_000  # bytes; the share is asked for them before the next ones are made
-MIN_BYTES_PER_S = 500_000  # a large body has longer than a small one: 50 MB take 40 s at 10 Mbit/s
-MAX_MEMBERS = 1_000  # of gzip in a body; each is a copy of the rest
-GZIP_WBITS = 31
-ZLIB_WBITS = 15
-RAW_DEFLATE_WBITS = -15
-ENCODINGS = "gzip, deflate, identity"
 
 
 def declared_length(headers: Mapping[str, str]) -> int | None:

@@ -14,6 +14,13 @@ from logship.collector.refusal import Fault
 MAX_EVENT_CHARS = 1_000_000  # of an event's JSON; beyond it bodies are cut
 KEPT_BYTES = 450_000  # of a body
 KEPT_BASE64_CHARS = KEPT_BYTES // 3 * 4
+MAX_KEYS = 5_000  # of one event
+MANY_KEYS_CHARS = MAX_KEYS * 5  # the shortest text that holds more: "a":1,
+REASONS = {  # pydantic's words where they speak of Python
+    "is_instance_of": "Input should be an object",
+    "dict_type": "Input should be an object",
+    "missing": "Field required",
+}
 
 
 def cut_bodies(event: dict[str, Any]) -> None:
@@ -31,15 +38,6 @@ def cut_bodies(event: dict[str, Any]) -> None:
         if len(whole) > KEPT_BYTES:
             message["body"], message["transfer_encoding"] = b64encode(whole[:KEPT_BYTES]).decode(), "base64"
             message["body_bytes"] = len(whole)
-
-
-MAX_KEYS = 5_000  # of one event
-MANY_KEYS_CHARS = MAX_KEYS * 5  # the shortest text that holds more: "a":1,
-REASONS = {  # pydantic's words where they speak of Python
-    "is_instance_of": "Input should be an object",
-    "dict_type": "Input should be an object",
-    "missing": "Field required",
-}
 
 
 def checked(event: object, index: int, faults: list[Fault]) -> dict[str, Any] | None:

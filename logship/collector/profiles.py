@@ -22,6 +22,12 @@ NEXT = """
 SELECT id, CAST(document AS TEXT) FROM profiles
 WHERE application_id = ? AND kind = ? AND id > ? ORDER BY id LIMIT ?
 """
+STORED_AT_ONCE = 500
+COLUMNS = "application_id, transaction_id, received_at, time_ms, user_id, name, action"
+NEXT_ACTIONS = "SELECT id, CAST(action AS TEXT) FROM actions WHERE application_id = ? AND id > ? ORDER BY id LIMIT ?"
+OF_USER = """
+SELECT CAST(action AS TEXT) FROM actions WHERE application_id = ? AND user_id = ? ORDER BY time_ms DESC, id DESC LIMIT ?
+"""
 
 
 def put(run: Run, application_id: str, kind: ItemKind, items: Sequence[Item], now_ms: int) -> None:
@@ -121,14 +127,6 @@ def next_profiles(
 ) -> list[tuple[str, str]]:
     """Ids and JSON of the next profiles behind the id `after`, in the order of their ids."""
     return [(str(name), str(text)) for name, text in database.read(NEXT, (application_id, kind.path, after, limit))]
-
-
-STORED_AT_ONCE = 500
-COLUMNS = "application_id, transaction_id, received_at, time_ms, user_id, name, action"
-NEXT_ACTIONS = "SELECT id, CAST(action AS TEXT) FROM actions WHERE application_id = ? AND id > ? ORDER BY id LIMIT ?"
-OF_USER = """
-SELECT CAST(action AS TEXT) FROM actions WHERE application_id = ? AND user_id = ? ORDER BY time_ms DESC, id DESC LIMIT ?
-"""
 
 
 def add_actions(run: Run, application_id: str, actions: Sequence[Item], now_ms: int) -> None:

@@ -37,6 +37,8 @@ MAX_LIMIT = 500
 CSV_HEAD = "time,verb,status,path,source,user_id,duration_ms,weight,transaction_id,uri,ip_address\r\n"
 CSV_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what begins so
 PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+EXPORTED_AT_ONCE = 50  # each may have 1 MB
+MAX_USER_CHARS = 512  # as the filter of events takes
 
 
 class ReadApi:
@@ -216,10 +218,6 @@ def _cells(found: StoredEvent) -> Iterator[object]:
 
 def inert(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(CSV_FORMULA) else cell
-
-
-EXPORTED_AT_ONCE = 50  # each may have 1 MB
-MAX_USER_CHARS = 512  # as the filter of events takes
 
 
 class ProfileApi:

@@ -18,6 +18,10 @@ from logship.collector.segments import Pending, fold
 from logship.records import record
 
 log = logging.getLogger(__name__)
+GROUP_ROWS = 8_000  # of one commit; more would make the first of them wait
+SLICE_CHARS = 2_000_000  # of a long batch; small ones wait for one slice of it, not for 47 MB
+FOLD_EVERY_GROUPS = 8  # under load so many commits are read from the events and not from segments
+IDLE_FOLD_S = 0.2  # after the last commit, when nothing else is waiting
 
 
 class Durability:
@@ -59,12 +63,6 @@ class Durability:
                 future.set_result(None)
             else:
                 future.set_exception(StoreUnavailableError("the disk did not keep it"))
-
-
-GROUP_ROWS = 8_000  # of one commit; more would make the first of them wait
-SLICE_CHARS = 2_000_000  # of a long batch; small ones wait for one slice of it, not for 47 MB
-FOLD_EVERY_GROUPS = 8  # under load so many commits are read from the events and not from segments
-IDLE_FOLD_S = 0.2  # after the last commit, when nothing else is waiting
 
 
 def begun() -> Future[Any]:

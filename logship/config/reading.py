@@ -21,6 +21,7 @@ from logship.records import record
 REFERENCE = deferred(r"(?<!\$)((?:\$\$)*)\$\{(env|file):([^}]*)\}")
 NAME = deferred(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 MAX_FILE_BYTES = 65_536  # a secret or a name, never a log
+MAX_CONFIG_BYTES = 10_000_000  # a larger file is no config, but perhaps a log
 
 
 class _UnresolvedError(Exception):
@@ -114,9 +115,6 @@ class Expander:
             raise _UnresolvedError(f"{path} is not UTF-8 text", "name a file that holds one value") from exc
         self.files.append(path)
         return text
-
-
-MAX_CONFIG_BYTES = 10_000_000  # a larger file is no config, but perhaps a log
 
 
 @record

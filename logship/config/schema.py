@@ -19,6 +19,7 @@ _SHARE = r"1 */ *[1-9][0-9]{0,8}|((100|50|25|20|10|5|4|2|1)(\.0+)?|[0-9]{1,2}\.[
 _YES: Schema = {"enum": [True, "true"]}
 _NO: Schema = {"enum": [False, "false"]}
 _OPEN_KEYS = ("metadata", "body", "span", "tags", "blocked_by", "action_name", "trace_id", "transfer_encoding")
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def refined(schema: Schema) -> Schema:
@@ -161,9 +162,6 @@ def _set(description: str) -> Schema:
         "patternProperties": {r"^(request|response)\.headers\.": texts.TEMPLATE},
         "additionalProperties": {"$ref": "#/$defs/Templates"},
     }
-
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def config_schema() -> Schema:

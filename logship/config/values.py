@@ -32,6 +32,8 @@ BYTES = {
     "tib": 1024**4,
 }
 QUANTITY = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]*)")
+API_PATHS = ("/moesifapi/events/batch", "/moesifapi/events", "/v1/events/batch", "/v1/events", "/moesifapi", "/v1")
+LOCAL = "local"
 
 
 def duration(value: object) -> float:
@@ -102,9 +104,6 @@ def kind_of(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return "nothing" if value is None else "text"
-
-
-API_PATHS = ("/moesifapi/events/batch", "/moesifapi/events", "/v1/events/batch", "/v1/events", "/moesifapi", "/v1")
 
 
 def normalised(url: str, *, may_hold_password: bool = False) -> str:
@@ -181,9 +180,6 @@ def _leaves_out(entry: str, host: str, port: int) -> bool:
 def _variable(environ: Mapping[str, str], name: str) -> str:
     """Lower case has precedence, as in curl; HTTP_PROXY in capitals counts, too: this is no CGI script."""
     return environ.get(name.lower()) or environ.get(name.upper()) or ""
-
-
-LOCAL = "local"
 
 
 def zone_of(name: str, base: Path = Path("/")) -> str:

@@ -20,6 +20,9 @@ from logship.mapping.template import Reference, Template
 from logship.mapping.values import NO_ADDRESS
 
 Use = tuple[Location, Reference | None, str]  # where, the reference of a template, the field
+HOST_FIELDS = frozenset(HOSTS)
+REQUESTS = ("request_url", "target", "path", "url_path", "request_method", "method")
+CLIENT_IP: Path = ("request", "ip_address")
 
 
 def absent(plan: Plan, settings: Sequence[Setting]) -> Iterator[MappingError]:
@@ -80,11 +83,6 @@ def _how_to_log(name: str) -> str:
     nginx, apache = (field.nginx, field.apache) if field is not None else ((), ())
     spelled = [f"{texts[0]} ({server})" for texts, server in ((nginx, "nginx"), (apache, "Apache")) if texts]
     return f"log {' or '.join(spelled)}" if spelled else ""
-
-
-HOST_FIELDS = frozenset(HOSTS)
-REQUESTS = ("request_url", "target", "path", "url_path", "request_method", "method")
-CLIENT_IP: Path = ("request", "ip_address")
 
 
 def compile_mapping(

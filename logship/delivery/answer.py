@@ -12,6 +12,18 @@ from logship.patterns import deferred
 from logship.records import record
 
 EXCERPT_CHARACTERS = 300  # of an answer's body, enough to hold an API's complaint
+MAX_RETRY_AFTER_S = 3600.0  # a receiver that asks for more is asked again after an hour
+SECONDS = deferred(r"[0-9]{1,10}(?:\.[0-9]+)?\Z")
+CATCH_ALL = "this is a web page or a catch-all, not the ingestion API; check endpoint.url and its path prefix"
+PAGE_401 = ", or, since the answer is a web page, a proxy before the receiver wants a password"
+HINTS = {
+    401: "the application id is refused",
+    402: "the receiver asks for a subscription or payment; settle it there",
+    403: "the receiver or something before it forbids this; check the application id, allow-lists and proxies",
+    405: "this is not the ingestion API; check endpoint.url and endpoint.api",
+    407: "the proxy wants a user and password; put them into endpoint.proxy",
+    410: "the receiver says this address is gone for good; check endpoint.url",
+}
 
 
 @record
@@ -78,10 +90,6 @@ class Failure:
         return f"{self.kind}: {self.detail}"
 
 
-MAX_RETRY_AFTER_S = 3600.0  # a receiver that asks for more is asked again after an hour
-SECONDS = deferred(r"[0-9]{1,10}(?:\.[0-9]+)?\Z")
-
-
 def retry_after_s(text: str | None, wall_s: float) -> float | None:
     """How long to wait; None where the header is absent or means nothing.
 
@@ -124,17 +132,6 @@ CONFIRMED = Decision(Verdict.CONFIRMED)
 RETRY = Decision(Verdict.RETRY)
 SMALLER = Decision(Verdict.SMALLER)
 REFUSED = Decision(Verdict.REFUSED)
-
-CATCH_ALL = "this is a web page or a catch-all, not the ingestion API; check endpoint.url and its path prefix"
-PAGE_401 = ", or, since the answer is a web page, a proxy before the receiver wants a password"
-HINTS = {
-    401: "the application id is refused",
-    402: "the receiver asks for a subscription or payment; settle it there",
-    403: "the receiver or something before it forbids this; check the application id, allow-lists and proxies",
-    405: "this is not the ingestion API; check endpoint.url and endpoint.api",
-    407: "the proxy wants a user and password; put them into endpoint.proxy",
-    410: "the receiver says this address is gone for good; check endpoint.url",
-}
 
 
 def decide(answer: Answer | Failure, paths: ApiPaths, api: Api) -> Decision:

@@ -17,6 +17,8 @@ from logship.endpoint import DeliveryLimits, Endpoint
 from logship.event import Batch, Outcome
 from logship.records import record
 
+REPEAT_S = 60.0  # a repeated warning comes once in so long, with its count
+
 
 class DeliveryState(StrEnum):
     """What the senders are doing."""
@@ -216,8 +218,6 @@ class Coordinator:
 
 
 log = logging.getLogger(__name__)
-
-REPEAT_S = 60.0  # a repeated warning comes once in so long, with its count
 
 
 class DeliveryLog:

@@ -17,6 +17,10 @@ from logship.endpoint import MOESIFAPI, V1, Api, ApiPaths, Compression, Endpoint
 from logship.event import Parts
 from logship.records import record
 
+GZIP_LEVEL = 1  # of isal's 0 to 3: 250 kB of events in under a millisecond, to a tenth
+GZIP_WBITS = 31  # a gzip header around deflate
+ID_HEADER = "X-Moesif-Application-Id"
+
 
 class Transport(Protocol):
     """What one sender posts with: http.HttpTransport, or a test's own, which needs no begin()."""
@@ -49,10 +53,6 @@ class Transport(Protocol):
 
 
 log = logging.getLogger(__name__)
-
-GZIP_LEVEL = 1  # of isal's 0 to 3: 250 kB of events in under a millisecond, to a tenth
-GZIP_WBITS = 31  # a gzip header around deflate
-ID_HEADER = "X-Moesif-Application-Id"
 
 
 @record

@@ -13,6 +13,12 @@ from logship.records import record
 HOLD_INTERVAL_S = 60.0  # while held, one attempt a minute
 CAUTION = 8.0  # after a timeout: senders share one link, and together they may be too slow again
 DOUBLINGS = 30  # keeps the power finite; no retry_max is larger
+REFUSED_PATIENCE_S = 600.0  # so long after the last 413, twice the size is tried
+TIMEOUT_PATIENCE_S = 0.0  # a receiver that did not answer for a while soon gets whole batches again
+LEAST_PATIENCE_S = 10.0  # after a larger size failed
+MAX_PATIENCE_S = 3_600.0  # each such failure doubles the wait up to this: a lasting limit costs one 413 an hour
+LEAST_BYTES = 1_000  # timeouts make bodies no smaller than an event or two
+QUICK = 0.25  # an answer within this part of the timeout means that twice the size will arrive in time, too
 
 
 @record
@@ -129,14 +135,6 @@ class Pace:
 
     def _is_of_this_round(self, attempt: Attempt) -> bool:
         return attempt.number >= self._round
-
-
-REFUSED_PATIENCE_S = 600.0  # so long after the last 413, twice the size is tried
-TIMEOUT_PATIENCE_S = 0.0  # a receiver that did not answer for a while soon gets whole batches again
-LEAST_PATIENCE_S = 10.0  # after a larger size failed
-MAX_PATIENCE_S = 3_600.0  # each such failure doubles the wait up to this: a lasting limit costs one 413 an hour
-LEAST_BYTES = 1_000  # timeouts make bodies no smaller than an event or two
-QUICK = 0.25  # an answer within this part of the timeout means that twice the size will arrive in time, too
 
 
 class LearnedLimit:

@@ -11,6 +11,8 @@ from logship.formats.format import Format, Read
 from logship.formats.slot import Misfit, Slot, Values
 from logship.formats.spec import KINDS, FormatSpec
 
+MAX_DEPTH = 8  # of names that stand for names; more is a circle
+
 
 class EitherFormat(Format):
     """Several formats, tried in order.
@@ -83,9 +85,6 @@ class EitherFormat(Format):
                 return None
             misfits.append(misfit)
         return max(misfits, key=lambda misfit: (misfit.fits / misfit.of, misfit.at))
-
-
-MAX_DEPTH = 8  # of names that stand for names; more is a circle
 
 
 def compile_format(spec: FormatSpec, named: Mapping[str, FormatSpec], name: str = "") -> Format:

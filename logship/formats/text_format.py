@@ -22,6 +22,12 @@ from logship.kernel.assembler import Assembler
 from logship.kernel.program import Escaping, How, Op
 from logship.kernel.values import Memo
 
+_TIMES: dict[type, How] = {times.ClfTime: How.CLF, times.IsoTime: How.ISO, times.EpochTime: How.EPOCH}
+BOM = b"\xef\xbb\xbf"
+_LOOSE = frozenset({Kind.TEXT, Kind.REQUEST_LINE})  # with tolerance they hold spaces where no quotes bound them
+TIMES_KEPT = 256  # neighbouring lines share their second
+TOLERANT_BYTES = 16_384  # longer lines must fit strictly: RE2 takes 80 ns a byte, and no server logs such a user name
+
 
 def emit_text_reading(
     parts: Sequence[Part], slots: Sequence[Slot], escaping: Escaping, assembler: Assembler, wanted: Wanted
@@ -77,15 +83,6 @@ def _how(reach: Reach, escaping: Escaping) -> tuple[How | None, str]:
     if escaping is not Escaping.NONE and '"' not in stops:
         stops += '"'
     return How.TEXT, stops
-
-
-_TIMES: dict[type, How] = {times.ClfTime: How.CLF, times.IsoTime: How.ISO, times.EpochTime: How.EPOCH}
-
-
-BOM = b"\xef\xbb\xbf"
-_LOOSE = frozenset({Kind.TEXT, Kind.REQUEST_LINE})  # with tolerance they hold spaces where no quotes bound them
-TIMES_KEPT = 256  # neighbouring lines share their second
-TOLERANT_BYTES = 16_384  # longer lines must fit strictly: RE2 takes 80 ns a byte, and no server logs such a user name
 
 
 class TextFormat(Format):

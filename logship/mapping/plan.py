@@ -21,6 +21,13 @@ from logship.records import record
 
 _PERCENT = deferred(r"([0-9]+(?:\.[0-9]+)?)\s*%\Z")
 _FRACTION = deferred(r"1\s*/\s*([1-9][0-9]{0,8})\Z")
+_WORDS = {  # of the conditions of other tools, in the place of a field
+    "not": "write it around the matcher: {path: {not: /x}}",
+    "or": "write {path: [/x, /y]}, or a rule for each",
+    "any": "write {path: [/x, /y]}, or a rule for each",
+    "and": "write the fields side by side: all of them must hold",
+    "all": "write the fields side by side: all of them must hold",
+}
 
 # Fibonacci hashing: CRC and position are mixed by 2^64 / golden ratio, the upper 32 bits decide.
 
@@ -63,15 +70,6 @@ def _meant(text: str) -> str:
         return "10% or 1/20"
     number = float(text)
     return f"{number * 100:g}%" if number < 1 else f"{number:g}%"
-
-
-_WORDS = {  # of the conditions of other tools, in the place of a field
-    "not": "write it around the matcher: {path: {not: /x}}",
-    "or": "write {path: [/x, /y]}, or a rule for each",
-    "any": "write {path: [/x, /y]}, or a rule for each",
-    "and": "write the fields side by side: all of them must hold",
-    "all": "write the fields side by side: all of them must hold",
-}
 
 
 @record

@@ -26,6 +26,12 @@ OTHER_TOOLS = (  # what stands for a field elsewhere, its name in the group
 _REFERENCE = deferred(r"\$(?:[A-Za-z_]\w*|\{[^{}]*\})\Z")
 _GROUP = deferred(r"\\\\?([0-9])\Z")
 _DIRECTIVES = {spelling: field.name for field in FIELDS.values() for spelling in field.apache}
+_MEANT = {  # what other APIs call them
+    "method": "verb", "url": "uri", "path": "uri", "status_code": "status", "code": "status", "timestamp": "time",
+    "ip": "ip_address", "client_ip": "ip_address", "user": "user_id", "userid": "user_id", "company": "company_id",
+    "companyid": "company_id", "session": "session_token", "sessiontoken": "session_token", "header": "headers",
+    "id": "transaction_id", "request_id": "transaction_id", "version": "api_version",
+}  # fmt: skip
 
 
 def refused(spec: MappingSpec) -> Iterator[MappingError]:
@@ -99,14 +105,6 @@ def _used(plan: Plan) -> set[str]:
     templates = [value for value in values if isinstance(value, Template)] + [made.source for made in plan.made]
     fields = {condition.field for rule in plan.rules for condition in rule.conditions}
     return fields | {reference.name for template in templates for reference in template.references}
-
-
-_MEANT = {  # what other APIs call them
-    "method": "verb", "url": "uri", "path": "uri", "status_code": "status", "code": "status", "timestamp": "time",
-    "ip": "ip_address", "client_ip": "ip_address", "user": "user_id", "userid": "user_id", "company": "company_id",
-    "companyid": "company_id", "session": "session_token", "sessiontoken": "session_token", "header": "headers",
-    "id": "transaction_id", "request_id": "transaction_id", "version": "api_version",
-}  # fmt: skip
 
 
 def parse_mapping(tree: Mapping[str, object]) -> MappingSpec:

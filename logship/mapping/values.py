@@ -26,6 +26,11 @@ _INTEGER = deferred(r"-?[0-9]{1,300}\Z")
 _NUMBER = deferred(r"-?(?:[0-9]{1,30}(?:\.[0-9]{0,30})?|\.[0-9]{1,30})(?:[eE][+-]?[0-9]{1,3})?\Z")
 _PERCENT_ENCODED = [quote(bytes([code]), safe="/").rjust(3, "\0").encode() for code in range(0x100)]  # `%XX`, `\0\0x`
 _PERCENT, _HIGH, _LOW = map(bytes, zip(*_PERCENT_ENCODED, strict=True))  # tables of a byte's three places
+MAPPED = "::ffff:"  # a server that listens on IPv6 logs IPv4 so, and says so
+_DURATION = deferred(r"([0-9]+(?:\.[0-9]+)?)\s*(ns|us|ms|s|m|h|d)\Z")
+_SIZE = deferred(r"(?i)([0-9]+(?:\.[0-9]+)?)\s*(b|kb|mb|gb|kib|mib|gib)\Z")
+_SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 def target(text: str) -> str:
@@ -120,9 +125,6 @@ def scheme_word(text: str) -> str:
     """The scheme that X-Forwarded-Proto names, '' for any other word."""
     word = text.split(",")[0].strip().lower()
     return word if word in ("http", "https") else ""
-
-
-MAPPED = "::ffff:"  # a server that listens on IPv6 logs IPv4 so, and says so
 
 
 def address(text: str) -> str:
@@ -255,12 +257,6 @@ def no_object(text: str) -> str:
     except ValueError:
         return text
     return ""
-
-
-_DURATION = deferred(r"([0-9]+(?:\.[0-9]+)?)\s*(ns|us|ms|s|m|h|d)\Z")
-_SIZE = deferred(r"(?i)([0-9]+(?:\.[0-9]+)?)\s*(b|kb|mb|gb|kib|mib|gib)\Z")
-_SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
 
 def quantity(text: str) -> float | None:

@@ -32,6 +32,14 @@ from logship.playground.opened import MappingChangedError, OpenedConfig
 from logship.process.loopback import host_name, is_loopback
 
 COOKIE = "logship_playground"
+PAGE = Path(__file__).parent / "page"
+MAX_BODY_BYTES = 4_000_000  # a mapping and some pasted lines
+FILES = {"playground.js": "text/javascript", "editor.js": "text/javascript", "style.css": "text/css"}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
 class Door:
@@ -71,16 +79,6 @@ class Door:
 def _is_same(given: str, secret: str) -> bool:
     """In a time that says nothing about how much of them is equal."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode())
-
-
-PAGE = Path(__file__).parent / "page"
-MAX_BODY_BYTES = 4_000_000  # a mapping and some pasted lines
-FILES = {"playground.js": "text/javascript", "editor.js": "text/javascript", "style.css": "text/css"}
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
 class Playground:

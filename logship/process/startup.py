@@ -13,6 +13,11 @@ from types import FrameType
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 WAITING = {signal.SIGHUP, signal.SIGUSR1}
+TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, ARENA_MAX = -1, -2, -3, -8  # of mallopt(3)
+IN_HEAP_BYTES = 4 << 20  # blocks up to here come from the heap
+KEPT_BYTES = 16 << 20  # free heap above this goes back to the kernel
+ONE_ARENA = (ARENA_MAX, 1)  # shared by all threads, which keeps the heap small
+PADDED = (TOP_PAD, 1 << 20)  # the heap grows in steps of this size
 
 
 def hold(arguments: Sequence[str]) -> None:
@@ -35,13 +40,6 @@ def hold(arguments: Sequence[str]) -> None:
 def let_through() -> None:
     """The daemon's handlers are in place: signals that waited are handled now."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, WAITING)
-
-
-TRIM_THRESHOLD, TOP_PAD, MMAP_THRESHOLD, ARENA_MAX = -1, -2, -3, -8  # of mallopt(3)
-IN_HEAP_BYTES = 4 << 20  # blocks up to here come from the heap
-KEPT_BYTES = 16 << 20  # free heap above this goes back to the kernel
-ONE_ARENA = (ARENA_MAX, 1)  # shared by all threads, which keeps the heap small
-PADDED = (TOP_PAD, 1 << 20)  # the heap grows in steps of this size
 
 
 def reuse_large_blocks(setting: tuple[int, int]) -> bool:
