@@ -82,7 +82,7 @@ class Evaluation:
         return {
             "lines": len(now.texts),
             "events": len(now.events),
-            "unfit": len(now.unmatched),
+            "unmatched": len(now.unmatched),
             "dropped": sum(now.dropped.values()),
             "sampled": sum(now.sampled.values()),
             "left_out": now.left_out,

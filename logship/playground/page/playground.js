@@ -78,7 +78,7 @@ async function measure() {
   if (found.lines) {
     say(found.lines, "newest lines:", true);
     say(found.events, found.events === 1 ? "event" : "events", true);
-    say(found.unfit, "fit no format");
+    say(found.unmatched, "fit no format");
     say(found.dropped, "dropped");
     say(found.sampled, "sampled out");
     Object.entries(found.left_out).forEach(([key, count]) => say(count, `without ${key}: too long`));
@@ -86,9 +86,9 @@ async function measure() {
   }
   $("coverage").replaceChildren(...(parts.length ? parts.flatMap((one, at) => (at > 1 ? [" · ", one] : at ? [" ", one] : [one])) : ["nothing is measured while there are errors"]));
   $("rules").replaceChildren(...(found.rules || []).map((rule) => make("li", {}, `${rule.name} `, make("b", { textContent: rule.lines.toLocaleString("en") }), ` of ${rule.of.toLocaleString("en")}`)));
-  const shown = found.lines ? (found.unfit ? found.misfits : found.changes) : [];
+  const shown = found.lines ? (found.unmatched ? found.misfits : found.changes) : [];
   $("more").hidden = !shown.length;
-  $("more-head").textContent = found.unfit ? "Lines that fit no format" : "Lines whose events change";
+  $("more-head").textContent = found.unmatched ? "Lines that fit no format" : "Lines whose events change";
   $("more-lines").replaceChildren(...shown.map((line) => make("li", { textContent: line })));
 }
 
@@ -117,7 +117,7 @@ function showProblems() {
 
 function fateOf(line, isRight) {
   if (!isRight) return ["", "–"];
-  if (line.misfit) return ["error", "unfit"];
+  if (line.misfit) return ["error", "unmatched"];
   if (line.dropped_by) return ["warning", "dropped"];
   if (line.sampled_out_by) return ["warning", "sampled"];
   return same(line.event, line.before) || !line.before ? ["good", "event"] : ["warning", "changed"];
