@@ -1,4 +1,4 @@
-"""The chart's labels stand where people look for them."""
+"""The chart's labels are where people look for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The receiver's rules as its documents tell them, worked out anew over finished events.
+"""The receiver's rules as its documents describe them, computed independently over finished events.
 
 Source: Moesif's `_config-api.md`; its log-based client of 2026-10 and moesifapi 1.5 (precedence, weight).
 """

@@ -135,7 +135,7 @@ def test_lines_written_to_a_file_that_is_compressed_and_deleted_meanwhile_arrive
         write(log, "b1")
         compress(log.with_name("access.log.1"))
         rig.step()
-        server.write(b"a2\n")  # a server that has not been told yet
+        server.write(b"a2\n")  # the server does not know of the rotation yet
         assert sorted(rig.step()) == sorted([*expected, b"a2", b"b1"])
 
 
@@ -199,7 +199,7 @@ def test_a_refilled_log_whose_lines_end_alike_for_longer_than_an_anchor_is_read_
 
 @pytest.mark.parametrize("confirmed", ["all", "some", "nothing"])
 def test_a_refilled_log_that_begins_alike_is_read_anew(rig: Rig, log: Path, confirmed: str) -> None:
-    """What stood before the position tells it, remembered as it was or, where all is confirmed, by its hash."""
+    """The bytes before the position show it: kept as they were or, where everything is confirmed, as a hash."""
     expected = write(log, "alike", "a2")
     rig.look()
     rig.read_all()
@@ -324,7 +324,7 @@ def test_a_log_rewritten_between_two_reads_gives_whole_lines_of_each(
 
 
 def test_a_chunk_costs_three_reads(rig: Rig, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The chunk with what stands before it; then, again, what stands before it, and the first line."""
+    """The chunk with the bytes before it; then the bytes before it again, and the first line."""
     write(log, *(f"line {number:04}" for number in range(1_000)))
     rig.look()
     rig.tail.read(1_000)
