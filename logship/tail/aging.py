@@ -136,7 +136,7 @@ class Aging:
 
     def note_cut_off(self, generation: Generation, lost: int) -> None:
         """Bytes that were seen at its end, and not read yet, were cut off."""
-        self._lost(generation, lost, f"was cut off before it was read: {lost:,} bytes are lost")
+        self._lost(generation, lost, f"was cut off before it was read: at least {lost:,} bytes are lost")
 
     def note_rewritten(self, generation: Generation) -> None:
         """It was cut back to what was read, or to more, and has grown again. Raises: OSError."""

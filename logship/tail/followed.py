@@ -766,6 +766,7 @@ class Followed:
         generation = self.register.inodes.get(facts.hint)
         if generation is not None:
             stranger.content.close()
+            self._refresh(generation, now_s)  # it may have been opened before something was written to it
         else:
             generation = self.beginnings.begin(its, watched.source, stranger, now_s)
             self._relatives.note_begun(generation)

@@ -5,6 +5,7 @@ Lines that came and went between two looks, or in a file that was never seen, no
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from logship.tail.rotation import first_line_hash
 from tests.tail.lives import MAX_LINE_BYTES, Life
 from tests.tail.world import World
 
+NUMBER = re.compile(rb"/(\d+)[- ]")  # of a line
 WHOLE_BYTES = 1_000_000  # more than any file here has
 
 
@@ -31,6 +33,11 @@ class Debt:
     size_bytes: int  # of the file when it was seen last
     told: int = 0  # how often a loss was told before
     is_visible: bool = False
+
+    @property
+    def was_seen(self) -> bool:
+        """Whether somebody saw all of the line, who only knows that more was written else."""
+        return self.end <= self.size_bytes
 
     def look(self, contents: Iterable[bytes]) -> bool:
         """Whether somebody who looks now can see that something is destroyed."""
@@ -118,8 +125,24 @@ class Debts:
         lines = {debt.line for debt in self._debts if debt.told == told}
         return sorted(line for line in lines if line[:MAX_LINE_BYTES] not in got)
 
+    def owed_bytes(self, got: Collection[bytes]) -> int:
+        """How much of what was seen is destroyed and came nowhere: as much at least must be counted.
+
+        What is written to a log after it was cut back hides as much of that, and is taken off.
+        """
+        lines = {debt.line for debt in self._debts if debt.is_visible and debt.was_seen}
+        owed = [line for line in lines if line[:MAX_LINE_BYTES] not in got]
+        first = min(map(_number, owed), default=0)
+        hidden = sum(len(line) + 1 for line in got if owed and _number(line) > first)
+        return max(bool(owed), sum(len(line) + 1 for line in owed) - hidden)
+
     def _files(self) -> dict[int, Path]:
         return {path.stat().st_ino: path for path in self._world.bodies}
+
+
+def _number(line: bytes) -> int:
+    found = NUMBER.search(line)
+    return int(found[1]) if found else 0
 
 
 def _whole(content: Content) -> bytes:
@@ -131,6 +154,8 @@ def _whole(content: Content) -> bytes:
 def _unconfirmed(content: PlainContent, row: Checkpoint, read_to: int, size_bytes: int | None) -> dict[bytes, Debt]:
     """Whole lines after the position of a content that is the row's, up to what was seen (None: to its end)."""
     end = content.facts().size_bytes if size_bytes is None else size_bytes
+    if content.facts().size_bytes < read_to:
+        return {}  # what it has now nobody saw
     if first_line_hash(content) != row.first_line or not all(has_anchor(content, each) for each in row.anchors[-1:]):
         return {}
     begins = content.read_at(0, read_to)

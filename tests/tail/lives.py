@@ -299,6 +299,7 @@ class Life:
         self.read_to: dict[int, int] = {}
         self.read: set[bytes] = set()  # whole lines that were handed out
         self.losses = 0  # that were told
+        self.has_damage = False  # was told: nobody knows how much that is
         clock.while_waiting = self.send_all
         self.state = State.open(settings.state_dir, clock)
         with (
@@ -328,6 +329,7 @@ class Life:
     def look(self, now_s: float) -> Look:
         look = self._look(now_s)
         self.losses += sum(each.what in (What.LOST, What.DAMAGED) for each in look.notices)
+        self.has_damage |= any(each.what is What.DAMAGED for each in look.notices)
         return look
 
     def look_everywhere(self, hints: Hints, now_s: float) -> None:
@@ -389,6 +391,11 @@ class Life:
             self.state._connection = None
         if self.state._lock is not None:
             self.state._lock.close()
+
+    @property
+    def lost_bytes(self) -> int:
+        """What its last words, its metrics and its exit code tell."""
+        return self.pipeline.counters.total().lost_bytes
 
     def unsettled(self) -> Counter[str]:
         """Lines whose fate is open, by file and in all."""

@@ -72,6 +72,8 @@ class Tailing(RuleBasedStateMachine):
         self.known_targets: set[Path] = set()
         self.debts = Debts(self.world)
         self.told_earlier = 0  # by lives that are over
+        self.lost_bytes = 0  # that those counted
+        self.has_damage = False
 
     @initialize(
         glob=st.sampled_from(["*.log", "*.log*", "{access,shop}.log"]),
@@ -396,6 +398,10 @@ class Tailing(RuleBasedStateMachine):
         got = [*self.receiver.lines, *set_aside]
         untold = self.debts.untold({line[:MAX_LINE_BYTES] for line in got}, self.told_earlier)
         assert not untold, f"destroyed without a word: {untold}"
+        owed_bytes = self.debts.owed_bytes({line[:MAX_LINE_BYTES] for line in got})
+        if not self.has_damage:
+            assert owed_bytes <= self.lost_bytes, f"{owed_bytes} lost, {self.lost_bytes} counted"
+            assert not owed_bytes or any(row.lost_bytes for row in self._rows()), "lost, and the state says nothing"
         assert self.world.must <= set(got), f"missing: {sorted(self.world.must - set(got))}"
         known = self.world.must | self.world.may | self.world.halves() | {b""}
         assert set(got) <= known, f"never written: {sorted(set(got) - known)}"
@@ -443,6 +449,9 @@ class Tailing(RuleBasedStateMachine):
 
     def _bury(self) -> None:
         self.told_earlier = self.told
+        if self.life is not None:
+            self.lost_bytes += self.life.lost_bytes
+            self.has_damage |= self.life.has_damage
         self.life = None
 
     def _has_ended(self) -> None:

@@ -189,3 +189,16 @@ def test_a_file_of_another_that_began_alike_is_not_taken_for_what_was_lost(
     followed.start()
     judge(followed, expected)
     assert [each.size_bytes for each in followed.told(What.LOST)] == [5]
+
+
+def test_what_is_written_between_a_truncation_and_the_next_look_is_read_at_once(followed: Rig, log: Path) -> None:
+    expected = write(log, "line 0", "line 1", "line 2")
+    followed.look()
+    followed.read(7)
+    shutil.copy(log, f"{log}.1")
+    os.truncate(log, 0)
+    followed.read(7)  # it is seen to be empty
+    expected += write(log, "line 3")
+    for _ in range(3):
+        followed.step()
+    assert sorted(followed.receiver.lines) == sorted(expected)
