@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,7 +59,7 @@ def main() -> int:
             with path.open("rb") as data:
                 stretches = list(chunks(data))
             made = converter(fmt, mapping)
-            spent_s = _best(lambda made=made, stretches=stretches: _convert(made, stretches), options.rounds)
+            spent_s = _best(partial(_convert, made, stretches), options.rounds)
             each_us = spent_s / options.lines * 1e6
             plain_us = plain_us or each_us
             events = sum(len(made.convert(data, start, FILE, WINDOW).events) for start, data in stretches)

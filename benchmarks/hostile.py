@@ -21,7 +21,7 @@ from logship.conversion import PathFields, SourceConverter
 from logship.conversion.detection import MAX_SAMPLE_BYTES
 from logship.event import LogFile
 from logship.formats import Format, compile_format, read_spec
-from logship.formats.json_repair import mended_once
+from logship.formats.json_repair import repaired_once
 from logship.mapping import Constants, merge, parse_mapping
 from logship.mapping.redaction import redacted_once
 from tests.formats.awkward import AWKWARD, XFF
@@ -177,7 +177,7 @@ def _spent(source: SourceConverter, line: bytes, rounds: int) -> dict[str, float
 def _best(work: Callable[[], object], rounds: int) -> float:
     best = float("inf")
     for _ in range(rounds):
-        for remembers in (mended_once, redacted_once):  # a hostile line need not come twice
+        for remembers in (repaired_once, redacted_once):  # a hostile line need not come twice
             remembers.cache_clear()
         before = time.process_time()
         work()

@@ -216,7 +216,7 @@ def pasted(document: str) -> str:
             _, output = next(now)
             first, *more = step.command.splitlines(keepends=True)
             lines += [f"$ {first}", *(f"> {line}" for line in more)]
-            lines.append(step.shown if is_as_shown(step, output) else output)
+            lines.append((step.shown or "") if is_as_shown(step, output) else output)
         return "".join([*lines, "```"])
 
     return RUN.sub(paste, document)

@@ -47,7 +47,8 @@ def closure(extra: str) -> dict[str, str]:
 def licence(name: str) -> str:
     """The licence that a package states: its SPDX expression, else its short name, else its classifiers."""
     stated = metadata.metadata(name)
-    short = stated.get("License-Expression") or stated.get("License") or ""
+    named = (stated[key] for key in ("License-Expression", "License") if key in stated)
+    short = next(filter(None, named), "")
     if short and len(short) <= SHORT and "\n" not in short:
         return short
     kinds = [each for each in stated.get_all("Classifier") or () if each.startswith("License ::")]

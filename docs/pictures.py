@@ -82,7 +82,7 @@ def main() -> None:
         directory = Path(name)
         demo = Demo(directory)
         try:
-            demo.start("127.0.0.1:0")
+            demo.start("127.0.0.1", 0)
             for _ in demo.moments(SECONDS):
                 pass
             status = printed("status", "-c", "logship.yml", cwd=directory)
