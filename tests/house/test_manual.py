@@ -154,7 +154,7 @@ def test_every_help_ends_with_examples_that_can_be_typed(tmp_path: Path, monkeyp
 def test_bash_completes_commands_options_and_values(typed: str, offered: set[str], tmp_path: Path) -> None:
     bash = require("bash")
     program = tmp_path / "logship"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m logship "$@"\n')
+    program.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m logship "$@"\n')
     program.chmod(0o755)
     (tmp_path / "shop.yml").write_text(
         "state_dir: ./state\nsources: [{name: shop, paths: [a.log]}, {name: static, paths: [b.log], format: unknown}]\n"
