@@ -156,7 +156,7 @@ def test_a_mapping_whose_examples_do_not_hold_is_refused(
     said = f'{mapping}:4:5: a visit doesn\'t hold: response.status should be "404" and is 200; see: logship test'
     assert said in site.daemon.log()
     assert execute(["check", "-c", str(site.config)]) == 78, "check tells who typed reload"
-    assert "a visit doesn't hold" in capsys.readouterr().out
+    assert "a visit fails" in capsys.readouterr().out
     site.write(10)
     site.wait_for_all(receiver)
     assert all(event.get("metadata") is None for event in receiver.events), "the old mapping is in use"
