@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +17,11 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become 
 
 
 @pytest.fixture
-def logs(tmp_path: Path) -> Iterator[Path]:
-    """A directory that everybody may enter, whatever the umask and pytest made of those above it."""
-    above = [parent for parent in tmp_path.parents if parent.stat().st_uid == os.geteuid() and parent != Path("/")]
-    modes = {path: path.stat().st_mode for path in [*above, tmp_path]}
-    for path in modes:
-        path.chmod(modes[path] | 0o755)
-    yield tmp_path
-    for path, mode in modes.items():
-        path.chmod(mode)
+def logs() -> Iterator[Path]:
+    """A directory that everybody may enter; pytest's own are closed, and shared with tests that run beside this one."""
+    with tempfile.TemporaryDirectory(prefix="logship-logs-") as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
 
 
 def nobody(*groups: int) -> User:
