@@ -153,7 +153,7 @@ def test_a_mapping_whose_examples_do_not_hold_is_refused(
     site.write_config(receiver.url, sources=(SOURCE.replace("mapping: default", "mapping: shop.yml"),))
     site.daemon.hang_up()
     site.daemon.wait_for_log("the new configuration is refused, the old one stays")
-    said = f'{mapping}:4:5: a visit doesn\'t hold: response.status should be "404" and is 200; see: logship test'
+    said = f'{mapping}:4:5: a visit fails: response.status should be "404" and is 200; see: logship test'
     assert said in site.daemon.log()
     assert execute(["check", "-c", str(site.config)]) == 78, "check tells who typed reload"
     assert "a visit fails" in capsys.readouterr().out
