@@ -501,14 +501,17 @@ class Tailing(RuleBasedStateMachine):
         return ends
 
     def _knowable(self, log: ServerLog, kind: str) -> str:
-        """A name that says nothing is given only to what the daemon knows: nobody can tell whose the file is else."""
+        """A name that says nothing is given only to what the daemon knows: nobody can tell whose the file is else.
+
+        An empty first line, as what is left of a torn one, may be any file's.
+        """
         if not kind.endswith("any") or log.path not in self.world.bodies:
             return kind
         with log.path.open("rb") as file:
             line = first_line_of(file)
         rows = self._rows()
         inode = log.path.stat().st_ino  # of two files that continue one log only the known one is looked for
-        alike = [row for row in rows if row.key is not None and line is not None and row.first_line == digest(line)]
+        alike = [row for row in rows if row.key is not None and line and row.first_line == digest(line)]
         return kind if any(row.inode == inode for row in alike) else "dated"
 
     def _rows(self) -> list[Checkpoint]:
