@@ -488,12 +488,13 @@ static bool is_hidden(const text_set *names, const uint8_t *at, const uint8_t *e
     return is_in(names, (ls_bytes){lower, length});
 }
 
-/* Whether %3d, %25, %7b, %5b or %22 is in a text: a value may be a URL, a form or JSON itself. */
+/* Whether %3d, %25, %7b, %5b, %22, %26, %3f, %3b or %23 is in a text: a value may be a URL, a form or JSON itself. */
 static bool may_nest(const uint8_t *at, const uint8_t *end)
 {
     for (; (at = memchr(at, '%', (size_t)(end - at))) && end - at > 2; at++) {
         uint8_t high = at[1], low = at[2] | 32;
-        if ((high == '3' && low == 'd') || (high == '2' && (at[2] == '5' || at[2] == '2'))) return true;
+        if (high == '3' && (low == 'd' || low == 'f' || low == 'b')) return true;
+        if (high == '2' && (at[2] == '5' || at[2] == '2' || at[2] == '6' || at[2] == '3')) return true;
         if ((high == '7' || high == '5') && low == 'b') return true;
     }
     return false;
@@ -508,7 +509,7 @@ static bool redact_pairs(run *of, const text_set *names, ls_bytes url, ls_bytes 
     const uint8_t *fragment = memchr(url.at, '#', (size_t)(head - url.at)), *at = fragment ? fragment : head;
     uint8_t *first = NULL, *to = NULL;
     *out = url;
-    if (may_nest(url.at, end)) return false;
+    if (may_nest(url.at, end) || memchr(url.at, '=', (size_t)(at - url.at))) return false;
     if (!memchr(at, '=', (size_t)(end - at))) return true;
     if (end - at >= LONG_QUERY) return false;
     for (unsigned found = 0; at < end;) {

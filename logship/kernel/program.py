@@ -181,11 +181,12 @@ OPERANDS: dict[Op, str] = {
 READING = frozenset({Op.LITERAL, Op.FIELD, Op.END, Op.SPLIT, Op.OBJECT, Op.ATLEAST, Op.CHECK})
 BEHIND = frozenset({Op.FIELD, Op.TEXT, Op.PLAIN, Op.VALUE, Op.TIME, Op.ID})  # their last operand comes before
 
-# PAIRS: Python is asked for a text with any of %3d %25 %7b %5b %22 in it, in any case. Else the text is given unchanged
-# if no '=' is behind its first [?#]. In that rest (of less than 4,096 bytes, else Python is asked) a name begins behind
-# each [?&;#] and ends before the first of [=&;#?], or of [%+.[]*\x00-\x20\x7f-\xff], for which Python is asked, as for
-# a value that begins with [{[]. If it is '=', the name in lower case is one of the function's, and text is behind it up
-# to '&' or the end, that text becomes [redacted]; more than 100 of them are for Python.
+# PAIRS: Python is asked for a text with any of %3d %25 %7b %5b %22 %26 %3f %3b %23 in it, in any case, and for one
+# with a '=' before its first [?#]. Else the text is given unchanged if no '=' is behind that. In that rest (of less
+# than 4,096 bytes, else Python is asked) a name begins behind each [?&;#] and ends before the first of [=&;#?], or of
+# [%+.[]*\x00-\x20\x7f-\xff], for which Python is asked, as for a value that begins with [{[]. If it is '=', the name
+# in lower case is one of the function's, and text is behind it up to '&' or the end, that text becomes [redacted];
+# more than 100 of them are for Python.
 #
 # SPLIT: the method is what is before the first space (of the text), [A-Za-z][!#$%&'*+.^_`|~0-9A-Za-z-]*, else all three
 # are empty. In the rest behind that space the last `HTTP/` counts if it is at its beginning or behind a space and

@@ -16,6 +16,8 @@ from logship.mapping.values import NO_ADDRESS, address
 from logship.patterns import deferred
 
 _NUMBER = deferred(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?\Z")
+_BEGINS_URI = deferred(r"[A-Za-z][A-Za-z0-9+.-]*(?:\Z|:\Z|:/\Z|://)")
+_NO_URI = frozenset({"path", "url_path", "target", "host", "query", "query_string", "method", "client_ip"})
 _LISTED = frozenset({Shape.ANY, Shape.BODY})  # where a list may be sent
 _MAPPED = frozenset({Shape.ANY, Shape.BODY, Shape.HEADERS})
 Said = tuple[str, str]  # what is wrong, what to write
@@ -30,7 +32,8 @@ def json_constant(leaf: object, shape: Shape, path: Path) -> str:
     if isinstance(leaf, dict | list):
         return json_of(leaf)
     text = str(leaf)
-    if shape in (Shape.ANY, Shape.STATUS) and isinstance(leaf, Plain) and _is_bare(text):
+    is_number = shape is Shape.STATUS or path == ("weight",)  # quoted or not
+    if is_number or (shape is Shape.ANY and isinstance(leaf, Plain) and _is_bare(text)):
         return text
     return quoted(text)
 
@@ -88,6 +91,8 @@ def misfits(path: Path, value: object) -> Iterator[Said]:
             yield f"{name} can't be a {known.kind}: ${known.name}", hint
         elif known is not None and path in _NO_FIELD_OF_A_LOG:
             yield f"{name} can't be ${known.name}", hint
+        elif shape is Shape.URI and _is_no_uri(value):
+            yield f"{name} must begin with http:// or https://: '{_shown(value)}' does not", hint
         elif known is None and value.only is None and shape is Shape.STATUS and len(value.parts) > 1:
             yield f"{name} is one field: '{_shown(value)}' is no status", hint
     elif isinstance(value, Mapping):
@@ -106,6 +111,16 @@ def _shown(template: Template) -> str:
     return "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in template.parts)
 
 
+def _is_no_uri(template: Template) -> bool:
+    """Whether what it gives can't begin with a scheme: a path, a host, or a scheme without `://` behind it."""
+    first, *rest = template.parts
+    text = rest[0] if rest and isinstance(rest[0], str) else ""
+    if isinstance(first, str):
+        return _BEGINS_URI.match(first) is None
+    name = canonical(first.name) or first.name
+    return name in _NO_URI or (name == "scheme" and not text.startswith("://"))
+
+
 def _is_address(text: str) -> bool:
     return text == NO_ADDRESS or address(text) != NO_ADDRESS
 
@@ -115,7 +130,10 @@ _CHECKS: dict[Shape, tuple[Callable[[str], object], str]] = {
     Shape.VERB: (re.compile(r"[!#$%&'*+.^_`|~0-9A-Z-]+\Z").match, "write $method, or a method such as GET"),
     Shape.URI: (re.compile(r"/|[A-Za-z][A-Za-z0-9+.-]*://.").match, "write ${scheme}://${host}${target}"),
     Shape.CLIENT_ADDRESS: (_is_address, "write $client_ip"),
-    Shape.ID: (lambda text: len(text) <= MAX_ID_CHARS, f"write up to {MAX_ID_CHARS} characters"),
+    Shape.ID: (
+        lambda text: text not in ("", "-") and len(text) <= MAX_ID_CHARS,
+        f"write a field, null, or a text of up to {MAX_ID_CHARS} characters",
+    ),
 }
 _CHECKS_AT: dict[Path, tuple[Callable[[str], object], str]] = {
     ("direction",): (

@@ -10,7 +10,8 @@ from functools import lru_cache
 from logship import digits
 from logship.digits import Digits
 from logship.errors import Location, MappingError
-from logship.fields import canonical
+from logship.fields import Kind, canonical
+from logship.fields import lookup as field_of
 from logship.kernel.values import text_of
 from logship.mapping.spec import LookupSpec, MappingSpec
 from logship.mapping.template import NAME, Template, parse_template
@@ -69,6 +70,7 @@ def _fields(spec: MappingSpec, errors: list[MappingError]) -> Iterator[tuple[Loc
     if spec.jwt is not None:
         at: Location = ("jwt", "from")
         source = _template(spec.jwt.source, at, errors)
+        errors += _no_token(source, at) if source else ()
         for name, claim in spec.jwt.claims.items() if source else ():
             assert source is not None
             yield ("jwt", "claims", name), MadeField(name, source, at, f"claim {claim}", claim_reader(claim))
@@ -79,6 +81,25 @@ def _fields(spec: MappingSpec, errors: list[MappingError]) -> Iterator[tuple[Loc
             errors.append(MappingError("no table was read", location=("lookups", name, "table"), hint="give a map"))
         if source is not None:
             yield ("lookups", name), MadeField(name, source, at, f"lookup {name}", _reader(lookup))
+
+
+def _no_token(source: Template, location: Location) -> Iterator[MappingError]:
+    """Fields that are no text can't hold a token, and one in capital or small letters can't be decoded."""
+    for reference in source.references:
+        known = field_of(canonical(reference.name) or reference.name)
+        said = ""
+        if known is not None and known.kind not in (Kind.TEXT, Kind.TOKEN):
+            said = f"a {known.kind} holds no token: ${known.name}"
+        elif {"lower", "upper"}.intersection(reference.filters):
+            said = f"a token in one case can't be decoded: ${{{'|'.join((reference.name, *reference.filters))}}}"
+        if said:
+            yield MappingError(
+                said,
+                location=location,
+                column=reference.column,
+                width=reference.width,
+                hint="write $http_authorization",
+            )
 
 
 def _template(text: str, location: Location, errors: list[MappingError]) -> Template | None:

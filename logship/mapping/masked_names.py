@@ -38,6 +38,10 @@ class MaskedNames:
         return bool(self._masks)
 
     @property
+    def masks(self) -> list[Way]:
+        return self._masks
+
+    @property
     def needed(self) -> frozenset[str]:
         """A step of each mask, without which a text holds nothing for it; an empty one for stars only."""
         return frozenset(next((step for step in reversed(mask) if step != "*"), "") for mask in self._masks)

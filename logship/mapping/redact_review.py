@@ -30,7 +30,7 @@ QUERY_LIKE = deferred(r"\\\?|\[(?!\^)[^\]]*[?&][^\]]*\]|(?<!;)\b\w+=")  # `;name
 _BODY_FIELDS = frozenset({"request_body", "response_body"})
 
 
-def refused(spec: MappingSpec) -> Iterator[MappingError]:
+def refused(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:
     """What is wrong whatever the event holds."""
     redact = spec.redact
     for index, text in enumerate(redact.path):
@@ -55,6 +55,10 @@ def refused(spec: MappingSpec) -> Iterator[MappingError]:
         if steps(name) in REQUIRED_KEYS or steps(name)[0] not in EVENT_KEYS[()]:
             hint = "name a key of the event, such as user_id"
             yield MappingError(f"'{name}' can't be hashed", location=("redact", "hash", index), hint=hint)
+        elif below := [path for path, _ in leaves(plan.event) if path[: len(steps(name))] == steps(name) != path]:
+            hint = f"write [{', '.join('.'.join(path) for path in below)}]"
+            said = f"'{name}' is a map, which has no hash: its values would be sent"
+            yield MappingError(said, location=("redact", "hash", index), hint=hint)
 
 
 def vain(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:
@@ -72,7 +76,7 @@ def vain(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:
         yield _warning("no event has a body: nothing to mask", ("redact", "body"), "send one: $request_body")
     yield from _headers(spec, written)
     for index, name in enumerate(spec.redact.hash):
-        if steps(name) not in written:
+        if steps(name) not in written and not any(path[: len(steps(name))] == steps(name) for path in written):
             yield _warning(f"no event has '{name}': nothing to hash", ("redact", "hash", index), "")
     if spec.redact.key and not spec.redact.hash and spec.redact.ip != "hash":
         yield _warning("the key hashes nothing", ("redact", "key"), "add hash: [user_id], or ip: hash")

@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import islice
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote, unquote_plus
 
 from logship.errors import FormatError
 from logship.formats.re2_door import Pattern, compile_pattern
 from logship.mapping import values
 from logship.mapping.masked_names import MaskedNames
-from logship.mapping.masked_texts import REDACTED, MaskedTexts
+from logship.mapping.masked_texts import MAX_NESTED, NESTED, REDACTED, MaskedTexts
 from logship.mapping.spec import KeepQuery, RedactSpec
 from logship.patterns import deferred
 
@@ -24,12 +24,15 @@ MAX_PAIRS = 1_024  # of a query, where each has to be looked at
 LONG = 4_096  # characters of a text that is redacted once, in how many places of the event it may stand
 # Names may hold a '?': a run of them without '=' is taken whole, or each would be looked through up to the run's end.
 _PAIR = deferred(r"([?&;#])([^=&;#]*+)(?:=([^&;#]*+))?")
-_NESTED = deferred(r"(?i)%(?:3d|25|7b|5b|22)|=[{\[]")  # a value may be a URL, a form or JSON itself
+_HIDDEN_PAIR = deferred(r"[?&;#][^=]*=")
+_MATRIX = deferred(r"[;&]([^=;&]*+)=")  # a parameter in a path: `/a;jsessionid=x`
 _UNUSUAL = r"%+.\[\]*\x00-\x20\x7f-\U0010ffff"  # in a name: what it says is not what is written
 _PLAIN_NAME = deferred(rf"[^=&;#?{_UNUSUAL}]{{1,64}}")  # the native kernel takes longer ones to Python
 _UNUSUAL_NAME = rf"[^=&;#?{_UNUSUAL}]*+[{_UNUSUAL}]"
 _BOUND = deferred(r"(?<![\[\\])[\^$]|\\[Az]")  # in a pattern
 _AROUND_PATH = deferred(r"((?:[A-Z]+ )?(?:[A-Za-z][A-Za-z0-9+.-]*://[^/#]*)?)(.*?)((?: HTTP/[0-9.]+|#.*)?)", re.DOTALL)
+_BEFORE_PATH = deferred(r"(?:[A-Z]+ )?(?:[A-Za-z][A-Za-z0-9+.-]*://[^/#]*)?")
+_SAFE = "/:@!$&'()*+,;=[] "  # in a decoded path that is written again
 _LISTED_ADDRESS = deferred(r"[0-9A-Fa-f:.]{3,45}")
 
 
@@ -41,27 +44,26 @@ def query_redactor(query: Sequence[str] | KeepQuery) -> Callable[[str], str]:
     parameter, encoded or not. A name to keep is the whole name.
     """
     if isinstance(query, KeepQuery):
-        return _behind_mark(_all_but(query.keep))
+        return _in_parts(_all_but(query.keep), _path_without(_is_not_kept(query.keep)))
     masks = MaskedTexts(query)
-    listed = _behind_mark(_listed(query, masks))
+    in_path = _path_without(masks.hide_parameter)
 
-    def redact(url: str) -> str:
-        head, mark, rest = url.partition("?")
-        if _NESTED.search(head):
-            url = "/".join(masks.encoded(part) for part in head.split("/")) + mark + rest
-        return listed(url)
+    def path(head: str) -> str:
+        return in_path("/".join(masks.encoded(part) for part in head.split("/")) if NESTED.search(head) else head)
 
-    return redact
+    return _in_parts(_listed(query, masks), path)
 
 
-def _behind_mark(covered: Callable[[str], str]) -> Callable[[str], str]:
-    """The same for a URL: from its first `?` or `#` on."""
+def _in_parts(covered: Callable[[str], str], path: Callable[[str], str]) -> Callable[[str], str]:
+    """The same for a URL: `path` up to its first `?` or `#`, `covered` from there on."""
 
     def redact(url: str) -> str:
         head, query = _cut(url)
-        if "=" not in query:
-            return url
-        return head + (covered(query) if len(query) < LONG else redacted_once(covered_long, query))
+        if "=" in head or "%" in head:
+            head = path(head) if len(head) < LONG else redacted_once(path, head)
+        if "=" in query or "%" in query:
+            query = covered(query) if len(query) < LONG else redacted_once(covered_long, query)
+        return head + query
 
     def covered_long(query: str) -> str:
         """Each `?` may begin a pair: sixty thousand of them would take 8 ms."""
@@ -73,22 +75,41 @@ def _behind_mark(covered: Callable[[str], str]) -> Callable[[str], str]:
     return redact
 
 
+def _path_without(hides: Callable[[str], bool]) -> Callable[[str], str]:
+    """A path up to the value of the first parameter in it that is hidden; where that ends only the server knows."""
+
+    def path(head: str) -> str:
+        for match in _MATRIX.finditer(head):
+            if hides(match[1]):
+                return head[: match.end()] + REDACTED if match.end() < len(head) else head
+        return head
+
+    return path
+
+
 def _cut(url: str) -> tuple[str, str]:
     """A URL in two, before its first `?` or `#`."""
     head = url.partition("?")[0].partition("#")[0]
     return head, url[len(head) :]
 
 
-def _all_but(keep: Sequence[str]) -> Callable[[str], str]:
+def _is_not_kept(keep: Sequence[str]) -> Callable[[str], bool]:
     names = frozenset(name.lower() for name in keep)
+    return lambda name: unquote_plus(name).lower() not in names
+
+
+def _all_but(keep: Sequence[str]) -> Callable[[str], str]:
+    is_hidden = _is_not_kept(keep)
 
     def covered(query: str) -> str:
         pieces: list[str] = []
         done = 0
         for count, match in enumerate(_PAIR.finditer(query), 1):
-            if match.start() >= done and match[3] and unquote_plus(match[2]).lower() not in names:
-                end = query.find("&", match.start(3)) % (len(query) + 1)
-                pieces += [query[done : match.start(3)], REDACTED]
+            start = match.end(1) if match[3] is None else match.start(3)
+            named = match[2] if match[3] is None else match[3]
+            if start >= done and named and (_hides_pair(named) or (match[3] and is_hidden(match[2]))):
+                end = query.find("&", start) % (len(query) + 1)
+                pieces += [query[done:start], REDACTED]
                 done = end
             if count == MAX_PAIRS:
                 rest = max(done, match.end())
@@ -98,11 +119,24 @@ def _all_but(keep: Sequence[str]) -> Callable[[str], str]:
     return covered
 
 
+def _hides_pair(value: str) -> bool:
+    """Whether a value that is kept holds another parameter, encoded."""
+    for _ in range(MAX_NESTED):
+        if "%" not in value:
+            return False
+        value = unquote_plus(value)
+        if _HIDDEN_PAIR.search(value):
+            return True
+    return True
+
+
 def _listed(names: Sequence[str], masks: MaskedTexts) -> Callable[[str], str]:
     plainly = _plain_pairs(names) if plain_names(names) else None
 
     def covered(query: str) -> str:
-        done = None if plainly is None or _NESTED.search(query) else _replaced_pairs(plainly, query)
+        if "=" not in query and not NESTED.search(query):
+            return query
+        done = None if plainly is None or NESTED.search(query) else _replaced_pairs(plainly, query)
         return masks.pairs(query, MAX_PAIRS) if done is None else done
 
     return covered
@@ -184,10 +218,13 @@ def bare_query_redactor(redact: Callable[[str], str]) -> Callable[[str], str]:
 def path_redactor(patterns: Sequence[str]) -> Callable[[str], str]:
     """A function from a URL or a request line to the same one with the patterns' groups in its path replaced.
 
-    A pattern that begins with `^` or ends with `$` means the path's begin and end.
+    A pattern that begins with `^` or ends with `$` means the path's begin and end. Scheme and host are no part of it,
+    but for a pattern that names a scheme. What matches a path only when it is decoded is replaced in the decoded path.
     Raises: FormatError with RE2's reason.
     """
-    compiled = [(_redacting_pattern(pattern), _BOUND.search(pattern) is not None) for pattern in patterns]
+    compiled = [
+        (_redacting_pattern(pattern), _BOUND.search(pattern) is not None, "://" in pattern) for pattern in patterns
+    ]
 
     def redact(url: str) -> str:
         return covered(url) if len(url) < LONG else redacted_once(covered, url)
@@ -196,14 +233,35 @@ def path_redactor(patterns: Sequence[str]) -> Callable[[str], str]:
         head, mark, query = url.partition("?")
         if len(head) > MAX_PATH:
             head = head[:MAX_PATH] + REDACTED
-        for pattern, is_bound in compiled:
-            head = _without_matches(pattern, head)
+        for pattern, is_bound, is_whole in compiled:
+            if is_whole:
+                head = _without_matches(pattern, head)
+                continue
             around = _AROUND_PATH.fullmatch(head) if is_bound else None
-            if around is not None and around[2] != head:
-                head = around[1] + _without_matches(pattern, around[2]) + around[3]
+            before, path, behind = around.groups() if around else ("", head, "")
+            if not around and not head.startswith("/"):
+                before = _BEFORE_PATH.match(head)[0]  # type: ignore[index]  # it matches nothing, too
+                path = head[len(before) :]
+            head = before + _path_without_matches(pattern, path) + behind
         return head + mark + query
 
     return redact
+
+
+def _path_without_matches(pattern: Pattern, path: str) -> str:
+    """The same for a path, however often it is encoded."""
+    shown = _without_matches(pattern, path)
+    if "%" not in path:
+        return shown
+    seen = shown
+    for _ in range(MAX_NESTED):
+        before, path, seen = path, unquote(path), unquote(seen)
+        if path == before:
+            return shown
+        masked = _without_matches(pattern, path)
+        if masked != seen:
+            shown, seen = quote(masked, safe=_SAFE), masked
+    return shown if unquote(path) == path else f"/{REDACTED}"
 
 
 def _without_matches(pattern: Pattern, text: str) -> str:

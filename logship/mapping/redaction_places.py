@@ -197,7 +197,8 @@ def _names(source: str) -> Iterator[str]:
 def _headers(tokens: Iterable[str]) -> frozenset[str]:
     """The headers that hold a token, in lower case."""
     headers = {name.removeprefix("request_header_").replace("_", "-") for name in tokens if "_header_" in name}
-    return frozenset(headers | {"cookie" for name in tokens if name.startswith("cookie_")})
+    cookies = {"cookie", "set-cookie"} if any(name.startswith("cookie_") for name in tokens) else set()
+    return frozenset(headers | cookies | ({"set-cookie"} if "cookie" in headers else set()))
 
 
 def _with_tokens(query: list[str] | KeepQuery, tokens: Iterable[str]) -> list[str] | KeepQuery:

@@ -125,7 +125,7 @@ def review(spec: MappingSpec) -> tuple[list[MappingError], tuple[MappingError, .
     """Errors and warnings of a mapping alone, without a format."""
     plan = read_plan(spec)
     errors = [
-        *plan.errors, *_required(plan), *_misfits(plan), *_proxies(spec), *redact_review.refused(spec),
+        *plan.errors, *_required(plan), *_misfits(plan), *_proxies(spec), *redact_review.refused(spec, plan),
         *_same_ids(plan), *refused(spec), *rule_review.refused(plan),
     ]  # fmt: skip
     warnings = (

@@ -57,10 +57,12 @@ def sent(line: bytes, text: str, fmt: Format) -> str:
 
 
 COOKIE = f"a=1; sid={TOKEN}; b=2"
+SET_COOKIE = nginx(FIELDS + ' "$cookie_sid" "$sent_http_set_cookie"')
 HEADERS = {"X-Auth": TOKEN, "Referer": f"https://a.example/?t={TOKEN}", "Host": "a.example"}
 JWT_CASES: list[tuple[Format, bytes, str, str]] = [
     (of_nginx("http_cookie"), in_nginx(COOKIE), "cookie_sid", "$http_cookie"),
     (of_nginx("http_cookie"), in_nginx(COOKIE), "cookie_sid", "${http_cookie|urldecode} ${cookie_sid:-x}"),
+    (SET_COOKIE, in_nginx(TOKEN, f"sid={TOKEN}; HttpOnly"), "cookie_sid", "$sent_http_set_cookie"),
     (of_nginx("cookie_sid"), in_nginx(TOKEN), "cookie_sid", "$cookie_sid"),
     (of_nginx("http_authorization"), in_nginx(f"Bearer {TOKEN}"), "http_authorization", "$http_authorization"),
     (of_nginx("http_x_auth"), in_nginx(TOKEN), "http_x_auth", "$http_x_auth"),
@@ -164,6 +166,9 @@ QUERIES = [
     f"user%5B0%5D%5Btoken%5D={SECRET}", f"next=%2Flogin%3Ftoken%3D{SECRET}", f"next=token%3D{SECRET}",
     f"next=%2Fa%3Fnext%3D%252Fb%253Ftoken%253D{SECRET}", f"f=%7B%22token%22%3A%22{SECRET}%22%7D",
     f"f={{'a':1}}&token={SECRET}", f"a=1#token={SECRET}", f"a=1#b=2&token={SECRET}", f"token=a?{SECRET}",
+    f"a=1%26token={SECRET}", f"a=1%2526token={SECRET}", f"a%26token%3D{SECRET}", f"a=1%26token%3D{SECRET}",
+    f"a=1%3Btoken={SECRET}",
+    f"%3Ftoken%3D{SECRET}",
     f"next={reduce(lambda text, _: quote(text, safe=''), range(MAX_NESTED + 2), f'/x?token={SECRET}')}",
 ]  # fmt: skip
 
@@ -176,10 +181,25 @@ def test_nothing_of_a_parameter_is_left_wherever_it_ends_or_stands(query: str, m
     assert SECRET not in json.dumps(event(line, f"{{{redact}}}"))
 
 
-@pytest.mark.parametrize("target", [f"/go/https%3A%2F%2Fa%3Ftoken%3D{SECRET}", f"/x#token={SECRET}"])
+IN_PATHS = [
+    f"/go/https%3A%2F%2Fa%3Ftoken%3D{SECRET}", f"/x#token={SECRET}", f"/x%3Ftoken={SECRET}", f"/x%3Ftoken%3D{SECRET}",
+    f"/x;token={SECRET}", f"/x;a=1;TOKEN={SECRET}/y;b=1", f"/x;tok%65n={SECRET}?a=1", f"/x%3Btoken={SECRET}",
+    f"/x&token={SECRET}?b=1", f"/x;token=a/{SECRET}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", IN_PATHS)
 def test_a_parameter_is_found_in_a_path_and_in_a_fragment(target: str) -> None:
     redact = "{redact: {query: [token]}, event: {metadata: {p: $path, t: $target}}}"
     assert SECRET not in json.dumps(event(combined(f"GET {target} HTTP/1.1", referer=f"https://a{target}"), redact))
+
+
+@pytest.mark.parametrize(
+    "target", [f"/x?page=1%26a={SECRET}", f"/x?page=1%2526a%253D{SECRET}", f"/x;a={SECRET}?page=2"]
+)
+def test_nothing_of_a_parameter_that_is_not_kept_hides_in_one_that_is(target: str) -> None:
+    found = event(combined(f"GET {target} HTTP/1.1", referer=f"https://a{target}"), "redact: {query: {keep: [page]}}")
+    assert SECRET not in json.dumps(found)
 
 
 @pytest.mark.parametrize("tail", [";", ";b=", "#", "?x="])
@@ -226,7 +246,8 @@ def wrapped(draw: Callable[[st.SearchStrategy[Any]], Any], name: str, value: obj
 def test_no_masked_value_survives_and_no_other_is_lost_however_deep_it_stands(data: st.DataObject) -> None:
     name, tail = data.draw(st.sampled_from(NAMES)), data.draw(st.sampled_from(["", ";x", "#x", " y"]))
     hidden: Any = data.draw(st.sampled_from([SECRET, [SECRET], {"x": SECRET}])) if not tail else SECRET + tail + SECRET
-    tree = [wrapped(data.draw, name, hidden), wrapped(data.draw, data.draw(st.sampled_from(PLAIN_NAMES)), KEPT)]
+    kept = wrapped(data.draw, data.draw(st.sampled_from(PLAIN_NAMES)), KEPT)
+    tree = {"first": wrapped(data.draw, name, hidden), "second": kept}
     redact = f"redact: {{body: {json.dumps(KEYS)}, query: {json.dumps(KEYS)}}}"
     body = "event: {request: {body: $request_body}, metadata: {b: $request_body, p: '${payload}', t: 'x${payload}'}}"
     found = sent(in_json(payload=tree, request_body=json.dumps(tree)), f"{body}, {redact}", MEMBERS)

@@ -93,6 +93,13 @@ WRONG = [
     ("redact: {path: ['/users/:id']}", "write '/users/([^/]+)'"),
     ("redact: {path: ['/users/*']}", "write '/users/([^/]+)'"),
     ("redact: {path: ['/users/{id}/mail']}", "write '/users/([^/]+)/mail'"),
+    ("event: {user_id: '-'}", "user_id can't be '-'"),
+    ("event: {user_id: ''}", "user_id can't be ''"),
+    ("event: {request: {uri: $path}}", "must begin with http:// or https://"),
+    ("event: {request: {uri: '${scheme}${host}${target}'}}", "must begin with http:// or https://"),
+    ("jwt: {from: $status, claims: {a: sub}}", "holds no token: $status"),
+    ("jwt: {from: '${http_authorization|lower}', claims: {a: sub}}", "can't be decoded"),
+    ("{event: {metadata: {n: $host}}, redact: {hash: [metadata], key: k}}", "write [metadata.n]"),
     ("redact: {path: ['/reset/']}", "write '/reset/([^/]+)'"),
 ]
 

@@ -293,3 +293,25 @@ def test_nothing_but_what_the_mapping_names_is_sent() -> None:
     fmt = nginx(f'$remote_addr [$time_local] "$request" $status {secrets}')
     line = b'192.0.2.1 [10/Oct/2000:13:55:36 +0000] "GET / HTTP/1.1" 200 "s3cret" "s3cret" "s3cret"'
     assert "s3cret" not in convert(converter(fmt=fmt), line).events[0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "target", "redacted"),
+    [
+        ("/reset/([^/]+)", "/reset%2Fs3cret", "/reset/[redacted]"),
+        ("/reset/([^/]+)", "/%72eset/s3cret", "/reset/[redacted]"),
+        ("/reset/([^/]+)", "/a%20b/%2572eset/s3cret", "/a b/reset/[redacted]"),
+        ("/reset/([^/]+)", "/reset/s3%20cret/x%20y", "/reset/[redacted]/x%20y"),
+        ("([a-z]{6,})", "/abcdefgh/123", "/[redacted]/123"),
+        ("(a)?", "/api", "/[redacted]pi"),
+    ],
+)
+def test_a_path_is_searched_decoded_too_and_no_host_is_part_of_it(pattern: str, target: str, redacted: str) -> None:
+    line = combined(f"GET {target} HTTP/1.1", referer=f"https://longhost.example{target}")
+    found = event(line, f"redact: {{path: ['{pattern}']}}", fields={"host": "longhost.example"})
+    assert at(found, "request", "uri") == f"https://longhost.example{redacted}"
+    assert at(found, "request", "headers", "Referer") == f"https://longhost.example{redacted}"
+
+
+def test_a_path_that_is_encoded_without_end_is_redacted() -> None:
+    assert path_redactor(["/reset/(.*)"])("/" + "%25" * 1 + "25" * 9 + "72eset/s3cret") == "/[redacted]"
