@@ -48,12 +48,20 @@ def loads(text: bytes | str) -> Any:
         raise orjson.JSONDecodeError("nested too deeply", raw.decode(), 0) from exc
 
 
+def spelled(text: bytes) -> Any:
+    """The JSON value, each of its numbers as Digits, however short; `text` is known to be JSON.
+
+    Raises: RecursionError for more nesting than Python reads.
+    """
+    return _SPELLING.decode(text.decode())
+
+
 def dumps(tree: object, option: int = 0) -> bytes:
     """The tree as compact JSON, or as orjson's `option` says.
 
     Raises: TypeError as orjson's: for what is no JSON, or nested too deeply.
     """
-    return orjson.dumps(tree, default=_spelled, option=option)
+    return orjson.dumps(tree, default=_fragment, option=option)
 
 
 def _has_long(raw: bytes) -> bool:
@@ -73,7 +81,7 @@ def _has_long(raw: bytes) -> bool:
     return False
 
 
-def _spelled(value: object) -> orjson.Fragment:
+def _fragment(value: object) -> orjson.Fragment:
     if isinstance(value, Digits):
         return orjson.Fragment(str(value))
     raise TypeError(type(value))
@@ -89,3 +97,4 @@ def _float(text: str) -> float | Digits:
 
 
 _READER = json.JSONDecoder(parse_int=_integer, parse_float=_float)
+_SPELLING = json.JSONDecoder(parse_int=Digits, parse_float=Digits)

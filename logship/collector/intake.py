@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from logship.collector.callers import Callers
 from logship.collector.checking import MANY_KEYS_CHARS, checked, encoded_event, oversize_of
 from logship.collector.elements import WHITESPACE, decode, elements, has_too_many_values, too_many_values
+from logship.collector.identifiers import decode_item
 from logship.collector.refusal import MAX_FAULTS, Fault, RefusalError
 from logship.collector.routes import Routes
 from logship.collector.row import (
@@ -170,7 +171,7 @@ class Intake:
         for index, encoded in enumerate(texts, first):
             if len(faults) >= MAX_FAULTS:
                 break
-            event = checked(decode(encoded, f"event {index}: "), index, faults)
+            event = checked(decode_item(encoded, f"event {index}: "), index, faults)
             if event is None:
                 continue
             request, response = event["request"], event.get("response")

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from logship import digits
 from logship.collector.checking import MANY_KEYS_CHARS, MAX_KEYS, reasons
 from logship.collector.elements import WHITESPACE, decode, elements, has_too_many_values, too_many_values
+from logship.collector.identifiers import decode_item
 from logship.collector.intake import BOM, MAX_DEPTH
 from logship.collector.profile_model import ItemKind
 from logship.collector.refusal import MAX_FAULTS, Fault, RefusalError
@@ -60,7 +61,7 @@ def _texts(body: bytes, kind: ItemKind, *, batch: bool) -> Iterator[bytes]:
 
 def _checked(text: bytes, index: int, kind: ItemKind, faults: list[Fault]) -> list[Item]:
     """The item if it is valid; else none, and `faults` say why."""
-    item = decode(text, f"item {index}: ")
+    item = decode_item(text, f"item {index}: ")
     try:
         kind.model.validate_python(item)
         valid: Item = item  # type: ignore[assignment]  # the model says so

@@ -1,6 +1,7 @@
 """The typed model of an event as the ingestion API takes it; validation, error texts and OpenAPI all come from here.
 
-Unknown keys are kept, null equals absent, nothing is coerced: "200" is no status.
+Unknown keys are kept, null equals absent, nothing is coerced: "200" is no status. Identifiers may
+be numbers: identifiers.py makes texts of them first.
 """
 
 from __future__ import annotations
@@ -17,14 +18,21 @@ OPEN = ConfigDict(extra="allow", strict=True)
 NO_NUL = r"^[^\x00]*$"  # PostgreSQL text holds no NUL
 
 
+def or_number(**limits: int | str) -> WithJsonSchema:
+    """The schema of an identifier; the limits are those of its text."""
+    number = {"type": "number", "description": "taken as its text, with the digits as they are written"}
+    return WithJsonSchema({"anyOf": [{"type": "string", **limits}, number]})
+
+
 Status = Annotated[int, Field(ge=0, le=999)]
 Weight = Annotated[int, Field(ge=1, le=MAX_WEIGHT)]
 Time = Annotated[str, Field(description="ISO 8601: Z, an offset, or no zone (= UTC); 0 to 9 fraction digits")]
 Text = Annotated[str, Field(min_length=1)]
 # InstanceOf looks at the type only: JSON objects have text keys, and copying them costs a tenth of an event
 Object = Annotated[InstanceOf[dict[str, Any]], WithJsonSchema({"type": "object", "additionalProperties": True})]
-Id = Annotated[str, Field(max_length=MAX_ID_CHARS, pattern=NO_NUL)]
-User = Annotated[str, Field(max_length=MAX_USER_CHARS)]
+Id = Annotated[str, Field(max_length=MAX_ID_CHARS, pattern=NO_NUL), or_number(maxLength=MAX_ID_CHARS, pattern=NO_NUL)]
+User = Annotated[str, Field(max_length=MAX_USER_CHARS), or_number(maxLength=MAX_USER_CHARS)]
+Identifier = Annotated[str, or_number()]
 
 
 class Request(TypedDict):
@@ -61,9 +69,9 @@ class Event(TypedDict):
     response: NotRequired[Response | None]
     transaction_id: NotRequired[Id | None]
     user_id: NotRequired[User | None]
-    company_id: NotRequired[str | None]
-    session_token: NotRequired[str | None]
-    subscription_id: NotRequired[str | None]
+    company_id: NotRequired[Identifier | None]
+    session_token: NotRequired[Identifier | None]
+    subscription_id: NotRequired[Identifier | None]
     metadata: NotRequired[Object | None]
     direction: NotRequired[str | None]
     weight: NotRequired[Weight | None]

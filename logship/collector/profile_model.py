@@ -1,6 +1,6 @@
 """The typed models of what SDKs send beside events: users, companies, subscriptions, and actions of users.
 
-Unknown keys are kept, nothing is coerced, as in model.py.
+Unknown keys are kept, nothing is coerced but identifiers that are numbers, as in model.py.
 """
 
 from __future__ import annotations
@@ -10,12 +10,16 @@ from typing import Annotated, Any, NotRequired
 from pydantic import Field, TypeAdapter
 from typing_extensions import TypedDict
 
-from logship.collector.model import MAX_USER_CHARS, NO_NUL, OPEN, Id, Object, Text, Time
+from logship.collector.model import MAX_USER_CHARS, NO_NUL, OPEN, Id, Identifier, Object, Text, Time, or_number
 from logship.records import record
 
-Key = Annotated[str, Field(min_length=1, max_length=MAX_USER_CHARS, pattern=NO_NUL)]
+Key = Annotated[
+    str,
+    Field(min_length=1, max_length=MAX_USER_CHARS, pattern=NO_NUL),
+    or_number(minLength=1, maxLength=MAX_USER_CHARS, pattern=NO_NUL),
+]
 Name = Annotated[str, Field(min_length=1, max_length=MAX_USER_CHARS)]
-Tokens = str | list[str]
+Tokens = Identifier | list[Identifier]
 
 
 class UserProfile(TypedDict):
@@ -23,7 +27,7 @@ class UserProfile(TypedDict):
 
     __pydantic_config__ = OPEN  # type: ignore[misc]  # pydantic's documented way for a TypedDict
     user_id: Key
-    company_id: NotRequired[str | None]
+    company_id: NotRequired[Identifier | None]
     session_token: NotRequired[Tokens | None]
     modified_time: NotRequired[str | None]
     ip_address: NotRequired[str | None]
@@ -75,10 +79,10 @@ class UserAction(TypedDict):
     action_name: Name
     request: ActionRequest
     transaction_id: NotRequired[Id | None]
-    session_token: NotRequired[str | None]
+    session_token: NotRequired[Identifier | None]
     user_id: NotRequired[Key | None]
-    company_id: NotRequired[str | None]
-    subscription_id: NotRequired[str | None]
+    company_id: NotRequired[Identifier | None]
+    subscription_id: NotRequired[Identifier | None]
     metadata: NotRequired[Object | None]
 
 

@@ -11,6 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 import requests
 from click.testing import CliRunner
@@ -82,6 +83,32 @@ def test_one_and_several_are_taken_with_201_and_exported(
     other = {"X-Moesif-Application-Id": "other"}
     assert send(either.url, f"/v1/{kind}", {**one, "theirs": True}, headers=other).status_code == 201
     assert len(exported(either.url, kind)) == 3, "applications are kept apart"
+
+
+@pytest.mark.parametrize("written", ["42", "-0", "1e3", "42.00", "12345678901234567890123.50"])
+def test_an_identifier_that_is_a_number_is_the_text_that_events_have(collector: CollectorServer, written: str) -> None:
+    ids = ("user_id", "company_id", "subscription_id", "session_token", "transaction_id")
+    numbers = ",".join(f'"{name}":{written}' for name in ids)
+    one = orjson.dumps(event(1))[:-1].replace(b'"transaction_id"', b'"_"')
+    happened = {
+        "users": "",
+        "companies": "",
+        "subscriptions": "",
+        "actions": ',"action_name":"x","request":{"uri":"/"}',
+    }
+    for path, body in {
+        "events": one + b"," + numbers.encode() + b"}",
+        **{kind: f"{{{numbers}{more}}}".encode() for kind, more in happened.items()},
+    }.items():
+        for whole, to in ((body, path), (b"[" + body + b"]", f"{path}/batch")):
+            headers = {"X-Moesif-Application-Id": APPLICATION_ID, "Content-Type": "application/json"}
+            answer = requests.post(f"{collector.url}/v1/{to}", whole, headers=headers, timeout=20)
+            assert answer.status_code == 201, answer.text
+    stored = [*collector.events(), *(one for kind in happened for one in exported(collector.url, kind))]
+    assert len(stored) == 5, "both ways name the same"
+    for found in stored:
+        assert {name: found[name] for name in ids} | {"session_token": written} == dict.fromkeys(ids, written)
+        assert found["session_token"] in (written, [written])
 
 
 def test_updates_are_merged_in_their_order(either: CollectorServer) -> None:
@@ -162,7 +189,7 @@ def test_a_user_is_read_with_company_and_newest_actions(either: CollectorServer)
     [
         ("/v1/users", {}, "user_id"),
         ("/v1/users", {"user_id": ""}, "user_id"),
-        ("/v1/users", {"user_id": 7}, "user_id"),
+        ("/v1/users", {"user_id": True}, "user_id"),
         ("/v1/users", {"user_id": "a\x00"}, "user_id"),
         ("/v1/users", {"user_id": "u" * 300}, "user_id"),
         ("/v1/users", {**ANN, "metadata": []}, "metadata"),

@@ -59,8 +59,7 @@ def python_shop(name: str) -> list[str]:
     return [sys.executable, "-m", f"tests.collector.sdks.{name}_shop"]
 
 
-def assert_stored_once(collector: CollectorServer, name: str) -> None:
-    events = collector.events()
+def assert_stored_once(events: list[dict[str, Any]], name: str) -> None:
     paths = Counter(one["request"]["uri"].partition(f"/{name}/")[2] for one in events)
     assert paths == Counter({str(number): 1 for number in range(COUNT)})
     bodies = {one["request"]["body"]["number"]: one["request"]["body"] for one in events}
@@ -69,11 +68,11 @@ def assert_stored_once(collector: CollectorServer, name: str) -> None:
     assert all(one["response"]["body"]["number"] == one["request"]["body"]["number"] for one in events)
 
 
-def assert_profiles(collector: CollectorServer) -> None:
+def assert_profiles(collector: CollectorServer, *others: str) -> None:
     """Merged over several updates, some of which said null or nothing of what they did not set."""
     users: dict[str, Any] = {one["user_id"]: one for one in exported(collector.url, "users")}
     assert {key: value for key, value in users["ann"].items() if value} == ANN
-    assert set(users) == {"ann", "bob", "eve"}
+    assert set(users) == {"ann", "bob", "eve", *others}
     companies = {one["company_id"]: one for one in exported(collector.url, "companies")}
     assert {key: value for key, value in companies["acme"].items() if value} == COMPANY
     assert set(companies) == {"acme", "other"}
@@ -91,8 +90,10 @@ def test_a_python_shop_is_stored_once_with_its_profiles(collector: CollectorServ
         with shop(python_shop(name), recorder.url):
             wait_until(lambda: len(collector.events()) >= COUNT, 60, "its events are stored", every_s=0.2)
         assert_all_fine(recorder.exchanges)
-    assert_stored_once(collector, name)
+    assert_stored_once(collector.events(), name)
     assert_profiles(collector)
+    if name == "wsgi":
+        assert Counter(one["user_id"] for one in collector.events()) == {"42": COUNT // 5, "ann": COUNT - COUNT // 5}
 
 
 def test_a_node_shop_is_stored_once_with_profiles_subscriptions_and_actions(collector: CollectorServer) -> None:
@@ -100,9 +101,11 @@ def test_a_node_shop_is_stored_once_with_profiles_subscriptions_and_actions(coll
     command = [require("node", "nodejs"), "tests/collector/sdks/node_shop.js"]
     with recording(collector.url) as recorder:
         with shop(command, recorder.url, NODE_PATH=modules):
-            wait_until(lambda: len(collector.events()) >= COUNT, 60, "its events are stored", every_s=0.2)
+            wait_until(lambda: len(collector.events()) >= 2 * COUNT, 60, "its events are stored", every_s=0.2)
         assert_all_fine(recorder.exchanges)
-    assert_stored_once(collector, "node")
-    assert_profiles(collector)
+    for direction in ("Incoming", "Outgoing"):
+        assert_stored_once([one for one in collector.events() if one["direction"] == direction], "node")
+    assert {one["user_id"] for one in collector.events()} == {"42"}
+    assert_profiles(collector, "42")
     assert [one["subscription_id"] for one in exported(collector.url, "subscriptions")] == ["s1"]
     assert sorted(one["action_name"] for one in exported(collector.url, "actions")) == ["Clicked", "Paid"]

@@ -4,7 +4,8 @@ const moesif = require('moesif-nodejs');
 
 const [url, applicationId, count] = [process.argv[2], process.argv[3], Number(process.argv[4])];
 const bodyOf = (number) => ({ number, text: 'é'.repeat(9600), items: [...Array(100).keys()] });
-const middleware = moesif({ applicationId, baseUri: url });
+const middleware = moesif({ applicationId, baseUri: url, identifyUser: () => 42 });
+middleware.startCaptureOutgoing(); // where the SDK sends the number as it is
 
 const server = http.createServer((req, res) => middleware(req, res, () => {
   const pieces = [];
@@ -29,6 +30,7 @@ server.listen(0, '127.0.0.1', async () => {
   await middleware.updateUser({ userId: 'ann', metadata: { plan: 'gold' } });
   await middleware.updateUsersBatch([{ userId: 'bob' }, { userId: 'eve', metadata: { x: null } }]);
   await middleware.updateCompany({ companyId: 'acme', companyDomain: 'acme.example', metadata: { size: 9 } });
+  await middleware.updateUser({ userId: 42 });
   await middleware.updateCompaniesBatch([{ companyId: 'other' }]);
   await middleware.updateSubscription({ subscriptionId: 's1', companyId: 'acme', status: 'active' });
   await middleware.sendAction({ actionName: 'Clicked', userId: 'ann', request: { uri: 'https://shop.example/cart' } });

@@ -1,4 +1,4 @@
-"""A WSGI application under moesifwsgi, with its default settings."""
+"""A WSGI application under moesifwsgi, with its default settings and users whose ids are texts and numbers."""
 
 from __future__ import annotations
 
@@ -17,9 +17,14 @@ def shop(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [json.dumps(body_of(int(environ["PATH_INFO"].rpartition("/")[2]))).encode()]
 
 
+def user_of(app: Any, environ: dict[str, Any], response_headers: object = None) -> int | str:
+    """Every fifth call is of one whose id is a number, as ids of databases are."""
+    return 42 if int(environ["PATH_INFO"].rpartition("/")[2]) % 5 == 0 else "ann"
+
+
 def main() -> None:
     url, application_id, count = arguments()
-    middleware = MoesifMiddleware(shop, {"APPLICATION_ID": application_id, "BASE_URI": url})
+    middleware = MoesifMiddleware(shop, {"APPLICATION_ID": application_id, "BASE_URI": url, "IDENTIFY_USER": user_of})
     for number in range(count):
         body = json.dumps(body_of(number)).encode()
         environ: dict[str, Any] = {
