@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import orjson
 
 from logship.collector.columns import Array, held, only
 from logship.collector.database import Database
@@ -89,15 +90,38 @@ class TextSearch:
         return found if mask is None else found & mask
 
     def _holding(self, candidates: Array, text: str) -> Array:
-        """The ids of those candidates that hold a text, and maybe of others."""
+        """The ids of those candidates that hold a text, as it is or as JSON writes it, and maybe of others."""
         if len(candidates) <= FEW:
             places = ",".join("?" * len(candidates))
             where, values = f"id IN ({places})", [int(one) for one in candidates]
         else:
             where, values = "id BETWEEN ? AND ?", [int(candidates.min()), int(candidates.max())]
-        statement = f"SELECT id FROM events WHERE {where} AND {self._database.holds_text}"  # noqa: S608
-        records = self._database.read(statement, (*values, f"%{like_literal(text)}%"))
+        spellings, has_case = spellings_of(text), other_cases_differ(text)
+        holds = " OR ".join([self._database.holds_text] * len(spellings))
+        named = "id, CAST(event AS TEXT)" if has_case else "id"
+        statement = f"SELECT {named} FROM events WHERE {where} AND ({holds})"  # noqa: S608
+        records = self._database.read(statement, (*values, *(f"%{pattern_of(one)}%" for one in spellings)))
+        if has_case:
+            lowered = [one.lower() for one in spellings]
+            records = [record for record in records if any(one in record[1].lower() for one in lowered)]
         return np.array([record[0] for record in records], np.int64)
+
+
+def spellings_of(text: str) -> list[str]:
+    """How a text may stand in stored JSON: as a piece of the JSON, or as a value, with its escapes."""
+    escaped = orjson.dumps(text).decode()[1:-1]
+    return [text] if escaped == text else [text, escaped]
+
+
+def other_cases_differ(text: str) -> bool:
+    """Whether a text has letters that databases don't find in another case: they know those of ASCII alone."""
+    return not text.isascii() and text.lower() != text.upper()
+
+
+def pattern_of(text: str) -> str:
+    """`text` inside a LIKE pattern; in place of letters beyond ASCII that have a case any one letter may stand."""
+    pieces = ("_" if other_cases_differ(one) else like_literal(one) for one in text)
+    return "".join(pieces)
 
 
 def narrowed(known: KnownSegment, keep: Array) -> KnownSegment:

@@ -205,6 +205,29 @@ def test_each_filter_finds_what_it_says(database: Database, wanted: EventFilter,
     assert sorted(listed(database, wanted)) == paths
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('say "hi" ann', 'say "hi" ann'),
+        ("SAY", 'say "hi"'),
+        ("back\\slash", "C:\\back\\slash"),
+        ("new\nline", "a new\nline"),
+        ("tab\there", "tab\there"),
+        ("bell\x07", "bell\x07"),
+        ("\u00fcn\u00ef", "\u00dcn\u00cf"),
+        ("\u0438\u0432\u0430\u043d", "\u0418\u0412\u0410\u041d"),
+        ("\u0418\u0412\u0410\u041d%", "\u0438\u0432\u0430\u043d%"),
+        ("\u65e5\u672c", "\u65e5\u672c\u8a9e"),
+        ("stra\u00dfe", "STRA\u00dfE"),
+    ],
+)
+def test_a_text_is_found_whatever_letters_it_has_and_in_any_case(database: Database, text: str, value: str) -> None:
+    database.insert(rows_of([event(1), event(2, user_id=value), event(3, user_id="\u00e1n\u00e1 x%")]))
+    wanted = EventFilter(APP, search=text)
+    assert listed(database, wanted) == ["/items/2"]
+    assert summarised(database, wanted).requests == 1
+
+
 def test_counts_are_weighted_and_equal_what_is_stored(database: Database) -> None:
     slow = event(2, weight=10)
     slow["response"] |= {"status": 503, "time": "2026-10-10T13:55:38.123Z"}
