@@ -79,7 +79,7 @@ class _Lowering:
         samples = any(rule.share for rule in self._plan.rules)
         fields, event, remote = self._fields, self._plan.event, None
         if self._remote_rules is not None:
-            remote = RemoteDecision(self._remote_rules, event, fields, is_traced=self._is_traced)
+            remote = RemoteDecision(self._remote_rules, event, fields, self._covers.hashed, is_traced=self._is_traced)
         writer = EventWriter(fields, self._covers, self._choices, self._plan.max_body_bytes, remote)
         writer.write(event, self._weights if samples else None, self._is_kept)
         self._assembler.begin_reading()

@@ -62,6 +62,12 @@ class MemberWriter:
         if self._remote is not None and path in self._remote.wanted:
             self._assembler.first(self._remote.wanted[path], [register])
 
+    def _note_bare(self, path: Path, parts: Sequence[str | Value]) -> None:
+        """Keeps what is written at a place as it is before it is hashed."""
+        if self._remote is not None and path in self._remote.bare:
+            held = self._fields.held(self._whole(parts, is_always=True))
+            self._assembler.first(self._remote.bare[path], [held])
+
     def is_last(self, path: Path) -> bool:
         """Whether it is the weight, which is written when the receiver's rules have been asked."""
         return self._remote is not None and path == WEIGHT
@@ -104,6 +110,7 @@ class MemberWriter:
                 measure = self._fields.function("is longer", bodies.is_longer(self._max_body_bytes))
                 self._unless_left_out(path, self._whole(given, is_always=False), measure, skip)
                 is_always = False
+            self._note_bare(path, given)
             is_certain = self._optional(path, shape, self._placed(path, given, is_always=is_always), members, skip)
             self._assembler.place(skip)
             if not (is_always and is_certain):

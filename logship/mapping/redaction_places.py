@@ -78,7 +78,7 @@ HIDDEN_FIELD = Cover("hidden", lambda text: REDACTED if text else "")
 
 
 class Covers:
-    """The redactions of one mapping; `hidden` are headers, in lower case."""
+    """The redactions of one mapping; `hidden` are headers, in lower case; `hashed` are places of the event."""
 
     def __init__(self, spec: MappingSpec) -> None:
         """Raises: FormatError with RE2's reason for a pattern of `redact.path`."""
@@ -94,8 +94,8 @@ class Covers:
         self._body = Cover("body mask", MaskedTexts(keys).body) if redact.body else None
         self._masked_names = MaskedNames(keys)
         self._own = frozenset({*spec.lookups, *(spec.jwt.claims if spec.jwt else ())})
-        self._hashed = frozenset(steps(name) for name in redact.hash)
-        self._digest = Cover("digest", redaction.hashed_text(redact.key.encode())) if self._hashed else None
+        self.hashed = frozenset(steps(name) for name in redact.hash)
+        self._digest = Cover("digest", redaction.hashed_text(redact.key.encode())) if self.hashed else None
         self._address = Cover("address cover", address) if address else None
         self._listed = Cover("forwarded cover", redaction.listed_addresses(address)) if address else None
         self._path = Cover("path cover", path) if path else None
@@ -119,7 +119,7 @@ class Covers:
 
     def member_mask(self, name: str, path: Path) -> MemberMask | None:
         """What masks a field that may hold an object, a body or a URL; None where nothing has to be looked for."""
-        if path in self._hashed or (self._members is None and not self.tokens):
+        if path in self.hashed or (self._members is None and not self.tokens):
             return None
         known = canonical(name) or name
         return MemberMask(self._members, steps_of(name) if lookup(known) is None else ())
@@ -137,7 +137,7 @@ class Covers:
             return HIDDEN
         if is_header and self._listed is not None and header in FORWARDED:
             return self._listed
-        if path in self._hashed:
+        if path in self.hashed:
             return self._digest
         if path in _BODIES:
             return self._body
@@ -149,7 +149,7 @@ class Covers:
     def of_field(self, name: str, path: Path) -> Cover | None:
         """What covers a field that a template writes at a place that is not covered as a whole."""
         is_client = path == ("request", "ip_address")
-        if path in self._hashed:
+        if path in self.hashed:
             return None
         known = canonical(name) or name
         if known in self.tokens or self._header_of(known) in self.hidden:
@@ -214,6 +214,7 @@ class NoCovers(Covers):
 
     def __init__(self) -> None:
         self.hidden = frozenset()
+        self.hashed = frozenset()
         self.tokens = ()
 
     def member_mask(self, name: str, path: Path) -> MemberMask | None:

@@ -9,7 +9,7 @@ event's members, the wanted ones noted
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,7 @@ from logship.mapping.remote_texts import (
     pattern_code,
     product,
     route,
+    spelled_rate,
 )
 from logship.records import record
 from logship.words import RECEIVER
@@ -67,11 +68,14 @@ class Reason:
 class RemoteDecision:
     """Emits the decision for one program.
 
-    Shapes: `wanted` are the leaves of the event whose text is to be noted, each in its register; `weight` holds the
+    Shapes: `wanted` are the leaves of the event whose text is to be noted, each in its register; `bare` those
+    that are noted as they are before they are hashed, too; `weight` holds the
     weight that the receiver's rate gives, as text, empty for 1.
     """
 
-    def __init__(self, rules: RemoteRules, event: Branch, fields: Fields, *, is_traced: bool) -> None:
+    def __init__(
+        self, rules: RemoteRules, event: Branch, fields: Fields, hashed: Set[Path], *, is_traced: bool
+    ) -> None:
         self._rules = rules
         self._fields = fields
         self._assembler = fields.assembler
@@ -87,6 +91,7 @@ class RemoteDecision:
         self._id = self._noted(ID) if isinstance(event.get("transaction_id"), Leaf) else None
         has_company = bool(rules.companies) and isinstance(event.get("company_id"), Leaf)
         self._company = self._noted(COMPANY) if has_company else None
+        self.bare = {path: self._assembler.register() for path in (USER, COMPANY) if path in hashed}
         self._base = self._noted(WEIGHT) if isinstance(event.get("weight"), Leaf) else None
         found = {rule.number: [_find(event, one.path) for one in rule.conditions] for rule in rules.regexes}
         self._regexes = [rule for rule in rules.regexes if all(found[rule.number])]  # what is nowhere never matches
@@ -144,17 +149,23 @@ class RemoteDecision:
         rules, fields = self._rules, self._fields
         fate = company_rate = None
         if rules.users and self._user is not None:
+            ids = self._spellings(USER, self._user)
             fate = fields.call(
-                fields.function("receiver's user", fates(rules.users), entries=SHARED_ENTRIES), self._user
+                fields.function("receiver's user", fates(rules.users), arity=len(ids), entries=SHARED_ENTRIES), *ids
             )
             self._drop_if(fate, EXCLUDED, USER_RATE)
         if self._company is not None:
             companies = rules.companies
-            spelled = fields.function("receiver's company", lambda text: str(companies.get(text, "")))
-            company_rate = fields.call(spelled, self._company)
+            ids = self._spellings(COMPANY, self._company)
+            function = fields.function("receiver's company", spelled_rate(companies), arity=len(ids))
+            company_rate = fields.call(function, *ids)
             if Fraction(0) in companies.values():
                 self._drop_if(company_rate, "0", COMPANY_RATE)
         return fate, company_rate
+
+    def _spellings(self, path: Path, sent: int) -> list[int]:
+        """An id as it is sent and, where that is a hash, as the line has it: the receiver may know either."""
+        return [sent, self.bare[path]] if path in self.bare else [sent]
 
     def _regex_rules(self, end: Label) -> None:
         if not self._regexes:

@@ -43,9 +43,21 @@ def inside_of(text: str, way: Path) -> str:
     return "" if node is None or isinstance(node, dict | list) else text_of(node)
 
 
-def fates(rates: Mapping[str, Fraction]) -> Callable[[str], str]:
-    """A function from a user to what becomes of all its events, '' for one without a rate of its own."""
-    return lambda user: "" if (rate := rates.get(user)) is None else _fate(user, rate)
+def fates(rates: Mapping[str, Fraction]) -> Callable[..., str]:
+    """A function from a user to what becomes of all its events, '' for one without a rate of its own.
+
+    Shapes: the user's id as it is sent, and perhaps another of the same user; the smaller rate holds.
+    """
+    return lambda user, *others: "" if (rate := _least(rates, (user, *others))) is None else _fate(user, rate)
+
+
+def spelled_rate(rates: Mapping[str, Fraction]) -> Callable[..., str]:
+    """A function from the ids of one company to its rate as text, the smaller one, '' for none."""
+    return lambda *ids: "" if (rate := _least(rates, ids)) is None else str(rate)
+
+
+def _least(rates: Mapping[str, Fraction], ids: Iterable[str]) -> Fraction | None:
+    return min((rates[one] for one in ids if one in rates), default=None)
 
 
 def _fate(user: str, rate: Fraction) -> str:

@@ -89,6 +89,25 @@ def test_an_id_that_is_too_long_to_be_sent_decides_all_the_same(kind: str, chara
     assert obeyed(WITH_COMPANY, excluding(f"{kind}_id", f"^u{{{min(characters - 1, 999)}}}"), line) == []
 
 
+@pytest.mark.parametrize("kind", ["user", "company"])
+def test_a_hashed_id_is_decided_by_as_it_was_before_the_hash_as_well_and_the_smaller_rate_holds(kind: str) -> None:
+    hashing = WITH_COMPANY + f"redact: {{hash: [{kind}_id], key: k0123456789abcdef0123456789abcdef}}"
+    ann, bob = (combined(**{"user" if kind == "user" else "referer": name}) for name in ("ann", "bob"))
+    (plain,) = unruled(hashing, ann)
+    hashed = plain[f"{kind}_id"]
+    assert len(hashed) == 43
+    for excluded in ("ann", hashed):
+        assert len(obeyed(hashing, {f"{kind}_sample_rate": {excluded: 0}}, ann, bob)) == 1, "bob's alone"
+    for rates in ({"ann": 100, hashed: 0}, {"ann": 0, hashed: 100}):
+        assert obeyed(hashing, {f"{kind}_sample_rate": rates}, ann) == []
+    for rates in ({"ann": 100, hashed: 40}, {"ann": 40, hashed: 100}, {"ann": 40}):
+        kept = obeyed(hashing, {f"{kind}_sample_rate": rates}, *[ann] * 64)
+        assert {one["weight"] for one in kept} <= {2}
+        assert len(kept) < 64 or kind == "user"
+        assert kept == obeyed(hashing, {f"{kind}_sample_rate": {hashed: 40}}, *[ann] * 64), "one draw for both"
+    assert obeyed(hashing, excluding(f"{kind}_id", "^ann$"), ann) == [plain], "conditions see what is sent"
+
+
 @pytest.mark.parametrize("path", ["request.route", "Request.Route", "REQUEST.ROUTE"])
 def test_the_route_is_found_under_its_name_in_any_case(path: str) -> None:
     assert obeyed(
