@@ -128,7 +128,8 @@ def read_plan(spec: MappingSpec) -> Plan:
     """The plan of a mapping, with every mistake that shows without a format."""
     errors: list[MappingError] = []
     event = _branch(spec.event, ("event",), errors)
-    rules = tuple(_rule(rule, index, errors) for index, rule in enumerate(spec.rules))
+    headers = {_caseless(path): path for path, _ in leaves(event) if path[1:2] == ("headers",)}
+    rules = tuple(_rule(rule, index, headers, errors) for index, rule in enumerate(spec.rules))
     plan = Plan(event, rules, made_fields(spec, errors), spec.max_body_bytes, errors)
     for rule in rules:
         _plant(event, rule, errors)
@@ -177,7 +178,12 @@ def _leaf(value: object, location: Location, errors: list[MappingError]) -> Leaf
     return Leaf(None, location)
 
 
-def _rule(spec: RuleSpec, index: int, errors: list[MappingError]) -> Rule:
+def _caseless(path: Path) -> Path:
+    return tuple(map(str.lower, path))
+
+
+def _rule(spec: RuleSpec, index: int, headers: dict[Path, Path], errors: list[MappingError]) -> Rule:
+    """`headers` are those of the event and of the rules before, by their names in lower case."""
     here: Location = ("rules", index)
     conditions = []
     for name, tree in spec.condition.items():
@@ -195,7 +201,10 @@ def _rule(spec: RuleSpec, index: int, errors: list[MappingError]) -> Rule:
         if condition.field not in groups:
             errors += never(condition.field, condition.tree, condition.location)
     share = parse_share(spec.sample, (*here, "sample"), errors) if spec.sample else None
-    sets = tuple(_sets(spec.set, (*here, "set"), (), errors))
+    sets = tuple(
+        (headers.setdefault(_caseless(path), path) if path[1:2] == ("headers",) else path, leaf)
+        for path, leaf in _sets(spec.set, (*here, "set"), (), errors)
+    )
     if not (spec.drop or spec.keep or share or sets or spec.sample):
         errors.append(MappingError("a rule that does nothing", location=here, hint="give drop, keep, sample or set"))
     if spec.drop and (spec.keep or spec.sample or spec.set):

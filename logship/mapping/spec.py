@@ -160,11 +160,15 @@ def merge(base: Mapping[str, object], child: Mapping[str, object]) -> Keys:
     return merged
 
 
-def _merged(base: Mapping[str, object], child: Mapping[str, object]) -> Keys:
+def _merged(base: Mapping[str, object], child: Mapping[str, object], *, is_headers: bool = False) -> Keys:
+    """Names of headers have no case: the child's spelling takes the place of the base's."""
     result: Keys = dict(base)
     for key, value in child.items():
+        if is_headers:
+            result = {name: one for name, one in result.items() if name == key or name.lower() != str(key).lower()}
         below = result.get(key)
-        result[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+        are_maps = isinstance(below, dict) and isinstance(value, dict)
+        result[key] = _merged(below, value, is_headers=key == "headers") if are_maps else value  # type: ignore[arg-type]
     return result
 
 
