@@ -56,6 +56,7 @@ class JsonFormat(Format):
         self.slots = tuple(source.slot for source in self._sources.values())
         self.is_open = True
         self._values_of = [_getter(source) for source in self._sources.values()]
+        self._status = list(self._sources).index("status") if self._is_auto and "status" in self._sources else None
         self._times: tuple[tuple[int, DecodeTime], ...] = tuple(
             (index, lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")))
             for index, slot in enumerate(self.slots)
@@ -157,9 +158,9 @@ class JsonFormat(Format):
 
     def _lacks_status(self, document: Document) -> bool:
         """Whether one of the keys that mean the status holds something, and none of them a status."""
-        source = self._sources.get("status") if self._is_auto else None
-        if source is None or _getter(source)(document) != "":
+        if self._status is None or self._values_of[self._status](document) != "":
             return False
+        source = self._sources["status"]
         return any(_plain(_find(document, path)) != "" for path in source.paths)
 
     def assumes(self, line: bytes) -> tuple[Assumption, ...]:
@@ -335,12 +336,18 @@ def _getter(source: Source) -> Callable[[Document], str]:
 def _from_keys(source: Source) -> Callable[[Document], str]:
     meaning = source.meaning if source.is_guess else None
     only_if = dict(source.only_if)
+    choices = tuple((".".join(path), path, only_if.get(place)) for place, path in enumerate(source.paths))
+    heads = frozenset(head for path in source.paths for head in (path[0], ".".join(path)))
     is_text = source.is_guess and source.slot.field not in NESTED
 
     def get(document: Document) -> str:
-        for place, path in enumerate(source.paths):
-            value = _plain(_find(document, path))
-            only = only_if.get(place)
+        if heads.isdisjoint(document):  # most keys are in no line of a log
+            return ""
+        for whole, path, only in choices:
+            found = document.get(whole)
+            if found is None and (len(path) == 1 or (found := _find(document, path)) is None):
+                continue
+            value = _plain(found)
             if is_text and _is_nested(value):
                 continue
             if value != "" and (meaning is None or meaning.holds(value)) and (only is None or only.holds(value)):
