@@ -1,6 +1,7 @@
 // Keeps the response's body and the user of a bearer token for the access log. Made by `logship init --bodies`.
 // njs gives every request its own copy of these variables.
 const MOST_BYTES = 30000; // as max_body_bytes of bodies.yml; a longer body is not logged at all
+const NOT_UTF8 = '{not UTF-8'; // stands for such a body, which no log line can hold: logship leaves it out, and counts it
 const TEXTS = /^(application\/([^;]*\+)?json|application\/x-www-form-urlencoded|text\/)/i;
 const NUMBERS = /"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*/g; // and the texts, in which digits are none
 
@@ -15,9 +16,19 @@ function keep(r, data, flags) {
         else if (data.length) parts.push(Buffer.from(data));
     }
     if (flags.last && size > 0 && size <= MOST_BYTES && is_text(r)) {
-        r.variables.logship_response_body = Buffer.concat(parts).toString();
+        r.variables.logship_response_body = text_of(Buffer.concat(parts));
     }
     r.sendBuffer(data, flags);
+}
+
+// For js_set: the request's body, '' where there is none or nginx has it in a file.
+function request_body(r) {
+    return r.variables.request_body ? text_of(r.requestBuffer) : '';
+}
+
+function text_of(bytes) {
+    const text = bytes.toString();
+    return Buffer.from(text).equals(bytes) ? text : NOT_UTF8;
 }
 
 function is_text(r) {
@@ -41,4 +52,4 @@ function quoted(token) {
     return token[0] === '"' ? token : '"' + token + '"';
 }
 
-export default { keep, user };
+export default { keep, request_body, user };

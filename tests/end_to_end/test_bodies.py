@@ -37,7 +37,10 @@ class Echo(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        answer = json.dumps({"echo": json.loads(body)} if body else None, ensure_ascii=False).encode()
+        as_it_is = self.headers.get("X-Answer-Type") == "text/plain"
+        answer = (
+            body if as_it_is else json.dumps({"echo": json.loads(body)} if body else None, ensure_ascii=False).encode()
+        )
         self.send_response(200)
         self.send_header("Content-Type", self.headers.get("X-Answer-Type") or "application/json; charset=utf-8")
         self.send_header("Transfer-Encoding", "chunked")
@@ -118,7 +121,8 @@ def masked(tree: Any) -> Any:
     return [masked(below) for below in tree] if isinstance(tree, list) else tree
 
 
-def ship(tmp_path: Path, log: Path, source: str, collector: CollectorServer) -> None:
+def ship(tmp_path: Path, log: Path, source: str, collector: CollectorServer) -> str:
+    """Sends a log; gives what was said."""
     source = re.sub(r"paths: \[.*\]", f"paths: [{log}]\n    start_at: beginning", source)
     config = tmp_path / "logship.yml"
     config.write_text(
@@ -129,6 +133,7 @@ def ship(tmp_path: Path, log: Path, source: str, collector: CollectorServer) -> 
         logship_command("run", "-c", str(config), "--once"), capture_output=True, text=True, check=False, timeout=240
     )
     assert done.returncode == 0, done.stderr
+    return done.stderr + done.stdout
 
 
 def events_of(collector: CollectorServer) -> dict[str, dict[str, Any]]:
@@ -197,6 +202,36 @@ def test_who_asked_comes_from_the_token_and_what_is_no_text_or_too_long_stays_ou
     assert "body" not in found["longer"]["request"]
     assert "body" not in found["longer"]["response"]
     assert found["token"]["request"]["headers"]["Content-Type"] == "application/json"
+
+
+def test_a_body_that_is_not_utf_8_is_left_out_and_counted_never_altered(
+    tmp_path: Path, made: tuple[Path, str, str], upstream: int
+) -> None:
+    _, source, include = made
+    bodies = {
+        "latin-1": b"caf\xe9=\xff&b=1",
+        "cut": b'{"a":"\xc3"}',
+        "marked": "a=\ufffd".encode(),
+        "fine": "a=é".encode(),
+    }
+    form = {"Content-Type": "application/x-www-form-urlencoded", "X-Answer-Type": "text/plain"}
+    with BodyNginx(tmp_path / "nginx", include, upstream) as nginx:
+        for name, body in bodies.items():
+            connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=30)
+            connection.request("POST", f"/{name}", body, form)
+            assert connection.getresponse().read() == body
+            connection.close()
+    with CollectorServer(store=str(tmp_path / "events.db")) as collector:
+        said = ship(tmp_path, nginx.log_path("bodies.log"), source, collector)
+        found = events_of(collector)
+    for name in ("latin-1", "cut"):
+        assert "body" not in found[name]["request"], name
+        assert "body" not in found[name]["response"], name
+    for name in ("marked", "fine"):
+        for message in (found[name]["request"], found[name]["response"]):
+            assert base64.b64decode(message["body"]) == bodies[name]
+    assert "request.body left out of 2" in said
+    assert "response.body left out of 2" in said
 
 
 def test_what_is_there_already_is_not_replaced(made: tuple[Path, str, str], capsys: pytest.CaptureFixture[str]) -> None:
