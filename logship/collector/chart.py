@@ -115,12 +115,12 @@ def bar_text(bar: Bar, step_s: int, zone: tzinfo | None) -> str:
     when = time_text(bar.start_s, step_s, zone)
     if not bar.total:
         return f"{when}: no requests"
-    return f"{when}: {bar.total:,} requests ({counts})"
+    return f"{when}: {bar.total:,} request{'' if bar.total == 1 else 's'} ({counts})"
 
 
 def time_text(start_s: int, step_s: int, zone: tzinfo | None) -> str:
     """A time as exact as bars of `step_s` need it."""
-    return local_time(start_s * 1000, zone).strftime("%d %b %Y" if step_s >= DAY_S else "%d %b %H:%M")
+    return local_time(start_s * 1000, zone).strftime("%d %b %Y" if step_s >= DAY_S else "%d %b %Y %H:%M")
 
 
 def tick(start: datetime, step_s: int, every_s: int) -> str:

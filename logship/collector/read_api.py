@@ -26,7 +26,7 @@ from logship.collector.options import CollectorOptions
 from logship.collector.overview import Overviews, search_budget
 from logship.collector.profile_model import ACTIONS, KINDS, ItemKind
 from logship.collector.profiles import next_actions, next_profiles, user_page
-from logship.collector.refusal import RefusalError, bad_parameter
+from logship.collector.refusal import RefusalError, bad_parameter, refuse_twice
 from logship.collector.summary import LISTS, Summary
 from logship.collector.summary_part import CLASSES
 from logship.collector.time_range import read_zone
@@ -68,7 +68,12 @@ class ReadApi:
         return read_filter(request.query_params, self.chosen(request).id, now_ms())
 
     def chosen(self, request: Request) -> Application:
+        """The application that a request asks of.
+
+        Raises: RefusalError 400, 401, 403, 404.
+        """
         self._access.check(request)
+        refuse_twice([name for name, _ in request.query_params.multi_items()])
         known = applications(self._database, self._options.applications)
         return choose(known, request.query_params.get("app", ""))
 

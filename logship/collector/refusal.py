@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from logship.records import record
 
 MAX_FAULTS = 100  # of one answer; a batch that is wrong throughout says so after a hundred
@@ -54,3 +56,13 @@ class RefusalError(Exception):
 def bad_parameter(name: str, value: str, advice: str) -> RefusalError:
     """The refusal of a parameter of a query string."""
     return RefusalError(400, "bad_parameter", f"{name}={value[:80]!r}: {advice}")
+
+
+def refuse_twice(names: Sequence[str]) -> None:
+    """Refuses a query string in which a parameter stands twice: one of both would count for nothing.
+
+    Raises: RefusalError 400.
+    """
+    twice = next((name for name in names if names.count(name) > 1), None) if len(names) > len(set(names)) else None
+    if twice is not None:
+        raise RefusalError(400, "bad_parameter", f"{twice[:80]}= is given twice: give it once, or ask twice")

@@ -90,6 +90,11 @@ class Summary:
     values_in_all: int = 0
     covered_since_ms: int | None = None
 
+    @property
+    def at_once(self) -> int:
+        """Requests that ended when they began, or before: fast ones, or of a log that holds no durations."""
+        return self.histogram[0][1] if self.histogram and not self.histogram[0][0] else 0
+
 
 class Summaries:
     """Makes summaries; any thread."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from datetime import tzinfo
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,6 +14,7 @@ from logship.collector.time_range import zone_name
 from logship.collector.times import (
     change,
     date_time,
+    day_of,
     exact_duration,
     iso_time,
     local_time,
@@ -36,8 +35,8 @@ def environment() -> Environment:
     )
     made.filters.update(
         iso=iso_time,
-        clock=in_zone("%H:%M:%S"),
-        day=in_zone("%d %b"),
+        clock=lambda time_ms, zone: f"{local_time(time_ms, zone):%H:%M:%S}",
+        day=day_of,
         date=date_time,
         fraction=lambda time_ms: f".{time_ms % 1000:03d}",
         duration=short_duration,
@@ -61,11 +60,6 @@ def environment() -> Environment:
     return made
 
 
-def in_zone(form: str) -> Callable[[int, tzinfo | None], str]:
-    """A filter that writes milliseconds since 1970 as a reader's clock and calendar show them."""
-    return lambda time_ms, zone: local_time(time_ms, zone).strftime(form)
-
-
 def spread_of(histogram: tuple[tuple[float, int], ...]) -> list[tuple[float, float, str]]:
     """Bars of a picture of durations: left edge and height in percent, and what each says."""
     if not histogram:
@@ -80,8 +74,13 @@ def spread_of(histogram: tuple[tuple[float, int], ...]) -> list[tuple[float, flo
         (
             100 * (place - places[0]) / len(places),
             100 * counts.get(place, 0) / most,
-            f"{short_duration(2 ** (place / 2))} to {short_duration(2 ** ((place + 1) / 2))}: "
-            f"{counts.get(place, 0):,} requests",
+            f"{place_text(place)}: {counts.get(place, 0):,} request{'' if counts.get(place) == 1 else 's'}",
         )
         for place in places
     ]
+
+
+def place_text(place: int) -> str:
+    """What durations a bar of the picture is of; the first one has those of 0 ms, too."""
+    end = short_duration(2 ** ((place + 1) / 2))
+    return f"{short_duration(2 ** (place / 2))} to {end}" if place else f"at most {end}"

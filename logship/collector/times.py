@@ -37,6 +37,12 @@ def date_time(time_ms: int, zone: tzinfo | None) -> str:
     return f"{clock:%d %b} {clock.year} {clock:%H:%M}{seconds}{milliseconds}"
 
 
+def day_of(time_ms: int, zone: tzinfo | None, now_ms: int) -> str:
+    """27 Nov in a zone, with the year where it is another one than now."""
+    clock = local_time(time_ms, zone)
+    return f"{clock:%d %b}" if clock.year == local_time(now_ms, zone).year else f"{clock:%d %b} {clock.year}"
+
+
 def iso_time(time_ms: int) -> str:
     """YYYY-MM-DDTHH:MM:SS.mmmZ"""
     return moment(time_ms).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
@@ -72,9 +78,11 @@ def short_count(number: int) -> str:
 
 
 def short_duration(duration_ms: float | None) -> str:
-    """3 ms, 1.24 s, 2.1 min, 5.0 h, 3.5 d; – for none."""
+    """1.4 ms, 30 ms, 1.24 s, 2.1 min, 5.0 h, 3.5 d; – for none."""
     if duration_ms is None:
         return "–"
+    if abs(duration_ms) < 9.95:
+        return f"{duration_ms:.2g} ms"
     if duration_ms < KILO:
         return f"{duration_ms:.0f} ms"
     seconds = duration_ms / KILO

@@ -135,6 +135,30 @@ def test_a_wrong_parameter_is_named(collector: CollectorServer, name: str, value
     assert answer.json()["message"].startswith(f"{name}=")
 
 
+@pytest.mark.parametrize("path", ["/", "/report", "/api/events", "/api/summary", "/api/values", "/api/export"])
+@pytest.mark.parametrize("name", ["user", "not-user", "status", "q", "range"])
+def test_a_filter_that_is_given_twice_is_refused(collector: CollectorServer, path: str, name: str) -> None:
+    answer = requests.get(collector.url + path, params=[(name, "1h"), (name, "24h")], timeout=10)
+    assert answer.status_code == 400
+    assert f"{name}= is given twice" in answer.text
+
+
+def test_the_page_says_how_many_requests_took_no_time_and_that_there_are_more_statuses(
+    collector: CollectorServer,
+) -> None:
+    events = [event(number) for number in range(33)]
+    for number, one in enumerate(events):
+        one["response"] |= {"time": one["request"]["time"], "status": 200 + number % 16}
+    slow = event(50)
+    slow["response"]["time"] = "2026-10-10T13:55:38.123Z"
+    post(collector.url, [*events, slow])
+    text = get(collector, "/").text
+    assert "33 of 34 with 0 ms or less" in text
+    assert "4 more" in text
+    assert text.count('class="s s2xx"') < get(collector, "/", rows="100").text.count('class="s s2xx"')
+    assert "more</a>" not in get(collector, "/", rows="100").text
+
+
 def test_an_export_holds_every_event_in_both_formats(collector: CollectorServer) -> None:
     post(collector.url, many(600))
     post(collector.url, [event(9_999, user_id="=cmd|' /C calc'!A0", extra="\u2028\n")])

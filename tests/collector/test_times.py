@@ -7,19 +7,41 @@ import urllib.request
 import pytest
 
 from logship.collector import CollectorServer
-from logship.collector.times import short_duration
+from logship.collector.templates import spread_of
+from logship.collector.times import day_of, read_moment, short_duration
 from tests.collector.sending import event, post
 
 
 @pytest.mark.parametrize(
     ("duration_ms", "shown"),
     [
-        (None, "–"), (0, "0 ms"), (999, "999 ms"), (1_240, "1.24 s"), (60_000, "1.0 min"), (7_140_000, "119.0 min"),
+        (None, "–"), (0, "0 ms"), (0.4, "0.4 ms"), (1.4142, "1.4 ms"), (9.96, "10 ms"), (-5_000, "-5000 ms"),
+        (999, "999 ms"), (1_240, "1.24 s"), (60_000, "1.0 min"), (7_140_000, "119.0 min"),
         (7_200_000, "2.0 h"), (172_000_000, "47.8 h"), (172_800_000, "2.0 d"), (864_000_000, "10.0 d"),
     ],
 )  # fmt: skip
 def test_a_duration_has_the_unit_that_people_would_use(duration_ms: float | None, shown: str) -> None:
     assert short_duration(duration_ms) == shown
+
+
+@pytest.mark.parametrize(
+    ("time", "shown"),
+    [
+        ("2026-11-12", "12 Nov"),
+        ("2025-11-12", "12 Nov 2025"),
+        ("2037-11-12", "12 Nov 2037"),
+        ("0001-01-01", "01 Jan 1"),
+    ],
+)
+def test_a_day_of_another_year_has_its_year(time: str, shown: str) -> None:
+    assert day_of(read_moment(time), None, read_moment("2026-11-30")) == shown
+
+
+def test_each_bar_of_durations_says_what_it_holds() -> None:
+    texts = [text for _, _, text in spread_of(((0.0, 2), (1.04, 3), (1.5, 1), (100.0, 4)))]
+    assert texts[:2] == ["at most 1.4 ms: 5 requests", "1.4 ms to 2 ms: 1 request"]
+    assert texts[-1] == "91 ms to 128 ms: 4 requests"
+    assert [text for _, _, text in spread_of(((100.0, 1),))] == ["91 ms to 128 ms: 1 request"]
 
 
 def test_a_long_uri_is_shortened_above_the_event_and_whole_in_its_json(collector: CollectorServer) -> None:
