@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LS_VERSION 3 /* of the program's encoding; program.VERSION */
+#define LS_VERSION 4 /* of the program's encoding; program.VERSION */
 #define LS_DIGITS 14 /* of a file in a transaction_id: kkkk-8kkk-Vkkk */
 
 typedef struct {

@@ -32,7 +32,7 @@ from typing import NamedTuple
 
 from logship.records import record
 
-VERSION = 3
+VERSION = 4  # of the encoding and of what Op, How, Known and Escaping have; core.h says it too
 MAGIC = b"LSP\x01"
 ORIGIN, PATH = 0, 1  # registers
 OUT_OF_RANGE, TOO_OLD = 0, 1  # counters that every program has

@@ -22,7 +22,20 @@ from logship import kernel
 from logship.formats.times import AnyTime, ClfTime, EpochTime, IsoTime
 from logship.kernel import native
 from logship.kernel.encoded import Encoded
-from logship.kernel.program import COUNTERS, NO_BOUNDS, NONE, VERSION, Function, How, Instruction, Known, Op, Program
+from logship.kernel.program import (
+    COUNTERS,
+    NO_BOUNDS,
+    NONE,
+    OPERANDS,
+    VERSION,
+    Escaping,
+    Function,
+    How,
+    Instruction,
+    Known,
+    Op,
+    Program,
+)
 from logship.kernel.values import iso
 from logship.mapping.redaction import plain_names, query_redactor
 from logship.mapping.spec import KeepQuery
@@ -84,6 +97,13 @@ def test_a_module_of_another_version_is_refused_with_what_to_do(monkeypatch: pyt
     module, reason = native.find_module("")
     assert module is None
     assert reason == f"the native module is version {VERSION - 1}, {VERSION} is needed: install logship again"
+
+
+def test_a_member_more_or_less_of_what_both_sides_know_is_another_version() -> None:
+    """A module built before must not pass for one that fits: raise VERSION and LS_VERSION with this digest."""
+    known = [[(one.name, one.value) for one in kind] for kind in (Op, How, Known, Escaping)]
+    operands = [(op.name, kinds) for op, kinds in OPERANDS.items()]
+    assert (VERSION, zlib.crc32(repr((known, operands)).encode())) == (4, 3436972081)
 
 
 def test_without_a_compiler_it_installs_works_and_says_so(tmp_path: Path) -> None:
