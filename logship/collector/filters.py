@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
+from logship.collector.callers import MAX_NAME_CHARS
 from logship.collector.refusal import bad_parameter
 from logship.collector.routes import OTHER, ROUTE_MARK
 from logship.collector.row import (
@@ -20,20 +22,22 @@ from logship.records import record
 MAX_TEXT_CHARS = 512
 STATUS_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 NO_RESPONSE = "none"
+NO_VALUE = re.compile(r"(\\*)none")  # events without a value; with a backslash the value "none"
+ALWAYS_THERE = ("status", "route", "path")  # no event is without
 STAR = "\\*"  # at the end of a path: a star; without the backslash it means all that begin so
 EXCLUDING = "not-"  # before a parameter's name: all but those
 FIELDS = {  # parameter: column, longest value
     "verb": ("verb", MAX_VERB_CHARS),
     "status": ("status", 4),
     "route": ("route", MAX_ROUTE_CHARS),
-    "path": ("path", MAX_PATH_CHARS + 1),  # and a backslash
+    "path": ("path", MAX_PATH_CHARS),
     "user": ("user_id", MAX_TEXT_CHARS),
     "company": ("company", MAX_COMPANY_CHARS),
     "client": ("client", MAX_CLIENT_CHARS),
     "source": ("source", MAX_SOURCE_CHARS),
     "host": ("host", MAX_SOURCE_CHARS),
-    "agent": ("agent", MAX_SOURCE_CHARS),
-    "referrer": ("referrer", MAX_SOURCE_CHARS),
+    "agent": ("agent", MAX_NAME_CHARS),
+    "referrer": ("referrer", MAX_NAME_CHARS),
 }
 
 
@@ -82,7 +86,8 @@ def read_filter(parameters: Mapping[str, str], application_id: str, now_ms: int)
     """The filter that a query string describes.
 
     Shapes: `range`, `since`, `until` and `tz` see time_range.py; `status` is 404, 4xx or none; a `path` ending in *
-    means all that begin so, in \\* one that ends in a star; each of FIELDS may begin with `not-`.
+    means all that begin so, in \\* one that ends in a star; `none` for the others means events without a value, \\none
+    the value "none"; each of FIELDS may begin with `not-`.
     Raises: RefusalError 400 naming the parameter.
     """
     conditions: list[FilterCondition] = []
@@ -108,12 +113,24 @@ def _condition(name: str, column: str, text: str, *, is_excluded: bool) -> Filte
         return FilterCondition(column, f"{text[:-2]}*", is_excluded=is_excluded)
     if column == "path" and text.endswith("*"):
         return FilterCondition(column, text[:-1], is_prefix=True, is_excluded=is_excluded)
+    none = NO_VALUE.fullmatch(text) if name.removeprefix(EXCLUDING) not in ALWAYS_THERE else None
+    if none:
+        return FilterCondition(column, text[1:] if none[1] else "", is_excluded=is_excluded)
     return FilterCondition(column, text, is_excluded=is_excluded)
 
 
 def written(name: str, value: str) -> str:
     """A value of a list as the parameter that means exactly this value."""
-    return f"{value[:-1]}{STAR}" if name == "path" and value.endswith("*") else value
+    if name == "path" and value.endswith("*"):
+        return f"{value[:-1]}{STAR}"
+    if name in ALWAYS_THERE:
+        return value
+    return f"\\{value}" if NO_VALUE.fullmatch(value) else value or "none"
+
+
+def kept_whole(name: str, value: str) -> str:
+    """A value as people see it: … at its end says that it may be longer than what is kept of it."""
+    return f"{value}…" if name in FIELDS and len(value) >= FIELDS[name][1] else value
 
 
 def _statuses(name: str, text: str) -> tuple[int, int]:
@@ -129,8 +146,9 @@ def _statuses(name: str, text: str) -> tuple[int, int]:
 
 def _text(parameters: Mapping[str, str], name: str, limit: int) -> str:
     text = parameters.get(name, "")
-    if len(text) > limit:
-        raise bad_parameter(name, text, f"at most {limit} characters")
+    has_mark = text.endswith("*") or NO_VALUE.fullmatch(text) is not None
+    if len(text) > limit + has_mark:
+        raise bad_parameter(name, text, f"at most {limit} characters; of longer values only the first are kept")
     if "\x00" in text:
         raise bad_parameter(name, text, "NUL can't be looked for")
     return text

@@ -91,7 +91,8 @@ class Page:
         after = PageEnd.of_cursor(cursor) if cursor else None
         asked = self._asked(request)
         found = self._api.overviews.of(asked, application.id, now_ms(), read_shown(asked.given), after=after)
-        user_id = asked.get("user")
+        users = [one for one in found.wanted.conditions if one.column == "user_id" and not one.is_excluded]
+        user_id = users[0].text if users else ""
         return {
             **found.names(),
             "person": person_of(user_id, user_page(self._database, application.id, user_id)) if user_id else None,

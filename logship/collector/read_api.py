@@ -20,7 +20,7 @@ from logship.collector.access import Access
 from logship.collector.answers import json_answer
 from logship.collector.applications import Application, applications, choose
 from logship.collector.database import Database
-from logship.collector.filters import FIELDS, EventFilter, read_filter
+from logship.collector.filters import FIELDS, EventFilter, read_filter, written
 from logship.collector.listing import EventPage, Listing, PageEnd, StoredEvent
 from logship.collector.options import CollectorOptions
 from logship.collector.overview import Overviews, search_budget
@@ -114,19 +114,19 @@ class ReadApi:
         return json_answer(summary_document(summary, limit), headers=PRIVATE)
 
     def values(self, request: Request) -> Response:
-        """Values of one field that hold `part`, in any case, most requests first: to choose one.
+        """Values of one field that hold `part`, in any case, most requests first, as filters take them: to choose one.
 
         The field's own condition is left out, else there would be one.
         """
         asked = dict(request.query_params)
-        column = read_list(asked.get("list", "")) or "route"
+        column, name = read_list(asked.get("list", "")) or "route", asked.get("list", "") or "route"
         limit, part = read_limit(asked.get("limit", "")), asked.get("part", "").casefold()
         asked.pop(asked.get("list", ""), None)
         wanted = read_filter(asked, self.chosen(request).id, now_ms())
         budget = search_budget()
         found = self.overviews.summaries.of(wanted, now_ms(), column=column, budget=budget).values
         fitting = [one for one in found if one.value and part in one.value.casefold()][:limit]
-        document = [{"value": one.value, "requests": one.requests} for one in fitting]
+        document = [{"value": written(name, one.value), "requests": one.requests} for one in fitting]
         return json_answer({"values": document}, headers=PRIVATE)
 
     def export(self, request: Request) -> Response:

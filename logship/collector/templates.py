@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from logship.collector.asked import KEPT, LISTS_SHOWN
-from logship.collector.filters import STATUS_CLASSES
+from logship.collector.filters import ALWAYS_THERE, STATUS_CLASSES, kept_whole
 from logship.collector.summary_part import CLASSES, status_class
 from logship.collector.time_range import zone_name
 from logship.collector.times import (
@@ -47,11 +47,13 @@ def environment() -> Environment:
         status_class=lambda status: CLASSES[status_class(status)],
         zone_name=zone_name,
         spread=spread_of,
+        whole=lambda value, name: kept_whole(name, value),
     )
     made.globals.update(
         percentage=percentage,
         classes=CLASSES,
         lists=LISTS_SHOWN,
+        always_there=ALWAYS_THERE,
         kept=KEPT,
         change=change,
         verbs=VERBS,

@@ -19,8 +19,10 @@ from logship.collector import listing
 from logship.collector.asked import LISTS_SHOWN, Asked
 from logship.collector.columns import held, numbers_of, packed_numbers, packed_texts
 from logship.collector.database import Database
-from logship.collector.filters import FIELDS, EventFilter, read_filter
+from logship.collector.filters import FIELDS, EventFilter, kept_whole, read_filter
 from logship.collector.intake import Intake
+from logship.collector.listing import Listing
+from logship.collector.refusal import RefusalError
 from logship.collector.segments import FOLDED_AT_ONCE, Segments, fold
 from logship.collector.server import open_database
 from logship.collector.summary import LISTS, SLOW_REQUESTS, Summaries
@@ -155,8 +157,37 @@ def test_small_segments_are_merged_and_full_ones_are_left(tmp_path: Path) -> Non
 ASKED = Asked("", {"range": "all"})
 HOSTILE_TEXTS = (
     "*", "/a*", "/a\\*", "/a\\", " ", " x", "x ", "get", "GET", "none", "5xx", "a/b/../c", "%2F", "'\"><", "a&b=c#d",
-    "é", "\u202e", "x\ny", "/users/17", "/users/18", "(other)", "\ufffd", "..", "🚢",
+    "é", "\u202e", "x\ny", "\\none", "\\\\none", "/users/17", "/users/18", "(other)", "\ufffd", "..", "🚢",
 )  # fmt: skip
+
+
+def test_events_without_a_value_are_taken_alone_and_left_out(tmp_path: Path) -> None:
+    database = open_database(str(tmp_path / "e.db"))
+    request: dict[str, Any] = {"time": iso_time(NOW_MS), "verb": "GET", "uri": "/"}
+    events = [{"request": request, "user_id": one} for one in ("ann", "none", "none", None, None, None, None)]
+    database.insert(Intake().rows(orjson.dumps(events), batch=True, application_id="a", received_ms=NOW_MS, peer=""))
+    summaries = Summaries(Segments(database), TextSearch(database))
+    for asked, requests in (("none", 4), ("\\none", 2), ("ann", 1), ("\\\\none", 0), ("", 7)):
+        assert summaries.of(read_filter({"user": asked}, "a", NOW_MS), NOW_MS).requests == requests, asked
+        if asked:
+            assert summaries.of(read_filter({"not-user": asked}, "a", NOW_MS), NOW_MS).requests == 7 - requests, asked
+    database.close()
+
+
+def test_a_value_that_may_be_cut_says_so_and_its_filter_finds_it(tmp_path: Path) -> None:
+    database = open_database(str(tmp_path / "e.db"))
+    request: dict[str, Any] = {"time": iso_time(NOW_MS), "verb": "GET"}
+    events = [{"request": {**request, "uri": f"/{'x' * 500}{end}"}} for end in "AB"]
+    database.insert(Intake().rows(orjson.dumps(events), batch=True, application_id="a", received_ms=NOW_MS, peer=""))
+    (path,) = Summaries(Segments(database), TextSearch(database)).of(EventFilter("a"), NOW_MS, column="path").values
+    assert kept_whole("path", path.value) == f"/{'x' * 399}…"
+    assert kept_whole("path", "/short") == "/short"
+    with pytest.raises(RefusalError, match="of longer values only the first are kept"):
+        read_filter({"path": f"/{'x' * 500}A"}, "a", NOW_MS)
+    for asked in (path.value, f"{path.value}*"):
+        wanted = read_filter({"path": asked}, "a", NOW_MS)
+        assert len(Listing(Segments(database), TextSearch(database)).page(wanted, limit=5).events) == 2
+    database.close()
 
 
 def test_each_value_of_a_list_is_a_link_to_exactly_its_events(tmp_path: Path) -> None:
@@ -183,8 +214,6 @@ def test_each_value_of_a_list_is_a_link_to_exactly_its_events(tmp_path: Path) ->
         listed = summaries.of(EventFilter("a"), NOW_MS, column=FIELDS[name][0]).values
         assert len(listed) > 3, name
         for one in listed:
-            if not one.value:
-                continue
             for link, requests in ((ASKED.only, one.requests), (ASKED.but, total - one.requests)):
                 address = unescape(str(link(name, one.value))).split('"')[1]
                 given = dict(parse_qsl(address.partition("?")[2], keep_blank_values=True))
