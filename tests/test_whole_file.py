@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,23 @@ def test_a_file_is_replaced_with_the_permissions_it_has(tmp_path: Path) -> None:
     write_whole(tmp_path / "link", "through the link")
     assert path.read_text() == "through the link"
     assert sorted(os.listdir(tmp_path)) == ["a.yml", "link"]
+
+
+def test_a_device_and_a_pipe_are_written_to_and_stay_what_they_are(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, "text\n", 0o600)
+        assert os.read(reader, 100) == b"text\n"
+    finally:
+        os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(Path("/dev/full"), "text\n" * 4096)
+    assert stat.S_ISCHR(Path("/dev/full").stat().st_mode)
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path, "text")
 
 
 def test_what_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:

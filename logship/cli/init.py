@@ -126,7 +126,7 @@ def _disclosed(output: Path) -> list[str]:
 def _write(output: Path, text: str) -> None:
     """Raises: UsageError if it can't be written."""
     try:
-        if output.exists():
+        if output.is_file():
             output.replace(f"{output}.old")
         # whatever root's umask is: the service's user must be able to read it
         write_whole(output, text, 0o644 if unit_of(output) else None)
@@ -269,7 +269,7 @@ def write_bodies(directory: Path, *, force: bool) -> int:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             path = directory / name
-            if path.exists():
+            if path.is_file():
                 path.replace(f"{path}.old")
             write_whole(path, reduce(lambda made, name: made.replace(name, quoted[name]), quoted, text))
     except OSError as exc:

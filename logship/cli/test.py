@@ -13,6 +13,7 @@ import click
 from logship.cli.options import complete_mappings, config_option, json_option, subcommand
 from logship.config.document import Document, Mark
 from logship.errors import ConfigError, Exit, Location
+from logship.process.whole_file import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,10 +156,7 @@ def rewrite_examples(document: Document, prefix: Location, events: Mapping[int, 
             line = document.node((*location, "line"))
             assert line is not None, "every example has a line"
             _insert_key(lines, line.mark, text)
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_text("".join(lines), encoding="utf-8")
-    fresh.chmod(path.stat().st_mode & 0o777)
-    fresh.replace(path)
+    write_whole(path, "".join(lines))
 
 
 def _replace(lines: list[str], mark: Mark, text: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     """Replaces a file as a whole; if anything fails the old one stays as it was. Links are followed.
+    A device or a pipe is written to and stays what it is.
 
     Shapes: `mode` None keeps the permissions that the file has; a new one gets those that the umask leaves.
     Raises: OSError, UnicodeEncodeError for half a surrogate pair.
@@ -16,6 +17,9 @@ def write_whole(path: Path, text: str, mode: int | None = None) -> None:
     import tempfile  # the daemon needs none
 
     path = path.resolve()
+    if path.exists() and not path.is_file():
+        path.write_text(text, encoding="utf-8", newline="")
+        return
     if mode is None:
         mode = path.stat().st_mode & 0o7777 if path.exists() else 0o666 & ~_umask()
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
