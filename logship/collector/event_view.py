@@ -14,6 +14,7 @@ from logship import digits
 from logship.collector.listing import StoredEvent
 from logship.collector.time_range import zone_name
 from logship.collector.times import date_time, iso_time, short_duration
+from logship.collector.turning import TURNING
 from logship.records import record
 
 FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -68,17 +69,18 @@ def view_of(found: StoredEvent, zone: tzinfo | None = None) -> EventView:
 
 def curl_of(request: dict[str, Any]) -> str:
     """A command that asks the same again, for a shell."""
-    parts = ["curl", "-g", "-X", request["verb"]]
+    parts = ["curl", "-g", *(["--head"] if request["verb"] == "HEAD" else ["-X", request["verb"]])]
     for name, value in headers_of(request):
         if (
             FIELD_NAME.fullmatch(name) and value.isprintable()
         ):  # `@file` would be read, control bytes are for a terminal
-            parts += ["-H", f"{name}: {value}"]
+            parts += ["-H", f"{name}: {value}" if value.strip() else f"{name};"]
     body = request.get("body")
     if body is not None and request.get("transfer_encoding") != "base64":
         parts += ["--data-raw", body if isinstance(body, str) else digits.dumps(body).decode()]
     parts += ["--url", request["uri"]]  # which may begin with a dash
-    return " ".join(shlex.quote(part) for part in parts)
+    command = " ".join(shlex.quote(part) for part in parts)
+    return TURNING.sub(lambda match: f"'$'\\u{ord(match[0]):04x}''", command)  # they only stand between quotes
 
 
 def headers_of(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from logship.collector.asked import KEPT, LISTS_SHOWN
 from logship.collector.filters import ALWAYS_THERE, STATUS_CLASSES, kept_whole
@@ -23,15 +24,28 @@ from logship.collector.times import (
     short_count,
     short_duration,
 )
+from logship.collector.turning import TURNING
 
 FILES = Path(__file__).parent / "page"
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 
 
+def visible(value: object) -> object:
+    """A value with what would turn its letters round as escapes; what is markup already, as `| e` makes it, stays."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return TURNING.sub(lambda match: f"\\u{ord(match[0]):04x}", value)
+
+
 def environment() -> Environment:
-    """Templates that escape every value and fail on a misspelt one."""
+    """Templates that escape every value, draw it from left to right, and fail on a misspelt one."""
     made = Environment(
-        loader=FileSystemLoader(FILES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(FILES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=visible,
     )
     made.filters.update(
         iso=iso_time,

@@ -159,6 +159,19 @@ def test_the_page_says_how_many_requests_took_no_time_and_that_there_are_more_st
     assert "more</a>" not in get(collector, "/", rows="100").text
 
 
+def test_no_text_of_an_event_turns_round_what_stands_behind_it(collector: CollectorServer) -> None:
+    turning = "\u202e\u2067\u200f"
+    bad = event(1, user_id=f"u{turning}", metadata={"source": f"s{turning}"})
+    bad["request"] |= {"uri": f"https://x/{turning}gpj.exe", "headers": {"User-Agent": f"a{turning}"}, "body": turning}
+    post(collector.url, [bad])
+    post(collector.url, {"user_id": f"u{turning}", "metadata": {"plan": turning}}, path="/v1/users")
+    for path in ("/", "/events/1", "/report"):
+        text = get(collector, path, user=f"u{turning}").text
+        assert "\\u202e\\u2067\\u200fgpj.exe" in text, path
+        left = text.replace(f'value="u{turning}"', "")  # the field, which is sent again
+        assert not set(turning) & set(left), path
+
+
 def test_an_export_holds_every_event_in_both_formats(collector: CollectorServer) -> None:
     post(collector.url, many(600))
     post(collector.url, [event(9_999, user_id="=cmd|' /C calc'!A0", extra="\u2028\n")])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import urllib.request
 
 import pytest
 
 from logship.collector import CollectorServer
+from logship.collector.event_view import curl_of
 from logship.collector.templates import spread_of
 from logship.collector.times import day_of, read_moment, short_duration
 from tests.collector.sending import event, post
@@ -42,6 +44,23 @@ def test_each_bar_of_durations_says_what_it_holds() -> None:
     assert texts[:2] == ["at most 1.4 ms: 5 requests", "1.4 ms to 2 ms: 1 request"]
     assert texts[-1] == "91 ms to 128 ms: 4 requests"
     assert [text for _, _, text in spread_of(((100.0, 1),))] == ["91 ms to 128 ms: 1 request"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "asked"),
+    [
+        ("GET", "it's \u202e x\u2069", ["-g", "-X", "GET", "-H", "A;", "--data-raw", "it's \u202e x\u2069"]),
+        ("HEAD", None, ["-g", "--head", "-H", "A;"]),
+    ],
+)
+def test_a_shell_takes_the_command_as_what_was_asked_and_people_see_it_in_order(
+    verb: str, body: str | None, asked: list[str]
+) -> None:
+    command = curl_of({"verb": verb, "headers": {"A": ""}, "body": body, "uri": "https://x/\u202e"})
+    assert "\u202e" not in command
+    shell = ["bash", "-c", f"curl() {{ printf '%s\\0' \"$@\"; }}; {command}"]
+    seen = subprocess.run(shell, capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"}).stdout.decode()
+    assert seen.split("\0")[:-1] == [*asked, "--url", "https://x/\u202e"]
 
 
 def test_a_long_uri_is_shortened_above_the_event_and_whole_in_its_json(collector: CollectorServer) -> None:
