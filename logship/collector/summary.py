@@ -200,7 +200,7 @@ def assembled(
     routes = joined_values([part.routes for part in parts], route_texts, are_measured=is_measured)
     others = [part.values for part in parts if part.values is not None]
     values = joined_values(others, texts) if others else routes
-    percentiles = percentiles_of(buckets) if is_measured else (None, None, None)
+    percentiles = percentiles_of(buckets, slowest_ms) if is_measured else (None, None, None)
     return Summary(
         step_s=grid.step_s,
         bars=tuple(all_bars(bars, grid, first_ms, until_ms)) if parts else (),
@@ -281,7 +281,7 @@ def timed_value(value: ValueCount, sums: Sequence[float], spread: Array) -> Valu
     total_ms, timed, slowest_ms = sums
     if not timed or not slowest_ms:
         return value
-    p50_ms, p95_ms, p99_ms = percentiles_of(spread)
+    p50_ms, p95_ms, p99_ms = percentiles_of(spread, slowest_ms)
     return replace(
         value,
         timed=int(timed),

@@ -141,12 +141,13 @@ def counted(codes: Array, weights: Array | None, size: int) -> Array:
     return np.bincount(codes, weights, size).astype(np.int64)
 
 
-def percentiles_of(buckets: Array) -> tuple[float | None, float | None, float | None]:
-    """The durations that PERCENTILES of the timed requests stay below; None without any."""
+def percentiles_of(buckets: Array, longest_ms: float) -> tuple[float | None, float | None, float | None]:
+    """The durations that PERCENTILES of the timed requests stay below, none over the longest; None without any."""
     summed = np.cumsum(buckets[:NO_DURATION])
     if not summed[-1]:
         return None, None, None
-    found = [bucket_ms(int(np.searchsorted(summed, summed[-1] * one / 100))) for one in PERCENTILES]
+    places = [int(np.searchsorted(summed, summed[-1] * one / 100)) for one in PERCENTILES]
+    found = [min(bucket_ms(place), longest_ms) for place in places]
     return found[0], found[1], found[2]
 
 

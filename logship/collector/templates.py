@@ -55,6 +55,7 @@ def environment() -> Environment:
         fraction=lambda time_ms: f".{time_ms % 1000:03d}",
         duration=short_duration,
         exactly=exact_duration,
+        about=lambda duration_ms: "" if duration_ms is None else f"{short_duration(duration_ms)}, within 5 %",
         count=short_count,
         all=lambda number: f"{number:,}",
         rate=rate,

@@ -110,8 +110,9 @@ def change(now: float | None, before: float | None) -> str:
 
 
 def rate(per_second: float) -> str:
-    """Requests per second, minute or hour, whichever is a number one can picture."""
-    factor, unit = (1, "second") if per_second >= 1 else (60, "minute") if per_second >= 1 / 60 else (3_600, "hour")
+    """Requests per second, minute, hour, day or year, whichever is a number one can picture."""
+    units = ((1, "second"), (60, "minute"), (3_600, "hour"), (86_400, "day"))
+    factor, unit = next((one for one in units if per_second * one[0] >= 1), (31_557_600, "year"))
     number = per_second * factor
     return f"{number:.1f} per {unit}" if number < 100 else f"{short_count(int(number))} per {unit}"
 

@@ -172,6 +172,14 @@ def test_no_text_of_an_event_turns_round_what_stands_behind_it(collector: Collec
         assert not set(turning) & set(left), path
 
 
+def test_no_percentile_is_over_the_slowest(collector: CollectorServer) -> None:
+    post(collector.url, many(25))
+    found = get(collector, "/api/summary", list="route").json()
+    assert [found[name] for name in ("p50_ms", "p95_ms", "p99_ms", "slowest_ms")] == [100.0] * 4
+    assert found["values"][0]["p95_ms"] == 100.0
+    assert "within 5 %" in get(collector, "/").text
+
+
 def test_an_export_holds_every_event_in_both_formats(collector: CollectorServer) -> None:
     post(collector.url, many(600))
     post(collector.url, [event(9_999, user_id="=cmd|' /C calc'!A0", extra="\u2028\n")])

@@ -10,7 +10,7 @@ import pytest
 from logship.collector import CollectorServer
 from logship.collector.event_view import curl_of
 from logship.collector.templates import spread_of
-from logship.collector.times import day_of, read_moment, short_duration
+from logship.collector.times import day_of, rate, read_moment, short_duration
 from tests.collector.sending import event, post
 
 
@@ -37,6 +37,20 @@ def test_a_duration_has_the_unit_that_people_would_use(duration_ms: float | None
 )
 def test_a_day_of_another_year_has_its_year(time: str, shown: str) -> None:
     assert day_of(read_moment(time), None, read_moment("2026-11-30")) == shown
+
+
+@pytest.mark.parametrize(
+    ("requests", "span_s", "shown"),
+    [
+        (1, 86_400, "1.0 per day"),
+        (1, 4 * 31_557_600, "0.2 per year"),
+        (6_113, 56 * 31_557_600, "109 per year"),
+        (90, 60, "1.5 per second"),
+        (30, 3_600, "30.0 per hour"),
+    ],
+)
+def test_a_rate_is_a_number_that_one_can_picture(requests: int, span_s: int, shown: str) -> None:
+    assert rate(requests / span_s) == shown
 
 
 def test_each_bar_of_durations_says_what_it_holds() -> None:
