@@ -16,6 +16,7 @@ from logship.collector.matching import is_inside, matching
 from logship.collector.segments import KnownSegment
 
 SEARCHES_KEPT = 1_000  # segments in which a text was looked for
+READ_AT_ONCE = 100  # events that are read themselves, where the database doesn't know the case of letters
 FEW = 400  # candidates in a segment that are asked for one by one
 
 
@@ -96,15 +97,26 @@ class TextSearch:
             where, values = f"id IN ({places})", [int(one) for one in candidates]
         else:
             where, values = "id BETWEEN ? AND ?", [int(candidates.min()), int(candidates.max())]
-        spellings, has_case = spellings_of(text), other_cases_differ(text)
+        spellings = spellings_of(text)
         holds = " OR ".join([self._database.holds_text] * len(spellings))
-        named = "id, CAST(event AS TEXT)" if has_case else "id"
-        statement = f"SELECT {named} FROM events WHERE {where} AND ({holds})"  # noqa: S608
+        statement = f"SELECT id FROM events WHERE {where} AND ({holds})"  # noqa: S608
         records = self._database.read(statement, (*values, *(f"%{pattern_of(one)}%" for one in spellings)))
-        if has_case:
-            lowered = [one.lower() for one in spellings]
-            records = [record for record in records if any(one in record[1].lower() for one in lowered)]
-        return np.array([record[0] for record in records], np.int64)
+        found = [int(record[0]) for record in records]
+        return np.array(self._lettered(found, spellings) if other_cases_differ(text) else found, np.int64)
+
+    def _lettered(self, ids: list[int], spellings: list[str]) -> list[int]:
+        """Those events that hold one of the spellings in any case, some read at a time: each may have 1 MB."""
+        lowered = [one.lower() for one in spellings]
+        found: list[int] = []
+        for start in range(0, len(ids), READ_AT_ONCE):
+            some = ids[start : start + READ_AT_ONCE]
+            places = ",".join("?" * len(some))
+            statement = f"SELECT id, CAST(event AS TEXT) FROM events WHERE id IN ({places})"  # noqa: S608
+            for number, event in self._database.read(statement, some):
+                folded = event.lower()
+                if any(one in folded for one in lowered):
+                    found.append(int(number))
+        return found
 
 
 def spellings_of(text: str) -> list[str]:

@@ -223,6 +223,7 @@ def test_each_filter_finds_what_it_says(database: Database, wanted: EventFilter,
 )
 def test_a_text_is_found_whatever_letters_it_has_and_in_any_case(database: Database, text: str, value: str) -> None:
     database.insert(rows_of([event(1), event(2, user_id=value), event(3, user_id="\u00e1n\u00e1 x%")]))
+    database.insert(rows_of(many(250, first=10)))  # more than are read at a time
     wanted = EventFilter(APP, search=text)
     assert listed(database, wanted) == ["/items/2"]
     assert summarised(database, wanted).requests == 1
