@@ -91,10 +91,8 @@ def misfits(path: Path, value: object) -> Iterator[Said]:
             yield f"{name} can't be a {known.kind}: ${known.name}", hint
         elif known is not None and path in _NO_FIELD_OF_A_LOG:
             yield f"{name} can't be ${known.name}", hint
-        elif shape is Shape.URI and _is_no_uri(value):
-            yield f"{name} must begin with http:// or https://: '{_shown(value)}' does not", hint
         elif known is None and value.only is None and shape is Shape.STATUS and len(value.parts) > 1:
-            yield f"{name} is one field: '{_shown(value)}' is no status", hint
+            yield f"{name} is one field: '{shown(value)}' is no status", hint
     elif isinstance(value, Mapping):
         if shape not in _MAPPED:
             yield f"{name} is one value, not a map", "write a text or a field"
@@ -107,11 +105,11 @@ def misfits(path: Path, value: object) -> Iterator[Said]:
             yield f"{name} can't be '{text}'", hint
 
 
-def _shown(template: Template) -> str:
+def shown(template: Template) -> str:
     return "".join(part if isinstance(part, str) else f"${{{part.name}}}" for part in template.parts)
 
 
-def _is_no_uri(template: Template) -> bool:
+def is_no_uri(template: Template) -> bool:
     """Whether what it gives can't begin with a scheme: a path, a host, or a scheme without `://` behind it."""
     first, *rest = template.parts
     text = rest[0] if rest and isinstance(rest[0], str) else ""

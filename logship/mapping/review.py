@@ -10,7 +10,7 @@ from logship.fields import FIELDS, canonical, closest
 from logship.fields import lookup as field_of
 from logship.mapping import proxies, redact_review, rule_review
 from logship.mapping.event_keys import EVENT_KEYS, REQUIRED_KEYS, Path, Shape, shape_of
-from logship.mapping.literals import misfits
+from logship.mapping.literals import is_no_uri, misfits, shown
 from logship.mapping.plan import Branch, Leaf, Plan, leaves, read_plan
 from logship.mapping.spec import MappingErrors, MappingSpec, as_error
 from logship.mapping.template import Template
@@ -66,6 +66,9 @@ def doubts(spec: MappingSpec, plan: Plan) -> Iterator[MappingError]:
     for path, leaf in (*leaves(plan.event), *(each for rule in plan.rules for each in rule.sets)):
         if isinstance(leaf.value, str):
             yield from _as_it_is(path, str(leaf.value), leaf.location)
+        elif shape_of(path) is Shape.URI and isinstance(leaf.value, Template) and is_no_uri(leaf.value):
+            said = f"'{shown(leaf.value)}' is no URL: it begins without http:// or https://"
+            yield _warning(said, leaf.location, "write ${scheme}://${host}${target}")
     used = _used(plan)
     made: dict[str, Location] = {name: ("lookups", name) for name in spec.lookups}
     made |= {name: ("jwt", "claims", name) for name in (spec.jwt.claims if spec.jwt else ())}

@@ -95,8 +95,6 @@ WRONG = [
     ("redact: {path: ['/users/{id}/mail']}", "write '/users/([^/]+)/mail'"),
     ("event: {user_id: '-'}", "user_id can't be '-'"),
     ("event: {user_id: ''}", "user_id can't be ''"),
-    ("event: {request: {uri: $path}}", "must begin with http:// or https://"),
-    ("event: {request: {uri: '${scheme}${host}${target}'}}", "must begin with http:// or https://"),
     ("jwt: {from: $status, claims: {a: sub}}", "holds no token: $status"),
     ("jwt: {from: '${http_authorization|lower}', claims: {a: sub}}", "can't be decoded"),
     ("{event: {metadata: {n: $host}}, redact: {hash: [metadata], key: k}}", "write [metadata.n]"),
@@ -119,11 +117,14 @@ VAIN = [
     ("lookups: {a: {from: 'k-${arg_key}', table: {one: x}}}", "no text looked up is 'one'"),
     ("{lookups: {a: {from: $host, table: {x: gold}}}, rules: [{if: {a: golt}, drop: true}]}", "did you mean 'gold'?"),
     ("defaults: {host: '{{ host }}'}", "is sent as this text"),
+    ("event: {request: {uri: $path}}", "is no URL"),
+    ("event: {request: {uri: '${scheme}${host}${target}'}}", "is no URL"),
+    ("rules: [{set: {request.uri: $target}}]", "is no URL"),
 ]
 
 
 @pytest.mark.parametrize(("text", "said"), VAIN)
-def test_a_table_that_is_asked_in_vain_is_a_warning(text: str, said: str) -> None:
+def test_what_is_surely_not_meant_is_a_warning(text: str, said: str) -> None:
     assert said in " ".join(map(str, mapping(text).warnings))
 
 
