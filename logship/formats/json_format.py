@@ -14,6 +14,7 @@ from logship.formats.json_reading import (
     AUTO_FIELDS,
     AUTO_LINES,
     AUTO_ONLY_IF,
+    AUTO_REQUIRED,
     AUTO_TIME_KEYS,
     FEWEST_FIELDS,
     UNITLESS,
@@ -38,6 +39,8 @@ MAX_UNUSED = 8  # keys that a message names
 Document = dict[str, object]
 NESTED = frozenset({"request_body"})  # may be objects
 _URL = PARTS.index("request_url")
+_REQUIRED = {"status": "the request's status: status, status_code, …", "request_url": "the request: request, uri, …"}
+_MESSAGES = frozenset({("message",), ("short_message",)})  # of anything
 
 
 class JsonFormat(Format):
@@ -56,7 +59,9 @@ class JsonFormat(Format):
         self.slots = tuple(source.slot for source in self._sources.values())
         self.is_open = True
         self._values_of = [_getter(source) for source in self._sources.values()]
-        self._status = list(self._sources).index("status") if self._is_auto and "status" in self._sources else None
+        self._required = tuple(
+            (index, source) for index, source in enumerate(self._sources.values()) if source.is_required
+        )
         self._times: tuple[tuple[int, DecodeTime], ...] = tuple(
             (index, lru_cache(TIMES_KEPT)(slot.time.decoder("UTC")))
             for index, slot in enumerate(self.slots)
@@ -147,7 +152,9 @@ class JsonFormat(Format):
             value = self._values_of[index](document)
             if value and not meaning.holds(value):
                 return False
-        if any(_is_nested(self._values_of[index](document)) for index in self._texts) or self._lacks_status(document):
+        if any(_is_nested(self._values_of[index](document)) for index in self._texts):
+            return False
+        if self._lacking(document) is not None:
             return False
         found = 0
         for values_of in self._values_of:
@@ -156,12 +163,12 @@ class JsonFormat(Format):
                 return True
         return False
 
-    def _lacks_status(self, document: Document) -> bool:
-        """Whether one of the keys that mean the status holds something, and none of them a status."""
-        if self._status is None or self._values_of[self._status](document) != "":
-            return False
-        source = self._sources["status"]
-        return any(_plain(_find(document, path)) != "" for path in source.paths)
+    def _lacking(self, document: Document) -> Slot | None:
+        """What a request has and this object does not, where {json: auto} chose the keys; an empty request is one."""
+        for index, source in self._required:
+            if self._values_of[index](document) == "" and not _has_line(source, document):
+                return source.slot
+        return None
 
     def assumes(self, line: bytes) -> tuple[Assumption, ...]:
         document = self.document(line) if self._is_auto else None
@@ -173,7 +180,7 @@ class JsonFormat(Format):
         unused = [".".join(path) for path in _leaves(document) if path not in taken][:MAX_UNUSED]
         beside = f"; keys it does not use: {', '.join(unused)}" if unused else ""
         units = tuple(self._units(document))
-        lacking = (one for one in _lacking(self.name, there, beside) if not units or one.field != "duration")
+        lacking = (one for one in _unknown(self.name, there, beside) if not units or one.field != "duration")
         return (*lacking, *units)
 
     def _units(self, document: Document) -> Iterator[Assumption]:
@@ -223,13 +230,23 @@ class JsonFormat(Format):
             if value and not meaning.holds(value):
                 at = line.find(value.encode())
                 return Misfit(max(at, 0), f"{meaning.words} ({self.slots[index].spelled})", fits - 1, of)
+        lacking = self._lacking(document)
         keys = " or ".join(f'"{self.slots[index].spelled}"' for index, _ in self._times)
         timed = any(self._values_of[index](document) != "" for index, _ in self._times)
         expected = f"the fields {', '.join(slot.spelled for slot in self.slots[:4])}, …" if timed else f"a time: {keys}"
+        if timed and lacking is not None:
+            expected = _REQUIRED[lacking.field]
         return Misfit(max(len(line) - 1, 0), expected, fits, of)
 
 
-def _lacking(name: str, there: Mapping[str, Kind], beside: str) -> Iterator[Assumption]:
+def _has_line(source: Source, document: Document) -> bool:
+    """Whether a key of requests holds a text, though no request: servers log so what they could not read."""
+    return bool(source.line_paths) and any(
+        isinstance(_find(document, path), str) for path in (*source.paths, *source.line_paths) if path not in _MESSAGES
+    )
+
+
+def _unknown(name: str, there: Mapping[str, Kind], beside: str) -> Iterator[Assumption]:
     """What no key was known for, where {json: auto} chose them."""
     if not there.keys() & {"host", "request_header_host", "server_name"}:
         hint = "name its key, {json: {host: KEY, …}}, or add: fields: {host: …}"
@@ -282,6 +299,7 @@ def _auto_sources() -> list[Source]:
             Source(
                 Slot(name, known.kind, keys[0]), tuple(map(_path, keys)), part, line_paths if part >= 0 else (),
                 is_line_first=part == _URL, only_if=only_if, is_guess=True,
+                is_required=name in AUTO_REQUIRED,
             )
         )  # fmt: skip
     return sources

@@ -26,6 +26,8 @@ AUTO_LINES = (
     "req",
 )  # a whole request line
 
+AUTO_REQUIRED = frozenset({"status", "request_url"})  # an application's own lines have no status, or no request
+
 AUTO_FIELDS: dict[str, tuple[str, ...]] = {
     "remote_host": ("remote_addr", "remote_host", "client", "client_ip", "remote_ip", "clientip", "clientIp",
                     "remoteIP", "remoteip", "remoteIp", "client_addr", "client_address", "realip", "real_ip",
@@ -92,7 +94,7 @@ class Source:
 
     Shapes: a path is a key, or the keys of nested objects; `part` is which part of a request line is meant, -1 for all.
     `only_if` are places in `paths` that count with some values only. `is_guess`: a value that can't be the field's is
-    another's.
+    another's. `is_required`: the kernel hands a line back that lacks it.
     """
 
     slot: Slot
@@ -102,6 +104,7 @@ class Source:
     is_line_first: bool = False
     only_if: tuple[tuple[int, Meaning], ...] = ()
     is_guess: bool = False
+    is_required: bool = False
 
     @property
     def meaning(self) -> Meaning | None:
@@ -143,8 +146,9 @@ def emit_json_reading(
     members = _Members(assembler)
     times = [source for source in slots if source.slot.time is not None]
     meant = [source for source in slots if source.meaning and not source.is_guess]
-    looked_at = {source.slot.field: source for source in (*needed, *times, *meant)}
-    meant += [source for source in needed if source.meaning and source.is_guess]
+    required = [source for source in slots if source.is_required]
+    looked_at = {source.slot.field: source for source in (*needed, *times, *meant, *required)}
+    meant += [source for source in looked_at.values() if source.meaning and source.is_guess]
     registers = {
         field: wanted.registers[field] if field in wanted.registers else assembler.register() for field in looked_at
     }
@@ -170,6 +174,8 @@ def emit_json_reading(
     timed = [registers[source.slot.field] for source in times]
     if timed:
         assembler.emit(Op.ATLEAST, 1, assembler.listed(timed))
+    for source in required:
+        assembler.emit(Op.ATLEAST, 1, assembler.listed([registers[source.slot.field]]))
     for source in times:
         if source.slot.field not in wanted.moments:
             skip = Label()

@@ -56,11 +56,11 @@ def test_the_name_of_a_time_says_which_end_it_is(field: str, moment: Moment) -> 
 
 def test_auto_takes_nginx_names_and_gives_any_other_key_by_name() -> None:
     fmt = compiled({"json": "auto"})
-    line = b'{"msec":1718000000.123,"remote_addr":"203.0.113.9","status":"200","user":{"id":7},"http_x_tenant":"t"}'
+    line = b'{"msec":1718000000.123,"remote_addr":"203.0.113.9","status":200,"uri":"/x","user":{"id":7},"http_x_a":"t"}'
     assert parsed(fmt, line) == {
-        "time_received": 1718000000.123, "remote_host": "203.0.113.9", "status": "200",
+        "time_received": 1718000000.123, "remote_host": "203.0.113.9", "status": 200, "request_url": "/x",
     }  # fmt: skip
-    needed = ["user.id", "request_header_x_tenant", "status", "never_seen"]
+    needed = ["user.id", "request_header_x_a", "status", "never_seen"]
     assert all(fmt.slot(name) for name in needed)
     assert fmt.reader(needed)(line) == ("7", "t", "200", "")
 
@@ -259,7 +259,7 @@ def test_a_wrong_json_format_is_refused_with_the_reason(tree: object, reason: st
 )
 def test_auto_believes_the_key_whose_value_can_be_the_field(members: str, expected: dict[str, str | None]) -> None:
     fmt = compiled({"json": "auto"})
-    line = f'{{"time":"2026-11-25T10:11:12Z","method":"GET","bytes_sent":1,"scheme":"https",{members}}}'.encode()
+    line = f'{{"time":"2026-11-25T10:11:12Z","method":"GET","http_url":"/","response":200,{members}}}'.encode()
     values = fmt.reader(list(expected))(line)
     assert values is not None
     assert dict(zip(expected, values, strict=True)) == {field: value or "" for field, value in expected.items()}
@@ -269,6 +269,38 @@ def test_auto_believes_the_key_whose_value_can_be_the_field(members: str, expect
 def test_a_status_that_is_none_makes_no_event_of_status_0(status: str) -> None:
     line = f'{{"time":"2026-11-25T10:11:12Z","remote_addr":"203.0.113.9","request":"GET / HTTP/1.1","status":{status}}}'
     assert compiled({"json": "auto"}).parse(line.encode()) is None
+
+
+@pytest.mark.parametrize(
+    ("members", "lacking"),
+    [
+        ('"level":"error","msg":"boom","path":"/var/lib/x","host":"web-1"', "status"),
+        ('"level":"INFO","msg":"request started","method":"GET","uri":"/a","remote_ip":"203.0.113.9"', "status"),
+        ('"method":"GET","uri":"/a","remote_ip":"203.0.113.9","status":null', "status"),
+        ('"method":"GET","uri":"/a","remote_ip":"203.0.113.9","status":""', "status"),
+        ('"requested_uri":"/a","requested_url":"GET /a HTTP/1.1","method":"GET","status_code":200', "request"),
+        ('"message":"boom","remote_ip":"203.0.113.9","status":500', "request"),
+        ('"request":{"method":"GET","uri":"/a"},"remote_ip":"203.0.113.9","status":200,"size":1', "request"),
+    ],
+)
+def test_a_line_without_a_status_or_a_request_is_no_request(members: str, lacking: str) -> None:
+    line = f'{{"time":"2026-10-10T13:55:36Z",{members}}}'.encode()
+    for fmt in (preset("nginx_json"), compiled({"json": "auto"})):
+        assert fmt.parse(line) is None
+        misfit = fmt.explain(line)
+        assert misfit is not None
+        assert f"the request's {lacking}" in misfit.expected or f"the {lacking}:" in misfit.expected
+
+
+@pytest.mark.parametrize("request_line", ["", "-", "\\u0016\\u0003", "SSH-2.0-x"])
+def test_a_request_that_the_server_could_not_read_is_one(request_line: str) -> None:
+    line = f'{{"time":"2026-10-10T13:55:36Z","remote_addr":"203.0.113.9","request":"{request_line}","status":400}}'
+    assert preset("nginx_json").parse(line.encode()) is not None
+
+
+def test_a_mapping_of_ones_own_needs_no_status() -> None:
+    fmt = compiled({"json": {"time_received": "time", "request_url": "path", "remote_host": "ip"}})
+    assert fmt.parse(b'{"time":"2026-10-10T13:55:36Z","path":"/a","ip":"203.0.113.9"}') is not None
 
 
 @pytest.mark.parametrize(

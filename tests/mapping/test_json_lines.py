@@ -247,7 +247,8 @@ def test_what_is_no_status_is_none_in_the_event(usual: str | int, odd: object) -
 @pytest.mark.parametrize("beside", [{}, {"msec": "1718000000.5"}], ids=["one time", "two times"])
 @pytest.mark.parametrize("user", ["", "-", "bob"])
 def test_a_line_of_fewer_fields_than_a_log_has_does_not_fit(beside: dict[str, str], user: str) -> None:
-    made = converter(fmt=AUTO)
+    keys = {"time_received": ["msec", "time_iso8601"], **{key: key for key in ("status", "remote_user", "remote_host")}}
+    made = converter(fmt=compile_format(read_spec({"json": keys}), presets()))
     usual = {"time_iso8601": "2000-10-10T13:55:36Z", **beside, "status": 200, "remote_user": "amy"}
     chunk = [json.dumps(one, separators=(",", ":")).encode() for one in [usual] * 9 + [usual | {"remote_user": user}]]
     conversion = convert(made, *chunk)
