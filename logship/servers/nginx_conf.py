@@ -32,7 +32,7 @@ def read_nginx(conf: Path, base: Path = Path("/")) -> Served:
     directives = list(_directives(conf, conf.parent, base, passed, ()))
     formats = {"combined": COMBINED}
     for directive in directives:
-        if directive.name == "log_format" and len(directive.words) > 2:
+        if directive.name == "log_format" and len(directive.words) > 2 and not _is_of_connections(directive):
             formats[directive.argument(0)] = _format_text(directive)
     logs: list[ServedLog] = []
     writes: list[Write] = []
@@ -80,7 +80,7 @@ def _access_log(directive: Directive, formats: dict[str, str], base: Path, prefi
         return None
     if target.startswith(("syslog:", "/dev/")):
         return Passed(place, f"logs to {target}, not to a file")
-    if directive.blocks[:1] and directive.blocks[0] in NO_REQUESTS:
+    if _is_of_connections(directive):
         return Passed(place, f"{target} is a log of connections ({directive.blocks[0]}), not of requests")
     target = _whole(target, prefix)
     if not target.startswith("/"):
@@ -89,6 +89,11 @@ def _access_log(directive: Directive, formats: dict[str, str], base: Path, prefi
         return Passed(place, f"no log_format {name}")
     path = re.sub(VARIABLE, "*", target)
     return ServedLog(path, "nginx", name, formats[name], place)
+
+
+def _is_of_connections(directive: Directive) -> bool:
+    """Whether it is in a block whose logs, and names of formats, are none of http's."""
+    return directive.blocks[:1] != () and directive.blocks[0] in NO_REQUESTS
 
 
 def _format_text(directive: Directive) -> str:

@@ -210,6 +210,24 @@ def test_what_holds_no_requests_is_no_source(tmp_path: Path, capsys: pytest.Capt
     assert not Path("-").exists()
 
 
+@pytest.mark.parametrize("is_stream_first", [True, False])
+def test_formats_of_connections_are_none_of_http(
+    is_stream_first: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stream = "stream { log_format main '$remote_addr [$time_local]'; server { access_log /logs/stream.log main; } }\n"
+    http = (
+        "http { log_format main '$remote_addr [$time_local] \"$request\" $status $body_bytes_sent';\n"
+        "access_log /logs/access.log main; }\n"
+    )
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(stream + http if is_stream_first else http + stream)
+    assert execute(["init", "-o", "-", str(conf)]) == Exit.FINE
+    printed = capsys.readouterr()
+    assert [source["paths"] for source in sources(printed.out)] == [["/logs/access.log"]]
+    assert '"$request" $status' in printed.out
+    assert "NOT USED" not in printed.out
+
+
 def test_pairs_of_proxied_and_direct_requests_trust_the_proxies(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
