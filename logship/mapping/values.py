@@ -19,6 +19,7 @@ UNKNOWN_METHOD = "UNKNOWN"
 QUERY_SIGNS = "=&;%+?/:@!$'()*,~"  # that stay in the query of a target that is no path
 
 _ABSOLUTE = deferred(r"[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)")
+_NO_HOST = deferred(r"[\s*^$+?(){}|\\]")  # blanks and patterns
 _IN_PATH = "/:@!$&'()*+,;="  # beside letters, digits and -._~; RFC 3986, 3.3
 _UUID_HEX = deferred(r"[0-9a-fA-F]{32}\Z")
 _UUID = deferred(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
@@ -99,9 +100,9 @@ def without_default_port(host: str) -> str:
 
 
 def host_name(text: str) -> str:
-    """The host that a log names, in lower case; '' where it names none."""
+    """The host that a log names, in lower case; '' where it names none, or nginx's patterns: `~^www`, `*.x`, `.x`."""
     host = without_default_port(text.lower())
-    return "" if host in ("", "-", "_") else host
+    return "" if host in ("", "-", "_") or host[0] in "~." or _NO_HOST.search(host) else host
 
 
 def host_with_port(text: str, port: str) -> str:

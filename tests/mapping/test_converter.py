@@ -91,6 +91,31 @@ def test_a_request_that_is_none_has_verb_unknown_and_target_slash() -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["~^www", "~www", "*.shop.example", ".shop.example", "www.*", "(a|b).example", "~^(?<x>.+)\\\\.a$", "a b"]
+)
+@pytest.mark.parametrize("port", ["", '"server_port":"8080",'])
+def test_a_servers_pattern_is_no_host(name: str, port: str) -> None:
+    client = '"time":"2026-10-10T13:55:36Z","remote_addr":"203.0.113.9"'
+    line = f'{{{client},"uri":"/a","status":200,{port}"server_name":"{name}"}}'
+    found = event(line.encode(), fmt=format_named("nginx_json"))
+    assert at(found, "request", "uri") == "https://web-1/a"
+    found = event(line.encode(), fmt=format_named("nginx_json"), fields={"host": "shop.example"})
+    assert at(found, "request", "uri") == "https://shop.example/a"
+
+
+@pytest.mark.parametrize("name", ["~^www", "*.shop.example", ".shop.example"])
+def test_a_servers_pattern_is_no_host_in_a_text_line_either(name: str) -> None:
+    fmt = nginx('$server_name $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent')
+    line = f'{name} 203.0.113.9 - - [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.1" 200 2326'
+    assert at(event(line.encode(), fmt=fmt), "request", "uri") == "https://web-1/a"
+
+
+@pytest.mark.parametrize("name", ["[2001:db8::1]:8080", "_dmarc.example", "bücher.example", "10.0.0.1:81"])
+def test_a_host_that_is_no_usual_name_stays(name: str) -> None:
+    assert values.host_name(name) == name
+
+
+@pytest.mark.parametrize(
     ("request_line", "uri"),
     [
         ("GET http://other.example:80/a?b HTTP/1.1", "http://other.example/a?b"),
