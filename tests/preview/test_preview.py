@@ -296,7 +296,8 @@ def test_keys_that_a_mapping_can_not_name_are_not_shown(tmp_path: Path, capsys: 
 
 
 def test_a_line_nested_a_thousand_times_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = '{"time": "2026-10-10T11:55:36Z", "request": "GET / HTTP/1.1", "a": ' + '{"a":' * 1000 + "1" + "}" * 1001
+    start = '{"time": "2026-10-10T11:55:36Z", "request": "GET / HTTP/1.1", "status": 200, "a": '
+    line = start + '{"a":' * 1000 + "1" + "}" * 1001
     (tmp_path / "app.json").write_text(line + "\n")
     assert execute(["preview", str(tmp_path / "app.json"), "--json", "--format", "{json: auto}"]) == Exit.FINE
     assert records(capsys)[0]["error"] is None
