@@ -123,7 +123,7 @@ def _play(site: Site, receiver: Receiver, watch: Watch) -> None:
 
     wait_until(is_looked_at, 30, "a look for secrets, ten seconds after the start")
     receiver.application_ids = {"another"}
-    append(site.log, "".join(LINE.format(f"/held/{number}") for number in range(5_000)))
+    append(site.log, "".join(LINE.format(f"/held/{number}") for number in range(20_000)))
     watch.until(
         "logship_receiver_held", "logship_receiver_up", "logship_ready", "logship_retries_total", "logship_lag_bytes",
         "logship_lag_seconds", "logship_receiver_trouble_start_timestamp_seconds", "logship_lines_waiting",
