@@ -740,7 +740,7 @@ class Followed:
 
         The inode is only the hint that it is worth opening: first line and anchor decide, as always.
         """
-        for its in self.register.logs.values():
+        for its in list(self.register.logs.values()):  # what is found may be a log of its own
             self._look_for_late_lines_of(its, now_s)
 
     def _look_for_late_lines_of(self, its: Log, now_s: float) -> None:
