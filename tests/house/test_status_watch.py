@@ -44,6 +44,7 @@ class Watching:
         fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         os.set_blocking(self.mine, False)
         environ = {**os.environ, "TERM": term}
+        environ.pop("COLUMNS", None)  # the terminal's size counts
         command = logship_command("status", "--watch", *arguments)
         self.process = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environ)
         os.close(its)

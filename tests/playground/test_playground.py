@@ -222,8 +222,7 @@ def test_fields_filters_and_keys_are_completed(running: Running, browser_page: P
                            ("extends: pri", "privacy"), ("red", "redact"), ("redact:\n  qu", "query")):  # fmt: skip
         write(page, "mapping", "")
         page.keyboard.type(typed)
-        page.wait_for_selector(".cm-tooltip-autocomplete li")
-        assert offered in page.inner_text(".cm-tooltip-autocomplete"), typed
+        page.locator(".cm-tooltip-autocomplete li", has_text=offered).first.wait_for()
         page.keyboard.press("Escape")
 
 

@@ -323,8 +323,8 @@ def test_a_log_rewritten_between_two_reads_gives_whole_lines_of_each(
     assert len(arrived) == len(set(arrived))
 
 
-def test_a_chunk_costs_three_reads(rig: Rig, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The chunk with the bytes before it; then the bytes before it again, and the first line."""
+def test_a_chunk_costs_four_reads(rig: Rig, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chunk with the bytes before it; then the bytes before it again, the first line, and the end that was seen."""
     write(log, *(f"line {number:04}" for number in range(1_000)))
     rig.look()
     rig.tail.read(1_000)
@@ -337,4 +337,4 @@ def test_a_chunk_costs_three_reads(rig: Rig, log: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "pread", counted)
     assert rig.tail.read(1_000) is not None
-    assert sizes == [1_000 + ANCHOR_BYTES, ANCHOR_BYTES, FIRST_LINE_BYTES]
+    assert sizes == [1_000 + ANCHOR_BYTES, ANCHOR_BYTES, FIRST_LINE_BYTES, ANCHOR_BYTES]
