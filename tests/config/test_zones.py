@@ -35,7 +35,11 @@ def config_of(tmp_path: Path, source: str, line: str) -> Path:
         (APACHE, TEXT_LINE, True),
         (JSON, JSON_LINE, True),
         (JSON, ZONED, False),
-        ("format: auto", JSON_LINE.replace('"s"', '"status"').replace('"h"', '"ip"').replace('"t"', '"time"'), True),
+        (
+            "format: auto",
+            JSON_LINE.replace('"s"', '"uri":"/a","status"').replace('"h"', '"ip"').replace('"t"', '"time"'),
+            True,
+        ),
         (f"{APACHE}, timezone: UTC", TEXT_LINE, False),
         (f"{JSON}, timezone: local", JSON_LINE, False),
     ],
