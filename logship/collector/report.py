@@ -46,9 +46,9 @@ def report_of(overviews: Overviews, given: Mapping[str, str], application: Appli
 def span_words(found: Overview) -> str:
     """The time that an overview is of, in words."""
     since_ms, until_ms = found.wanted.since_ms, found.wanted.until_ms
-    if since_ms is None and found.summary.bars:
-        since_ms = found.summary.bars[0].start_s * 1000
+    if since_ms is None and until_ms is None:
+        return "all times"  # an event of the year 1970 or 2037 is among them, too
     if until_ms is None or 0 <= until_ms - found.now <= AHEAD_MS:  # the last hours end now, for whoever reads it
         until_ms = found.now
-    words = [] if since_ms is None else [date_time(since_ms // 60_000 * 60_000, found.zone)]
-    return " to ".join([*words, date_time(until_ms // 60_000 * 60_000, found.zone)])
+    end = date_time(until_ms // 60_000 * 60_000, found.zone)
+    return f"before {end}" if since_ms is None else f"{date_time(since_ms // 60_000 * 60_000, found.zone)} to {end}"

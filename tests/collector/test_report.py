@@ -80,6 +80,19 @@ def test_the_last_hours_of_a_report_end_when_it_was_made(collector: CollectorSer
     assert until[1] == made_on[1]
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--range", "all"), "all times"),
+        (("--until", "2026-11-27"), "before 27 Nov 2026 00:00"),
+        (("--since", "2026-11-26", "--until", "2026-11-27"), "26 Nov 2026 00:00 to 27 Nov 2026 00:00"),
+    ],
+)
+def test_a_report_says_what_time_it_is_of(collector: CollectorServer, options: tuple[str, ...], said: str) -> None:
+    assert post(collector.url, recent(1)).status_code == 201
+    assert f"<small>{said}</small>" in made(collector.store, *options).output
+
+
 def test_nothing_in_a_report_runs_or_loads(collector: CollectorServer) -> None:
     bad = recent(1, user_id=HOSTILE, company_id=HOSTILE, metadata={"source": HOSTILE})[0]
     headers = {"User-Agent": HOSTILE, "Referer": f"https://{HOSTILE}/"}
