@@ -87,15 +87,14 @@ def _play(site: Site, receiver: Receiver, watch: Watch) -> None:
         "logship_needs_person",
     )  # fmt: skip
     assert receiver.config is not None
-    receiver.config.config, receiver.config.script = {"sample_rate": 99.99999}, deque()
+    receiver.config.config, receiver.config.script = {"sample_rate": 99.99999, "user_sample_rate": {"ann": 0, "bob": 0}}, deque()
     append(site.log, LINE.format("/hears"))  # the answer names another ETag
-    wait_until(lambda: len(receiver.config.asked) > 1, 30, "it to ask again")  # type: ignore[union-attr]
+    watch.until("logship_remote_rules")
     receiver.config.always = "garbage"
     os.kill(site.daemon.pid, signal.SIGHUP)
     watch.until("logship_remote_rules_failing", "logship_remote_rules_last_success_timestamp_seconds")
     receiver.config.always, receiver.config.config = "", {}
     os.kill(site.daemon.pid, signal.SIGHUP)
-    watch.until("logship_remote_rules")
     os.truncate(here / "state" / "dead-letters.ndjson", 100_000_000)
     append(site.log, "fits nothing either\n" + LINE.format("/y"))
     watch.until("logship_dead_letters_overflow_total")
