@@ -87,7 +87,10 @@ def _play(site: Site, receiver: Receiver, watch: Watch) -> None:
         "logship_needs_person",
     )  # fmt: skip
     assert receiver.config is not None
-    receiver.config.config, receiver.config.script = {"sample_rate": 99.99999, "user_sample_rate": {"ann": 0, "bob": 0}}, deque()
+    receiver.config.config, receiver.config.script = (
+        {"sample_rate": 99.99999, "user_sample_rate": {"ann": 0, "bob": 0}},
+        deque(),
+    )
     append(site.log, LINE.format("/hears"))  # the answer names another ETag
     watch.until("logship_remote_rules")
     receiver.config.always = "garbage"

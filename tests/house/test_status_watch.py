@@ -44,7 +44,8 @@ class Watching:
         fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         os.set_blocking(self.mine, False)
         environ = {**os.environ, "TERM": term}
-        environ.pop("COLUMNS", None)  # the terminal's size counts
+        for name in ("COLUMNS", "LINES"):  # the size of the terminal counts
+            environ.pop(name, None)
         command = logship_command("status", "--watch", *arguments)
         self.process = subprocess.Popen(command, stdin=its, stdout=its, stderr=its, env=environ)
         os.close(its)

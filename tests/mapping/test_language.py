@@ -184,15 +184,22 @@ def trees() -> st.SearchStrategy[Any]:
 
 
 def visible(tree: Any, way: tuple[str, ...] = ()) -> Any:
-    """An independent reading: the tree with what stands under a masked key replaced."""
+    """An independent reading: the tree with what stands under a masked key, or behind its name in a pair, replaced."""
     if isinstance(tree, dict):
-        shown = {}
-        for key, below in tree.items():
-            here = (*way, key.lower())
-            hidden = here[-1] in ("password", "token") or here[-2:] == ("card", "number") or here[-2:-1] == ("pin",)
-            shown[key] = "[redacted]" if hidden else visible(below, here)
-        return shown
-    return [visible(below, way) for below in tree] if isinstance(tree, list) else tree
+        return {
+            key: "[redacted]" if is_hidden(way, key) else visible(below, (*way, key.lower()))
+            for key, below in tree.items()
+        }
+    if isinstance(tree, list):
+        shown = [visible(below, way) for below in tree]
+        is_pair = len(tree) == 2 and isinstance(tree[0], str) and is_hidden(way, tree[0])
+        return [shown[0], "[redacted]"] if is_pair else shown
+    return tree
+
+
+def is_hidden(way: tuple[str, ...], key: str) -> bool:
+    here = (*way, key.lower())
+    return here[-1] in ("password", "token") or here[-2:] == ("card", "number") or here[-2:-1] == ("pin",)
 
 
 MASK = MaskedTexts(["password", "card.number", "**.token", "pin.*"]).body
